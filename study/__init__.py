@@ -1,0 +1,1 @@
+"""The delta rule study: what the slope in the delta rule is for."""

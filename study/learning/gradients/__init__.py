@@ -1,0 +1,35 @@
+"""The subject of the study: what stands in the slope's place in the delta rule.
+
+Each module holds one family of modifications; a new one is a function and a record beside it.
+Nothing outside this folder knows a modification by name, but `exact`.
+"""
+
+from __future__ import annotations
+
+from study.learning.activations import Activation
+from study.learning.gradients import amounts, chance, controls, rectified, removal, shapes
+from study.learning.gradients.base import Gradient
+from study.learning.records import Variant, resolve
+
+GRADIENTS: dict[str, Gradient] = {
+    record.name: record
+    for family in (removal, amounts, shapes, rectified, chance, controls)
+    for record in family.RECORDS
+}
+EXACT = Variant(GRADIENTS["exact"])
+
+
+def canonical(variant: Variant[Gradient], activation: Activation) -> Variant[Gradient]:
+    """Return the simplest rule that equals `variant` on `activation`, for a cell's identity."""
+    values = dict(variant.values)
+    if values.get("absolute", False):
+        for name, parameter in variant.record.parameters.items():
+            if not isinstance(parameter.default, bool | str):
+                values[name] = float(values[name]) / activation.largest_slope
+        values["absolute"] = False
+        variant = Variant(variant.record, values)
+    for name, parameter in variant.record.parameters.items():
+        if parameter.neutral is not None and values[name] == parameter.neutral:
+            return EXACT
+    same = variant.record.same_as(values, activation) if variant.record.same_as else None
+    return canonical(resolve("gradient", GRADIENTS, same), activation) if same else variant

@@ -1,0 +1,83 @@
+"""What became of a training: outcome, score, and when it reached its target.
+
+The rules of the protocol. L is the objective on the whole training set, L_const that of the best
+constant output, L* the least reachable (0 but for conflicting duplicates); the excess share is
+(L - L*) / (L_const - L*).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+EXPLODED = 1e3  # times the larger of the initial objective and L_const
+RUNAWAY_NORM = 1e6
+STUCK_ABOVE = 0.98  # excess share
+SCORE_FLOOR = 1e-3  # excess share
+
+
+def excess_share(objective: Array, constant: Array, optimum: Array) -> Array:
+    """(L - L*) / (L_const - L*); NaN stays NaN."""
+    return (objective - optimum) / np.maximum(constant - optimum, np.finfo(float).tiny)
+
+
+def exploded(objective: Array, initial: Array, constant: Array) -> Array:
+    """Tell where L is not finite, or beyond 1000 times the larger of its start and L_const."""
+    return ~(objective <= EXPLODED * np.maximum(initial, constant))
+
+
+def outcome_of(share: Array, diverged_by: Array, solved_below: float) -> Array:
+    """Name each outcome: diverged (by anything), stuck, solved or plateau."""
+    names = np.where(share <= solved_below, "solved", "plateau")
+    names = np.where(share >= STUCK_ABOVE, "stuck", names)
+    return np.where(diverged_by != "", "diverged", names)
+
+
+def failed(share: Array, diverged_by: Array) -> Array:
+    """FAILED: diverged by a non-finite or exploding objective, or stuck.
+
+    A runaway norm alone is no failure: with squashed outputs such a run may still be learning.
+    """
+    return np.isin(diverged_by, ("nonfinite", "objective")) | ~(share < STUCK_ABOVE)
+
+
+def score(share: Array, failure: Array) -> Array:
+    """S = log10 of the excess share clipped to [1e-3, 1]; 0 for FAILED. Lower is better."""
+    safe = np.where(failure, 1.0, share)
+    return np.log10(np.clip(safe, SCORE_FLOOR, 1.0))
+
+
+def updates_to(target: float, updates: Array, share: Array) -> Array:
+    """First number of updates at which the excess share is at most `target`.
+
+    Interpolated between checkpoints, linearly in log share against log updates.
+
+    Parameters
+    ----------
+    target
+        Excess share.
+    updates
+        (C,) increasing, from 0.
+    share
+        (R, C).
+
+    Returns
+    -------
+    (R,); NaN where the target is never reached.
+    """
+    below = share <= target
+    reached = below.any(axis=1)
+    at = below.argmax(axis=1)
+    rows = np.arange(len(share))
+    before = np.maximum(at - 1, 0)
+    tiny = np.finfo(float).tiny
+    x0, x1 = (np.log(np.maximum(updates[i], 1)) for i in (before, at))
+    y0, y1 = (np.log(np.maximum(share[rows, i], tiny)) for i in (before, at))
+    fall = np.where(y0 > y1, y0 - y1, 1.0)
+    part = np.clip((y0 - np.log(target)) / fall, 0.0, 1.0)
+    found = np.where(at == 0, 0.0, np.exp(x0 + part * (x1 - x0)))
+    return np.where(reached, found, np.nan)

@@ -1,0 +1,162 @@
+"""A problem: inputs and encoded targets of one data set, or of a fresh one for each seed.
+
+The learning core knows data only in this form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.learning.activations import Activation
+from study.learning.objectives import Objective
+from study.learning.records import UsageError
+
+Array = NDArray[Any]
+
+
+class Data(Protocol):
+    """What a data set must offer; `study.datasets.Data` does."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def task(self) -> str: ...  # noqa: D102
+    @property
+    def inputs(self) -> Array: ...  # noqa: D102
+    @property
+    def targets(self) -> Array: ...  # noqa: D102
+    @property
+    def test_inputs(self) -> Array: ...  # noqa: D102
+    @property
+    def test_targets(self) -> Array: ...  # noqa: D102
+    @property
+    def solved_below(self) -> float: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Data posed for an objective. D is 1 where all seeds share the data, else one per seed.
+
+    Parameters
+    ----------
+    inputs, targets
+        (D, n, d) and (D, n, outputs), training part; targets encoded into the output's range.
+    test_inputs, test_targets
+        (D, m, d) and (D, m, outputs).
+    task
+        "classification", "multilabel" or "regression".
+    threshold
+        Midpoint of the two encoded target values, where a target is one of two.
+    constant
+        L_const (D,): the objective of the best constant output on the training part.
+    optimum
+        L* (D,): the objective of the best output for each distinct input; 0 but for identical
+        inputs with different targets.
+    solved_below
+        Solved means (L - L*) <= solved_below (L_const - L*).
+    """
+
+    inputs: Array
+    targets: Array
+    test_inputs: Array
+    test_targets: Array
+    task: str
+    threshold: float
+    constant: Array
+    optimum: Array
+    solved_below: float
+
+    @property
+    def widths(self) -> tuple[int, int]:
+        """Numbers of inputs and outputs."""
+        return self.inputs.shape[2], self.targets.shape[2]
+
+    def pick(self, rows: Sequence[int]) -> Problem:
+        """Return the problem of the seeds at `rows`; itself where all seeds share the data."""
+        if len(self.inputs) == 1:
+            return self
+        at = np.asarray(rows)
+        return Problem(
+            self.inputs[at],
+            self.targets[at],
+            self.test_inputs[at],
+            self.test_targets[at],
+            self.task,
+            self.threshold,
+            self.constant[at],
+            self.optimum[at],
+            self.solved_below,
+        )
+
+
+def pose(data: Sequence[Data], objective: Objective, output: Activation) -> Problem:
+    """Encode data sets (one for all seeds, or one a seed) for an objective.
+
+    0/1 indicators become the two target values of the output activation (±0.8 for tanh, 0.1 and
+    0.9 for logistic in `squared_error`; 0 and 1 in the cross-entropies and with linear outputs).
+    Real targets stay, but where the output is squashed their range over the training part is
+    mapped linearly onto those two values.
+
+    Raises
+    ------
+    UsageError
+        If the objective does not fit the task.
+    """
+    task = data[0].task
+    if task not in objective.tasks:
+        raise UsageError(
+            f"objective {objective.name!r} does not fit {data[0].name!r}: that is {task}, "
+            f"not {' or '.join(objective.tasks)}"
+        )
+    low, high = (0.0, 1.0)
+    if objective.output_factor and output.targets:
+        low, high = output.targets
+    encoded = [_encode(d, objective, low, high) for d in data]
+    targets = np.stack([train for train, _ in encoded])
+    inputs = np.stack([d.inputs for d in data])
+    groups = [_groups(x) for x in inputs]
+    one = np.zeros(inputs.shape[1], dtype=np.intp)
+    return Problem(
+        inputs=inputs,
+        targets=targets,
+        test_inputs=np.stack([d.test_inputs for d in data]),
+        test_targets=np.stack([test for _, test in encoded]),
+        task=task,
+        threshold=0.5 * (low + high),
+        constant=np.array([_best_constant(objective, t, one) for t in targets]),
+        optimum=np.array(
+            [_best_constant(objective, t, g) for t, g in zip(targets, groups, strict=True)]
+        ),
+        solved_below=data[0].solved_below,
+    )
+
+
+def _encode(data: Data, objective: Objective, low: float, high: float) -> tuple[Array, Array]:
+    train, test = data.targets, data.test_targets
+    if data.task == "regression":
+        if not objective.output_factor:
+            return train, test
+        least, span = train.min(axis=0), np.ptp(train, axis=0)
+        span = np.where(span > 0.0, span, 1.0)
+        train, test = (train - least) / span, (test - least) / span
+    return low + (high - low) * train, low + (high - low) * test
+
+
+def _groups(inputs: Array) -> Array:
+    _, group = np.unique(inputs, axis=0, return_inverse=True)
+    return group.reshape(-1)
+
+
+def _best_constant(objective: Objective, targets: Array, group: Array) -> float:
+    """Objective when every group of patterns gets the one output that is best for it."""
+    counts = np.bincount(group)
+    if len(counts) == len(group):
+        return float(objective.constant_terms(targets, targets).sum(axis=1).mean())
+    sums = np.stack([np.bincount(group, weights=column) for column in targets.T], axis=1)
+    mean = (sums / counts[:, None])[group]
+    return float(objective.constant_terms(targets, mean).sum(axis=1).mean())

@@ -1,0 +1,197 @@
+"""A variant is one record, found by name, with parameters that are checked in one place."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+
+class UsageError(ValueError):
+    """A user's mistake, told in one line: what is wrong and what is valid."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A number (or a name) that a variant takes.
+
+    Parameters
+    ----------
+    default
+        Value when the grid does not say.
+    meaning
+        What the number does, in a few words, with its unit.
+    low, high
+        Closed range of valid numbers.
+    choices
+        Valid words, for a parameter that is a name.
+    neutral
+        The value at which a gradient modification equals ``exact``.
+    """
+
+    default: float | str | bool
+    meaning: str
+    low: float = -math.inf
+    high: float = math.inf
+    choices: tuple[str, ...] = ()
+    neutral: float | None = None
+
+    def check(self, culprit: str, value: Any) -> float | str | bool:
+        """Return `value` in the parameter's own type, or raise `UsageError` naming `culprit`."""
+        if isinstance(self.default, bool):
+            if not isinstance(value, bool):
+                raise UsageError(f"{culprit} takes true or false, not {value!r}")
+            return value
+        if isinstance(self.default, str):
+            if not isinstance(value, str):
+                raise UsageError(f"{culprit} takes a name, not {value!r}")
+            if self.choices and value not in self.choices:
+                raise UsageError(unknown(culprit, value, self.choices))
+            return value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise UsageError(f"{culprit} takes a number, not {value!r}")
+        if not self.low <= value <= self.high:
+            raise UsageError(
+                f"{culprit} = {value:g} is out of range: {self.low:g} to {self.high:g}"
+            )
+        return float(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """A variant that a grid can name.
+
+    Parameters
+    ----------
+    name
+        The name in grids, tables and figures.
+    formula
+        The mathematics, in plain text.
+    reference
+        Where it was published, or "this study".
+    parameters
+        What it takes, by name.
+    label
+        How figures name it; the name with spaces unless given.
+    family
+        Figures give one hue to a family.
+    """
+
+    name: str
+    formula: str
+    reference: str
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    label: str = ""
+    family: str = ""
+
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class Variant(Generic[R]):
+    """A record with a value for each of its parameters."""
+
+    record: R
+    values: Mapping[str, float | str | bool] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The record's name."""
+        return self.record.name
+
+    def __str__(self) -> str:
+        """Canonical text, such as ``floor(minimum=0.1)``; default flags are left out."""
+        shown = [
+            f"{name}={plain(value)}"
+            for name, value in sorted(self.values.items())
+            if not (isinstance(value, bool) and value == self.record.parameters[name].default)
+        ]
+        return f"{self.name}({', '.join(shown)})" if shown else self.name
+
+
+def plain(value: float | str | bool) -> str:
+    """Shortest text that reads back as the same value: 0.1, 32, true."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return value
+    return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(value)
+
+
+def unknown(kind: str, name: str, valid: Any) -> str:
+    """One line for a name that does not exist, with the nearest and all the valid ones."""
+    names = [str(v) for v in valid]
+    near = difflib.get_close_matches(str(name), names, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"unknown {kind} {str(name)!r}.{hint} Valid: {', '.join(names)}"
+
+
+def resolve(kind: str, registry: Mapping[str, R], spec: Any) -> Variant[R]:
+    """Find a variant by its specification.
+
+    Parameters
+    ----------
+    kind
+        What is looked for, for messages: "gradient", "activation", ...
+    registry
+        The records by name.
+    spec
+        ``"floor"``, ``{"floor": {"minimum": 0.1}}``, ``{"_target_": "module.object"}`` (a user's
+        own record), a record, or a variant.
+
+    Raises
+    ------
+    UsageError
+        For unknown names, unknown parameters, and values of a wrong type or out of range.
+    """
+    if isinstance(spec, Variant):
+        return spec
+    values: Mapping[str, Any] = {}
+    if isinstance(spec, Record):
+        record: Any = spec
+    elif isinstance(spec, str):
+        if spec not in registry:
+            raise UsageError(unknown(kind, spec, registry))
+        record = registry[spec]
+    elif isinstance(spec, Mapping) and "_target_" in spec:
+        record = _import(kind, str(spec["_target_"]))
+        values = {k: v for k, v in spec.items() if k != "_target_"}
+    elif isinstance(spec, Mapping) and len(spec) == 1:
+        (name, given), *_ = spec.items()
+        if name not in registry:
+            raise UsageError(unknown(kind, name, registry))
+        record = registry[name]
+        if not (given is None or isinstance(given, Mapping)):
+            raise UsageError(f"{kind} {name!r} takes parameters by name, not {given!r}")
+        values = given or {}
+    else:
+        raise UsageError(
+            f"{kind} takes a name, or a name with parameters such as {{floor: {{minimum: 0.1}}}}, "
+            f"not {spec!r}"
+        )
+    for name in values:
+        if name not in record.parameters:
+            valid = record.parameters or ["(none)"]
+            raise UsageError(unknown(f"parameter of {kind} {record.name!r}", name, valid))
+    return Variant(
+        record,
+        {
+            name: parameter.check(f"{record.name}.{name}", values.get(name, parameter.default))
+            for name, parameter in record.parameters.items()
+        },
+    )
+
+
+def _import(kind: str, target: str) -> Record:
+    module, _, name = target.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(f"{kind} _target_ {target!r} cannot be imported: {error}") from None
+    if not isinstance(found, Record):
+        raise UsageError(f"{kind} _target_ {target!r} is a {type(found).__name__}, not a Record")
+    return found
