@@ -1,1 +1,4 @@
 """What a network is and how it learns, in stacks of replicas; numpy and numba only."""
+
+NUMERICS_VERSION = 1
+"""Part of every cell's identity: raise it when the numbers of any training move."""

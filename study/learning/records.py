@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -93,24 +93,53 @@ R = TypeVar("R", bound=Record)
 
 @dataclass(frozen=True)
 class Variant(Generic[R]):
-    """A record with a value for each of its parameters."""
+    """A record with a value for each of its parameters.
+
+    Parameters
+    ----------
+    record
+        The record.
+    values
+        Its parameters' values.
+    target
+        ``module.object`` where a user's own record was imported from, else "".
+    """
 
     record: R
     values: Mapping[str, float | str | bool] = field(default_factory=dict)
+    target: str = ""
 
     @property
     def name(self) -> str:
         """The record's name."""
         return self.record.name
 
+    def __hash__(self) -> int:
+        """By what is written: equal variants have equal texts."""
+        return hash((self.name, self.target, tuple(sorted(self.values.items()))))
+
+    def specification(self) -> dict[str, Any]:
+        """Return plain containers from which `resolve` makes the variant again."""
+        if self.target:
+            return {"_target_": self.target, **self.values}
+        return {self.name: dict(self.values)}
+
     def __str__(self) -> str:
-        """Canonical text, such as ``floor(minimum=0.1)``; default flags are left out."""
-        shown = [
+        """Canonical text, such as ``floor(minimum=0.1)``; flags that are not set are left out."""
+        return self._text(lambda name, value: value is not False)
+
+    @property
+    def short(self) -> str:
+        """The text without the parameters that have their default value."""
+        return self._text(lambda name, value: value != self.record.parameters[name].default)
+
+    def _text(self, shown: Callable[[str, Any], bool]) -> str:
+        parts = [
             f"{name}={plain(value)}"
             for name, value in sorted(self.values.items())
-            if not (isinstance(value, bool) and value == self.record.parameters[name].default)
+            if shown(name, value)
         ]
-        return f"{self.name}({', '.join(shown)})" if shown else self.name
+        return f"{self.name}({', '.join(parts)})" if parts else self.name
 
 
 def plain(value: float | str | bool) -> str:
@@ -151,6 +180,7 @@ def resolve(kind: str, registry: Mapping[str, R], spec: Any) -> Variant[R]:
     if isinstance(spec, Variant):
         return spec
     values: Mapping[str, Any] = {}
+    target = ""
     if isinstance(spec, Record):
         record: Any = spec
     elif isinstance(spec, str):
@@ -158,7 +188,8 @@ def resolve(kind: str, registry: Mapping[str, R], spec: Any) -> Variant[R]:
             raise UsageError(unknown(kind, spec, registry))
         record = registry[spec]
     elif isinstance(spec, Mapping) and "_target_" in spec:
-        record = _import(kind, str(spec["_target_"]))
+        target = str(spec["_target_"])
+        record = _import(kind, target)
         values = {k: v for k, v in spec.items() if k != "_target_"}
     elif isinstance(spec, Mapping) and len(spec) == 1:
         (name, given), *_ = spec.items()
@@ -183,6 +214,7 @@ def resolve(kind: str, registry: Mapping[str, R], spec: Any) -> Variant[R]:
             name: parameter.check(f"{record.name}.{name}", values.get(name, parameter.default))
             for name, parameter in record.parameters.items()
         },
+        target,
     )
 
 

@@ -6,6 +6,8 @@ Nothing outside this folder knows a modification by name, but `exact`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from study.learning.activations import Activation
 from study.learning.gradients import amounts, chance, controls, rectified, removal, shapes
 from study.learning.gradients.base import Gradient
@@ -27,7 +29,7 @@ def canonical(variant: Variant[Gradient], activation: Activation) -> Variant[Gra
             if not isinstance(parameter.default, bool | str):
                 values[name] = float(values[name]) / activation.largest_slope
         values["absolute"] = False
-        variant = Variant(variant.record, values)
+        variant = replace(variant, values=values)
     for name, parameter in variant.record.parameters.items():
         if parameter.neutral is not None and values[name] == parameter.neutral:
             return EXACT

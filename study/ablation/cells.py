@@ -1,0 +1,290 @@
+"""A cell: everything about a training but its learning rate and its seed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from study.datasets import DATASETS, Dataset
+from study.learning import NUMERICS_VERSION
+from study.learning.activations import ACTIVATIONS, Activation
+from study.learning.gradients import EXACT, GRADIENTS, canonical
+from study.learning.gradients.base import Gradient
+from study.learning.initialisations import INITIALISATIONS, Initialisation
+from study.learning.objectives import OBJECTIVES, Objective
+from study.learning.optimizers import OPTIMIZERS, Optimizer
+from study.learning.records import Record, UsageError, Variant, plain, resolve, unknown
+from study.learning.training import Design
+
+REGISTRIES: dict[str, tuple[Mapping[str, Any], type[Record]]] = {
+    "dataset": (DATASETS, Dataset),
+    "objective": (OBJECTIVES, Objective),
+    "initialisation": (INITIALISATIONS, Initialisation),
+    "activation": (ACTIVATIONS, Activation),
+    "gradient": (GRADIENTS, Gradient),
+    "optimizer": (OPTIMIZERS, Optimizer),
+}
+"""The axes whose values are records, with where the records are and what class they have."""
+
+LOCATIONS = ("hidden", "output", "all")
+AXES = (
+    "dataset",
+    "objective",
+    "hidden",
+    "initialisation",
+    "gain",
+    "activation",
+    "gradient",
+    "location",
+    "consistent",
+    "optimizer",
+)
+DEFAULTS: dict[str, Any] = {
+    "objective": "squared_error",
+    "hidden": [32, 32],
+    "initialisation": "glorot",
+    "gain": 1.0,
+    "activation": "tanh",
+    "gradient": "exact",
+    "location": "hidden",
+    "consistent": False,
+    "optimizer": "sgd",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination of the axes; see the axes' names in design and README."""
+
+    dataset: Variant[Dataset]
+    objective: Variant[Objective]
+    hidden: tuple[int, ...]
+    initialisation: Variant[Initialisation]
+    gain: float
+    activation: Variant[Activation]
+    gradient: Variant[Gradient]
+    location: str
+    consistent: bool
+    optimizer: Variant[Optimizer]
+
+    @property
+    def name(self) -> str:
+        """For people: ``digits · tanh · floor(minimum=0.1) · all · sgd``, and what is unusual."""
+        parts = [
+            self.dataset.short,
+            self.activation.short,
+            str(self.gradient),
+            self.location,
+            self.optimizer.short,
+        ]
+        parts += [
+            variant.short
+            for axis, variant in (
+                ("objective", self.objective),
+                ("initialisation", self.initialisation),
+            )
+            if variant.short != DEFAULTS[axis]
+        ]
+        if list(self.hidden) != DEFAULTS["hidden"]:
+            parts.append(self.widths)
+        if self.gain != DEFAULTS["gain"]:
+            parts.append(f"gain {plain(self.gain)}")
+        return " · ".join(parts)
+
+    @property
+    def widths(self) -> str:
+        """Widths of the hidden layers: ``32-32``; ``none`` without any."""
+        return "-".join(map(str, self.hidden)) or "none"
+
+    def specification(self) -> dict[str, Any]:
+        """Return plain containers from which `cell_from` makes the cell again."""
+        spec: dict[str, Any] = {axis: getattr(self, axis).specification() for axis in REGISTRIES}
+        return spec | {
+            "hidden": list(self.hidden),
+            "gain": self.gain,
+            "location": self.location,
+            "consistent": self.consistent,
+        }
+
+    def params(self) -> dict[str, str]:
+        """Return the structural parameters, by their names in the store."""
+        params = {axis: getattr(self, axis).name for axis in REGISTRIES}
+        params |= {
+            "hidden": self.widths,
+            "gain": plain(self.gain),
+            "location": self.location,
+            "consistent": plain(self.consistent),
+        }
+        return params | {name: plain(value) for name, value in self.variant_parameters().items()}
+
+    def variant_parameters(self) -> dict[str, float | str | bool]:
+        """Return ``gradient.minimum`` and the like; flags only where they are set."""
+        return {
+            f"{axis}.{name}": value
+            for axis in REGISTRIES
+            for name, value in getattr(self, axis).values.items()
+            if value is not False
+        }
+
+    def design(self) -> Design:
+        """Return what the learning core trains."""
+        return Design(
+            hidden=self.hidden,
+            activation=self.activation.record.bind(**self.activation.values),
+            objective=self.objective.record,
+            gradient=self.gradient,
+            location=self.location,
+            initialisation=self.initialisation,
+            gain=self.gain,
+            optimizer=self.optimizer,
+        )
+
+    def reference(self) -> Cell:
+        """Return the cell with the exact gradient that this one is compared with."""
+        return replace(self, gradient=EXACT, location="none", consistent=False)
+
+    def canonical(self, outputs: int) -> Cell:
+        """Return the cell that stands for all identical ones, given the number of output units.
+
+        The location is ``hidden`` or ``output`` for ``all`` where the rule stands nowhere else.
+        The gradient is the simplest that equals this one on every activation it stands at, and
+        exact has the location ``none``.
+        """
+        rule, objective, location = self.gradient.record, self.objective.record, self.location
+        if location == "all" and (rule.hidden_only or not objective.output_factor):
+            location = "hidden"
+        if location == "all" and not self.hidden:
+            location = "output"
+        design = self.design()
+        places = [design.activation] if location in ("hidden", "all") else []
+        places += [design.output(outputs)] if location in ("output", "all") else []
+        simplest = {canonical(self.gradient, activation) for activation in places}
+        gradient = self.gradient
+        if len(simplest) == 1:
+            (simple,) = simplest
+            if location == "hidden" or not simple.record.hidden_only:
+                gradient = simple
+        if gradient.name == EXACT.name:
+            gradient, location = EXACT, "none"
+        return replace(self, gradient=gradient, location=location)
+
+    def impossible(self, outputs: int, full_batch: bool) -> str:
+        """Return the reason why the (canonical) cell can't be trained, or "".
+
+        Parameters
+        ----------
+        outputs
+            Number of output units.
+        full_batch
+            Whether the protocol trains on full batches.
+        """
+        objective, rule = self.objective.record, self.gradient.record
+        task = self.dataset.record.task
+        if task and task not in objective.tasks:
+            return f"objective {objective.name} is not for {task}"
+        if self.optimizer.record.full_batch and not full_batch:
+            return f"optimizer {self.optimizer.name} needs protocol.batch_size=full"
+        if self.location == "output" and not objective.output_factor:
+            return f"with {objective.name} no factor stands at the output"
+        if self.location == "output" and rule.hidden_only:
+            return f"gradient {rule.name} is defined for hidden layers alone"
+        if self.location == "hidden" and not self.hidden:
+            return "there is no hidden layer"
+        design = self.design()
+        layers = [(width, design.activation) for width in self.hidden]
+        layers.append((outputs, design.output(outputs)))
+        for (units, activation), placed in zip(layers, design.rules(), strict=True):
+            if placed is None or placed.record is not rule or rule.refusal is None:
+                continue
+            reason = rule.refusal(self.gradient.values, activation, units)
+            if reason:
+                return f"gradient {self.gradient} with {activation.name}: {reason}"
+        return ""
+
+
+def cell_from(values: Mapping[str, Any]) -> Cell:
+    """Make a cell from one value for each axis.
+
+    Raises
+    ------
+    UsageError
+        For a value that no axis has.
+    """
+    found: dict[str, Any] = {axis: _variant(axis, values[axis]) for axis in REGISTRIES}
+    location = values["location"]
+    if location not in (*LOCATIONS, "none"):
+        raise UsageError(unknown("location", location, LOCATIONS))
+    gain = values["gain"]
+    if isinstance(gain, bool) or not isinstance(gain, int | float) or not 0.0 < gain < 1e6:
+        raise UsageError(f"gain takes a number above 0, not {gain!r}")
+    if values["consistent"] is not False:
+        raise UsageError(f"consistent takes false, not {values['consistent']!r}")
+    return Cell(
+        hidden=_widths(values["hidden"]),
+        gain=float(gain),
+        location=location,
+        consistent=False,
+        **found,
+    )
+
+
+def _variant(axis: str, spec: Any) -> Variant[Any]:
+    registry, kind = REGISTRIES[axis]
+    variant = resolve(axis, registry, spec)
+    if not isinstance(variant.record, kind):
+        raise UsageError(
+            f"{axis} {variant.name!r} is a {type(variant.record).__name__}, not a {kind.__name__}"
+        )
+    return variant
+
+
+def _widths(value: Any) -> tuple[int, ...]:
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = [value]
+    valid = isinstance(value, list | tuple) and all(
+        isinstance(w, int) and not isinstance(w, bool) and 1 <= w <= 100_000 for w in value
+    )
+    if not valid:
+        raise UsageError(f"hidden takes a list of widths such as [32, 32], not {value!r}")
+    return tuple(value)
+
+
+def identity(cell: Cell, digest: str, protocol: Mapping[str, Any], reference: str | None) -> str:
+    """Return the cell's identity, 40 hex digits of everything that decides its results.
+
+    Parameters
+    ----------
+    cell
+        Canonical.
+    digest
+        Of the data.
+    protocol
+        The part of the protocol that the cell sees.
+    reference
+        Identity of the cell at whose rate this one is also evaluated.
+    """
+    content = {
+        "cell": cell.specification(),
+        "data": digest,
+        "protocol": protocol,
+        "reference": reference,
+        "numerics": NUMERICS_VERSION,
+        "own records": {axis: own_digest(getattr(cell, axis)) for axis in REGISTRIES},
+    }
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:40]
+
+
+def own_digest(variant: Variant[Any]) -> str:
+    """Digest of the file of a user's own record, "" for the study's."""
+    if not variant.target:
+        return ""
+    path = getattr(sys.modules[variant.target.rpartition(".")[0]], "__file__", None)
+    if path is None:
+        return ""
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()

@@ -1,0 +1,146 @@
+"""The small commands beside the study itself: list, explain, ui."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from study.ablation.cells import REGISTRIES
+from study.ablation.composition import configuration_folder
+from study.datasets import ROOT
+from study.learning.records import Record, UsageError, plain, unknown
+
+PLURALS = {
+    "datasets": "dataset",
+    "objectives": "objective",
+    "initialisations": "initialisation",
+    "activations": "activation",
+    "gradients": "gradient",
+    "optimizers": "optimizer",
+}
+
+
+def show_list(arguments: Sequence[str]) -> int:
+    """``study list [gradients]``: what there is, a line each."""
+    kinds = [*PLURALS, "experiments"]
+    for kind in arguments or kinds:
+        if kind not in kinds:
+            raise UsageError(unknown("list", kind, kinds))
+        print(f"{kind}:")
+        rows = _experiments() if kind == "experiments" else _records(REGISTRIES[PLURALS[kind]][0])
+        width = max(len(name) for name, _ in rows)
+        room = max(40, shutil.get_terminal_size().columns - width - 5)
+        for name, text in rows:
+            print(f"  {name:{width}}  {textwrap.shorten(text, room, placeholder=' …')}")
+    return 0
+
+
+def _records(registry: Mapping[str, Record]) -> list[tuple[str, str]]:
+    return [(name, record.formula) for name, record in registry.items()]
+
+
+def _experiments() -> list[tuple[str, str]]:
+    rows = []
+    for path in sorted((configuration_folder() / "experiment").glob("*.yaml")):
+        about = [line for line in path.read_text().splitlines() if line.startswith("about:")]
+        rows.append((path.stem, about[0].removeprefix("about:").strip() if about else ""))
+    return rows
+
+
+def explain(arguments: Sequence[str]) -> int:
+    """``study explain floor``: formula, parameters and reference of whatever has that name."""
+    if not arguments:
+        raise UsageError("study explain takes a name, such as: study explain floor")
+    everything = {n: r for registry, _ in REGISTRIES.values() for n, r in registry.items()}
+    for name in arguments:
+        if name not in everything:
+            raise UsageError(unknown("name", name, everything))
+        for kind, (registry, _) in REGISTRIES.items():
+            if name in registry:
+                _explain(kind, registry[name])
+    return 0
+
+
+def _explain(kind: str, record: Any) -> None:
+    rows = [("formula", record.formula)]
+    rows += [
+        (shown, getattr(record, field))
+        for field, shown in (("derivative", "derivative"), ("source", "source"))
+        if getattr(record, field, "")
+    ]
+    for name, parameter in record.parameters.items():
+        bounds = " or ".join(parameter.choices)
+        if not bounds and not isinstance(parameter.default, bool | str):
+            bounds = f"{parameter.low:g} to {parameter.high:g}"
+        neutral = "" if parameter.neutral is None else f"; {parameter.neutral:g} is exact"
+        limits = f" ({bounds}{neutral})" if bounds else ""
+        rows.append((name, f"{parameter.meaning}; default {plain(parameter.default)}{limits}"))
+    rows.append(("reference", record.reference))
+    print(f"{record.name} ({kind})")
+    width = max(len(name) for name, _ in rows)
+    for name, text in rows:
+        print(
+            textwrap.fill(
+                text,
+                width=99,
+                initial_indent=f"  {name:{width}}  ",
+                subsequent_indent=" " * (width + 4),
+            )
+        )
+
+
+def serve_ui(arguments: Sequence[str]) -> int:
+    """``study ui [experiment=NAME] [port=5000] [tracking.uri=...]``: MLflow on 127.0.0.1."""
+    options = {"experiment": "default", "port": "5000", "host": "127.0.0.1", "tracking.uri": ""}
+    for argument in arguments:
+        key, separator, value = argument.partition("=")
+        if not separator or key not in options:
+            raise UsageError(
+                unknown("option of study ui", argument, [f"{k}=..." for k in options])
+            )
+        options[key] = value
+    if not options["port"].isdigit() or not 0 < int(options["port"]) < 65536:
+        raise UsageError(f"port takes a number from 1 to 65535, not {options['port']!r}")
+    from study.ablation.store import open_store
+
+    store = open_store(options["tracking.uri"] or None, options["experiment"], ROOT)
+    number = store.experiment_id
+    store.close()
+    if store.uri.startswith("http"):
+        print(f"the store is a server of its own: open {store.uri} in a browser")
+        return 0
+    if number is None:
+        suffix = (
+            "" if options["experiment"] == "default" else f" EXPERIMENT={options['experiment']}"
+        )
+        raise UsageError(
+            f"nothing is recorded of experiment {options['experiment']!r} yet: "
+            f"make ablation{suffix}"
+        )
+    address = f"http://{options['host']}:{options['port']}"
+    cells = quote("tags.role = 'cell'", safe="")
+    print("cells (their trainings are nested under them):")
+    print(f"  {address}/#/experiments/{number}/runs?searchFilter={cells}")
+    print("stop with Ctrl-C", flush=True)
+    mlflow = str(Path(sys.executable).with_name("mlflow"))
+    words = [mlflow, "server", "--backend-store-uri", store.uri, "--host", options["host"]]
+    words += ["--port", options["port"], "--workers", "1"]
+    quiet = {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    sys.stdout.flush()
+    os.execve(mlflow, words, {**os.environ, **quiet})
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "list": show_list,
+    "explain": explain,
+    "ui": serve_ui,
+}

@@ -1,0 +1,233 @@
+"""The SQL database under a store: is it there, is it MLflow's, make it, talk to it."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from study.ablation.store import sqlite_path, sqlite_uri
+from study.learning.records import UsageError
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+PATIENCE = 60.0
+"""Seconds to wait for another writer of an SQLite file."""
+
+MIGRATE = "import os, mlflow.db; mlflow.db.upgrade.callback(os.environ['MLFLOW_TRACKING_URI'])"
+"""`mlflow db upgrade` without the rest of the command line; in a process of its own, since
+importing MLflow takes 3 s and nothing else here needs it."""
+
+
+class Database:
+    """A database that MLflow's tracking store uses or will use.
+
+    SQLite is read by the standard library alone, so that asking what is finished costs no import.
+
+    Parameters
+    ----------
+    uri
+        An absolute SQLite address or that of another database which SQLAlchemy knows.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self.path = sqlite_path(uri)
+        self._engine: sa.Engine | None = None
+
+    def revision(self) -> str | None:
+        """Return the revision of MLflow's schema, None where nothing is there yet.
+
+        Raises
+        ------
+        UsageError
+            For what is no database, or not MLflow's, or of a newer MLflow.
+        """
+        if self.path and not self._file_has_content():
+            return None
+        names = self._table_names()
+        if not names:
+            return None
+        rows = self.read("SELECT version_num FROM alembic_version") if MARK in names else []
+        if not rows:
+            raise UsageError(f"{self.shown} is a database, but not a whole one of MLflow's")
+        revision = str(rows[0][0])
+        if not _installed_mlflow_knows(revision):
+            raise UsageError(f"{self.shown} was made by a newer MLflow (schema {revision})")
+        return revision
+
+    def create(self) -> None:
+        """Make MLflow's tables where there are none.
+
+        An SQLite file is made under another name and appears whole: a kill during MLflow's first
+        migration would leave a file that no later start can open.
+
+        Raises
+        ------
+        UsageError
+            Where it cannot be made.
+        """
+        if self.revision() is not None:
+            return
+        if self.path is None:
+            self._migrate(self.uri)
+            return
+        fresh = self.path.with_name(f"{self.path.name}.new-{os.getpid()}")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            fresh.touch()
+            self._migrate(sqlite_uri(fresh))
+            with contextlib.closing(sqlite3.connect(fresh)) as connection:
+                connection.execute("PRAGMA journal_mode = WAL")  # the file remembers it
+            self._publish(fresh)
+        except OSError as error:
+            raise UsageError(f"cannot make {self.path}: {error.strerror or error}") from error
+        finally:
+            for leftover in self.path.parent.glob(f"{self.path.name}.new-*"):
+                leftover.unlink(missing_ok=True)
+
+    def read(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
+        """Return the rows of a query, whose parameters are written ``:name``."""
+        with self.one_line_errors():
+            if self.path is None:
+                import sqlalchemy as sa
+
+                with self.engine.connect() as connection:
+                    return [tuple(row) for row in connection.execute(sa.text(sql), values)]
+            with contextlib.closing(sqlite3.connect(self.path, timeout=PATIENCE)) as plain:
+                return plain.execute(sql, values).fetchall()
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """Open a transaction that holds the write lock from its start; errors roll it back."""
+        with self.one_line_errors(), self.engine.begin() as connection:
+            if self.path is not None:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+    @property
+    def engine(self) -> sa.Engine:
+        """SQLAlchemy's engine, made at first use."""
+        if self._engine is None:
+            from sqlalchemy.exc import ArgumentError
+
+            try:
+                self._engine = self._connectable()
+            except (ImportError, ArgumentError) as error:  # no driver, no such dialect, a typo
+                raise UsageError(f"cannot use {self.shown}: {_first_line(error)}") from error
+        return self._engine
+
+    @property
+    def shown(self) -> str:
+        """The address as messages name it, without a password."""
+        return str(self.path) if self.path else re.sub("//.*@", "//***@", self.uri)
+
+    @contextlib.contextmanager
+    def one_line_errors(self) -> Iterator[None]:
+        """Turn errors of the environment (locked, read-only, full, no database) to one line."""
+        try:
+            yield
+        except Exception as error:
+            if not _of_environment(error):
+                raise
+            reason = _first_line(getattr(error, "orig", error))
+            raise UsageError(f"cannot use the store {self.shown}: {reason}") from error
+
+    def close(self) -> None:
+        """Close all connections."""
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
+
+    def _connectable(self) -> sa.Engine:
+        import sqlalchemy as sa
+
+        if self.path is None:
+            return sa.create_engine(self.uri)
+        engine = sa.create_engine(self.uri, connect_args={"timeout": PATIENCE})
+
+        @sa.event.listens_for(engine, "connect")
+        def _settings(connection: sqlite3.Connection, _: object) -> None:
+            connection.isolation_level = None  # `writing` says BEGIN itself
+            connection.execute("PRAGMA journal_mode = WAL")  # the UI reads while we write
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA cache_size = -65536")  # kB
+
+        return engine
+
+    def _table_names(self) -> set[str]:
+        if self.path is not None:
+            return {name for (name,) in self.read("SELECT name FROM sqlite_master")}
+        import sqlalchemy as sa
+
+        with self.one_line_errors():
+            return set(sa.inspect(self.engine).get_table_names())
+
+    def _migrate(self, uri: str) -> None:
+        environment = os.environ | {
+            "MLFLOW_TRACKING_URI": uri,
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", MIGRATE], env=environment, capture_output=True, text=True
+        )
+        if done.returncode:
+            *_, reason = done.stderr.strip().splitlines() or ["no reason given"]
+            raise UsageError(f"MLflow cannot make its tables in {self.shown}: {reason}")
+
+    def _publish(self, fresh: Path) -> None:
+        """Give a finished file its name, unless another process was first."""
+        assert self.path is not None
+        if not self._file_has_content():
+            self.path.unlink(missing_ok=True)
+        try:
+            os.link(fresh, self.path)
+        except (FileExistsError, FileNotFoundError):
+            if self.revision() is None:
+                raise
+        except OSError:  # a file system without hard links
+            if not self.path.exists():
+                fresh.replace(self.path)
+
+    def _file_has_content(self) -> bool:
+        assert self.path is not None
+        try:
+            return self.path.stat().st_size > 0
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise UsageError(f"cannot use the store {self.path}: {error.strerror}") from error
+
+
+MARK = "alembic_version"
+
+
+def _installed_mlflow_knows(revision: str) -> bool:
+    """Look for a schema's revision in MLflow's files, without importing MLflow."""
+    package = importlib.util.find_spec("mlflow")
+    if package is None or package.origin is None:
+        return True  # whoever needs MLflow will say that it is missing
+    versions = Path(package.origin).parent / "store" / "db_migrations" / "versions"
+    return any(versions.glob(f"{revision}_*.py"))
+
+
+def _of_environment(error: Exception) -> bool:
+    if type(error) in (sqlite3.OperationalError, sqlite3.DatabaseError):
+        return True
+    if "sqlalchemy" not in sys.modules:
+        return False
+    from sqlalchemy import exc
+
+    return type(error) in (exc.OperationalError, exc.DatabaseError)
+
+
+def _first_line(error: object) -> str:
+    return str(error).partition("\n")[0]

@@ -1,0 +1,195 @@
+"""What MLflow holds of a cell (names, params, metrics, tags), the same for every writer."""
+
+from __future__ import annotations
+
+import functools
+import getpass
+import hashlib
+import math
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from study.ablation.tables import CURVES, FINALS, REPLICA, RUNS, is_variant_parameter
+from study.learning.records import plain
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from study.ablation.store import FinishedCell
+
+STEPS = 8
+"""Most points of a curve in MLflow (a metric row costs some 0.3 kB with its indexes)."""
+
+LAST_VALUES = 5
+"""Most values in MLflow that are no curve."""
+
+PARENT = "mlflow.parentRunId"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run as MLflow has it.
+
+    Parameters
+    ----------
+    replica
+        Key of the training within its cell, empty for the cell itself.
+    name
+        For people.
+    params, tags
+        Texts by name.
+    metrics
+        Finite values as (name, value, step).
+    """
+
+    replica: str
+    name: str
+    params: Mapping[str, str]
+    metrics: Sequence[tuple[str, float, int]]
+    tags: Mapping[str, str]
+
+
+def run_prefix(experiment: str, cell: str, salt: str = "") -> str:
+    """Return the first 20 hex digits that the ids of a cell's runs share."""
+    return hashlib.sha256(f"{experiment}\n{cell}\n{salt}".encode()).hexdigest()[:20]
+
+
+def run_id(prefix: str, replica: str) -> str:
+    """Return the id of a run: the cell's prefix and 12 hex digits, zeros for the cell itself."""
+    rest = hashlib.sha256(replica.encode()).hexdigest()[:12] if replica else "0" * 12
+    return prefix + rest
+
+
+def source_tags(root: Path) -> dict[str, str]:
+    """Return the tags that MLflow's fluent interface would set: who, and from which commit."""
+    try:
+        user = getpass.getuser()
+    except (ImportError, KeyError, OSError):  # a container's user id without a name
+        user = "unknown"
+    tags = {
+        "mlflow.user": user,
+        "mlflow.source.name": "study",
+        "mlflow.source.type": "LOCAL",
+    }
+    try:
+        commit = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "--verify", "--quiet", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return tags
+    return tags | {"mlflow.source.git.commit": commit}
+
+
+def entries(
+    cell: FinishedCell, runs: pa.Table, curves: pa.Table, source: Mapping[str, str]
+) -> tuple[Entry, list[Entry]]:
+    """Lay out a cell's parent run and its children.
+
+    Parameters
+    ----------
+    cell
+        The cell.
+    runs, curves
+        Its tables, after `tables.conform`.
+    source
+        Tags of every run, from `source_tags`.
+
+    Returns
+    -------
+    The parent, and a child for each row of `runs`; children lack the tag of their parent's id.
+    """
+    common = {**source, "cell": cell.cell}
+    parent = Entry(
+        replica="",
+        name=cell.name,
+        params=cell.params,
+        metrics=[(k, float(v), 0) for k, v in cell.metrics.items() if math.isfinite(v)],
+        tags={**common, "mlflow.runName": cell.name, "role": "cell"},
+    )
+    columns = {name: runs[name].to_pylist() for name in runs.column_names}
+    params = {
+        name: [None if v is None else plain(v) for v in values]
+        for name, values in columns.items()
+        if is_variant_parameter(name) or (name in RUNS and RUNS[name].kind == "param")
+    }
+    tags = {n: columns[n] for n, c in RUNS.items() if c.kind == "tag" and c.indexed}
+    points = _curve_points(curves)
+    children = []
+    for row, replica in enumerate(columns[REPLICA.name]):
+        own = {name: text for name, texts in params.items() if (text := texts[row]) is not None}
+        name = f"{own['stage']} · rate {own['learning_rate']} · seed {own['seed']}"
+        last = [(n, columns[n][row], 0) for n in FINALS if _finite(columns[n][row])]
+        children.append(
+            Entry(
+                replica=replica,
+                name=name,
+                params=own,
+                metrics=last[:LAST_VALUES] + points.get(replica, []),
+                tags={
+                    **common,
+                    **{tag: values[row] for tag, values in tags.items()},
+                    "mlflow.runName": name,
+                    "role": "training",
+                },
+            )
+        )
+    return parent, children
+
+
+@functools.lru_cache(maxsize=4096)
+def thin(updates: tuple[int, ...], most: int = STEPS) -> tuple[int, ...]:
+    """Choose points of a curve, evenly on the scale log(1 + update), with the first and last.
+
+    Parameters
+    ----------
+    updates
+        Where the curve has finite values, ascending.
+    most
+        How many to keep at most.
+
+    Returns
+    -------
+    Positions in `updates`, ascending.
+    """
+    if len(updates) <= most:
+        return tuple(range(len(updates)))
+    scale = np.log1p(np.asarray(updates, dtype=np.float64))
+    wanted = np.linspace(scale[0], scale[-1], most)
+    nearest = np.abs(scale[:, None] - wanted).argmin(axis=0)  # (points,)
+    return tuple(int(i) for i in np.unique(nearest))
+
+
+def _finite(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _curve_points(curves: pa.Table) -> dict[str, list[tuple[str, float, int]]]:
+    """Thin the indexed curves of each training; values that are not finite are left out."""
+    names = [c.name for c in CURVES.values() if c.kind == "metric" and c.indexed]
+    ordered = curves.select([REPLICA.name, "update", *names]).sort_by(
+        [(REPLICA.name, "ascending"), ("update", "ascending")]
+    )
+    replicas = ordered[REPLICA.name].to_pylist()
+    updates = ordered["update"].to_pylist()
+    values = {name: ordered[name].to_pylist() for name in names}
+    points: dict[str, list[tuple[str, float, int]]] = {}
+    begin = 0
+    for end in range(1, len(replicas) + 1):
+        if end < len(replicas) and replicas[end] == replicas[begin]:
+            continue
+        found = points[replicas[begin]] = []
+        for name in names:
+            finite = [i for i in range(begin, end) if _finite(values[name][i])]
+            for kept in thin(tuple(updates[i] for i in finite)):
+                i = finite[kept]
+                found.append((name, values[name][i], updates[i]))
+        begin = end
+    return points

@@ -1,0 +1,91 @@
+"""How a cell's learning rate is chosen, on seeds that are never scored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.ablation.schema import Protocol, round_rate
+
+Array = NDArray[Any]
+MOST_FAILED = 0.2  # share of a rate's trainings
+
+
+class Trials:
+    """Final objectives and failures of tuning runs, by learning rate."""
+
+    def __init__(self) -> None:
+        self.finals: dict[float, list[float]] = {}
+        self.failures: dict[float, list[bool]] = {}
+
+    def add(self, rates: Array, finals: Array, failed: Array) -> None:
+        """Take in trainings: their rates, final objectives and whether they FAILED."""
+        for rate, final, failure in zip(
+            rates.tolist(), finals.tolist(), failed.tolist(), strict=True
+        ):
+            self.finals.setdefault(rate, []).append(final if np.isfinite(final) else np.inf)
+            self.failures.setdefault(rate, []).append(bool(failure))
+
+    def best(self) -> float:
+        """Return the rate with the lowest median final objective.
+
+        Among the rates of which at most a fifth FAILED (1 of 5, none of 3); if there is none,
+        among those with the least share of failures. A tie goes to the smaller rate.
+        """
+        share = {rate: float(np.mean(f)) for rate, f in self.failures.items()}
+        bound = max(MOST_FAILED, min(share.values()))
+        return min(
+            (float(np.median(self.finals[rate])), rate)
+            for rate in sorted(share)
+            if share[rate] <= bound
+        )[1]
+
+
+def choose_rate(
+    protocol: Protocol,
+    first: Sequence[float],
+    train: Callable[[Sequence[float], Sequence[int]], tuple[Array, Array, Array]],
+) -> float:
+    """Choose a learning rate.
+
+    Stage A tries the rates `first` with the tuning seeds. With ``protocol.refine``, stage A is
+    extended by a decade at a time until its best rate is an interior one, and stage B tries a
+    finer grid around that with seeds of its own; the choice is then stage B's alone.
+
+    Parameters
+    ----------
+    protocol
+        Seeds, and stage B.
+    first
+        Rates of stage A.
+    train
+        ``train(rates, seeds)`` returns rates, final objectives and failures of the trainings.
+    """
+    coarse = Trials()
+    coarse.add(*train(first, protocol.tuning()))
+    refine = protocol.refine
+    if refine is None:
+        return coarse.best()
+    tried = sorted(first)
+    ratio = tried[-1] / tried[-2] if len(tried) > 1 else 10.0**0.5
+    steps = max(1, round(1.0 / np.log10(ratio)))
+    for _ in range(refine.recentre_decades):
+        if coarse.best() == tried[0]:
+            more = [round_rate(tried[0] / ratio**k) for k in range(steps, 0, -1)]
+            tried = more + tried
+        elif coarse.best() == tried[-1]:
+            more = [round_rate(tried[-1] * ratio**k) for k in range(1, steps + 1)]
+            tried = tried + more
+        else:
+            break
+        coarse.add(*train(more, protocol.tuning()))
+    middle, half = coarse.best(), (refine.rates - 1) / 2
+    around = [
+        round_rate(middle * 10.0 ** ((k - half) / refine.per_decade)) for k in range(refine.rates)
+    ]
+    fine = Trials()
+    fine.add(*train(around, protocol.refining()))
+    return fine.best()

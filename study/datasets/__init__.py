@@ -1,0 +1,81 @@
+"""Data as the learning core wants it: float64 arrays, split, standardised, read-only.
+
+``load("digits")`` gives a fixed dataset, ``load({"moons": {"noise": 0.2}}, seed=3)`` a fresh one.
+A dataset of one's own is a record, named in a grid by ``{_target_: module.record}``::
+
+    from study.datasets import Dataset, Raw
+
+    xor = Dataset(
+        name="xor",
+        formula="exclusive or",
+        reference="Rumelhart, Hinton & Williams 1986",
+        source="four rows",
+        licence="MIT",
+        task="classification",
+        load=lambda seed: Raw(X, y, X, y),  # without the last two, a fifth is split off
+    )
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from numbers import Integral
+from typing import Any
+
+from study.datasets import bundled, downloaded, generated
+from study.datasets.cache import ROOT as ROOT
+from study.datasets.cache import cache_folder as cache_folder
+from study.datasets.prepare import prepare
+from study.datasets.record import Data as Data
+from study.datasets.record import Dataset as Dataset
+from study.datasets.record import Raw as Raw
+from study.learning.records import UsageError, resolve
+
+DATASETS: dict[str, Dataset] = {
+    record.name: record for record in (*bundled.RECORDS, *generated.RECORDS, *downloaded.RECORDS)
+}
+
+
+def load(spec: Any, seed: int | None = None) -> Data:
+    """Load a dataset.
+
+    Parameters
+    ----------
+    spec
+        A name, a name with parameters, ``{"_target_": "module.record"}``, a record or a variant.
+    seed
+        What a fresh dataset is generated from; fixed ones ignore it, and stay in memory.
+
+    Raises
+    ------
+    UsageError
+        For an unknown name or parameter, a fresh dataset without a seed, data that cannot be
+        learnt, a download without network, a digest that is not the one on record.
+    """
+    variant = resolve("dataset", DATASETS, spec)
+    record = variant.record
+    if not isinstance(record, Dataset):
+        raise UsageError(f"dataset {record.name!r} is a {type(record).__name__}, not a Dataset")
+    values = tuple(sorted(variant.values.items()))
+    if not record.fresh:
+        return _fixed(record, values)
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
+        raise UsageError(
+            f"dataset {record.name!r} is generated for a seed: give a whole number from 0 on, "
+            f"not {seed!r}"
+        )
+    return _made(record, dict(values), int(seed))
+
+
+@lru_cache(maxsize=32)
+def _fixed(record: Dataset, values: tuple[tuple[str, float | str | bool], ...]) -> Data:
+    return _made(record, dict(values), None)
+
+
+def _made(record: Dataset, values: dict[str, float | str | bool], seed: int | None) -> Data:
+    raw = record.load(seed, **values)
+    if not isinstance(raw, Raw):
+        raise UsageError(
+            f"dataset {record.name!r}: its load returned a {type(raw).__name__}, not a Raw"
+        )
+    return prepare(record, values, raw)

@@ -1,0 +1,147 @@
+"""The datasets that come with scikit-learn, checked against data/checksums.json at every load."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from study.datasets import cache
+from study.datasets.prepare import raw_digest
+from study.datasets.record import Dataset, Raw
+from study.learning.records import UsageError
+
+UCI = "CC BY 4.0 (UCI Machine Learning Repository)"
+SILENT = "none stated; scikit-learn distributes it under BSD-3-Clause"
+
+
+def from_scikit_learn(name: str) -> Raw:
+    """Return a bundled dataset as scikit-learn delivers it, in float64."""
+    import sklearn.datasets  # 2.5 seconds, hence here
+
+    # scikit-learn scales diabetes by default, over all rows: that would let the test part leak
+    options: dict[str, Any] = {"scaled": False} if name == "diabetes" else {}
+    bunch = getattr(sklearn.datasets, f"load_{name}")(**options)
+    return Raw(
+        np.ascontiguousarray(bunch.data, dtype=np.float64),
+        np.ascontiguousarray(bunch.target, dtype=np.float64),
+    )
+
+
+def remake_checksums() -> dict[str, str]:
+    """Write data/checksums.json from the scikit-learn at hand and return name -> digest."""
+    import sklearn
+
+    digests = {record.name: _digest(from_scikit_learn(record.name)) for record in RECORDS}
+    content = {"scikit-learn": sklearn.__version__, "sha256": digests}
+    path = cache.ROOT / "data" / "checksums.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return digests
+
+
+def _load(name: str, seed: int | None) -> Raw:
+    made_with, expected = _expected(name)
+    # a copy in the cache spares every process the import; its digest is checked just the same
+    with suppress(UsageError):
+        stored = cache.read(name)
+        if stored is not None and _digest(stored) == expected:
+            return stored
+    raw = from_scikit_learn(name)
+    if _digest(raw) != expected:
+        import sklearn
+
+        raise UsageError(
+            f"dataset {name!r} is not the one of data/checksums.json (made with scikit-learn "
+            f"{made_with}, this is {sklearn.__version__}): scikit-learn may have changed it; "
+            "install the version of requirements.lock, or accept the new data with "
+            "`python -m study.datasets`"
+        )
+    with suppress(OSError):
+        cache.write(name, raw)
+    return raw
+
+
+def _expected(name: str) -> tuple[str, str]:
+    path = cache.ROOT / "data" / "checksums.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return str(content["scikit-learn"]), str(content["sha256"][name])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UsageError(
+            f"dataset {name!r} has no digest in {path}: restore that file, or make it anew with "
+            "`python -m study.datasets`"
+        ) from None
+
+
+def _digest(raw: Raw) -> str:
+    return raw_digest(np.asarray(raw.inputs), np.asarray(raw.targets))
+
+
+RECORDS = (
+    Dataset(
+        name="iris",
+        family="bundled",
+        formula="150 flowers, 4 lengths in cm -> 3 species, 50 each",
+        reference="Fisher 1936, Annals of Eugenics 7, 179-188",
+        source="sklearn.datasets.load_iris (UCI 53)",
+        licence=UCI,
+        task="classification",
+        load=partial(_load, "iris"),
+    ),
+    Dataset(
+        name="wine",
+        family="bundled",
+        formula="178 wines, 13 chemical measurements -> 3 growers (59, 71, 48)",
+        reference="Aeberhard, Coomans & de Vel 1992, James Cook University, TR 92-02",
+        source="sklearn.datasets.load_wine (UCI 109)",
+        licence=UCI,
+        task="classification",
+        load=partial(_load, "wine"),
+    ),
+    Dataset(
+        name="breast_cancer",
+        family="bundled",
+        formula="569 tumours, 30 features of cell nuclei -> 212 malignant (0), 357 benign (1)",
+        reference="Street, Wolberg & Mangasarian 1993, SPIE 1905, 861-870",
+        source="sklearn.datasets.load_breast_cancer (UCI 17)",
+        licence=UCI,
+        task="classification",
+        load=partial(_load, "breast_cancer"),
+    ),
+    Dataset(
+        name="digits",
+        family="bundled",
+        formula="1797 handwritten digits, 8 x 8 pixels of 0 to 16 -> 10 classes",
+        reference="Alpaydin & Kaynak 1998, Kybernetika 34, 369-374",
+        source="sklearn.datasets.load_digits (UCI 80, its test file)",
+        licence=UCI,
+        task="classification",
+        load=partial(_load, "digits"),
+    ),
+    Dataset(
+        name="diabetes",
+        family="bundled",
+        formula="442 patients, 10 measurements -> disease progression after a year",
+        reference="Efron, Hastie, Johnstone & Tibshirani 2004, Annals of Statistics 32, 407-499",
+        source="sklearn.datasets.load_diabetes(scaled=False)",
+        licence=SILENT,
+        task="regression",
+        load=partial(_load, "diabetes"),
+        solved_below=0.5,  # a linear fit leaves 0.48; the rest is mostly noise
+    ),
+    Dataset(
+        name="linnerud",
+        family="bundled",
+        formula="20 men, 3 exercises -> weight, waist, pulse",
+        reference="Tenenhaus 1998, La regression PLS, Editions Technip",
+        source="sklearn.datasets.load_linnerud",
+        licence=SILENT,
+        task="regression",
+        load=partial(_load, "linnerud"),
+        solved_below=0.5,  # 16 training rows: a linear fit leaves about 0.7
+    ),
+)

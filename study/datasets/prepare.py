@@ -1,0 +1,228 @@
+"""From raw arrays to data: checked, split, standardised on the training part alone, digested."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.datasets.record import TASKS, Array, Data, Dataset, Raw
+from study.learning.records import UsageError
+
+PREPARATION = 1  # raise it when this file makes other arrays of the same raw ones
+SPLIT_SEED = 80_20
+
+
+def prepare(record: Dataset, values: Mapping[str, Any], raw: Raw) -> Data:
+    """Make the data of a record from its raw arrays.
+
+    Inputs (and the targets of a regression) become (x - mean) / deviation, column by column,
+    with mean and deviation (divisor n) of the training part; columns which are constant there
+    become 0 in both parts. Equal rows stay equal to the bit, since each number is treated alone.
+
+    Parameters
+    ----------
+    record
+        Its name, task and whether inputs are standardised.
+    values
+        The record's parameters, for the digest.
+    raw
+        What the record's loader returned.
+
+    Raises
+    ------
+    UsageError
+        For data that cannot be learnt: not numbers, NaN or infinite, shapes that do not fit,
+        fewer than 2 rows, a single class, a constant target.
+    """
+    name, task = record.name, raw.task or record.task
+    if task not in TASKS:
+        raise _error(name, f"task is {task!r}, not one of {', '.join(TASKS)}")
+    train_inputs, train_targets = _checked(name, task, "", raw.inputs, raw.targets)
+    parts = [train_inputs, train_targets]
+    if raw.test_inputs is not None and raw.test_targets is not None:
+        parts += _checked(name, task, "test ", raw.test_inputs, raw.test_targets)
+    elif raw.test_inputs is not None or raw.test_targets is not None:
+        raise _error(name, "a test part needs both test_inputs and test_targets")
+    digest = _digest(record, task, values, None if record.fresh else raw_digest(*parts))
+
+    if len(parts) == 4:
+        inputs, targets, test_inputs, test_targets = parts
+        if inputs.shape[1] != test_inputs.shape[1] or targets.shape[1:] != test_targets.shape[1:]:
+            raise _error(name, "training and test part have different columns")
+    else:
+        inputs, targets = parts
+        train, test = split(len(inputs), targets if task == "classification" else None)
+        if not len(test):
+            raise _error(name, "too few rows to split off a fifth; give it a test part of its own")
+        inputs, test_inputs = inputs[train], inputs[test]
+        targets, test_targets = targets[train], targets[test]
+
+    if record.standardised:
+        inputs, test_inputs = _finite(name, "inputs", *standardise(inputs, test_inputs))
+    if task == "classification":
+        targets, test_targets = _indicators(name, targets, test_targets)
+    else:
+        targets, test_targets = _columns(targets), _columns(test_targets)
+        constant = targets.min(axis=0) == targets.max(axis=0)
+        if constant.all() or (task == "regression" and constant.any()):
+            where = f"target column {int(np.argmax(constant))}"
+            raise _error(name, f"{where} is constant in the training part: nothing to learn")
+        if task == "regression":
+            targets, test_targets = _finite(name, "targets", *standardise(targets, test_targets))
+    return Data(
+        name=name,
+        task=task,
+        inputs=_read_only(inputs),
+        targets=_read_only(targets),
+        test_inputs=_read_only(test_inputs),
+        test_targets=_read_only(test_targets),
+        solved_below=record.solved_below,
+        digest=digest,
+    )
+
+
+def split(rows: int, labels: Array | None) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Row numbers of the training part and of the test part, 80 to 20, the same for ever.
+
+    Parameters
+    ----------
+    rows
+        How many there are.
+    labels
+        Classes (rows,), to take a fifth of each of them; None to take a fifth of all.
+
+    Returns
+    -------
+    tuple
+        Both parts in shuffled order, so that the first rows are a fair sample of all classes.
+    """
+    # raw words of a bit generator: numpy guarantees this stream, unlike that of permutation()
+    order = np.argsort(np.random.PCG64(SPLIT_SEED).random_raw(rows), kind="stable")
+    groups = np.zeros(rows) if labels is None else labels[order]
+    test = np.zeros(rows, dtype=bool)
+    for group in np.unique(groups):
+        members = np.flatnonzero(groups == group)
+        test[members[: (2 * len(members) + 5) // 10]] = True  # a fifth, rounded to the nearest
+    return order[~test], order[test]
+
+
+def standardise(train: Array, test: Array) -> tuple[Array, Array]:
+    """Both parts with mean 0 and deviation 1 of the training part; constant columns are 0."""
+    constant = train.min(axis=0) == train.max(axis=0)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
+        mean = train.mean(axis=0)
+        train, test = train - mean, test - mean
+        deviation = np.sqrt(np.mean(train * train, axis=0))
+        deviation[np.isinf(deviation)] = np.nan  # the squares overflowed: x / inf would pass for 0
+        train, test = train / deviation, test / deviation
+    train[:, constant] = 0.0
+    test[:, constant] = 0.0
+    return train, test
+
+
+def raw_digest(*arrays: Array) -> str:
+    """SHA-256 over shapes and bytes of arrays (as little-endian float64, in C order)."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        portable = np.ascontiguousarray(array, dtype="<f8")
+        digest.update(f"{portable.dtype.str}{portable.shape}".encode())
+        digest.update(portable.data)
+    return digest.hexdigest()
+
+
+def _digest(record: Dataset, task: str, values: Mapping[str, Any], raw: str | None) -> str:
+    # not over the final arrays: their last bits differ between machines' summation orders
+    content = {
+        "name": record.name,
+        "parameters": dict(values),
+        "version": record.version,
+        "preparation": PREPARATION,
+        "split": SPLIT_SEED,
+        "task": task,
+        "standardised": record.standardised,
+        "solved_below": record.solved_below,
+        "raw": raw,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _checked(name: str, task: str, part: str, inputs: Any, targets: Any) -> tuple[Array, Array]:
+    x = _numbers(name, f"{part}inputs", inputs)
+    t = _numbers(name, f"{part}targets", targets)
+    if x.ndim != 2 or not x.shape[1]:
+        raise _error(name, f"{part}inputs have shape {x.shape}, not (rows, columns)")
+    shape, valid = {
+        "classification": ("(rows,), a number for each class", t.ndim == 1),
+        "multilabel": ("(rows, columns)", t.ndim == 2 and t.shape[1] > 0),
+        "regression": ("(rows,) or (rows, columns)", t.ndim == 1 or (t.ndim == 2 and t.size > 0)),
+    }[task]
+    if not valid:
+        raise _error(name, f"{part}targets have shape {t.shape}; {task} takes {shape}")
+    if len(x) != len(t):
+        raise _error(name, f"{len(x)} rows of {part}inputs but {len(t)} of {part}targets")
+    if len(x) < (1 if part else 2):
+        raise _error(name, f"{len(x)} {part}rows are too few: at least {1 if part else 2}")
+    for what, array in ((f"{part}inputs", x), (f"{part}targets", t)):
+        wrong = np.argwhere(~np.isfinite(array))
+        if len(wrong):
+            raise _error(
+                name, f"{what} hold NaN or infinity ({len(wrong)}, first in row {wrong[0][0]})"
+            )
+    if task == "multilabel" and not np.isin(t, (0.0, 1.0)).all():
+        raise _error(name, f"{part}targets of a multilabel task are 0 or 1")
+    if task == "classification" and not np.array_equal(t, np.floor(t)):
+        raise _error(name, f"{part}targets of a classification are whole numbers, one a class")
+    return x, t
+
+
+def _numbers(name: str, what: str, value: Any) -> Array:
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise _error(name, f"{what} have rows of different lengths") from None
+    if array.dtype.kind not in "biuf":
+        kind = "text" if array.dtype.kind in "US" else f"{array.dtype} values"
+        raise _error(name, f"{what} hold {kind}, not numbers")
+    return array.astype(np.float64, order="C")  # a copy, so that nothing of the loader's is frozen
+
+
+def _columns(targets: Array) -> Array:
+    return targets[:, None] if targets.ndim == 1 else targets
+
+
+def _indicators(name: str, train: Array, test: Array) -> tuple[Array, Array]:
+    classes = np.unique(train)
+    if len(classes) < 2:
+        raise _error(name, f"only one class ({classes[0]:g}) in the training part")
+    strange = np.setdiff1d(test, classes)
+    if len(strange):
+        raise _error(
+            name, f"class {strange[0]:g} is in the test part but not in the training part"
+        )
+    shown = classes[1:] if len(classes) == 2 else classes
+    return (train[:, None] == shown).astype(np.float64), (test[:, None] == shown).astype(
+        np.float64
+    )
+
+
+def _finite(name: str, what: str, *arrays: Array) -> tuple[Array, ...]:
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise _error(
+            name, f"{what} are too large or too close together to standardise: rescale them"
+        )
+    return arrays
+
+
+def _read_only(array: Array) -> Array:
+    array = np.ascontiguousarray(array)
+    array.flags.writeable = False
+    return array
+
+
+def _error(name: str, text: str) -> UsageError:
+    return UsageError(f"dataset {name!r}: {text}")

@@ -1,0 +1,122 @@
+"""What a dataset is: its record, the raw arrays a loader returns, and what a training receives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from study.learning.records import Record, UsageError
+
+Array = NDArray[np.float64]
+TASKS = ("classification", "multilabel", "regression")
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """A dataset, ready for training: float64, C order, read-only.
+
+    Parameters
+    ----------
+    name
+        The record's name.
+    task
+        ``"classification"``, ``"multilabel"`` or ``"regression"``.
+    inputs, test_inputs
+        Shapes (n, d) and (m, d), standardised by the training part.
+    targets, test_targets
+        Shapes (n, k) and (m, k). Classification: 0/1 indicators, a column a class in ascending
+        order of the labels, and for two classes one column, 1 for the larger label. Multilabel:
+        0/1. Regression: standardised by the training part.
+    solved_below
+        Solved means (L - L*) / (L_const - L*) <= solved_below on the training part.
+    digest
+        64 hex digits over everything that decides these arrays, the seed apart.
+    """
+
+    name: str
+    task: str
+    inputs: Array
+    targets: Array
+    test_inputs: Array
+    test_targets: Array
+    solved_below: float
+    digest: str
+
+
+@dataclass(frozen=True)
+class Raw:
+    """What a loader returns; nothing in it is split or standardised.
+
+    Parameters
+    ----------
+    inputs
+        Shape (n, d), numbers.
+    targets
+        Classification: (n,), a whole number for each class. Multilabel: (n, k), zeros and ones.
+        Regression: (n,) or (n, k).
+    test_inputs, test_targets
+        A test part of the loader's own; without it, a fifth of the rows is split off.
+    task
+        Where only the data can tell (openml); otherwise the record says it.
+    """
+
+    inputs: ArrayLike
+    targets: ArrayLike
+    test_inputs: ArrayLike | None = None
+    test_targets: ArrayLike | None = None
+    task: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset(Record):
+    """A dataset that a grid can name.
+
+    Parameters
+    ----------
+    source
+        Where the numbers come from.
+    licence
+        Under which terms; "none stated" where the source is silent.
+    task
+        ``"classification"``, ``"multilabel"``, ``"regression"``; empty if the loader tells.
+    load
+        ``load(seed, **parameters) -> Raw``. A fixed dataset is called with seed None.
+    fresh
+        Generated: another seed gives other data.
+    standardised
+        Whether the inputs are standardised. Targets of a regression always are.
+    solved_below
+        The share of the constant predictor's excess objective at which a net has solved it.
+    version
+        Raise it when `load` gives other arrays for the same seed and parameters.
+    """
+
+    source: str
+    licence: str
+    task: str
+    load: Callable[..., Raw]
+    fresh: bool = False
+    standardised: bool = True
+    solved_below: float = 0.05
+    version: int = 1
+
+    def __hash__(self) -> int:
+        """By name: the parameters are a dict, and `study.datasets.load` caches by record."""
+        return hash(self.name)
+
+
+def whole(culprit: str, value: Any) -> int:
+    """Return `value` as an int, or raise `UsageError` if it is no whole number."""
+    if value != int(value):
+        raise UsageError(f"{culprit} takes a whole number, not {value!r}")
+    return int(value)
+
+
+def one_line(error: BaseException) -> str:
+    """Text of an exception from another library, on one line and not too long."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 200 else text[:197] + "..."

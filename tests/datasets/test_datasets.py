@@ -1,0 +1,247 @@
+import hashlib
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from study.datasets import DATASETS, ROOT, Raw, load
+from study.datasets.bundled import RECORDS as BUNDLED
+from study.datasets.bundled import from_scikit_learn
+from study.datasets.prepare import split, standardise
+from study.learning.records import resolve
+
+FRESH = [name for name, record in DATASETS.items() if record.fresh]
+FIXED = [record.name for record in BUNDLED] + ["encoder"]
+# rows, inputs, and class counts (classification) or outputs, as the sources state them
+LITERATURE = {
+    "iris": (150, 4, [50, 50, 50]),
+    "wine": (178, 13, [59, 71, 48]),
+    "breast_cancer": (569, 30, [212, 357]),
+    "digits": (1797, 64, [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]),
+    "diabetes": (442, 10, 1),
+    "linnerud": (20, 3, 3),
+}
+SPLIT_10 = [4, 7, 2, 6, 0, 1, 3, 5, 8, 9]  # training rows, then test rows
+SPLIT_DIGITS = "0823b123e984e28d9af62152d3fa817e5b9fdbf0de9f5422b1c5667796bbaa9f"
+
+
+# ---- records and the card
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_record_says_what_it_is_and_stands_in_the_card(name):
+    record = DATASETS[name]
+    assert record.name == name
+    assert record.formula and record.reference and record.source and record.licence
+    assert record.task in ("classification", "multilabel", "regression") or name == "openml"
+    assert 0 < record.solved_below < 1
+    card = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    (row,) = [line for line in card.splitlines() if line.startswith(f"| {name} |")]
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[4] == f"{record.solved_below:g}"
+    if record.family == "generated":
+        assert record.source in card.replace("\n", " ") and record.licence in card
+        for parameter, given in record.parameters.items():
+            assert f"`{parameter}` {given.default:g}" in cells[5]
+    else:
+        assert cells[5:] == [record.source, record.licence]
+    references = card.partition("## References")[2]
+    assert record.reference in references or name in ("moons", "circles")
+
+
+@pytest.mark.parametrize("name", FIXED + FRESH)
+def test_the_card_states_the_sizes(name):
+    data = load(name, seed=0)
+    card = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    (row,) = [line for line in card.splitlines() if line.startswith(f"| {name} |")]
+    same = "the same " if name == "encoder" else ""
+    assert (
+        f"| {len(data.inputs)} + {same}{len(data.test_inputs)} | {data.inputs.shape[1]} |" in row
+    )
+    assert data.task in row
+
+
+# ---- what every dataset obeys
+
+
+@pytest.mark.parametrize("name", FIXED + FRESH)
+def test_arrays_are_plain_read_only_and_finite(name):
+    data = load(name, seed=1)
+    assert data.name == name
+    assert data.task == DATASETS[name].task
+    assert data.solved_below == DATASETS[name].solved_below
+    for array in (data.inputs, data.targets, data.test_inputs, data.test_targets):
+        assert array.dtype == np.float64 and array.ndim == 2
+        assert array.flags.c_contiguous and not array.flags.writeable
+        assert np.isfinite(array).all()
+    assert len(data.inputs) == len(data.targets)
+    assert len(data.test_inputs) == len(data.test_targets) > 0
+    assert data.inputs.shape[1] == data.test_inputs.shape[1]
+    assert data.targets.shape[1] == data.test_targets.shape[1]
+
+
+@pytest.mark.parametrize("name", [name for name in FIXED + FRESH if name != "encoder"])
+def test_training_part_has_mean_0_and_deviation_1(name):
+    data = load(name, seed=1)
+    arrays = [data.inputs] + ([data.targets] if data.task == "regression" else [])
+    for array in arrays:
+        for column in array.T:
+            constant = len(set(column)) == 1
+            assert abs(column.sum()) / len(column) < 1e-12
+            assert sum(v * v for v in column) / len(column) == pytest.approx(
+                0.0 if constant else 1.0
+            )
+    if name == "digits":
+        constant = np.all(data.inputs == 0, axis=0)
+        assert 1 <= constant.sum() <= 6
+        assert not data.test_inputs[:, constant].any()
+
+
+@pytest.mark.parametrize("name", LITERATURE)
+def test_bundled_sizes_and_class_counts(name):
+    rows, columns, classes = LITERATURE[name]
+    data = load(name)
+    assert len(data.inputs) + len(data.test_inputs) == rows
+    assert data.inputs.shape[1] == columns
+    if data.task == "regression":
+        assert data.targets.shape[1] == classes
+        assert len(data.test_inputs) == round(rows / 5)
+        return
+    counts = []
+    for part in (data.targets, data.test_targets):
+        if len(classes) == 2:
+            assert part.shape[1] == 1
+            counts.append([int(np.sum(part == 0)), int(np.sum(part == 1))])
+        else:
+            assert np.all(part.sum(axis=1) == 1)
+            counts.append([int(n) for n in part.sum(axis=0)])
+        assert set(np.unique(part)) == {0.0, 1.0}
+    train, test = counts
+    assert [a + b for a, b in zip(train, test, strict=True)] == classes
+    assert test == [int(n / 5 + 0.5) for n in classes]  # a fifth of each class
+
+
+@pytest.mark.parametrize("name", LITERATURE)
+def test_rows_keep_their_targets_and_nothing_is_lost(name):
+    raw = from_scikit_learn(name)
+    inputs, targets = np.asarray(raw.inputs), np.asarray(raw.targets)
+    data = load(name)
+    train, test = split(len(inputs), targets if data.task == "classification" else None)
+    assert sorted([*train, *test]) == list(range(len(inputs)))
+    mean, deviation = inputs[train].mean(0), inputs[train].std(0)
+    varies = deviation > 0
+    for rows, got, wanted in (
+        (train, data.inputs, data.targets),
+        (test, data.test_inputs, data.test_targets),
+    ):
+        expected = (inputs[rows] - mean)[:, varies] / deviation[varies]
+        np.testing.assert_allclose(got[:, varies], expected, rtol=1e-9, atol=1e-9)
+        if data.task == "classification":
+            kinds = np.unique(targets)
+            decoded = wanted[:, 0] if len(kinds) == 2 else wanted.argmax(axis=1)
+            assert np.array_equal(kinds[decoded.astype(int)], targets[rows])
+        else:
+            back = wanted * targets[train].std(0) + targets[train].mean(0)
+            np.testing.assert_allclose(back, targets[rows].reshape(back.shape), rtol=1e-9)
+
+
+def test_nothing_leaks_from_the_test_part(user):
+    rng = np.random.default_rng(0)
+    inputs, targets = rng.normal(size=(50, 4)), rng.normal(size=(50, 2))
+    before = load(user(Raw(inputs, targets)))
+    _, test = split(50, None)
+    moved, retold = inputs.copy(), targets.copy()
+    moved[test] = 1e3 * rng.normal(size=(len(test), 4)) + 7
+    retold[test] -= 99
+    after = load(user(Raw(moved, retold)))
+    assert before.inputs.tobytes() == after.inputs.tobytes()
+    assert before.targets.tobytes() == after.targets.tobytes()
+    assert not np.array_equal(before.test_inputs, after.test_inputs)
+
+
+def test_the_split_never_changes():
+    train, test = split(10, None)
+    assert train.tolist() == SPLIT_10[:8] and test.tolist() == SPLIT_10[8:]
+    train, test = split(1797, np.asarray(from_scikit_learn("digits").targets))
+    order = np.concatenate([train, test]).astype("<i8").tobytes()
+    assert hashlib.sha256(order).hexdigest() == SPLIT_DIGITS
+
+
+def test_the_first_rows_are_a_fair_sample():
+    for name in ("iris", "wine", "digits"):  # iris and wine come sorted by class
+        data = load(name)
+        first = data.targets[:100].mean(axis=0) - data.targets.mean(axis=0)
+        assert np.all(np.abs(first) < 0.12)
+
+
+def test_standardise_survives_constant_columns():
+    train = np.array([[0.1, 1.0, 5.0]] * 3)
+    train[:, 1] = [1.0, 2.0, 3.0]
+    got, test = standardise(train, np.array([[7.0, 4.0, -5.0]]))
+    np.testing.assert_allclose(got, [[0, -(1.5**0.5), 0], [0, 0, 0], [0, 1.5**0.5, 0]], atol=1e-15)
+    np.testing.assert_allclose(test, [[0, 2 / (2 / 3) ** 0.5, 0]])
+
+
+# ---- seeds, digests, memory
+
+
+@pytest.mark.parametrize("name", FRESH)
+def test_a_seed_gives_the_same_data_and_another_one_other_data(name):
+    one, again, other = load(name, seed=3), load(name, seed=3), load(name, seed=4)
+    assert one.inputs.tobytes() == again.inputs.tobytes()
+    assert one.targets.tobytes() == again.targets.tobytes()
+    assert one.test_inputs.tobytes() == again.test_inputs.tobytes()
+    assert one.inputs.shape == other.inputs.shape
+    assert not np.isin(other.inputs[:, 0], one.inputs[:, 0]).any()
+    assert not np.isin(one.test_inputs[:, 0], one.inputs[:, 0]).any()
+    assert one.digest == again.digest == other.digest
+
+
+@pytest.mark.parametrize("name", FRESH)
+@pytest.mark.parametrize("seed", [None, -1, 1.5, "1", True])
+def test_fresh_data_want_a_seed(name, seed, refusal):
+    text = refusal(load, name, seed=seed)
+    assert repr(name) in text and "seed" in text
+
+
+def test_digests_name_the_content(user):
+    digests = [load(name, seed=0).digest for name in FIXED + FRESH]
+    assert len(set(digests)) == len(digests)
+    assert all(len(d) == 64 and set(d) <= set("0123456789abcdef") for d in digests)
+    assert load({"moons": {"noise": 0.2}}, 0).digest != load("moons", 0).digest
+    assert load({"encoder": {"size": 8}}).digest != load("encoder").digest
+    raw = Raw(np.arange(20.0).reshape(10, 2), np.arange(10.0))
+    base = load(user(raw)).digest
+    assert load(user(raw)).digest == base
+    changed = np.array(raw.inputs)
+    changed[3, 1] = np.nextafter(changed[3, 1], 99)
+    assert load(user(Raw(changed, raw.targets))).digest != base
+    assert load(user(raw, version=2)).digest != base
+    assert load(user(raw, solved_below=0.3)).digest != base
+
+
+def test_fixed_data_stay_in_memory_and_fresh_ones_are_quick():
+    digits = load("digits", seed=0)
+    assert load("digits", seed=1) is digits
+    assert load(resolve("dataset", DATASETS, "digits")) is digits
+
+    def quickest(call):
+        times = []
+        for _ in range(7):
+            start = time.perf_counter()
+            call()
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    assert quickest(lambda: load("digits")) < 1e-3
+    for name in FRESH:
+        assert quickest(lambda name=name: load(name, seed=5)) < 5e-3
+
+
+def test_listing_datasets_brings_no_heavy_import():
+    heavy = "['numba', 'pandas', 'scipy', 'sklearn']"
+    code = f"import sys, study.datasets; print([m for m in {heavy} if m in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

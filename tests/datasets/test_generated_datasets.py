@@ -1,0 +1,151 @@
+from functools import partial
+
+import numpy as np
+import pytest
+
+from study.datasets import DATASETS, load
+from study.datasets.generated import teacher_weights
+
+# sums of the sixth input row and of the first 50 targets, for seed 7
+DRAWN = {
+    "moons": (0.8771130246299882, 25.0),
+    "circles": (-0.33509897833463365, 25.0),
+    "classification": (10.84012819433951, 23.0),
+    "conflicts": (1.4197417198275728, 19.0),
+    "friedman1": (3.4851031270784034, 721.4384810845407),
+    "teacher": (-3.0969318068749114, -55.25535279616693),
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_draws_change_with_the_version_only(name):
+    """If this fails on purpose, raise the record's version and renew the numbers."""
+    record = DATASETS[name]
+    assert record.version == 1
+    raw = record.load(7, **{key: given.default for key, given in record.parameters.items()})
+    drawn = np.asarray(raw.inputs)[5].sum(), np.asarray(raw.targets)[:50].sum()
+    assert drawn == pytest.approx(DRAWN[name], rel=1e-9)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("seed", [0, 11])
+def test_a_student_of_the_teachers_shape_reaches_zero(seed, depth):
+    data = load({"teacher": {"depth": depth}}, seed=seed)
+    raw = DATASETS["teacher"].load(seed, depth=depth, patterns=800)
+    x, t = np.asarray(raw.inputs), np.asarray(raw.targets)
+    assert x.shape == (800, 10) and t.shape == (800, 3)
+    student = [w.copy() for w in teacher_weights(seed, depth)]
+    assert [w.shape for w in student] == [(11, 16), *[(17, 16)] * (depth - 1), (17, 3)]
+    # x = mean + deviation · x', so the first layer takes W' = deviation · W, b' = b + mean · W
+    student[0][-1] += x.mean(0) @ student[0][:-1]
+    student[0][:-1] *= x.std(0)[:, None]
+    student[-1][-1] -= t.mean(0)
+    student[-1] /= t.std(0)
+    for inputs, targets in (
+        (data.inputs, data.targets),
+        (data.test_inputs, data.test_targets),
+    ):
+        y = inputs
+        for layer, w in enumerate(student):
+            y = np.hstack([y, np.ones((len(y), 1))]) @ w
+            y = np.tanh(y) if layer < depth else y
+        assert np.mean((y - targets) ** 2) < 1e-20
+    # not a linear task in disguise
+    design = np.hstack([data.inputs, np.ones((800, 1))])
+    fit = design @ np.linalg.lstsq(design, data.targets, rcond=None)[0]
+    assert np.mean((fit - data.targets) ** 2) > 0.05
+
+
+@pytest.mark.parametrize(
+    ("points", "copies", "flipped"), [(100, 5, 1), (40, 2, 0), (9, 7, 3), (64, 3, 1)]
+)
+def test_conflicts_have_their_analytic_floor(points, copies, flipped):
+    spec = {"conflicts": {"points": points, "copies": copies, "flipped": flipped}}
+    data = load(spec, seed=2)
+    assert data.inputs.shape == (points * copies, 2)
+    groups = {}
+    for x, t in zip(data.inputs, data.targets[:, 0], strict=True):
+        groups.setdefault(x.tobytes(), []).append(t)
+    assert len(groups) == points and {len(g) for g in groups.values()} == {copies}
+    guesses = np.linspace(0, 1, copies * 60 + 1)  # holds every flipped / copies
+    total = sum(
+        min(sum(0.5 * (g - t) ** 2 for t in targets) for g in guesses)
+        for targets in groups.values()
+    )
+    q = flipped / copies
+    assert total / len(data.inputs) == pytest.approx(0.5 * q * (1 - q), abs=1e-12)
+    assert not {x.tobytes() for x in data.test_inputs} & set(groups)
+    # the majority is the moons' own class: nearest training point tells it for almost all others
+    majority = {key: round(sum(targets) / copies) for key, targets in groups.items()}
+    keys = list(groups)
+    places = np.array([np.frombuffer(key) for key in keys])
+    hits = [
+        majority[keys[np.argmin(((places - x) ** 2).sum(1))]] == t
+        for x, t in zip(data.test_inputs, data.test_targets[:, 0], strict=True)
+    ]
+    assert np.mean(hits) > (0.9 if points >= 40 else 0.5)
+
+
+def test_conflicts_want_a_majority(refusal):
+    for copies, flipped in ((4, 2), (1, 1), (5, 3)):
+        spec = {"conflicts": {"copies": copies, "flipped": flipped}}
+        assert "majority" in refusal(load, spec, seed=0)
+
+
+@pytest.mark.parametrize("flip", [0.0, 0.1, 0.3])
+@pytest.mark.parametrize("classes", [2, 3, 10])
+def test_label_noise_is_the_stated_share_of_the_training_part(flip, classes):
+    make = partial(DATASETS["classification"].load, 6, classes=classes, patterns=500)
+    clean, noisy = make(flip=0.0), make(flip=flip)
+    assert np.array_equal(clean.inputs, noisy.inputs)
+    assert np.sum(np.asarray(clean.targets) != np.asarray(noisy.targets)) == round(flip * 500)
+    assert np.array_equal(clean.test_targets, noisy.test_targets)
+    assert set(np.asarray(noisy.targets)) == set(range(classes))
+    # the rule behind the labels: most test points lie in a training cluster of their class
+    x, y = np.asarray(clean.inputs)[:, :5], np.asarray(clean.targets)
+    nearest = [y[np.argmin(((x - p[:5]) ** 2).sum(1))] for p in np.asarray(clean.test_inputs)]
+    assert np.mean(np.asarray(nearest) == clean.test_targets) > 0.75
+
+
+def test_shapes_of_moons_circles_and_friedman():
+    raw = DATASETS["moons"].load(0, noise=0.0, patterns=100)
+    x, y = np.asarray(raw.inputs).T
+    upper = np.asarray(raw.targets) == 0
+    np.testing.assert_allclose(np.hypot(x[upper], y[upper]), 1)
+    np.testing.assert_allclose(np.hypot(x[~upper] - 1, y[~upper] - 0.5), 1)
+    assert (y[upper] >= 0).all() and (y[~upper] <= 0.5).all()
+    raw = DATASETS["circles"].load(0, noise=0.0, patterns=100)
+    radius = np.hypot(*np.asarray(raw.inputs).T)
+    np.testing.assert_allclose(radius, np.where(np.asarray(raw.targets) == 0, 1.0, 0.5))
+    for name in ("moons", "circles"):
+        assert load(name, seed=0).targets.sum() == 200
+        one = DATASETS[name].load(0, noise=0.1, patterns=4000)
+        zero = DATASETS[name].load(0, noise=0.0, patterns=4000)
+        assert np.std(np.asarray(one.inputs) - zero.inputs) == pytest.approx(0.1, rel=0.05)
+    raw = DATASETS["friedman1"].load(0, noise=0.0, patterns=50)
+    for x, t in zip(np.asarray(raw.inputs), np.asarray(raw.targets), strict=True):
+        wanted = 10 * np.sin(np.pi * x[0] * x[1]) + 20 * (x[2] - 0.5) ** 2 + 10 * x[3] + 5 * x[4]
+        assert t == pytest.approx(wanted, rel=1e-12)
+    assert np.asarray(raw.inputs).shape == (50, 10)
+
+
+@pytest.mark.parametrize("size", [2, 8, 10])
+def test_encoder(size):
+    data = load({"encoder": {"size": size}})
+    for array in (data.inputs, data.targets, data.test_inputs, data.test_targets):
+        assert np.array_equal(array, np.eye(size))
+    assert data.task == "multilabel"
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"encoder": {"size": 2.5}}, ["encoder.size", "whole number"]),
+        ({"moons": {"patterns": 100.5}}, ["moons.patterns", "whole number"]),
+        ({"moons": {"noise": -1}}, ["moons.noise", "out of range"]),
+        ("digit", ["digit", "Did you mean 'digits'"]),
+    ],
+)
+def test_wrong_specifications(spec, words, refusal):
+    text = refusal(load, spec, seed=0)
+    assert all(word in text for word in words)

@@ -1,0 +1,253 @@
+import hashlib
+import json
+import os
+import runpy
+from types import SimpleNamespace
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+import sklearn.datasets
+
+import study.datasets
+from study.datasets import ROOT, Raw, cache, load
+from study.datasets.bundled import RECORDS as BUNDLED
+from study.datasets.bundled import from_scikit_learn
+from study.learning.records import UsageError
+
+# ---- checksums
+
+
+@pytest.fixture
+def other_root(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "ROOT", tmp_path)
+    (tmp_path / "data").mkdir()
+    committed = json.loads((ROOT / "data" / "checksums.json").read_text(encoding="utf-8"))
+    path = tmp_path / "data" / "checksums.json"
+
+    def write(**digests):
+        content = {**committed, "sha256": committed["sha256"] | digests}
+        path.write_text(json.dumps(content), encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_checksums_cover_the_bundled_datasets():
+    content = json.loads((ROOT / "data" / "checksums.json").read_text(encoding="utf-8"))
+    assert set(content["sha256"]) == {record.name for record in BUNDLED}
+    raw = sklearn.datasets.load_iris()
+    digest = hashlib.sha256()
+    digest.update(b"<f8(150, 4)" + raw.data.astype("<f8").tobytes())
+    digest.update(b"<f8(150,)" + raw.target.astype("<f8").tobytes())
+    assert content["sha256"]["iris"] == digest.hexdigest()
+
+
+@pytest.mark.parametrize("name", [record.name for record in BUNDLED])
+def test_a_changed_dataset_is_refused(name, other_root, refusal):
+    other_root()
+    load(name)  # leaves a copy in the cache, which must not help
+    study.datasets._fixed.cache_clear()
+    other_root(**{name: "0" * 64})
+    text = refusal(load, name)
+    assert repr(name) in text and "scikit-learn may have changed it" in text
+    assert "python -m study.datasets" in text and sklearn.__version__ in text
+
+
+def test_without_checksums_nothing_bundled_loads(other_root, refusal):
+    path = other_root()
+    load("iris")
+    study.datasets._fixed.cache_clear()
+    path.unlink()
+    text = refusal(load, "iris")
+    assert "'iris'" in text and str(path) in text and "python -m study.datasets" in text
+    path.write_text("not json", encoding="utf-8")
+    assert "'iris'" in refusal(load, "iris")
+    load("moons", seed=0), load("encoder")
+
+
+def test_the_checksums_can_be_remade(other_root, capsys):
+    path = other_root(iris="0" * 64)
+    runpy.run_module("study.datasets", run_name="__main__")
+    assert path.read_bytes() == (ROOT / "data" / "checksums.json").read_bytes()
+    assert len(capsys.readouterr().out.splitlines()) == len(BUNDLED)
+    load("iris")
+
+
+def test_a_copy_in_the_cache_is_checked_too(empty_cache):
+    wanted = load("wine")
+    path = empty_cache / "wine.npz"
+    good = path.read_bytes()
+    for spoilt in ("damaged", "other"):
+        if spoilt == "damaged":
+            path.write_bytes(good[:100])
+        else:
+            raw = cache.read("wine")
+            cache.write("wine", Raw(np.asarray(raw.inputs) + 1, raw.targets))
+        study.datasets._fixed.cache_clear()
+        again = load("wine")
+        assert again.digest == wanted.digest
+        assert again.inputs.tobytes() == wanted.inputs.tobytes()
+        assert np.array_equal(cache.read("wine").inputs, from_scikit_learn("wine").inputs)
+    assert [p.name for p in empty_cache.iterdir()] == ["wine.npz"]
+
+
+# ---- downloads
+
+
+def offline(*_, **__):
+    raise URLError("Name or service\nnot known")
+
+
+def fake(data, target, calls):
+    def fetch(*, data_home, **options):
+        assert os.path.isdir(data_home)
+        open(os.path.join(data_home, "something.pkz"), "w").close()
+        calls.append(options)
+        return SimpleNamespace(data=data, target=target)
+
+    return fetch
+
+
+X, Y = np.arange(24.0).reshape(12, 2), np.arange(12.0)
+HOLE = np.where(X == 7, np.nan, X)
+RNG = np.random.default_rng(0)
+DOWNLOADS = {
+    "california_housing": (RNG.normal(size=(40, 8)), RNG.normal(size=40), (32, 8), (32, 1)),
+    "covtype": (RNG.normal(size=(70, 54)), np.arange(70) % 7 + 1, (56, 54), (56, 7)),
+    "olivetti_faces": (
+        RNG.random((20, 16), dtype=np.float32),
+        np.arange(20) // 10,
+        (16, 16),
+        (16, 1),
+    ),
+}
+OFFLINE = [
+    *[(name, f"fetch_{name}", name, name) for name in DOWNLOADS],
+    (
+        {"openml": {"name": "mnist_784"}},
+        "fetch_openml",
+        "openml mnist_784",
+        "openml-name-mnist_784",
+    ),
+    ({"openml": {"id": 61}}, "fetch_openml", "openml 61", "openml-id-61"),
+]
+
+
+@pytest.mark.parametrize("name", DOWNLOADS)
+def test_downloaded_once_and_then_read_from_the_cache(name, monkeypatch, empty_cache):
+    data, target, inputs, targets = DOWNLOADS[name]
+    calls = []
+    monkeypatch.setattr(sklearn.datasets, f"fetch_{name}", fake(data, target, calls))
+    first = load(name)
+    assert first.inputs.shape == inputs and first.targets.shape == targets
+    assert first.inputs.dtype == np.float64
+    assert [p.name for p in empty_cache.iterdir()] == [f"{name}.npz"]
+    monkeypatch.setattr(sklearn.datasets, f"fetch_{name}", offline)
+    study.datasets._fixed.cache_clear()
+    second = load(name)
+    assert len(calls) == 1
+    assert first.digest == second.digest
+    assert first.inputs.tobytes() == second.inputs.tobytes()
+    assert first.targets.tobytes() == second.targets.tobytes()
+
+
+@pytest.mark.parametrize(("spec", "fetcher", "name", "key"), OFFLINE)
+def test_without_network_one_line(
+    spec, fetcher, name, key, monkeypatch, empty_cache, capfd, refusal
+):
+    monkeypatch.setattr(sklearn.datasets, fetcher, offline)
+    text = refusal(load, spec)
+    assert f"dataset {name!r}" in text and str(empty_cache) in text and f"{key}.npz" in text
+    assert "Name or service not known" in text
+    assert list(empty_cache.iterdir()) == []
+    assert capfd.readouterr() == ("", "")
+    load("iris")  # and nothing else breaks
+
+
+def test_a_cache_that_cannot_be_written(monkeypatch, tmp_path, refusal):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("STUDY_DATA", str(tmp_path / "file"))
+    text = refusal(load, "covtype")
+    assert "'covtype'" in text and str(tmp_path / "file") in text and "cannot be written" in text
+    assert len(load("iris").inputs) == 120  # which can do without
+
+
+def test_a_damaged_or_pickled_cache_is_refused(monkeypatch, empty_cache, refusal):
+    monkeypatch.setattr(sklearn.datasets, "fetch_covtype", offline)
+    empty_cache.mkdir()
+    path = empty_cache / "covtype.npz"
+    path.write_bytes(b"PK nonsense")
+    assert "delete it" in refusal(load, "covtype")
+    objects = np.array([{"a": 1}], dtype=object)
+    np.savez(path, inputs=objects, targets=objects, task="classification")
+    text = refusal(load, "covtype")
+    assert str(path) in text and "delete it" in text
+
+
+def test_the_cache_folder(monkeypatch, tmp_path):
+    assert study.datasets.cache_folder() == tmp_path / "cache"
+    monkeypatch.delenv("STUDY_DATA")
+    assert study.datasets.cache_folder() == ROOT / "data" / "cache"
+    assert (ROOT / "pyproject.toml").is_file()
+
+
+def openml(monkeypatch, data, target, spec=None):
+    calls = []
+    monkeypatch.setattr(sklearn.datasets, "fetch_openml", fake(data, target, calls))
+    return load({"openml": spec or {"name": "some"}}), calls
+
+
+def test_openml_labels_make_a_classification(monkeypatch, empty_cache):
+    labels = np.array(["7", "3", "5"] * 10, dtype=object)
+    data, calls = openml(monkeypatch, RNG.normal(size=(30, 4)), labels)
+    assert data.task == "classification" and data.targets.shape == (24, 3)
+    assert calls[0]["name"] == "some" and "data_id" not in calls[0]
+    monkeypatch.setattr(sklearn.datasets, "fetch_openml", offline)
+    study.datasets._fixed.cache_clear()
+    assert load({"openml": {"name": "some"}}).task == "classification"
+    assert load({"openml": {"name": "Some"}}).digest != data.digest  # one file, two names
+
+
+def test_openml_numbers_make_a_regression(monkeypatch):
+    data, calls = openml(monkeypatch, RNG.normal(size=(30, 4)), RNG.normal(size=30), {"id": 61})
+    assert data.task == "regression" and data.targets.shape == (24, 1)
+    assert calls[0]["data_id"] == 61 and "name" not in calls[0]
+
+
+def test_openml_sparse_inputs(monkeypatch):
+    from scipy.sparse import csr_matrix
+
+    data, _ = openml(monkeypatch, csr_matrix(np.eye(30)), np.array(["a", "b"] * 15, dtype=object))
+    assert data.inputs.shape == (24, 30)
+
+
+@pytest.mark.parametrize(
+    ("data", "target", "words"),
+    [
+        (X, None, "no target"),
+        (X, np.array([["a", "b"]] * 12, dtype=object), "several columns"),
+        (X, np.array(list("abcdefghijkl"), dtype=object), "12 labels for 12 rows"),
+        (np.array([["u", "v"]] * 12, dtype=object), Y, "could not convert"),
+    ],
+)
+def test_openml_that_cannot_be_used(data, target, words, monkeypatch):
+    with pytest.raises(UsageError, match=words) as caught:
+        openml(monkeypatch, data, target)
+    assert "'openml some'" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_openml_with_missing_values(monkeypatch):
+    with pytest.raises(UsageError, match="NaN"):
+        openml(monkeypatch, HOLE, Y)
+
+
+@pytest.mark.parametrize("spec", [{}, {"name": "a", "id": 3}])
+def test_openml_wants_a_name_or_an_id(spec, refusal):
+    assert "either a name or an id" in refusal(load, {"openml": spec})
+
+
+def test_openml_names_cannot_leave_the_cache(monkeypatch, empty_cache):
+    openml(monkeypatch, X, Y, {"name": "../../up"})
+    (path,) = empty_cache.iterdir()
+    assert path.name == "openml-name-..%2F..%2Fup.npz"
