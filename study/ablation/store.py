@@ -220,6 +220,11 @@ def sqlite_path(uri: str) -> Path | None:
     return None if name in ("", ":memory:") else Path(name).absolute()
 
 
+def masked(uri: str) -> str:
+    """Return an address as messages may show it, without user and password."""
+    return re.sub("//.*@", "//***@", uri)
+
+
 def deleted(experiment: str, identity: object) -> str:
     """One line for an experiment that was deleted in MLflow, whose name stays taken."""
     return (

@@ -6,6 +6,7 @@ schema revisions that were tested; MLflow itself is never imported, which saves 
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -111,20 +112,7 @@ class BulkStore(Store):
             return
         self._database.create()
         if self._find() is None:
-            now = _milliseconds(time.time())
-            with self._database.writing() as connection:
-                table = self._reflect("experiments")
-                connection.execute(
-                    table.insert().values(
-                        name=self.experiment,
-                        workspace="default",
-                        artifact_location=self._location,
-                        lifecycle_stage="active",
-                        creation_time=now,
-                        last_update_time=now,
-                    )
-                )
-            self._find()
+            self._make_experiment()
         else:
             with self._database.writing():
                 pass  # says so now if it is read-only
@@ -188,6 +176,24 @@ class BulkStore(Store):
         """Close the database."""
         self._database.close()
         self._tables = {}
+
+    def _make_experiment(self) -> None:
+        from sqlalchemy.exc import IntegrityError
+
+        now = _milliseconds(time.time())
+        table = self._reflect("experiments")
+        with contextlib.suppress(IntegrityError), self._database.writing() as connection:
+            connection.execute(  # fails where another process has just made it
+                table.insert().values(
+                    name=self.experiment,
+                    workspace="default",
+                    artifact_location=self._location,
+                    lifecycle_stage="active",
+                    creation_time=now,
+                    last_update_time=now,
+                )
+            )
+        self._find()
 
     def _find(self) -> int | None:
         """Look the experiment up once it may exist; a deleted one is the user's to decide on."""

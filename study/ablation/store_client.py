@@ -20,7 +20,7 @@ from urllib.parse import urlparse
 
 from study.ablation import store_artifacts as artifacts
 from study.ablation import store_rows as rows
-from study.ablation.store import FinishedCell, Store, deleted
+from study.ablation.store import FinishedCell, Store, deleted, masked
 from study.ablation.tables import CURVES, RUNS, conform
 from study.learning.records import UsageError
 
@@ -89,10 +89,10 @@ class ClientStore(Store):
             )
         self._parents = self._scan()
         for cell, runs in self._parents.items():
-            unfinished = [run for run in runs if run.info.status != "FINISHED"]
-            for run in unfinished:
-                self._delete(run)
-            self._parents[cell] = [run for run in runs if run not in unfinished]
+            for run in runs:
+                if run.info.status != "FINISHED":
+                    self._delete(run)
+            self._parents[cell] = [run for run in runs if run.info.status == "FINISHED"]
         self._ready = True
 
     def record(self, cell: FinishedCell) -> None:
@@ -267,13 +267,12 @@ def _reachable(uri: str) -> None:
     parts = urlparse(uri)
     if parts.scheme not in ("http", "https"):
         return
-    port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
         socket.create_connection((parts.hostname or "", port), timeout=5).close()
-    except OSError as error:
-        raise UsageError(
-            f"no MLflow server answers at {uri}: {error.strerror or error}"
-        ) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"no MLflow server answers at {masked(uri)}: {reason}") from error
 
 
 @contextlib.contextmanager
@@ -284,4 +283,4 @@ def _one_line_errors(uri: str) -> Iterator[None]:
         yield
     except (MlflowException, ImportError) as error:
         reason = str(error).partition("\n")[0]
-        raise UsageError(f"MLflow cannot use {uri}: {reason}") from error
+        raise UsageError(f"MLflow cannot use {masked(uri)}: {reason}") from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
-import re
 import sqlite3
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from study.ablation.store import sqlite_path, sqlite_uri
+from study.ablation.store import masked, sqlite_path, sqlite_uri
 from study.learning.records import UsageError
 
 if TYPE_CHECKING:
@@ -128,7 +127,7 @@ class Database:
     @property
     def shown(self) -> str:
         """The address as messages name it, without a password."""
-        return str(self.path) if self.path else re.sub("//.*@", "//***@", self.uri)
+        return str(self.path) if self.path else masked(self.uri)
 
     @contextlib.contextmanager
     def one_line_errors(self) -> Iterator[None]:

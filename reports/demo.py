@@ -1,0 +1,167 @@
+"""The question in one picture: exact against removed on two moons, a few seconds of training.
+
+Each arm has the learning rate that suits it, chosen on other seeds than those shown; initial
+weights, data and batches are the same for both.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import threadpoolctl
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from numpy.typing import NDArray
+
+from reports import style
+from study import datasets
+from study.analysis.tables import Rule
+from study.learning.activations import bound_activation
+from study.learning.batches import with_ones
+from study.learning.gradients import GRADIENTS
+from study.learning.initialisations import INITIALISATIONS
+from study.learning.network import Network, Workspace
+from study.learning.objectives import OBJECTIVES
+from study.learning.optimizers import OPTIMIZERS
+from study.learning.problem import pose
+from study.learning.records import resolve
+from study.learning.training import Budget, Design, Outcome, train
+
+Array = NDArray[Any]
+ARMS = ("exact", "removed")
+TUNING, SHOWN = range(1, 11), range(101, 131)
+RATES = tuple(float(rate) for rate in np.round(10.0 ** np.arange(-2.0, 2.01, 0.25), 5))
+BUDGET = Budget(updates=2000, batch_size=32, checkpoints=30, probes=0)
+SPAN = (0.01, 1.0)  # of the objective, in the picture
+DATA = {"moons": {"noise": 0.2}}
+SURFACE = LinearSegmentedColormap.from_list("surface", ["#9ECAE1", "#FFFFFF", "#FDD0A2"])
+
+
+def design(arm: str) -> Design:
+    """Return a 2-16-16-1 network of tanh units with squared error, as the question has it."""
+    return Design(
+        hidden=(16, 16),
+        activation=bound_activation("tanh"),
+        objective=OBJECTIVES["squared_error"],
+        gradient=resolve("gradient", GRADIENTS, arm),
+        location="all",
+        initialisation=resolve("initialisation", INITIALISATIONS, "glorot"),
+        gain=1.0,
+        optimizer=resolve("optimizer", OPTIMIZERS, "sgd"),
+    )
+
+
+def trained(arm: str, seeds: range, rates: tuple[float, ...]) -> Outcome:
+    """Train an arm on fresh moons for each seed, at all the rates."""
+    what = design(arm)
+    data = [datasets.load(DATA, seed) for seed in seeds]
+    problem = pose(data, what.objective, what.output(1))
+    return train(problem, what, BUDGET, list(seeds), rates)
+
+
+def look(arm: str) -> style.Look:
+    """Return the arm's look, the same as in all other figures."""
+    return style.look(Rule(arm, arm, arm, GRADIENTS[arm].family, 0))
+
+
+def quartiles(values: Array) -> Array:
+    """Lower quartile, median and upper quartile over the first axis; what is not finite is inf."""
+    return np.quantile(np.nan_to_num(values, nan=np.inf, posinf=1e3), (0.25, 0.5, 0.75), axis=0)
+
+
+def main() -> None:
+    """Train both arms, draw the picture and say what it shows."""
+    started = time.monotonic()
+    with threadpoolctl.threadpool_limits(1):
+        tuning = {arm: trained(arm, TUNING, RATES) for arm in ARMS}
+        finals = {
+            arm: tuning[arm].final_objective.reshape(len(TUNING), len(RATES)) for arm in ARMS
+        }
+        best = {arm: RATES[int(quartiles(finals[arm])[1].argmin())] for arm in ARMS}
+        scored = {arm: trained(arm, SHOWN, (best[arm],)) for arm in ARMS}
+    ends = {arm: float(np.median(scored[arm].final_objective)) for arm in ARMS}
+    worse = scored["removed"].final_objective > scored["exact"].final_objective
+    verb = "a larger" if ends["removed"] > ends["exact"] else "a smaller"
+    message = (
+        f"On two moons, learning without the slope settles at {verb} objective: "
+        f"{ends['removed']:.3f} against {ends['exact']:.3f}"
+    )
+    note = (
+        f"Medians of {len(SHOWN)} seeds, each arm at its own best learning rate; removed is worse "
+        f"in {int(worse.sum())} of {len(SHOWN)} pairs. Bands are quartiles."
+    )
+    folder = datasets.ROOT / "reports" / "figures"
+    folder.mkdir(parents=True, exist_ok=True)
+    with style.theme():
+        figure, axes = style.sheet(
+            message, note, 2, 2, height=2.1, left=0.5, gap=(0.5, 0.55), bottom=0.1
+        )
+        draw_rates(axes[0, 0], finals, best)
+        draw_curves(axes[0, 1], scored)
+        for panel, arm in zip(axes[1], ARMS, strict=True):
+            draw_surface(panel, arm, scored[arm])
+        figure.savefig(folder / "demo.png", dpi=style.PIXELS_PER_INCH)
+    print(message + ".")
+    print(note)
+    shown = (folder / "demo.png").relative_to(datasets.ROOT)
+    print(f"{shown} ({time.monotonic() - started:.0f} s)")
+
+
+def draw_rates(axes: Axes, finals: dict[str, Array], best: dict[str, float]) -> None:
+    """Draw the final objective against the learning rate, with the chosen rates marked."""
+    for arm in ARMS:
+        drawn = look(arm)
+        low, middle, high = quartiles(finals[arm])
+        axes.fill_between(RATES, low, high, color=drawn.colour, alpha=0.18, linewidth=0)
+        axes.plot(RATES, middle, color=drawn.colour, linestyle=drawn.line, label=arm)
+        at = RATES.index(best[arm])
+        axes.plot(best[arm], middle[at], drawn.marker, color=drawn.colour, markersize=5)
+    style.logarithmic(axes, "x", RATES[0], RATES[-1])
+    style.logarithmic(axes, "y", *SPAN)
+    axes.set_xlabel("learning rate")
+    axes.set_ylabel("final objective")
+    axes.set_title("Where each arm learns best (10 other seeds)")
+    axes.legend(loc="upper left")
+
+
+def draw_curves(axes: Axes, scored: dict[str, Outcome]) -> None:
+    """Draw the objective on the training set against updates."""
+    for arm in ARMS:
+        drawn, outcome = look(arm), scored[arm]
+        low, middle, high = quartiles(outcome.curves["objective"])
+        updates = np.maximum(outcome.updates, 0.7)
+        axes.fill_between(updates, low, high, color=drawn.colour, alpha=0.18, linewidth=0)
+        axes.plot(updates, middle, color=drawn.colour, linestyle=drawn.line, label=arm)
+    style.logarithmic(axes, "x", 1, BUDGET.updates)
+    style.logarithmic(axes, "y", *SPAN)
+    axes.set_xlabel("updates")
+    axes.set_ylabel("objective")
+    axes.set_title("Learning at that rate")
+
+
+def draw_surface(axes: Axes, arm: str, outcome: Outcome) -> None:
+    """Draw the output of the first seed's network over the plane, with its training patterns."""
+    data = datasets.load(DATA, SHOWN[0])
+    low, high = data.inputs.min(axis=0) - 0.4, data.inputs.max(axis=0) + 0.4
+    x, y = (np.linspace(low[i], high[i], 160) for i in (0, 1))
+    plane = np.stack(np.meshgrid(x, y), axis=-1).reshape(1, 1, -1, 2)
+    what = design(arm)
+    network = Network((2, 16, 16, 1), what.activation, what.output(1), outcome.parameters[:1])
+    work = Workspace(network.sizes, 1, 1, plane.shape[2], network.parameters.dtype)
+    work.inputs = with_ones(plane, network.parameters.dtype)
+    out = network.forward(work).reshape(len(y), len(x))
+    axes.pcolormesh(x, y, out, cmap=SURFACE, vmin=-1, vmax=1, shading="nearest", rasterized=True)
+    axes.contour(x, y, out, levels=[0.0], colors=[look(arm).colour], linewidths=1.2)
+    for label, marker, colour in ((0.0, "o", "#3182BD"), (1.0, "s", "#E6550D")):
+        at = data.inputs[data.targets[:, 0] == label]
+        axes.plot(at[:, 0], at[:, 1], marker, color=colour, markersize=2.2, markeredgewidth=0)
+    axes.set_title(f"{arm}: output of one network, accuracy {outcome.test_score[0]:.2f} on test")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+
+
+if __name__ == "__main__":
+    main()

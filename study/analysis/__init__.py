@@ -1,0 +1,1 @@
+"""From tables to estimates: pure functions of the exported runs and curves."""

@@ -1,0 +1,344 @@
+"""The exported tables, and what every analysis needs beside them: names, strata, scores.
+
+A *rule* is a gradient with its parameters, location and consistency: what is compared. A
+*stratum* is everything else that makes a cell: what is held fixed while comparing. A *task* is a
+dataset with its objective; objectives are never pooled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from study.analysis.statistics import remaining, score
+from study.datasets import DATASETS
+from study.learning.activations import ACTIVATIONS
+from study.learning.gradients import GRADIENTS, canonical
+from study.learning.optimizers import OPTIMIZERS
+from study.learning.records import Record, UsageError, Variant, plain
+
+REFERENCE = "exact"
+LOCATIONS = ("none", "hidden", "output", "all")
+STRUCTURE = (
+    *("dataset", "objective", "hidden", "initialisation", "gain", "activation", "optimizer"),
+    *("updates", "batch_size", "dtype"),
+)
+"""Columns that, with their variants' parameters, make a stratum."""
+
+NEEDED = {
+    "runs": (
+        *("run_id", *STRUCTURE, "gradient", "location", "consistent", "learning_rate", "seed"),
+        *("stage", "final_objective", "constant_objective", "outcome", "diverged_by", "failed"),
+    ),
+    "curves": ("run_id", "update", "objective"),
+}
+
+
+class NothingToShow(UsageError):
+    """The tables are sound but hold nothing for this figure, as where a stage was not run."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A gradient modification as an experiment used it.
+
+    Parameters
+    ----------
+    label
+        For figures: ``floor 0.1``; with its location only where an experiment compares several.
+    text
+        Canonical: ``floor(minimum=0.1)``, followed by the location where it matters.
+    name
+        The record's name in ``GRADIENTS``.
+    family
+        The record's family; empty for a record from outside.
+    step
+        Position among the experiment's rules of the same name, from 0.
+    """
+
+    label: str
+    text: str
+    name: str
+    family: str
+    step: int
+
+
+@dataclass(frozen=True)
+class Results:
+    """An experiment's tables.
+
+    Parameters
+    ----------
+    experiment
+        Its name.
+    runs
+        One row a training: the stored columns, and ``rule, task, activation_label,
+        optimizer_label`` (ordered categories), ``stratum`` (a number), ``setting`` (text of the
+        structure that varies beyond task, activation and optimizer), ``remaining`` and ``score``.
+    curves
+        One row a (training, checkpoint).
+    rules
+        The rules in the order of figures; ``exact`` first.
+    """
+
+    experiment: str
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+    rules: tuple[Rule, ...]
+
+
+def load(folder: Path) -> Results:
+    """Read ``runs.parquet`` and ``curves.parquet`` of a folder named after its experiment.
+
+    Raises
+    ------
+    UsageError
+        Where there are none yet, or a column is missing.
+    """
+    frames = {}
+    for name, needed in NEEDED.items():
+        path = folder / f"{name}.parquet"
+        try:
+            frame = pd.read_parquet(path) if path.is_file() else pd.DataFrame()
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
+        if frame.empty:
+            raise UsageError(
+                f"no results of experiment {folder.name!r} yet; "
+                f"make them with: make ablation EXPERIMENT={folder.name}"
+            )
+        missing = [column for column in needed if column not in frame]
+        if missing:
+            raise UsageError(f"{path.name} of {folder.name!r} lacks: {', '.join(missing)}")
+        frames[name] = frame
+    return prepare(folder.name, frames["runs"], frames["curves"])
+
+
+def prepare(experiment: str, runs: pd.DataFrame, curves: pd.DataFrame) -> Results:
+    """Derive the columns of `Results` from stored tables."""
+    runs = _under_asked_names(_typed(runs))
+    structure = _with_parameters(runs, STRUCTURE)
+    runs["stratum"] = runs.groupby(structure, dropna=False, sort=False).ngroup()
+    for axis, registry in (("activation", ACTIVATIONS), ("optimizer", OPTIMIZERS)):
+        runs[f"{axis}_label"] = _labelled(runs, axis, registry)
+    runs["task"] = _tasks(runs)
+    runs["setting"] = _settings(runs, structure)
+    rules, runs["rule"] = _rules(runs)
+    optimum = runs["optimum"] if "optimum" in runs else 0.0
+    final, constant = runs["final_objective"], runs["constant_objective"]
+    runs["remaining"] = remaining(final, constant, optimum)
+    runs["score"] = score(final, constant, optimum, runs["failed"])
+    return Results(experiment, runs, curves, rules)
+
+
+def _typed(runs: pd.DataFrame) -> pd.DataFrame:
+    """Copy with numbers as numbers and flags as flags, whatever the store made of them."""
+    runs = runs.reset_index(drop=True).copy()
+    for column in ("learning_rate", "final_objective", "constant_objective", "optimum"):
+        if column in runs:
+            runs[column] = pd.to_numeric(runs[column]).astype(float)
+    for column in ("failed", "consistent", "runaway"):
+        if column in runs:
+            runs[column] = runs[column].astype(str).str.lower().isin(["true", "1", "1.0"])
+    return runs
+
+
+def _with_parameters(runs: pd.DataFrame, axes: Sequence[str]) -> list[str]:
+    """Columns of these axes and of their variants' parameters ("dataset.noise")."""
+    return [str(c) for c in runs.columns if str(c).partition(".")[0] in axes]
+
+
+def _variants(
+    runs: pd.DataFrame, axis: str, registry: Mapping[str, Record]
+) -> tuple[pd.Series[int], list[Variant[Record]]]:
+    """Code of each run's variant of an axis, and the variants by code."""
+    columns = _with_parameters(runs, [axis])
+    codes = runs.groupby(columns, dropna=False, sort=False).ngroup()
+    found: list[Variant[Record]] = []
+    for row in runs.loc[~codes.duplicated(), columns].to_dict("records"):
+        name = str(row[axis])
+        given = {
+            str(column).partition(".")[2]: value
+            for column, value in row.items()
+            if column != axis and not pd.isna(value)
+        }
+        record = registry.get(name)
+        if record is None:  # a user's own record, named in the table alone
+            record = Record(name=name, formula="", reference="")
+        found.append(Variant(record, {k: _like(record, k, v) for k, v in given.items()}))
+    return codes, found
+
+
+def _like(record: Record, name: str, value: Any) -> float | str | bool:
+    """Return a stored parameter in its record's type."""
+    default = record.parameters[name].default if name in record.parameters else value
+    if isinstance(default, bool | np.bool_):
+        return str(value).lower() in ("true", "1", "1.0")
+    if isinstance(default, str):
+        return str(value)
+    return float(value)
+
+
+def _text(variant: Variant[Any]) -> str:
+    if set(variant.values) <= set(variant.record.parameters):
+        return str(variant)
+    shown = ", ".join(f"{k}={plain(v)}" for k, v in sorted(variant.values.items()))
+    return f"{variant.name}({shown})"
+
+
+def labelled(variants: Sequence[Variant[Any]]) -> list[str]:
+    """Return short names: one parameter by its value, several by name where they say something."""
+    varying = {
+        (v.name, key)
+        for v in variants
+        for key, value in v.values.items()
+        if any(w.name == v.name and w.values.get(key) != value for w in variants)
+    }
+    labels = []
+    for v in variants:
+        label = v.record.label or v.name.replace("_", " ")
+        known = v.record.parameters
+        amounts = [k for k in v.values if not (k in known and isinstance(known[k].default, bool))]
+        for key, value in v.values.items():
+            if key in amounts[:1] and len(amounts) == 1:
+                label += f" {value:g}" if isinstance(value, float) else f" {value}"
+            elif (v.name, key) in varying or not (key in known and known[key].default == value):
+                label += f" {key}" if value is True else f" {key} {plain(value)}"
+        labels.append(label)
+    return labels
+
+
+def ranked(registry: Mapping[str, Record]) -> list[str]:
+    """Return the names with families together, else in the registry's order."""
+    families = list(dict.fromkeys(record.family for record in registry.values()))
+    return sorted(registry, key=lambda name: families.index(registry[name].family))
+
+
+def _order(variant: Variant[Record], registry: Mapping[str, Record]) -> tuple[Any, ...]:
+    names = ranked(registry)
+    place = names.index(variant.name) if variant.name in registry else len(names)
+    values = tuple(
+        (key, isinstance(value, str), value) for key, value in sorted(variant.values.items())
+    )
+    return place, variant.name, values
+
+
+def _labelled(runs: pd.DataFrame, axis: str, registry: Mapping[str, Record]) -> pd.Series[str]:
+    """Ordered category of an axis' labels, in the registry's order."""
+    codes, variants = _variants(runs, axis, registry)
+    labels = labelled(variants)
+    ranked = sorted(range(len(variants)), key=lambda i: _order(variants[i], registry))
+    return _category(codes, labels, [labels[i] for i in ranked])
+
+
+def _category(codes: pd.Series[int], labels: Sequence[str], order: Sequence[str]) -> Any:
+    values = np.asarray(labels, dtype=object)[codes.to_numpy()]
+    return pd.Categorical(values, categories=list(dict.fromkeys(order)), ordered=True)
+
+
+def _tasks(runs: pd.DataFrame) -> Any:
+    """Dataset, and its objective where the experiment gives it several."""
+    data = _labelled(runs, "dataset", DATASETS)
+    several = runs["objective"].groupby(np.asarray(data)).nunique()
+    objective = runs["objective"].astype(str).str.replace("_", " ")
+    plain_name = pd.Series(np.asarray(data), index=runs.index)
+    named = plain_name.where(plain_name.map(several) == 1, plain_name + ", " + objective)
+    pairs = pd.DataFrame({"code": data.codes, "objective": objective, "task": named})
+    order = pairs.drop_duplicates().sort_values(["code", "objective"])["task"]
+    return pd.Categorical(named, categories=list(order), ordered=True)
+
+
+def _settings(runs: pd.DataFrame, structure: Sequence[str]) -> Any:
+    """Text of what varies beyond task, activation and optimizer: "hidden 32-32, gain 2"."""
+    shown = [
+        column
+        for column in structure
+        if column.partition(".")[0] not in ("dataset", "objective", "activation", "optimizer")
+        and runs[column].nunique(dropna=False) > 1
+    ]
+    each = runs.loc[~runs["stratum"].duplicated(), ["stratum", *shown]].set_index("stratum")
+    texts = [
+        ", ".join(f"{str(c).replace('_', ' ')} {v}" for c, v in row.items() if not pd.isna(v))
+        for row in each.to_dict("records")
+    ]
+    return runs["stratum"].map(pd.Series(texts, index=each.index, dtype=object)).to_numpy()
+
+
+def _rules(runs: pd.DataFrame) -> tuple[tuple[Rule, ...], Any]:
+    """Return the rules in order, and each run's rule as an ordered category of labels."""
+    codes, variants = _variants(runs, "gradient", GRADIENTS)
+    labels = labelled(variants)
+    key = pd.DataFrame(
+        {"gradient": codes, "location": runs["location"], "consistent": runs["consistent"]}
+    )
+    several = key.groupby(["gradient", "consistent", runs["stratum"]])["location"].nunique()
+    ambiguous = set(several[several > 1].index.get_level_values("gradient"))
+    rule_codes = key.groupby(list(key.columns), sort=False).ngroup()
+    rows = key[~rule_codes.duplicated()].to_dict("records")
+    made = []
+    for row in rows:
+        variant, where = variants[row["gradient"]], str(row["location"])
+        label, text = labels[row["gradient"]], _text(variant)
+        if row["gradient"] in ambiguous:
+            label, text = f"{label}, {where}", f"{text} {where}"
+        if row["consistent"]:
+            label, text = f"{label}, twin", f"{text} twin"
+        place = (
+            *_order(variant, GRADIENTS),
+            LOCATIONS.index(where) if where in LOCATIONS else len(LOCATIONS),
+            row["consistent"],
+        )
+        made.append((place, label, text, variant))
+    rules: list[Rule] = []
+    for _, label, text, variant in sorted(made, key=lambda entry: entry[0]):
+        if any(rule.label == label for rule in rules):
+            continue  # the same rule at locations that no stratum compares
+        step = sum(rule.name == variant.name for rule in rules)
+        rules.append(Rule(label, text, variant.name, variant.record.family, step))
+    order = [rule.label for rule in rules]
+    return tuple(rules), _category(rule_codes, [label for _, label, _, _ in made], order)
+
+
+def _under_asked_names(runs: pd.DataFrame) -> pd.DataFrame:
+    """Show identical cells under the name that the grid asked for.
+
+    Cells are stored under their simplest name: on relu, ``floor 0.1`` is stored as
+    ``leaky_backward 0.1``. A comparison over activations wants it in floor's row, so such runs are
+    repeated under the other name, and the simplest name is left out where nothing but these
+    repetitions used it. `exact` and `removed` keep their own rows alone.
+    """
+    gradients, rules = _variants(runs, "gradient", GRADIENTS)
+    activations, functions = _variants(runs, "activation", ACTIVATIONS)
+    known = {_text(rule): code for code, rule in enumerate(rules)}
+    present = set(zip(gradients, activations, strict=True))
+    added: list[pd.DataFrame] = []
+    covered: dict[int, set[int]] = {}
+    columns = _with_parameters(runs, ["gradient"])
+    for asked, rule in enumerate(rules):
+        for code, function in enumerate(functions):
+            if (asked, code) in present or function.name not in ACTIVATIONS:
+                continue
+            if rule.name not in GRADIENTS:
+                continue
+            bound = ACTIVATIONS[function.name].bind(**function.values)
+            simplest = canonical(Variant(GRADIENTS[rule.name], rule.values), bound)
+            stored = known.get(_text(simplest), asked)
+            if stored == asked or simplest.name in (REFERENCE, "removed"):
+                continue
+            if (stored, code) in present:
+                copy = runs[(gradients == stored) & (activations == code)].copy()
+                for column, value in runs.loc[gradients == asked, columns].iloc[0].items():
+                    copy[str(column)] = value
+                added.append(copy)
+                covered.setdefault(stored, set()).add(code)
+    redundant = [
+        stored
+        for stored, codes in covered.items()
+        if codes >= {code for rule, code in present if rule == stored}
+    ]
+    return pd.concat([runs[~gradients.isin(redundant)], *added], ignore_index=True)

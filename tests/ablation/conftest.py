@@ -1,0 +1,106 @@
+"""A store that is ready at once, and small finished cells with numbers one can check by eye."""
+
+import fcntl
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from study.ablation.store import FinishedCell, sqlite_uri
+from study.ablation.store_database import Database
+from study.ablation.tables import curves_table, runs_table
+
+UPDATES = [0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144]
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory) -> Path:
+    """An empty database of MLflow's, made once for all test processes (it takes 5 s)."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    path = folder / "migrated.db"
+    with open(folder / "migrated.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        Database(sqlite_uri(path)).create()
+    return path
+
+
+@pytest.fixture
+def mlflow_root(migrated, tmp_path, monkeypatch) -> Path:
+    """A project folder that has an empty store in its default place."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    shutil.copy(migrated, tmp_path / "mlflow.db")
+    return tmp_path
+
+
+@pytest.fixture
+def make_cell():
+    """Return a maker of cells of three trainings (the last one diverges)."""
+
+    def make(digit: str, gradient: str = "floor", **parameters) -> FinishedCell:
+        replicas = ["tune/0.1/0", "evaluate/0.1/3", "evaluate/100/3"]
+        same = {
+            "dataset": "digits",
+            "objective": "squared_error",
+            "hidden": "32-32",
+            "initialisation": "glorot",
+            "gain": 1.0,
+            "activation": "tanh",
+            "gradient": gradient,
+            "location": "all",
+            "consistent": False,
+            "optimizer": "sgd",
+            "updates": 144,
+            "batch_size": "full",
+            "dtype": "float32",
+            "optimum": 0.0,
+            "constant_objective": 0.5,
+        }
+        runs = {
+            "replica": replicas,
+            "stage": ["tune", "evaluate", "evaluate"],
+            "learning_rate": [0.1, 0.1, 100.0],
+            "seed": [0, 3, 3],
+            "initial_objective": [1.0, 1.5, 1.5],
+            "final_objective": [0.25, 0.125, np.inf],
+            "score": [-0.5, -1.0, 0.0],
+            "test_score": [0.75, 0.875, np.nan],
+            "updates_to_target": [None, 100.5, None],
+            "diverged_at": [None, None, 13],
+            "weight_norm": [1.0, 2.0, np.nan],
+            "outcome": ["plateau", "solved", "diverged"],
+            "diverged_by": ["", "", "nonfinite"],
+            "failed": [False, False, True],
+            "runaway": [False, False, False],
+            **{name: [value] * 3 for name, value in (same | parameters).items()},
+        }
+        steps = np.array(UPDATES)
+        objective = np.stack([1 / (1 + steps), 1.5 / (1 + steps), 1.5 + steps])  # (3, 12)
+        objective[2, steps >= 8] = [np.inf] + [np.nan] * 6
+        curves = {
+            "replica": np.repeat(replicas, len(steps)),
+            "update": np.tile(steps, 3),
+            "objective": objective.ravel(),
+            "descent_cosine": np.where(np.tile(steps, 3) % 2, np.nan, 0.5),
+            "gradient_norm": np.ones(36),
+        }
+        params = {
+            name: {1.0: "1", False: "false"}.get(value, str(value))
+            for name, value in (same | parameters).items()
+            if name not in ("optimum", "constant_objective")
+        }
+        return FinishedCell(
+            cell=digit * 40,
+            name=f"digits · tanh · {gradient} · all · sgd",
+            params=params,
+            metrics={"score": -0.75, "time.train": 2.5, "worst": float("inf")},
+            runs=runs_table(runs),
+            curves=curves_table(curves),
+            started=1000.0,
+            ended=1001.5,
+        )
+
+    return make
