@@ -46,6 +46,7 @@ def study_record(
     name = f"study-{datetime.fromtimestamp(started, UTC):%Y%m%dT%H%M%SZ}.json"
     tags = {
         "mlflow.note.content": plan.config.about,
+        "mlflow.experimentKind": "custom_model_development",  # else its pages speak of agents
         "study.cells": str(len(plan.cells)),
         "study.trainings": str(plan.runs),
         "study.commit": commit,

@@ -35,7 +35,8 @@ def _dot(a: Array, b: Array) -> Array:
 
 def _cosine(a: Array, b: Array) -> Array:
     a, b = a.astype(np.float64), b.astype(np.float64)
-    return _dot(a, b) / (np.sqrt(_dot(a, a)) * np.sqrt(_dot(b, b)))  # 0/0 = NaN: no direction
+    # one root, so that equal vectors give exactly 1; 0/0 = NaN: no direction
+    return _dot(a, b) / np.sqrt(_dot(a, a) * _dot(b, b))
 
 
 def probe(

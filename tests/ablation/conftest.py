@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from study.ablation.store import FinishedCell, sqlite_uri
-from study.ablation.store_database import Database
+from study.ablation.store.database import Database
 from study.ablation.tables import curves_table, runs_table
 
 UPDATES = [0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144]

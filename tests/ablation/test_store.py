@@ -8,11 +8,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from study.ablation import store_client
+from study.ablation.store import client as store_client
 from study.ablation.store import sqlite_uri
-from study.ablation.store_bulk import BulkStore
-from study.ablation.store_client import ClientStore
-from study.ablation.store_database import Database
+from study.ablation.store.bulk import BulkStore
+from study.ablation.store.client import ClientStore
+from study.ablation.store.database import Database
 from study.learning.records import UsageError
 
 WRITERS = ("bulk", "client")

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from study.ablation import store_client
+from study.ablation.store import client as store_client
 from study.ablation.store import open_store, sqlite_path, sqlite_uri, tracking_uri
-from study.ablation.store_bulk import BulkStore
-from study.ablation.store_client import ClientStore
-from study.ablation.store_database import Database
+from study.ablation.store.bulk import BulkStore
+from study.ablation.store.client import ClientStore
+from study.ablation.store.database import Database
 from study.learning.records import UsageError
 
 LIGHT = """
@@ -235,7 +235,7 @@ def test_artifacts_that_cannot_be_written(mlflow_root, make_cell):
 
 
 def test_a_locked_store_is_one_line(mlflow_root, monkeypatch):
-    monkeypatch.setattr("study.ablation.store_database.PATIENCE", 0.05)
+    monkeypatch.setattr("study.ablation.store.database.PATIENCE", 0.05)
     other = sqlite3.connect(mlflow_root / "mlflow.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     store = open_store(None, "small", mlflow_root)

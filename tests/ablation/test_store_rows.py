@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.ablation.store_rows import entries, run_id, run_prefix, source_tags, thin
+from study.ablation.store.rows import entries, run_id, run_prefix, source_tags, thin
 
 
 @given(st.sets(st.integers(0, 10**6), min_size=1, max_size=60), st.integers(2, 9))

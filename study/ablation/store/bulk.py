@@ -15,10 +15,10 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from study.ablation import store_artifacts as artifacts
-from study.ablation import store_rows as rows
 from study.ablation.store import FinishedCell, Store, deleted
-from study.ablation.store_database import Database
+from study.ablation.store import artifacts as artifacts
+from study.ablation.store import rows as rows
+from study.ablation.store.database import Database
 from study.ablation.tables import CURVES, RUNS, conform
 from study.learning.records import UsageError
 

@@ -128,15 +128,15 @@ class Store(ABC):
         -------
         The two paths, and how many trainings they hold.
         """
-        from study.ablation import store_artifacts
+        from study.ablation.store import artifacts
 
-        return store_artifacts.export(self.tables(list(cells)), folder)
+        return artifacts.export(self.tables(list(cells)), folder)
 
 
 def open_store(uri: str | None, experiment: str, root: Path) -> Store:
     """Open the store of an experiment without making anything.
 
-    SQLite and PostgreSQL at a schema that `store_bulk` knows are written in bulk (0.5 ms a run);
+    SQLite and PostgreSQL at a schema that `bulk` knows are written in bulk (0.5 ms a run);
     anything else goes through MLflow's public client (20 ms a run).
 
     Parameters
@@ -160,8 +160,8 @@ def open_store(uri: str | None, experiment: str, root: Path) -> Store:
         )
     address = tracking_uri(uri, root)
     if address.startswith(BULK):
-        from study.ablation.store_bulk import BulkStore
-        from study.ablation.store_database import Database
+        from study.ablation.store.bulk import BulkStore
+        from study.ablation.store.database import Database
 
         database = Database(address)
         home = (database.path.parent if database.path else root) / "mlartifacts" / experiment
@@ -173,7 +173,7 @@ def open_store(uri: str | None, experiment: str, root: Path) -> Store:
         location: str | None = home.as_uri()
     else:
         location = None  # a server decides by itself where artifacts go
-    from study.ablation.store_client import ClientStore
+    from study.ablation.store.client import ClientStore
 
     return ClientStore(address, experiment, location, root)
 
