@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.statistics import (
-    FLOOR,
     hodges_lehmann,
     newcombe_paired,
     remaining,
@@ -20,6 +19,7 @@ from study.analysis.statistics import (
     wilson,
 )
 from study.analysis.tables import REFERENCE, NothingToShow, Results
+from study.learning.outcomes import SCORE_FLOOR
 from study.learning.records import UsageError
 
 CELL = ["stratum", "rule"]
@@ -31,7 +31,9 @@ LOST = 1e3
 
 
 def stage_runs(results: Results, stage: str) -> pd.DataFrame:
-    """Rows of a stage; for ``transfer``, exact's own evaluation stands for exact.
+    """Rows of a stage; in ``transfer`` the evaluation of cells whose own rate is exact's anyway.
+
+    So exact itself is always there, and so are cells that a plan need not train twice.
 
     Raises
     ------
@@ -43,8 +45,12 @@ def stage_runs(results: Results, stage: str) -> pd.DataFrame:
     if chosen.empty:
         raise NothingToShow(f"experiment {results.experiment!r} has no runs of stage {stage!r}")
     if stage == "transfer":
-        own = runs[(runs["stage"] == "evaluate") & (runs["gradient"] == REFERENCE)]
-        chosen = pd.concat([own, chosen[chosen["gradient"] != REFERENCE]])
+        own = runs[runs["stage"] == "evaluate"]
+        exact = own[own["gradient"] == REFERENCE].groupby("stratum")["learning_rate"].first()
+        there = pd.MultiIndex.from_frame(chosen[CELL].drop_duplicates())
+        absent = ~pd.MultiIndex.from_frame(own[CELL]).isin(there)
+        same = np.isclose(own["learning_rate"], own["stratum"].map(exact), rtol=1e-9, atol=0)
+        chosen = pd.concat([own[absent & same], chosen])
     return chosen
 
 
@@ -98,7 +104,7 @@ def pairs(results: Results, stage: str = "evaluate") -> pd.DataFrame:
         )
     paired["reference_failed"] = paired["reference_failed"].astype(bool)
     paired["difference"] = paired["score"] - paired["reference_score"]
-    best = np.log10(FLOOR) + 1e-12
+    best = np.log10(SCORE_FLOOR) + 1e-12
     paired["tied_at_floor"] = (paired["score"] <= best) & (paired["reference_score"] <= best)
     return paired
 

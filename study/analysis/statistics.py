@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm, rankdata
 
-Array = NDArray[np.float64]
+from study.learning import outcomes
 
-FLOOR = 1e-3
-"""Smallest share of the constant predictor's objective that a score tells apart."""
+Array = NDArray[np.float64]
 
 
 class Interval(NamedTuple):
@@ -47,8 +46,8 @@ def remaining(final: ArrayLike, constant: ArrayLike, optimum: ArrayLike = 0.0) -
         1 for the best constant predictor, 0 at the optimum; no unit.
     """
     least = np.nan_to_num(np.asarray(optimum, float), nan=0.0)
-    span = np.asarray(constant, float) - least
-    return np.asarray((np.asarray(final, float) - least) / span, float)
+    values = np.asarray(final, float), np.asarray(constant, float), least
+    return np.asarray(outcomes.excess_share(*values), float)
 
 
 def score(
@@ -74,7 +73,7 @@ def score(
     """
     left = remaining(final, constant, optimum)
     lost = np.asarray(failed, bool) | ~np.isfinite(left)
-    return np.log10(np.where(lost, 1.0, np.clip(left, FLOOR, 1.0)))
+    return np.asarray(outcomes.score(left, lost), float)
 
 
 def wilson(count: ArrayLike, total: ArrayLike, confidence: float = 0.95) -> tuple[Array, Array]:

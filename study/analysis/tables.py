@@ -77,9 +77,10 @@ class Results:
     experiment
         Its name.
     runs
-        One row a training: the stored columns, and ``rule, task, activation_label,
-        optimizer_label`` (ordered categories), ``stratum`` (a number), ``setting`` (text of the
-        structure that varies beyond task, activation and optimizer), ``remaining`` and ``score``.
+        One row a training: the stored columns; ``rule``, and in the experiment's own order
+        ``task, activation_label, optimizer_label`` (ordered categories); ``stratum`` (a number);
+        ``setting`` (text of the structure that varies within a task beyond activation and
+        optimizer); ``remaining`` and ``score``.
     curves
         One row a (training, checkpoint).
     rules
@@ -123,7 +124,7 @@ def prepare(experiment: str, runs: pd.DataFrame, curves: pd.DataFrame) -> Result
     """Derive the columns of `Results` from stored tables."""
     runs = _under_asked_names(_typed(runs))
     structure = _with_parameters(runs, STRUCTURE)
-    runs["stratum"] = runs.groupby(structure, dropna=False, sort=False).ngroup()
+    runs["stratum"] = _strata(runs)
     for axis, registry in (("activation", ACTIVATIONS), ("optimizer", OPTIMIZERS)):
         runs[f"{axis}_label"] = _labelled(runs, axis, registry)
     runs["task"] = _tasks(runs)
@@ -151,6 +152,11 @@ def _typed(runs: pd.DataFrame) -> pd.DataFrame:
 def _with_parameters(runs: pd.DataFrame, axes: Sequence[str]) -> list[str]:
     """Columns of these axes and of their variants' parameters ("dataset.noise")."""
     return [str(c) for c in runs.columns if str(c).partition(".")[0] in axes]
+
+
+def _strata(runs: pd.DataFrame) -> pd.Series[int]:
+    structure = _with_parameters(runs, STRUCTURE)
+    return runs.groupby(structure, dropna=False, sort=False).ngroup()
 
 
 def _variants(
@@ -191,8 +197,17 @@ def _text(variant: Variant[Any]) -> str:
     return f"{variant.name}({shown})"
 
 
-def labelled(variants: Sequence[Variant[Any]]) -> list[str]:
-    """Return short names: one parameter by its value, several by name where they say something."""
+def labelled(variants: Sequence[Variant[Any]], *, amounts: bool = True) -> list[str]:
+    """Return short names of variants of one axis: "floor 0.1", "random low 0.25 high 0.75".
+
+    Parameters
+    ----------
+    variants
+        What has to be told apart.
+    amounts
+        Whether a record's only parameter is always named, by its value. Otherwise, as where there
+        are several, a parameter is named where variants differ in it or it is not the default.
+    """
     varying = {
         (v.name, key)
         for v in variants
@@ -203,11 +218,13 @@ def labelled(variants: Sequence[Variant[Any]]) -> list[str]:
     for v in variants:
         label = v.record.label or v.name.replace("_", " ")
         known = v.record.parameters
-        amounts = [k for k in v.values if not (k in known and isinstance(known[k].default, bool))]
+        numbers = [k for k in v.values if not (k in known and isinstance(known[k].default, bool))]
         for key, value in v.values.items():
-            if key in amounts[:1] and len(amounts) == 1:
+            usual = key in known and known[key].default == value
+            telling = (v.name, key) in varying or not usual
+            if numbers == [key] and (amounts or telling):
                 label += f" {value:g}" if isinstance(value, float) else f" {value}"
-            elif (v.name, key) in varying or not (key in known and known[key].default == value):
+            elif telling:
                 label += f" {key}" if value is True else f" {key} {plain(value)}"
         labels.append(label)
     return labels
@@ -219,9 +236,9 @@ def ranked(registry: Mapping[str, Record]) -> list[str]:
     return sorted(registry, key=lambda name: families.index(registry[name].family))
 
 
-def _order(variant: Variant[Record], registry: Mapping[str, Record]) -> tuple[Any, ...]:
-    names = ranked(registry)
-    place = names.index(variant.name) if variant.name in registry else len(names)
+def _order(variant: Variant[Record]) -> tuple[Any, ...]:
+    names = ranked(GRADIENTS)
+    place = names.index(variant.name) if variant.name in GRADIENTS else len(names)
     values = tuple(
         (key, isinstance(value, str), value) for key, value in sorted(variant.values.items())
     )
@@ -229,11 +246,10 @@ def _order(variant: Variant[Record], registry: Mapping[str, Record]) -> tuple[An
 
 
 def _labelled(runs: pd.DataFrame, axis: str, registry: Mapping[str, Record]) -> pd.Series[str]:
-    """Ordered category of an axis' labels, in the registry's order."""
+    """Ordered category of an axis' labels, in the experiment's own order."""
     codes, variants = _variants(runs, axis, registry)
-    labels = labelled(variants)
-    ranked = sorted(range(len(variants)), key=lambda i: _order(variants[i], registry))
-    return _category(codes, labels, [labels[i] for i in ranked])
+    labels = labelled(variants, amounts=False)
+    return _category(codes, labels, labels)
 
 
 def _category(codes: pd.Series[int], labels: Sequence[str], order: Sequence[str]) -> Any:
@@ -254,19 +270,20 @@ def _tasks(runs: pd.DataFrame) -> Any:
 
 
 def _settings(runs: pd.DataFrame, structure: Sequence[str]) -> Any:
-    """Text of what varies beyond task, activation and optimizer: "hidden 32-32, gain 2"."""
-    shown = [
-        column
-        for column in structure
-        if column.partition(".")[0] not in ("dataset", "objective", "activation", "optimizer")
-        and runs[column].nunique(dropna=False) > 1
-    ]
-    each = runs.loc[~runs["stratum"].duplicated(), ["stratum", *shown]].set_index("stratum")
-    texts = [
-        ", ".join(f"{str(c).replace('_', ' ')} {v}" for c, v in row.items() if not pd.isna(v))
+    """Text of what varies within a task beyond activation and optimizer: "hidden 32-32"."""
+    axes = ("dataset", "objective", "activation", "optimizer")
+    rest = [column for column in structure if column.partition(".")[0] not in axes]
+    each = runs.loc[~runs["stratum"].duplicated(), ["stratum", "task", *rest]]
+    varies = each.groupby("task", observed=True)[rest].nunique(dropna=False) > 1
+    texts = {
+        row["stratum"]: ", ".join(
+            f"{column.replace('_', ' ')} {row[column]}"
+            for column in rest
+            if varies.at[row["task"], column] and not pd.isna(row[column])
+        )
         for row in each.to_dict("records")
-    ]
-    return runs["stratum"].map(pd.Series(texts, index=each.index, dtype=object)).to_numpy()
+    }
+    return runs["stratum"].map(texts).to_numpy()
 
 
 def _rules(runs: pd.DataFrame) -> tuple[tuple[Rule, ...], Any]:
@@ -285,11 +302,11 @@ def _rules(runs: pd.DataFrame) -> tuple[tuple[Rule, ...], Any]:
         variant, where = variants[row["gradient"]], str(row["location"])
         label, text = labels[row["gradient"]], _text(variant)
         if row["gradient"] in ambiguous:
-            label, text = f"{label}, {where}", f"{text} {where}"
+            label, text = f"{label} ({where})", f"{text} {where}"
         if row["consistent"]:
-            label, text = f"{label}, twin", f"{text} twin"
+            label, text = f"{label} (twin)", f"{text} twin"
         place = (
-            *_order(variant, GRADIENTS),
+            *_order(variant),
             LOCATIONS.index(where) if where in LOCATIONS else len(LOCATIONS),
             row["consistent"],
         )
@@ -310,35 +327,41 @@ def _under_asked_names(runs: pd.DataFrame) -> pd.DataFrame:
     Cells are stored under their simplest name: on relu, ``floor 0.1`` is stored as
     ``leaky_backward 0.1``. A comparison over activations wants it in floor's row, so such runs are
     repeated under the other name, and the simplest name is left out where nothing but these
-    repetitions used it. `exact` and `removed` keep their own rows alone.
+    repetitions used it. `exact` is never shown as another rule, and a rule without amounts always
+    keeps its row.
     """
     gradients, rules = _variants(runs, "gradient", GRADIENTS)
     activations, functions = _variants(runs, "activation", ACTIVATIONS)
+    strata = _strata(runs)
+    names = _with_parameters(runs, ["gradient"])
     known = {_text(rule): code for code, rule in enumerate(rules)}
-    present = set(zip(gradients, activations, strict=True))
+    present = {code: set(strata[gradients == code]) for code in range(len(rules))}
     added: list[pd.DataFrame] = []
     covered: dict[int, set[int]] = {}
-    columns = _with_parameters(runs, ["gradient"])
     for asked, rule in enumerate(rules):
         for code, function in enumerate(functions):
-            if (asked, code) in present or function.name not in ACTIVATIONS:
+            stored = known.get(_simplest(rule, function), asked)
+            if stored == asked or rules[stored].name == REFERENCE:
                 continue
-            if rule.name not in GRADIENTS:
+            here = (present[stored] - present[asked]) & set(strata[activations == code])
+            if not here:
                 continue
-            bound = ACTIVATIONS[function.name].bind(**function.values)
-            simplest = canonical(Variant(GRADIENTS[rule.name], rule.values), bound)
-            stored = known.get(_text(simplest), asked)
-            if stored == asked or simplest.name in (REFERENCE, "removed"):
-                continue
-            if (stored, code) in present:
-                copy = runs[(gradients == stored) & (activations == code)].copy()
-                for column, value in runs.loc[gradients == asked, columns].iloc[0].items():
-                    copy[str(column)] = value
-                added.append(copy)
-                covered.setdefault(stored, set()).add(code)
+            copy = runs[(gradients == stored) & strata.isin(here)].copy()
+            for column, value in runs.loc[gradients == asked, names].iloc[0].items():
+                copy[str(column)] = value
+            added.append(copy)
+            covered.setdefault(stored, set()).update(here)
     redundant = [
         stored
-        for stored, codes in covered.items()
-        if codes >= {code for rule, code in present if rule == stored}
+        for stored, places in covered.items()
+        if rules[stored].values and places >= present[stored]
     ]
     return pd.concat([runs[~gradients.isin(redundant)], *added], ignore_index=True)
+
+
+def _simplest(rule: Variant[Record], function: Variant[Record]) -> str:
+    """Name that a rule's cells are stored under on an activation; its own for unknown records."""
+    if rule.name not in GRADIENTS or function.name not in ACTIVATIONS:
+        return _text(rule)
+    bound = ACTIVATIONS[function.name].bind(**function.values)
+    return _text(canonical(Variant(GRADIENTS[rule.name], rule.values), bound))

@@ -1,0 +1,44 @@
+"""Prepared results, and the project's style around every test."""
+
+import sys
+from pathlib import Path
+
+import matplotlib
+import pytest
+from synthetic_tables import DEFAULT, MANY, SMALL, synthetic
+
+matplotlib.use("Agg")
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # reports/ is not installed
+
+
+@pytest.fixture(scope="session")
+def results():
+    """A small experiment, prepared."""
+    from study.analysis.tables import prepare
+
+    return prepare("small", *synthetic(**SMALL))
+
+
+@pytest.fixture(scope="session")
+def default_results():
+    """An experiment of the default's size and shape, prepared."""
+    from study.analysis.tables import prepare
+
+    return prepare("default", *synthetic(**DEFAULT))
+
+
+@pytest.fixture(scope="session")
+def many_results():
+    """An experiment with nearly every rule, prepared."""
+    from study.analysis.tables import prepare
+
+    return prepare("many", *synthetic(**MANY))
+
+
+@pytest.fixture(autouse=True)
+def themed():
+    """Every figure is drawn in the project's style."""
+    from reports import style
+
+    with style.theme():
+        yield

@@ -1,0 +1,176 @@
+"""Looks are fixed and distinct, pages fit their paper, files are the same at every build."""
+
+import itertools
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from reports import style, wording
+from study.analysis.tables import Rule
+from study.learning.gradients import GRADIENTS
+
+# Machado, Oliveira & Fernandes 2009, severity 1, on linear RGB
+BLINDNESS = {
+    "none": np.eye(3),
+    "protan": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deutan": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritan": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}
+
+
+def lab(colour, matrix):
+    """CIELAB (D65) of a colour as an eye with the given deficiency sees it."""
+    rgb = np.asarray(mpl.colors.to_rgb(colour))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(np.asarray(matrix) @ linear, 0, 1)
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    xyz = np.asarray(to_xyz) @ seen / [0.9505, 1.0, 1.089]
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("matrix", BLINDNESS.values(), ids=BLINDNESS)
+def test_hues_are_told_apart_with_any_colour_vision(matrix):
+    seen = {family: lab(hue, matrix) for family, hue in style.HUES.items()}
+    distances = {
+        (a, b): float(np.linalg.norm(seen[a] - seen[b]))
+        for a, b in itertools.combinations(seen, 2)
+    }
+    assert min(distances.values()) > 10, min(distances, key=distances.get)
+
+
+def test_every_family_has_a_hue_and_every_record_a_look_of_its_own():
+    looks = {}
+    for record in GRADIENTS.values():
+        assert record.family in style.HUES, f"style.HUES lacks the family {record.family!r}"
+        found = style.look(Rule("", "", record.name, record.family, 0))
+        looks[record.name] = (found.colour, found.marker, str(found.line))
+    assert len(set(looks.values())) == len(looks)
+
+
+def test_a_look_depends_on_the_rule_alone():
+    first, second = (Rule("floor", "", "floor", "floor", step) for step in (0, 1))
+    assert style.look(first) == style.look(first)
+    assert style.look(first).colour == style.look(second).colour == style.HUES["floor"]
+    assert style.look(first).face != style.look(second).face
+
+
+def test_rules_from_outside_are_drawn_too():
+    assert style.look(Rule("mine", "mine", "mine", "", 0)).colour == style.SPARE
+
+
+def test_lines_are_as_wide_as_asked():
+    text = "With more words than one line can hold, 95 % of them are put on the next lines."
+    lines = style.wrapped(text, 2.0, 9)
+    assert len(lines) > 2
+    assert all(style.text_width(line, 9) <= 2.0 for line in lines)
+    assert "95\N{NO-BREAK SPACE}%" in " ".join(lines)
+    assert " ".join(lines).replace("\N{NO-BREAK SPACE}", " ") == text
+
+
+def test_sheets_are_laid_out_in_inches():
+    figure, axes = style.sheet(
+        "Message", "note", 2, 3, height=1.0, left=0.5, right=0.1, gap=(0.2, 0.3), width=6.1
+    )
+    wide, high = figure.get_size_inches()
+    boxes = [axes[i, j].get_position() for i in range(2) for j in range(3)]
+    assert all(box.height * high == pytest.approx(1.0) for box in boxes)
+    assert boxes[0].x0 * wide == pytest.approx(0.5)
+    assert boxes[2].x1 * wide == pytest.approx(6.0)
+    assert (boxes[0].y0 - boxes[3].y1) * high == pytest.approx(0.3)
+    assert style.message_of(figure) == "Message"
+
+
+@pytest.mark.parametrize(
+    "low, high, most, names",
+    [
+        (0.5, 12, 6, ["0.5", "1", "2", "5", "10"]),
+        (1e-3, 100, 6, ["0.001", "0.01", "0.1", "1", "10", "100"]),
+        (1e-5, 1, 4, ["$10^{-4}$", "$10^{-2}$", "1"]),
+        (0.3, 0.35, 4, ["0.32"]),
+    ],
+)
+def test_ticks_of_logarithmic_axes(low, high, most, names):
+    _, axes = style.sheet("Message", "", 1, 1, height=1.0)
+    style.logarithmic(axes[0, 0], "x", low, high, most)
+    assert [tick.get_text() for tick in axes[0, 0].get_xticklabels()] == names
+
+
+def page(text="Message"):
+    figure, axes = style.sheet(text, "note", 1, 1, height=1.0)
+    axes[0, 0].plot([0, 1])
+    return figure
+
+
+def test_files_are_the_same_at_every_build_and_have_no_date(tmp_path):
+    for name in ("one", "two"):
+        style.save([page(), page("Second page")], tmp_path / name)
+    for suffix in (".pdf", ".png"):
+        first, second = ((tmp_path / f"{name}{suffix}").read_bytes() for name in ("one", "two"))
+        assert first == second
+        assert b"CreationDate" not in first and b"Software" not in first
+
+
+def test_files_carry_the_first_pages_message(tmp_path):
+    files = style.save([page("First"), page("Second")], tmp_path / "deep" / "name")
+    assert [(path.name, message) for path, message in files] == [
+        ("name.pdf", "First"),
+        ("name.png", "First"),
+    ]
+
+
+def test_no_page_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="no page"):
+        style.save([], tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(
+    "share, text", [(0, "0 %"), (0.004, "0.4 %"), (0.0096, "1 %"), (0.123, "12 %"), (1, "100 %")]
+)
+def test_percent(share, text):
+    assert wording.percent(share) == text
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        *((0, "0"), (0.01234, "0.012"), (0.0996, "0.10"), (1.26, "1.3"), (31.4, "31")),
+        *((1234, "1200"), (3e-7, "3.0e-07"), (np.inf, "∞"), (np.nan, "–")),
+    ],
+)
+def test_significant(value, text):
+    assert wording.significant(value) == text
+
+
+def test_ratios_and_their_limits():
+    assert wording.ratio(np.log10(2.81)) == "2.8"
+    assert wording.ratio(np.log10(1.066)) == "1.07"
+    assert wording.limits(np.log10(1.7), np.log10(2.04)) == "1.70–2.04"
+    assert wording.limits(np.log10(2.5), np.log10(31.2)) == "2.5–31"
+    assert wording.limits(-np.inf, np.inf) == ""
+
+
+def test_sentences_about_rules():
+    removed = Rule("removed", "removed", "removed", "removed", 0)
+    hidden = Rule("removed (hidden)", "removed hidden", "removed", "removed", 0)
+    floor = Rule("floor 0.1", "floor(minimum=0.1)", "floor", "floor", 0)
+    exact = Rule("exact", "exact", "exact", "exact", 0)
+    assert wording.condition(removed) == "Without the slope"
+    assert wording.condition(hidden, inside=True) == "without the slope (hidden)"
+    assert wording.condition(floor) == "With floor 0.1"
+    assert wording.subject([exact, floor, removed]) is removed
+    assert wording.subject([exact, floor]) is floor
+    assert wording.subject([exact]) is None
