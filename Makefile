@@ -1,12 +1,13 @@
 # `make` alone lists the targets. Every target that needs the environment makes it first, in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ablation plan figures ui test lint lock clean
+.PHONY: help setup demo ablation plan figures ui test lint bench lock clean
 
 PYTHON ?= python3
 EXPERIMENT ?= default
 ARGS ?=
 BIN := .venv/bin
 READY := .venv/.ready
+PEERS := .venv/.peers
 
 help:  ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +51,19 @@ lint: $(READY)  ## style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+bench: $(PEERS)  ## speed beside JAX, PyTorch, scikit-learn (QUICK=1: two minutes; ARGS=large: 200,000 runs)
+	@$(BIN)/python -m benchmarks.run $(if $(QUICK),--quick) $(ARGS)
+
+# outside the lock, by pip: PyTorch's CPU build has another address on every platform. What the lock
+# has installed satisfies both, so pip leaves it as it is.
+$(PEERS): $(READY)
+	@echo "adding PyTorch and JAX to .venv (once, for this target alone)"
+	@$(BIN)/python -c "import tomllib; \
+	  print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['bench'], sep='\n')" \
+	  > .venv/bench.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement .venv/bench.txt
+	@touch $(PEERS)
 
 lock: $(READY)  ## resolve requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --upgrade \

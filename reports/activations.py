@@ -12,7 +12,8 @@ from matplotlib.lines import Line2D
 from reports import style
 from reports.wording import percent
 from study.analysis.tables import Results, labelled
-from study.learning.activations import ACTIVATIONS, SATURATED_SHARE, Activation
+from study.learning.activations import ACTIVATIONS
+from study.learning.activations.base import SATURATED_SHARE, Activation
 from study.learning.records import resolve
 
 ACROSS, REACH = 5, 6.0
@@ -65,10 +66,7 @@ def evaluate(
     activation: Activation, z: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 ) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float64]], ...]:
     """Return f(z) and f'(z) of a bound activation."""
-    y, slope = np.empty_like(z), np.empty_like(z)
-    activation.value(z, y)
-    activation.slope(z, y, slope)
-    return y, slope
+    return activation.apply(z), activation.apply_slope(z)
 
 
 def _panel(panel: Axes, activation: Activation) -> None:

@@ -19,15 +19,13 @@ from reports import style
 from study import datasets
 from study.analysis.tables import Rule
 from study.learning.activations import bound_activation
-from study.learning.batches import with_ones
 from study.learning.gradients import GRADIENTS
 from study.learning.initialisations import INITIALISATIONS
-from study.learning.network import Network, Workspace
 from study.learning.objectives import OBJECTIVES
 from study.learning.optimizers import OPTIMIZERS
 from study.learning.problem import pose
 from study.learning.records import resolve
-from study.learning.training import Budget, Design, Outcome, train
+from study.learning.training import Budget, Design, Outcome, outputs, train
 
 Array = NDArray[Any]
 ARMS = ("exact", "removed")
@@ -146,12 +144,9 @@ def draw_surface(axes: Axes, arm: str, outcome: Outcome) -> None:
     data = datasets.load(DATA, SHOWN[0])
     low, high = data.inputs.min(axis=0) - 0.4, data.inputs.max(axis=0) + 0.4
     x, y = (np.linspace(low[i], high[i], 160) for i in (0, 1))
-    plane = np.stack(np.meshgrid(x, y), axis=-1).reshape(1, 1, -1, 2)
+    plane = np.stack(np.meshgrid(x, y), axis=-1).reshape(1, -1, 2)
     what = design(arm)
-    network = Network((2, 16, 16, 1), what.activation, what.output(1), outcome.parameters[:1])
-    work = Workspace(network.sizes, 1, 1, plane.shape[2], network.parameters.dtype)
-    work.inputs = with_ones(plane, network.parameters.dtype)
-    out = network.forward(work).reshape(len(y), len(x))
+    out = outputs(what, outcome.parameters[:1], plane).reshape(len(y), len(x))
     axes.pcolormesh(x, y, out, cmap=SURFACE, vmin=-1, vmax=1, shading="nearest", rasterized=True)
     axes.contour(x, y, out, levels=[0.0], colors=[look(arm).colour], linewidths=1.2)
     for label, marker, colour in ((0.0, "o", "#3182BD"), (1.0, "s", "#E6550D")):

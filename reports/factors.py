@@ -11,12 +11,13 @@ from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from reports import style
-from reports.activations import evaluate
 from reports.wording import listed, percent
 from study.analysis.tables import REFERENCE, Results, Rule, labelled, ranked
-from study.learning.activations import ACTIVATIONS, Activation
+from study.learning.activations import ACTIVATIONS
+from study.learning.activations.base import Activation
 from study.learning.gradients import GRADIENTS
-from study.learning.gradients.base import Gradient, Site
+from study.learning.gradients.base import Gradient
+from study.learning.placement import factor_of
 from study.learning.records import Variant, resolve
 
 ACROSS, REACH = 5, 4.0
@@ -85,23 +86,10 @@ def factor(
     z = 1.6 * norm.ppf((np.arange(count) + 0.5) / count)
     z[np.abs(z).argmin()] = 0.0  # where relu's slope is a matter of choice
     orders = [np.random.default_rng(seed).permutation(count) for seed in (0, 1)]
-    site = Site(
-        activation=activation,
-        layer=1,
-        topmost=True,
-        replicas=[0],
-        rule=variant.record,
-        values=variant.values,
-    )
     found = []
     for order in orders:
-        inputs = z[order].reshape(1, UNITS, PATTERNS)
-        if variant.record.prepare is not None:
-            site.arrays = variant.record.prepare(site, inputs)
-        y, slope = evaluate(activation, inputs)
-        made = variant.record.factor(inputs, y, slope, site, 1)
         phi = np.empty(count)
-        phi[order] = np.broadcast_to(made, inputs.shape).ravel()
+        phi[order] = factor_of(variant, activation, z[order].reshape(UNITS, PATTERNS)).ravel()
         found.append(phi)
     return z, found[0], bool(np.allclose(*found, rtol=1e-6, atol=1e-9))
 

@@ -6,16 +6,14 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from study.ablation import commands, messages
-from study.ablation.composition import with_configuration
-from study.ablation.schema import Config
-from study.datasets import ROOT
 from study.learning.records import UsageError
 
 if TYPE_CHECKING:
     from study.ablation.plan import Plan
+    from study.ablation.schema import Config
     from study.ablation.store import Store
 
 DONE, FAILED, MISTAKE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
@@ -27,11 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ``STUDY_TRACEBACK=1`` in the environment shows the traceback of a mistake.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    sys.path.insert(0, os.getcwd())  # users' own records, named by {_target_: module.object}
+    if os.getcwd() not in sys.path:  # users' own records, named by {_target_: module.object}
+        sys.path.append(os.getcwd())
     try:
-        if given and given[0] in commands.COMMANDS:
-            return commands.COMMANDS[given[0]](given[1:])
-        return with_configuration(given, run)
+        return _command(given)
     except UsageError as error:
         if os.environ.get("STUDY_TRACEBACK"):
             raise
@@ -39,12 +36,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return MISTAKE
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+
+
+def _command(given: list[str]) -> int:
+    from study.ablation import commands  # here, so that Ctrl-C is quiet from the start
+    from study.ablation.composition import with_configuration
+
+    if given and given[0] in commands.COMMANDS:
+        code = commands.COMMANDS[given[0]](given[1:])
+    else:
+        code = with_configuration(given, run)
+    sys.stdout.flush()
+    return code
 
 
 def run(config: Config) -> int:
     """Plan an experiment and carry it out, as far as it is not finished."""
+    from study.ablation import messages
     from study.ablation.plan import make_plan
     from study.ablation.store import open_store
+    from study.datasets import ROOT
 
     started = time.monotonic()
     plan = make_plan(config)
@@ -55,10 +69,12 @@ def run(config: Config) -> int:
             messages.show_plan(plan, finished)
             return DONE
         if len(finished) < len(plan.cells):
-            code = _train(plan, store, finished)
+            code = _train(plan, store, finished, ROOT)
             if code:
                 return code
-        folder = ROOT / "data" / "results" / config.experiment
+        tables = config.tracking.tables
+        folder = Path(tables).absolute() if tables else ROOT / "data" / "results"
+        folder /= config.experiment
         _, _, runs = store.export([planned.identity for planned in plan.cells], folder)
         messages.say_done(plan, finished, runs, time.monotonic() - started, folder)
         return DONE
@@ -66,19 +82,27 @@ def run(config: Config) -> int:
         store.close()
 
 
-def _train(plan: Plan, store: Store, finished: set[str]) -> int:
-    from study.ablation.execution import Terminated, carry_out
-    from study.ablation.provenance import study_record
+def _train(plan: Plan, store: Store, finished: set[str], root: Path) -> int:
+    from study.ablation import messages
 
     messages.say_start(plan, finished)
-    store.prepare()
+    from study.ablation.execution import Terminated, WorkerDied, carry_out
+    from study.ablation.provenance import study_record
+
     started = time.time()
     try:
-        counts = carry_out(plan, store, finished)
+        tally = carry_out(plan, store, finished)
     except (KeyboardInterrupt, Terminated) as stop:
         messages.say_interrupted(plan)
         return INTERRUPTED if isinstance(stop, KeyboardInterrupt) else TERMINATED
-    tags, files = study_record(plan, counts, started, time.time(), ROOT)
+    except WorkerDied as death:
+        print(f"study: {death}", file=sys.stderr)
+        messages.say_interrupted(plan)
+        return FAILED
+    tags, files = study_record(plan, tally, started, time.time(), root)
     store.describe(tags, files)
-    messages.say_trained(counts, time.time() - started)
+    messages.say_trained(tally, time.time() - started)
+    if tally.failed:
+        messages.say_failed(plan, tally)
+        return FAILED
     return DONE

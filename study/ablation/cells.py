@@ -11,7 +11,8 @@ from typing import Any
 
 from study.datasets import DATASETS, Dataset
 from study.learning import NUMERICS_VERSION
-from study.learning.activations import ACTIVATIONS, Activation
+from study.learning.activations import ACTIVATIONS
+from study.learning.activations.base import Activation
 from study.learning.gradients import EXACT, GRADIENTS, canonical
 from study.learning.gradients.base import Gradient
 from study.learning.initialisations import INITIALISATIONS, Initialisation
@@ -54,6 +55,17 @@ DEFAULTS: dict[str, Any] = {
     "consistent": False,
     "optimizer": "sgd",
 }
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a plan must know of a dataset: its sizes, its task, its digest."""
+
+    patterns: int
+    inputs: int
+    outputs: int
+    task: str
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -150,53 +162,62 @@ class Cell:
     def canonical(self, outputs: int) -> Cell:
         """Return the cell that stands for all identical ones, given the number of output units.
 
-        The location is ``hidden`` or ``output`` for ``all`` where the rule stands nowhere else.
-        The gradient is the simplest that equals this one on every activation it stands at, and
-        exact has the location ``none``.
+        The location is ``hidden`` or ``output`` for ``all`` where the rule changes nothing
+        elsewhere. The gradient is the simplest that equals this one on every activation it stands
+        at, and exact has the location ``none``. Impossible cells stay what they are.
         """
-        rule, objective, location = self.gradient.record, self.objective.record, self.location
-        if location == "all" and (rule.hidden_only or not objective.output_factor):
+        rule, location, design = self.gradient.record, self.location, self.design()
+        output = design.output(outputs)
+        if location == "all" and (rule.hidden_only or set(output.slopes) == {1.0}):
             location = "hidden"
-        if location == "all" and not self.hidden:
-            location = "output"
-        design = self.design()
-        places = [design.activation] if location in ("hidden", "all") else []
-        places += [design.output(outputs)] if location in ("output", "all") else []
-        simplest = {canonical(self.gradient, activation) for activation in places}
+        places = {
+            place: activation
+            for place, activation in (("hidden", design.activation), ("output", output))
+            if location in (place, "all") and (self.hidden or place == "output")
+        }
+        rules = {place: canonical(self.gradient, a) for place, a in places.items()}
+        changed = {place: rule for place, rule in rules.items() if rule != EXACT}
+        if self.gradient == EXACT or (places and not changed):
+            return replace(self, gradient=EXACT, location="none")
+        no_output = rule.hidden_only or not self.objective.record.output_factor
+        if location in ("output", "all") and no_output:
+            return self
+        if location == "all" and len(changed) == 1:
+            (location,) = changed
+        simplest = set(changed.values())
         gradient = self.gradient
         if len(simplest) == 1:
             (simple,) = simplest
             if location == "hidden" or not simple.record.hidden_only:
                 gradient = simple
-        if gradient.name == EXACT.name:
-            gradient, location = EXACT, "none"
         return replace(self, gradient=gradient, location=location)
 
-    def impossible(self, outputs: int, full_batch: bool) -> str:
+    def impossible(self, data: Facts, full_batch: bool) -> str:
         """Return the reason why the (canonical) cell can't be trained, or "".
 
         Parameters
         ----------
-        outputs
-            Number of output units.
+        data
+            Of the cell's dataset.
         full_batch
             Whether the protocol trains on full batches.
         """
         objective, rule = self.objective.record, self.gradient.record
-        task = self.dataset.record.task
-        if task and task not in objective.tasks:
-            return f"objective {objective.name} is not for {task}"
+        if data.task not in objective.tasks:
+            return f"objective {objective.name} is not for {data.task}"
         if self.optimizer.record.full_batch and not full_batch:
             return f"optimizer {self.optimizer.name} needs protocol.batch_size=full"
-        if self.location == "output" and not objective.output_factor:
-            return f"with {objective.name} no factor stands at the output"
+        if self.location == "none" and self.gradient != EXACT:
+            return f"location none is for exact alone, not for {rule.name}"
+        if self.location in ("output", "all") and not objective.output_factor:
+            return f"with {objective.name} no factor stands at the output, only in hidden layers"
         if self.location == "output" and rule.hidden_only:
             return f"gradient {rule.name} is defined for hidden layers alone"
         if self.location == "hidden" and not self.hidden:
             return "there is no hidden layer"
         design = self.design()
         layers = [(width, design.activation) for width in self.hidden]
-        layers.append((outputs, design.output(outputs)))
+        layers.append((data.outputs, design.output(data.outputs)))
         for (units, activation), placed in zip(layers, design.rules(), strict=True):
             if placed is None or placed.record is not rule or rule.refusal is None:
                 continue
@@ -237,7 +258,13 @@ def _variant(axis: str, spec: Any) -> Variant[Any]:
     variant = resolve(axis, registry, spec)
     if not isinstance(variant.record, kind):
         raise UsageError(
-            f"{axis} {variant.name!r} is a {type(variant.record).__name__}, not a {kind.__name__}"
+            f"{axis} takes a record of class {kind.__name__}: {variant.name!r} is of class "
+            f"{type(variant.record).__name__}"
+        )
+    if variant.target and variant.name in registry:
+        raise UsageError(
+            f"{axis} _target_ {variant.target!r} has the name of one of the study's own, "
+            f"{variant.name!r}: give it another, or runs could not be told apart"
         )
     return variant
 

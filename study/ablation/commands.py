@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-import shutil
 import sys
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,11 @@ from urllib.parse import quote
 
 from study.ablation.cells import REGISTRIES
 from study.ablation.composition import configuration_folder
+from study.ablation.messages import print_row, suffix
 from study.datasets import ROOT
-from study.learning.records import Record, UsageError, plain, unknown
+from study.learning.records import Parameter, Record, UsageError, plain, unknown
 
+PARTICULARS = ("derivative", "task", "source", "licence")  # texts that some records have
 PLURALS = {
     "datasets": "dataset",
     "objectives": "objective",
@@ -35,9 +36,8 @@ def show_list(arguments: Sequence[str]) -> int:
         print(f"{kind}:")
         rows = _experiments() if kind == "experiments" else _records(REGISTRIES[PLURALS[kind]][0])
         width = max(len(name) for name, _ in rows)
-        room = max(40, shutil.get_terminal_size().columns - width - 5)
         for name, text in rows:
-            print(f"  {name:{width}}  {textwrap.shorten(text, room, placeholder=' …')}")
+            print_row(name, text, width)
     return 0
 
 
@@ -69,30 +69,32 @@ def explain(arguments: Sequence[str]) -> int:
 
 def _explain(kind: str, record: Any) -> None:
     rows = [("formula", record.formula)]
-    rows += [
-        (shown, getattr(record, field))
-        for field, shown in (("derivative", "derivative"), ("source", "source"))
-        if getattr(record, field, "")
-    ]
+    texts = {field: getattr(record, field, "") for field in PARTICULARS}
+    rows += [(field, text) for field, text in texts.items() if text and isinstance(text, str)]
     for name, parameter in record.parameters.items():
-        bounds = " or ".join(parameter.choices)
-        if not bounds and not isinstance(parameter.default, bool | str):
-            bounds = f"{parameter.low:g} to {parameter.high:g}"
-        neutral = "" if parameter.neutral is None else f"; {parameter.neutral:g} is exact"
-        limits = f" ({bounds}{neutral})" if bounds else ""
-        rows.append((name, f"{parameter.meaning}; default {plain(parameter.default)}{limits}"))
+        limits = [limit for limit in (_range(parameter), _neutral(parameter)) if limit]
+        said = f"{parameter.meaning}; default {plain(parameter.default)}"
+        rows.append((name, said + (f" ({'; '.join(limits)})" if limits else "")))
     rows.append(("reference", record.reference))
     print(f"{record.name} ({kind})")
     width = max(len(name) for name, _ in rows)
     for name, text in rows:
-        print(
-            textwrap.fill(
-                text,
-                width=99,
-                initial_indent=f"  {name:{width}}  ",
-                subsequent_indent=" " * (width + 4),
-            )
-        )
+        print_row(name, text, width)
+
+
+def _range(parameter: Parameter) -> str:
+    if parameter.choices:
+        return "one of: " + ", ".join(parameter.choices)
+    low, high = parameter.low, parameter.high
+    if math.isfinite(low) and math.isfinite(high):
+        return f"{low:g} to {high:g}"
+    if math.isfinite(low):
+        return f"{low:g} or more"
+    return f"{high:g} or less" if math.isfinite(high) else ""
+
+
+def _neutral(parameter: Parameter) -> str:
+    return "" if parameter.neutral is None else f"{parameter.neutral:g} is exact"
 
 
 def serve_ui(arguments: Sequence[str]) -> int:
@@ -101,9 +103,7 @@ def serve_ui(arguments: Sequence[str]) -> int:
     for argument in arguments:
         key, separator, value = argument.partition("=")
         if not separator or key not in options:
-            raise UsageError(
-                unknown("option of study ui", argument, [f"{k}=..." for k in options])
-            )
+            raise UsageError(unknown("option of study ui", key, options) + ", as in port=5001")
         options[key] = value
     if not options["port"].isdigit() or not 0 < int(options["port"]) < 65536:
         raise UsageError(f"port takes a number from 1 to 65535, not {options['port']!r}")
@@ -116,12 +116,9 @@ def serve_ui(arguments: Sequence[str]) -> int:
         print(f"the store is a server of its own: open {store.uri} in a browser")
         return 0
     if number is None:
-        suffix = (
-            "" if options["experiment"] == "default" else f" EXPERIMENT={options['experiment']}"
-        )
         raise UsageError(
             f"nothing is recorded of experiment {options['experiment']!r} yet: "
-            f"make ablation{suffix}"
+            f"make ablation{suffix(options['experiment'])}"
         )
     address = f"http://{options['host']}:{options['port']}"
     cells = quote("tags.role = 'cell'", safe="")

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from study.ablation.schema import Config, read
 from study.datasets import ROOT
 from study.learning.records import UsageError, unknown
+
+STOPPED = (130, 143)  # by a signal: the jobs of a multirun that are left don't begin
 
 
 def configuration_folder() -> Path:
@@ -54,32 +57,38 @@ def with_configuration(overrides: Sequence[str], run: Callable[[Config], int]) -
 
     @hydra.main(version_base="1.3", config_path=str(configuration_folder()), config_name="config")
     def job(composed: DictConfig) -> None:
+        if mistakes or codes[-1] in STOPPED:
+            return
         experiment = HydraConfig.get().runtime.choices["experiment"]
-        container = OmegaConf.to_container(composed, resolve=True)
+        container: Any = OmegaConf.to_container(composed, resolve=True)
         try:  # kept, not raised: Hydra would print a page about it
-            codes.append(run(read(experiment, _without_nulls(container))))
+            codes.append(run(read(experiment, container)))
         except UsageError as mistake:
             mistakes.append(mistake)
 
     before = sys.argv
-    sys.argv = ["study", *overrides]
-    try:
-        job()
-    except (HydraException, OmegaConfBaseException) as error:
-        raise UsageError(_one_line(str(error), configuration_folder())) from error
-    finally:
-        sys.argv = before
+    with tempfile.TemporaryDirectory() as scratch:
+        sys.argv = ["study", *overrides, *_sweep_folder(overrides, scratch)]
+        try:
+            job()
+        except (HydraException, OmegaConfBaseException) as error:
+            raise UsageError(_one_line(error, overrides)) from error
+        finally:
+            sys.argv = before
     if mistakes:
         raise mistakes[0]
     return max(codes)
 
 
-def _without_nulls(container: Any) -> Mapping[str, Any]:
-    only = {axis: values for axis, values in container["only"].items() if values is not None}
-    return {**container, "only": only}
+def _sweep_folder(overrides: Sequence[str], scratch: str) -> list[str]:
+    """Let a multirun write its multirun.yaml where it does no harm, unless it was told where."""
+    sweeps = any(word in ("--multirun", "-m") for word in overrides)
+    told = any(word.startswith("hydra.sweep.dir=") for word in overrides)
+    return [f"hydra.sweep.dir='{scratch}'"] if sweeps and not told else []
 
 
-def _one_line(message: str, folder: Path) -> str:
+def _one_line(error: Exception, overrides: Sequence[str]) -> str:
+    message, folder = str(error), configuration_folder()
     missing = re.search(r"Could not find '(\w+)/([^']*)'", message)
     if missing:
         group, name = missing.groups()
@@ -87,21 +96,56 @@ def _one_line(message: str, folder: Path) -> str:
         return unknown(group, name, options)
     override = re.search(r"Could not (?:override|append to config) '([^']*)'", message)
     if override:
-        return _unknown_key(override.group(1), folder)
-    return " ".join(message.split("\n")[0].split())
+        return _unknown_key(override.group(1), overrides)
+    first = " ".join(message.split("\n")[0].split())
+    word = re.search(r"rror parsing override '([^'=]*)'", message)
+    if word:
+        return (
+            f"{word.group(1)!r} is no command (list, explain, ui) and sets nothing: "
+            "key=value does, such as experiment=smoke"
+        )
+    if first.startswith("Ambiguous value"):
+        return f"{first}: [a, b] is a list, and with --multirun a,b are jobs, one after the other"
+    if error.__cause__ is not None and first.startswith("Error merging"):
+        return first + ": " + " ".join(str(error.__cause__).split("\n")[0].split())
+    unreadable = re.search(
+        r"(?:no viable alternative|mismatched|extraneous).* input '(.*?)'", first
+    )
+    if unreadable:
+        words = [word for word in overrides if unreadable.group(1) in word]
+        return f"cannot read {' '.join(words or overrides)}: {first}"
+    return first
 
 
-def _unknown_key(key: str, folder: Path) -> str:
+def _unknown_key(key: str, overrides: Sequence[str]) -> str:
+    """Name the valid keys beside an unknown one, in the configuration that was asked for."""
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
+    from omegaconf import OmegaConf
 
+    folder = configuration_folder()
+    groups = [path.name for path in folder.iterdir() if path.is_dir()]
+    chosen = [word for word in overrides if word.partition("=")[0] in groups]
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(folder), version_base="1.3"):
-        level: Any = compose("config")
-    parent = key.split(".")[:-1]
-    for part in parent:
-        level = level.get(part) if hasattr(level, "get") else None
-        if level is None:
-            return _unknown_key(".".join(parent), folder)
-    names = level.keys() if hasattr(level, "keys") else []
-    return unknown("configuration key", key, [".".join([*parent, str(n)]) for n in names])
+        level: Any = OmegaConf.to_container(compose("config", chosen))
+    path: list[str] = []
+    *parents, last = key.split(".")
+    for part in parents:
+        if isinstance(level, list):
+            level = dict(zip(map(str, range(len(level))), level, strict=True))
+        if not isinstance(level, dict) or part not in level:
+            last = part
+            break
+        level = level[part]
+        path.append(part)
+    here = ".".join(path)
+    if not isinstance(level, dict | list):
+        said = "null" if level is None else repr(level)
+        return f"{key!r} cannot be set, {here} is {said} here: set {here} as a whole"
+    names = level if isinstance(level, dict) else range(len(level))
+    line = unknown(
+        "configuration key", ".".join([*path, last]), [".".join([*path, str(n)]) for n in names]
+    )
+    open_ended = path[:1] == ["grids"] or path == ["protocol", "learning_rates"]
+    return line + (f"; a new one is added with +{key}=..." if open_ended else "")

@@ -7,10 +7,11 @@ import signal
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any, NoReturn
 
 import joblib
 import pyarrow.compute as pc
@@ -20,78 +21,102 @@ from tqdm import tqdm
 
 from study.ablation.plan import Plan, Planned
 from study.ablation.store import FinishedCell, Store
-from study.ablation.worker import Job, train_cell
+from study.ablation.tally import Tally
+from study.ablation.worker import FailedCell, Job, attempt
 from study.learning.warm_up import compile_kernels
 
-OUTCOMES = ("solved", "plateau", "stuck", "diverged")
+BAR = "{n_fmt}/{total_fmt} |{bar}| {remaining} left{postfix}"  # all of it fits in 80 columns
 
 
 class Terminated(Exception):
     """SIGTERM arrived."""
 
 
-def carry_out(plan: Plan, store: Store, finished: set[str]) -> Counter[str]:
-    """Train and record all cells of the plan that are not finished.
+class WorkerDied(Exception):
+    """A worker process is gone."""
 
-    Returns
-    -------
-    Counts of outcomes over the trainings made now, and of ``runs`` and ``cells``.
+
+def carry_out(plan: Plan, store: Store, finished: set[str]) -> Tally:
+    """Train and record all cells of the plan that are not finished.
 
     Raises
     ------
+    UsageError
+        For a user's own record that can't be compiled, a store that can't be written; then
+        nothing was trained.
     KeyboardInterrupt, Terminated
         On SIGINT and SIGTERM; what was recorded stays, cells in flight are dropped whole.
+    WorkerDied
+        When a worker is killed from outside; the same holds.
     """
-    counts: Counter[str] = Counter()
+    tally = Tally()
     waves = plan.waves(finished)
     total = sum(planned.runs for wave in waves for planned in wave)
-    compile_kernels((p.cell.design() for wave in waves for p in wave), plan.config.protocol.dtype)
     rates = _reference_rates(plan, store, finished)
+    designs = (planned.cell.design() for wave in waves for planned in wave)
     # disable=None: no bar where there is no terminal
-    with _sigterm_raises(), tqdm(total=total, unit=" runs", disable=None, smoothing=0.05) as bar:
+    bar = tqdm(total=total, bar_format=BAR, disable=None, smoothing=0.05)
+    with _handling(signal.SIGTERM, _terminate), bar:
+        bar.set_postfix_str("compiling")  # the first time half a minute
+        compile_kernels(designs, plan.config.protocol.dtype)
+        store.prepare()
+        bar.set_postfix_str(str(tally))
         for wave in waves:
-            for result in _train(plan, wave, rates):
+            for result in _train(plan, wave, rates, tally):
+                if isinstance(result, FailedCell):
+                    tally.failed.append(result)
+                    continue
                 store.record(result)
                 rates[result.cell] = result.metrics["learning_rate"]
-                outcomes = result.runs.column("outcome").to_pylist()
-                counts.update(outcomes)
-                counts["runs"] += len(outcomes)
-                counts["cells"] += 1
-                bar.set_postfix_str(
-                    ", ".join(f"{counts[name]} {name}" for name in OUTCOMES), refresh=False
-                )
-                bar.update(len(outcomes))
-                if bar.n > (bar.total or 0):  # recentring of the learning rates adds trainings
-                    bar.total = bar.n
-    return counts
+                _advance(bar, tally.add(result), tally)
+    return tally
 
 
-def _train(plan: Plan, wave: Sequence[Planned], rates: dict[str, float]) -> Iterator[FinishedCell]:
+def _advance(bar: tqdm[NoReturn], runs: int, tally: Tally) -> None:
+    bar.set_postfix_str(str(tally), refresh=False)
+    if bar.total is not None and bar.n + runs > bar.total:
+        bar.total = bar.n + runs  # recentring of the learning rates adds trainings
+    bar.update(runs)
+
+
+def _train(
+    plan: Plan, wave: Sequence[Planned], rates: dict[str, float], tally: Tally
+) -> Iterator[FinishedCell | FailedCell]:
     config = plan.config
-    workers = min(config.execution.processes(), len(wave))
-    jobs = [
-        Job(
-            identity=planned.identity,
-            specification=planned.cell.specification(),
-            protocol=config.protocol,
-            reference_rate=None if planned.reference is None else rates[planned.reference],
-            block=config.execution.block,
-            path=tuple(sys.path),
+    jobs = []
+    for planned in wave:
+        if planned.reference is not None and planned.reference not in rates:
+            tally.failed.append(FailedCell(planned.identity, "its exact cell failed", ""))
+            continue
+        jobs.append(
+            Job(
+                identity=planned.identity,
+                specification=planned.cell.specification(),
+                protocol=config.protocol,
+                reference_rate=None if planned.reference is None else rates[planned.reference],
+                block=config.execution.block,
+                path=tuple(sys.path),
+            )
         )
-        for planned in wave
-    ]
-    if workers == 1:
+    workers = min(config.execution.processes(), len(jobs))
+    if workers <= 1:
         with threadpoolctl.threadpool_limits(1):
-            yield from map(train_cell, jobs)
+            yield from map(attempt, jobs)
         return
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
         parallel = joblib.Parallel(workers, return_as="generator_unordered", batch_size=1)
-        yield from parallel(joblib.delayed(_in_worker)(job, os.getpid()) for job in jobs)
+        try:
+            # workers inherit this: Ctrl-C is for the parent alone
+            with _handling(signal.SIGINT, signal.SIG_IGN):
+                results = parallel(joblib.delayed(_in_worker)(job, os.getpid()) for job in jobs)
+            yield from results
+        except BrokenProcessPool:
+            raise WorkerDied("a worker was killed, perhaps because memory ran out") from None
 
 
-def _in_worker(job: Job, parent: int) -> FinishedCell:
+def _in_worker(job: Job, parent: int) -> FinishedCell | FailedCell:
     _end_with(parent)
-    return train_cell(job)
+    return attempt(job)
 
 
 _watching: list[threading.Thread] = []
@@ -128,16 +153,17 @@ def _chosen_rate(path: str) -> float:
     return float(table.filter(pc.equal(table["stage"], "evaluate"))["learning_rate"][0].as_py())
 
 
-@contextmanager
-def _sigterm_raises() -> Iterator[None]:
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise Terminated
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise Terminated
 
+
+@contextmanager
+def _handling(number: signal.Signals, handler: Any) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, stop)
+    before = signal.signal(number, handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(number, before)

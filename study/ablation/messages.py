@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
+import textwrap
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from study.ablation.cells import AXES, REGISTRIES, Cell
-from study.ablation.plan import BYTES_A_RUN, Plan
+from study.ablation.plan import BYTES_A_RUN, Plan, Planned
+from study.ablation.tally import OUTCOMES, Tally
 
-SHOWN = 12  # cells, or reasons, that are listed in full
+SHOWN = 12  # cells, reasons or failures that are listed in full
 
 
 def show_plan(plan: Plan, finished: set[str]) -> None:
     """Print the plan: cells, trainings, what is finished, what is skipped and why, the cost."""
-    config = plan.config
-    print(f"{config.experiment}: {config.about}" if config.about else config.experiment)
+    config, protocol = plan.config, plan.config.protocol
+    print_text(f"{config.experiment}: {config.about}" if config.about else config.experiment)
     print()
     for axis in AXES:
         values = dict.fromkeys(_shown(planned.cell, axis) for planned in plan.cells)
-        print(f"  {axis:15}{', '.join(values)}")
-    protocol = config.protocol
+        print_row(axis, ", ".join(values), 14)
     batch = "full batches" if protocol.batch_size is None else f"batches of {protocol.batch_size}"
     print(f"\n  {protocol.updates:,} updates of {batch}, {protocol.dtype}")
     print(
@@ -31,29 +35,31 @@ def show_plan(plan: Plan, finished: set[str]) -> None:
     )
     print()
     left = [planned for planned in plan.cells if planned.identity not in finished]
-    for planned in plan.cells[:SHOWN]:
-        state = "finished" if planned.identity in finished else f"{planned.runs} trainings"
-        print(f"  {planned.cell.name:70} {state}")
+    done = [planned for planned in plan.cells if planned.identity in finished]
+    for planned in [*left, *done][:SHOWN]:
+        state = "finished" if planned.identity in finished else f"{planned.runs:,} runs"
+        print_row(f"{state:>8}", planned.cell.name, 8)
     if len(plan.cells) > SHOWN:
-        print(f"  ... and {len(plan.cells) - SHOWN:,} more cells")
+        print(f"  ... and {_count(len(plan.cells) - SHOWN, 'more cell')}")
     reasons = Counter(reason for _, reason in plan.skipped)
     if reasons:
-        print(f"\n  skipped: {len(plan.skipped)} impossible combinations")
-        for reason, count in reasons.most_common(SHOWN):
-            print(f"    {count} × {reason}")
+        print(f"\n  skipped: {_count(len(plan.skipped), 'impossible combination')}")
+        for reason, number in reasons.most_common(SHOWN):
+            print_row(f"{number:>8,}", reason, 8)
+        if len(reasons) > SHOWN:
+            print(f"  ... and for {_count(len(reasons) - SHOWN, 'other reason')}")
     if plan.duplicates:
-        print(f"\n  {plan.duplicates} combinations equal others and are made once")
-    runs = sum(planned.runs for planned in left)
-    workers = config.execution.processes()
-    seconds = sum(planned.seconds for planned in left) / workers
+        print(f"\n  made once: {_count(plan.duplicates, 'combination')} that would repeat a cell")
     print(
-        f"\n{len(plan.cells):,} cells, {plan.runs:,} trainings; "
-        f"{len(plan.cells) - len(left):,} cells finished"
+        f"\n{_count(len(plan.cells), 'cell')}, {_count(plan.runs, 'training')}; "
+        f"{_count(len(done), 'cell')} finished"
     )
     if left:
-        print(
-            f"to do: {len(left):,} cells, {runs:,} trainings, about {duration(seconds)} "
-            f"on {workers} cores, about {runs * BYTES_A_RUN / 1e6:,.0f} MB of store"
+        runs, workers = _runs(left), config.execution.processes()
+        print_text(
+            f"to do: {_count(len(left), 'cell')}, {_count(runs, 'training')}, "
+            f"about {duration(_seconds(plan, left))} with {_count(workers, 'worker')}, "
+            f"about {runs * BYTES_A_RUN / 1e6:,.0f} MB of store"
         )
     else:
         print("nothing to do")
@@ -62,45 +68,105 @@ def show_plan(plan: Plan, finished: set[str]) -> None:
 def say_start(plan: Plan, finished: set[str]) -> None:
     """Say what is about to be trained."""
     left = [planned for planned in plan.cells if planned.identity not in finished]
-    runs = sum(planned.runs for planned in left)
-    skipped = f", {len(plan.skipped)} impossible ones skipped" if plan.skipped else ""
     going_on = f", {len(finished):,} finished before" if finished else ""
-    seconds = sum(planned.seconds for planned in left) / plan.config.execution.processes()
+    skipped = f", {len(plan.skipped):,} impossible ones skipped" if plan.skipped else ""
     print(
-        f"{plan.config.experiment}: {len(left):,} cells, {runs:,} trainings"
-        f"{going_on}{skipped}; about {duration(seconds)}",
+        f"{plan.config.experiment}: {_count(len(left), 'cell')}{going_on}{skipped}; "
+        f"{_count(_runs(left), 'training')}, about {duration(_seconds(plan, left))}",
         flush=True,
     )
 
 
-def say_trained(counts: Mapping[str, int], seconds: float) -> None:
+def say_trained(tally: Tally, seconds: float) -> None:
     """Say what came out of the trainings made now."""
-    outcomes = ", ".join(
-        f"{counts[name]:,} {name}"
-        for name in ("solved", "plateau", "stuck", "diverged")
-        if counts.get(name)
+    outcomes = [f"{tally.outcomes[name]:,} {name}" for name in OUTCOMES if tally.outcomes[name]]
+    print(f"trained {_count(tally.runs, 'run')} in {duration(seconds)}: {', '.join(outcomes)}")
+
+
+def say_failed(plan: Plan, tally: Tally) -> None:
+    """Name the cells that raised an error, and say how to see where."""
+    names = {planned.identity: planned.cell.name for planned in plan.cells}
+    errors = [failed for failed in tally.failed if failed.traceback]
+    for failed in tally.failed[:SHOWN]:
+        print(f"study: failed: {names[failed.cell]}: {failed.error}", file=sys.stderr)
+    if len(tally.failed) > SHOWN:
+        print(f"study: ... and {len(tally.failed) - SHOWN:,} more", file=sys.stderr)
+    if os.environ.get("STUDY_TRACEBACK"):
+        print(errors[0].traceback, file=sys.stderr)
+    print(
+        f"study: {_count(len(tally.failed), 'cell')} failed, the others are recorded, no tables "
+        "are exported; STUDY_TRACEBACK=1 shows where",
+        file=sys.stderr,
     )
-    print(f"trained {counts['runs']:,} runs in {duration(seconds)}: {outcomes}")
 
 
 def say_done(plan: Plan, finished: set[str], runs: int, seconds: float, folder: Path) -> None:
     """Say where the results are and what can be done with them."""
     name = plan.config.experiment
     if len(finished) >= len(plan.cells):
-        print(
-            f"{name}: all {len(plan.cells):,} cells are finished, nothing to train "
-            f"({seconds:.1f} s)"
-        )
-    print(f"{runs:,} runs are in {_short(folder)}")
-    suffix = "" if name == "default" else f" EXPERIMENT={name}"
-    print(f"next: make figures{suffix}   (figures and tables in reports/)")
-    print(f"      make ui{suffix}        (browse the runs in MLflow)")
+        cells = _count(len(plan.cells), "cell")
+        print(f"{name}: nothing to train, {cells} finished before ({seconds:.1f} s)")
+    print(f"{_count(runs, 'run')} in {_short(folder)}")
+    own = plan.config.tracking  # the targets of make look in the usual places alone
+    if own.tables is None:
+        print(f"next: make figures{suffix(name)}   (figures and tables in reports/)")
+    if own.uri is None:
+        print(f"next: make ui{suffix(name)}        (browse the runs in MLflow)")
+    else:
+        print(f"next: study ui experiment={name} tracking.uri={own.uri}")
 
 
 def say_interrupted(plan: Plan) -> None:
     """Say how to go on."""
-    suffix = "" if plan.config.experiment == "default" else f" EXPERIMENT={plan.config.experiment}"
-    print(f"\nstopped; finished cells are recorded. Go on with: make ablation{suffix}")
+    print(
+        "\nstopped; finished cells are recorded. Go on with the same command, or with: "
+        f"make ablation{suffix(plan.config.experiment)}"
+    )
+
+
+def suffix(experiment: str) -> str:
+    """Return what names an experiment to make, after a target."""
+    return "" if experiment == "default" else f" EXPERIMENT={experiment}"
+
+
+def print_row(name: str, text: str, width: int) -> None:
+    """Print a name and, beside it, a text that is broken into lines of the terminal's width."""
+    print_text(text, f"  {name:{width}}  ", " " * (width + 4))
+
+
+def print_text(text: str, first: str = "", others: str = "  ") -> None:
+    """Print a text in lines of the terminal's width, with these words or blanks before them."""
+    print(
+        textwrap.fill(
+            text,
+            width=max(shutil.get_terminal_size((100, 24)).columns, len(others) + 40),
+            initial_indent=first,
+            subsequent_indent=others,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    )
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words a person would use."""
+    if seconds < 90.0:
+        return f"{max(seconds, 1.0):.0f} s"
+    if seconds < 5400.0:
+        return f"{seconds / 60.0:.0f} min"
+    return f"{seconds / 3600.0:.1f} h"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def _runs(cells: Iterable[Planned]) -> int:
+    return sum(planned.runs for planned in cells)
+
+
+def _seconds(plan: Plan, cells: Iterable[Planned]) -> float:
+    return sum(planned.seconds for planned in cells) / plan.config.execution.processes()
 
 
 def _shown(cell: Cell, axis: str) -> str:
@@ -111,17 +177,6 @@ def _shown(cell: Cell, axis: str) -> str:
     return cell.params()[axis]
 
 
-def duration(seconds: float) -> str:
-    """Return a time in words a person would use."""
-    if seconds < 90.0:
-        return f"{seconds:.0f} s"
-    if seconds < 5400.0:
-        return f"{seconds / 60.0:.0f} min"
-    return f"{seconds / 3600.0:.1f} h"
-
-
 def _short(path: Path) -> str:
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+    """Return a path as it is seen from here, if it is in the project."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

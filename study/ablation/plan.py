@@ -6,21 +6,26 @@ Pure: nothing is trained or written here.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from study import datasets
-from study.ablation.cells import Cell, identity
-from study.ablation.grids import expand
-from study.ablation.schema import Config, Protocol
-from study.learning.network import Network
-from study.learning.records import UsageError, Variant
+from study.ablation.cells import Cell, Facts, identity
+from study.ablation.grids import Expansion, expand
+from study.ablation.schema import Config, Execution, Protocol
+from study.learning.loops import CHUNK
+from study.learning.network import count
+from study.learning.optimizers import OPTIMIZERS
+from study.learning.records import UsageError, Variant, unknown
 
-MICROSECONDS_A_CALL = 60.0  # of a stack's update that do not depend on its size
-FLOP_A_MICROSECOND = 45_000.0  # of one core in small float32 products, all passes included
-BYTES_A_RUN = 23_000.0  # in the store, indexes and the share of artifacts included
+# Measured on a core of 2.6 GHz that shares its cache with a busy neighbour; rough on purpose.
+MICROSECONDS_A_CALL = 6.0  # of a stack's update that do not depend on its size
+MICROSECONDS_A_REPLICA = 2.0  # of a replica's share that do not depend on its size
+FLOP_A_MICROSECOND = 65_000.0  # in small float32 products, all passes included
+SECONDS_A_RECORD = 0.0015  # a training's way into the store and into the exported tables
+BYTES_A_RUN = 14_000.0  # in the store, indexes and the share of artifacts included
 
 
 @dataclass(frozen=True)
@@ -92,20 +97,18 @@ def make_plan(config: Config) -> Plan:
         can't be loaded, a plan over ``execution.max_runs``.
     """
     protocol = config.protocol
-    found = expand(config.grids, config.only, _outputs, protocol.batch_size is None)
-    for cell in found.cells:
-        if cell.optimizer.name not in protocol.learning_rates:
-            raise UsageError(f"protocol.learning_rates.{cell.optimizer.name} is missing")
+    found = expand(config.grids, config.only, _facts, protocol.batch_size is None)
+    _check_rates(protocol.learning_rates, found)
     references: dict[Cell, str] = {}
     needed = [cell.reference() for cell in found.cells] if protocol.transfer else []
     for cell in (*needed, *found.cells):
         if cell not in references and cell == cell.reference():
-            references[cell] = identity(cell, _digest(cell), seen_by(cell, protocol), None)
+            references[cell] = _identity(cell, protocol, None)
     planned = [_planned(cell, i, None, protocol) for cell, i in references.items()]
     for cell in found.cells:
         if cell not in references:
             reference = references[cell.reference()] if protocol.transfer else None
-            own = identity(cell, _digest(cell), seen_by(cell, protocol), reference)
+            own = _identity(cell, protocol, reference)
             planned.append(_planned(cell, own, reference, protocol))
     plan = Plan(config, tuple(planned), tuple(found.skipped), found.duplicates)
     if plan.runs > config.execution.max_runs:
@@ -118,11 +121,31 @@ def make_plan(config: Config) -> Plan:
     return plan
 
 
+def _check_rates(rates: Mapping[str, Sequence[float]], found: Expansion) -> None:
+    valid = [*OPTIMIZERS, *sorted(found.optimizers - set(OPTIMIZERS))]
+    for name in rates:
+        if name not in valid:
+            key = "protocol.learning_rates."
+            raise UsageError(unknown("configuration key", key + name, [key + v for v in valid]))
+    for cell in found.cells:
+        if cell.optimizer.name not in rates:
+            raise UsageError(f"protocol.learning_rates.{cell.optimizer.name} is missing")
+
+
 def seen_by(cell: Cell, protocol: Protocol) -> dict[str, Any]:
-    """Return the part of the protocol that decides a cell's results."""
+    """Return the part of the protocol that decides a cell's results.
+
+    The rates are those of its optimizer; whether it is evaluated at another's rate is said by
+    its reference.
+    """
     content = dataclasses.asdict(protocol)
     content["learning_rates"] = list(protocol.learning_rates[cell.optimizer.name])
+    del content["transfer"]
     return content
+
+
+def _identity(cell: Cell, protocol: Protocol, reference: str | None) -> str:
+    return identity(cell, _facts(cell.dataset).digest, seen_by(cell, protocol), reference)
 
 
 def _planned(cell: Cell, own: str, reference: str | None, protocol: Protocol) -> Planned:
@@ -130,33 +153,27 @@ def _planned(cell: Cell, own: str, reference: str | None, protocol: Protocol) ->
     if protocol.refine:
         tuning += protocol.refine.rates * protocol.refine.seeds
     scoring = protocol.evaluation_seeds * (1 if reference is None else 2)
-    seconds = (tuning + scoring) * _seconds_a_run(cell, protocol)
+    seconds = tuning * _seconds_a_run(cell, protocol, tuning)
+    seconds += scoring * _seconds_a_run(cell, protocol, protocol.evaluation_seeds)
     return Planned(cell, own, reference, tuning, scoring, seconds)
 
 
-def _seconds_a_run(cell: Cell, protocol: Protocol) -> float:
-    patterns, inputs, outputs = _shape(cell.dataset)
-    batch = min(protocol.batch_size or patterns, patterns)
-    weights = Network.count((inputs, *cell.hidden, outputs))
-    stack = 32.0
-    update = MICROSECONDS_A_CALL / stack + 6.0 * weights * batch / FLOP_A_MICROSECOND
-    measure = 2.5 * weights * patterns / FLOP_A_MICROSECOND
-    return (protocol.updates * update + protocol.checkpoints * measure) / 1e6
+def _seconds_a_run(cell: Cell, protocol: Protocol, together: int) -> float:
+    data = _facts(cell.dataset)
+    batch = min(protocol.batch_size or data.patterns, data.patterns)
+    weights = count((data.inputs, *cell.hidden, data.outputs))
+    flop = weights / FLOP_A_MICROSECOND / (1.0 if protocol.dtype == "float32" else 0.5)
+    stack = min(together, Execution.block)
+    update = MICROSECONDS_A_CALL / stack + MICROSECONDS_A_REPLICA + 6.0 * batch * flop
+    objective = 2.5 * data.patterns * flop
+    probe = 12.0 * min(CHUNK, data.patterns) * flop
+    measuring = protocol.checkpoints * objective + protocol.probes * probe
+    return (protocol.updates * update + measuring) / 1e6 + SECONDS_A_RECORD
 
 
-def _digest(cell: Cell) -> str:
-    return _first(cell.dataset).digest
-
-
-def _outputs(dataset: Variant[Any]) -> int:
-    return _shape(dataset)[2]
-
-
-def _shape(dataset: Variant[Any]) -> tuple[int, int, int]:
-    data = _first(dataset)
-    return len(data.inputs), data.inputs.shape[1], data.targets.shape[1]
-
-
-@lru_cache(maxsize=256)
-def _first(dataset: Variant[Any]) -> datasets.Data:
-    return datasets.load(dataset, seed=0)
+@lru_cache(maxsize=1024)
+def _facts(dataset: Variant[Any]) -> Facts:
+    data = datasets.load(dataset, seed=0)
+    return Facts(
+        len(data.inputs), data.inputs.shape[1], data.targets.shape[1], data.task, data.digest
+    )

@@ -7,9 +7,7 @@ import hashlib
 import importlib.metadata
 import json
 import platform
-import resource
 import subprocess
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,22 +15,34 @@ from typing import Any
 import threadpoolctl
 
 from study.ablation.plan import Plan
+from study.ablation.schema import Execution
+from study.ablation.tally import Tally
 from study.learning import NUMERICS_VERSION
 
 PACKAGES = ("numpy", "numba", "scikit-learn", "scipy", "mlflow", "hydra-core", "joblib", "pyarrow")
 
 
 def study_record(
-    plan: Plan, counts: Mapping[str, int], started: float, ended: float, root: Path
+    plan: Plan, tally: Tally, started: float, ended: float, root: Path
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Return tags for the experiment, and files (name -> text) with the whole record."""
     commit, dirty = git_state(root)
+    wall, workers = ended - started, plan.config.execution.processes()
     record = {
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-        "wall seconds": round(ended - started, 3),
-        "cpu seconds": round(_cpu_seconds(), 3),
-        "trainings": counts["runs"],
-        "cells": counts["cells"],
+        "wall seconds": round(wall, 3),
+        "workers": workers,
+        "worker seconds in cells": round(tally.seconds, 3),
+        "processor seconds in cells": round(tally.processor_seconds, 3),
+        "share of worker time outside cells": round(1.0 - tally.seconds / (wall * workers), 4),
+        "trainings": tally.runs,
+        "outcomes": dict(tally.outcomes),
+        "updates": tally.updates,
+        "microseconds a training and update": round(
+            1e6 * tally.seconds / max(tally.updates, 1), 3
+        ),
+        "cells": tally.cells,
+        "cells failed": {failed.cell: failed.error for failed in tally.failed},
         "machine": machine(),
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES}
         | {"python": platform.python_version(), "numerics": str(NUMERICS_VERSION)},
@@ -57,25 +67,22 @@ def study_record(
 
 
 def machine() -> dict[str, Any]:
-    """Return processor, cores, system, and the linear algebra in use with its kernel."""
+    """Return processor, cores, system, and the linear algebra in use with its kernel.
+
+    Workers give it one thread each.
+    """
     blas = [
-        {key: pool.get(key) for key in ("internal_api", "version", "architecture", "num_threads")}
+        {key: pool.get(key) for key in ("internal_api", "version", "architecture")}
         for pool in threadpoolctl.threadpool_info()
         if pool.get("user_api") == "blas"
     ]
     return {
         "processor": _processor(),
-        "cores": os_cores(),
+        "cores": Execution().processes(),
         "system": platform.platform(),
         "blas": blas,
+        "blas threads a worker": 1,
     }
-
-
-def os_cores() -> int:
-    """Return how many cores this process may use."""
-    from study.ablation.schema import Execution
-
-    return Execution().processes()
 
 
 def git_state(root: Path) -> tuple[str, bool]:
@@ -99,12 +106,6 @@ def _processor() -> str:
         return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
-
-
-def _cpu_seconds() -> float:
-    own = resource.getrusage(resource.RUSAGE_SELF)
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
 def _digest(path: Path) -> str:

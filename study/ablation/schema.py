@@ -7,14 +7,16 @@ that names the key and what is valid.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
-from study.learning.optimizers import OPTIMIZERS
 from study.learning.records import UsageError, unknown
+
+RANGE = re.compile(r"(\d+) a decade from (\S+) to (\S+)")
 
 TUNING_SEEDS_FROM = 1
 REFINING_SEEDS_FROM = 1001
@@ -97,9 +99,18 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Tracking:
-    """Where runs are logged: ``uri`` is MLflow's, None for mlflow.db at the root."""
+    """Where results go.
+
+    Parameters
+    ----------
+    uri
+        MLflow's tracking URI; None for MLFLOW_TRACKING_URI, else mlflow.db at the root.
+    tables
+        Folder of the exported tables; None for data/results.
+    """
 
     uri: str | None = None
+    tables: str | None = None
 
 
 @dataclass(frozen=True)
@@ -157,13 +168,14 @@ def read(experiment: str, container: Mapping[str, Any]) -> Config:
     grids = container.get("grids")
     if not isinstance(grids, list) or not grids or not all(isinstance(g, dict) for g in grids):
         raise UsageError(f"experiment {experiment!r}: grids takes a list of products of axes")
+    only = _mapping("only", container.get("only") or {})
     return Config(
         experiment=experiment,
         grids=grids,
         protocol=_protocol(_mapping("protocol", container.get("protocol"))),
         tracking=_tracking(_mapping("tracking", container.get("tracking") or {})),
         execution=_execution(_mapping("execution", container.get("execution") or {})),
-        only=_mapping("only", container.get("only") or {}),
+        only={axis: v for axis, v in only.items() if v is not None},
         dry_run=_flag("dry_run", container.get("dry_run", False)),
         about=str(container.get("about") or ""),
     )
@@ -213,25 +225,38 @@ def _refine(given: Mapping[str, Any]) -> Refine:
 
 
 def _rates(given: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
-    _known("protocol.learning_rates.", given, list(OPTIMIZERS))
+    # whether these are names of optimizers, users' own among them, the plan will see
     return {name: _rate_list(f"protocol.learning_rates.{name}", v) for name, v in given.items()}
 
 
 def _rate_list(key: str, given: Any) -> tuple[float, ...]:
-    if isinstance(given, Mapping):
-        _known(f"{key}.", given, ["low", "high", "per_decade"])
-        low, high = (_number(f"{key}.{n}", given.get(n), 0.0) for n in ("low", "high"))
-        per = _whole(f"{key}.per_decade", given.get("per_decade", 2), 1, 100)
-        if not 0.0 < low <= high:
-            raise UsageError(f"{key} needs 0 < low <= high, not {low:g} and {high:g}")
+    if isinstance(given, str) and (found := RANGE.fullmatch(given.strip())):
+        per = _whole(f"{key}, rates a decade", int(found[1]), 1, 100)
+        low, high = (_rate(key, _float(text)) for text in found.groups()[1:])
+        if low > high:
+            raise UsageError(f"{key} takes a range upwards, not from {low:g} to {high:g}")
         count = round(float(np.log10(high / low)) * per) + 1
         return tuple(round_rate(high * 10.0 ** ((i - count + 1) / per)) for i in range(count))
     if not isinstance(given, list) or not given:
-        raise UsageError(f"{key} takes a list of rates, or low, high and per_decade")
-    rates = sorted({_number(key, rate, 0.0) for rate in given})
-    if rates[0] <= 0.0:
-        raise UsageError(f"{key}: a learning rate must be above 0, not {rates[0]:g}")
-    return tuple(rates)
+        raise UsageError(
+            f"{key} takes a list of rates, or a range such as '2 a decade from 1e-3 to 10', "
+            f"not {given!r}"
+        )
+    return tuple(sorted({round_rate(_rate(key, rate)) for rate in given}))
+
+
+def _rate(key: str, value: Any) -> float:
+    rate = _number(key, value, 0.0)
+    if not 1e-30 <= rate <= 1e30:  # what float32 can hold
+        raise UsageError(f"{key}: a learning rate is above 0 (1e-30 to 1e+30), not {rate:g}")
+    return rate
+
+
+def _float(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def round_rate(rate: float) -> float:
@@ -240,11 +265,11 @@ def round_rate(rate: float) -> float:
 
 
 def _tracking(given: Mapping[str, Any]) -> Tracking:
-    _known("tracking.", given, ["uri"])
-    uri = given.get("uri")
-    if uri is not None and not isinstance(uri, str):
-        raise UsageError(f"tracking.uri takes an MLflow tracking URI, not {uri!r}")
-    return Tracking(uri=uri or None)
+    _known("tracking.", given, [f.name for f in fields(Tracking)])
+    for name, meaning in (("uri", "an MLflow tracking URI"), ("tables", "a folder")):
+        if not isinstance(given.get(name), str | None):
+            raise UsageError(f"tracking.{name} takes {meaning}, not {given[name]!r}")
+    return Tracking(uri=given.get("uri") or None, tables=given.get("tables") or None)
 
 
 def _execution(given: Mapping[str, Any]) -> Execution:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,11 +19,11 @@ from study.ablation.cells import Cell, cell_from
 from study.ablation.schema import Protocol
 from study.ablation.store import FinishedCell
 from study.ablation.tuning import choose_rate
-from study.learning.activations import Activation
+from study.learning.activations.base import Activation
 from study.learning.objectives import Objective
 from study.learning.probes import PROBES
 from study.learning.problem import Problem, pose
-from study.learning.records import Variant, plain
+from study.learning.records import UsageError, Variant, plain
 from study.learning.training import Budget, Outcome, train
 
 Array = NDArray[Any]
@@ -57,6 +58,25 @@ class Job:
 
 
 @dataclass(frozen=True)
+class FailedCell:
+    """A cell whose training raised an error, which a user's own record may do.
+
+    Parameters
+    ----------
+    cell
+        Its identity.
+    error
+        The error in one line.
+    traceback
+        The error in full.
+    """
+
+    cell: str
+    error: str
+    traceback: str
+
+
+@dataclass(frozen=True)
 class Trained:
     """A stage's trainings, in stacks."""
 
@@ -64,9 +84,19 @@ class Trained:
     outcome: Outcome
 
 
+def attempt(job: Job) -> FinishedCell | FailedCell:
+    """Train a cell; an error becomes a result, so that it stops no other cell."""
+    try:
+        return train_cell(job)
+    except Exception as error:
+        said = " ".join(str(error).split())
+        kind = "" if isinstance(error, UsageError) else f"{type(error).__name__}: "
+        return FailedCell(job.identity, kind + said, traceback.format_exc())
+
+
 def train_cell(job: Job) -> FinishedCell:
     """Choose the cell's learning rate and train its replicas at it."""
-    started = time.time()
+    started, processor = time.time(), time.process_time()
     sys.path.extend(p for p in job.path if p not in sys.path)
     cell = cell_from(job.specification)
     protocol = job.protocol
@@ -107,6 +137,7 @@ def train_cell(job: Job) -> FinishedCell:
         "learning_rate": rate,
         "runs": float(sum(len(t.outcome.seeds) for t in done)),
         "time.seconds": ended - started,
+        "time.processor_seconds": time.process_time() - processor,
     }
     if job.reference_rate is not None:
         metrics["reference_learning_rate"] = job.reference_rate

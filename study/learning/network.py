@@ -1,155 +1,213 @@
-"""The multi-layer perceptron, as a stack of R replicas that differ only in numbers.
+"""The multi-layer perceptron: forward and backward for one replica of a stack, compiled.
 
-Layout: the replica axis leads. All parameters of a replica lie in one row of ``parameters``
-(R, P); layer l's weights are a view (R, n_in + 1, n_out) of it whose last row is the bias. Layers
-are feature-major, z and delta (R, units, patterns), and outputs y have a last row of ones
-(R, units + 1, patterns), so the bias, its gradient and its update cost nothing extra.
-
-Replicas are S seeds × K learning rates, r = seed * K + rate. The K replicas of a seed share their
-input batch, which is pattern-major, (S, 1, patterns, n_in + 1), with a last column of ones.
+All parameters of a replica lie in one row w (P,). Layer l's weights are a view (n_in + 1, n_out)
+of it whose last row is the bias. Patterns come as rows with a last column of ones, x (patterns,
+n_in + 1); inside, layers are feature-major, z and delta (units, patterns), and outputs y have a
+last row of ones, so the bias, its gradient and its update cost nothing extra.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from study.learning.activations import Activation
-from study.learning.gradients.base import Site
+from study.learning.kernels import merged
+from study.learning.views import lent, line, matrix, row
 
 Array = NDArray[Any]
 
 
-def transposed(stack: Array) -> Array:
-    """Return the stack of transposed matrices, as a view."""
-    return stack.swapaxes(-1, -2)
-
-
-class Workspace:
-    """Buffers of a stack for a number of patterns, allocated once.
+class Layer(NamedTuple):
+    """What the loops know of the hidden layers, or of the output: its units and its rule.
 
     Parameters
     ----------
-    sizes
-        Widths of the network, inputs first.
-    seeds, rates
-        S and K.
-    patterns
-        Patterns in a batch.
-    dtype
-        float32 or float64.
+    value, slope, numbers
+        Kernels of the activation, and its parameters.
+    factored
+        Whether a factor stands in the delta.
+    factor, rule_numbers, keys
+        Kernel of the rule, its numbers (depth, R, N) and random streams (depth, R).
+    replaces, replace
+        Whether the rule puts a value in the signal's place, and its kernel for that.
+    remade, source_value, source_slope, source_numbers, steepness
+        Whether the rule is given another slope than the activation's own: g'(β z).
     """
 
-    def __init__(
-        self, sizes: Sequence[int], seeds: int, rates: int, patterns: int, dtype: Any
-    ) -> None:
-        replicas = seeds * rates
-        self.patterns = patterns
-        self.grouped = (seeds, rates)  # axes of the replicas where a seed's data is broadcast
-        self.inputs = np.ones((seeds, 1, patterns, sizes[0] + 1), dtype)
-        self.targets = np.empty((seeds, 1, sizes[-1], patterns), dtype)
-        self.net = [np.empty((replicas, width, patterns), dtype) for width in sizes[1:]]
-        self.outputs = [np.ones((replicas, width + 1, patterns), dtype) for width in sizes[1:]]
-        self.delta = [np.empty((replicas, width, patterns), dtype) for width in sizes[1:]]
-        self.slope = [np.empty((replicas, width, patterns), dtype) for width in sizes[1:]]
-
-    def by_seed(self, array: Array) -> Array:
-        """View (R, ...) as (S, K, ...)."""
-        return array.reshape(*self.grouped, *array.shape[1:])
+    value: Any
+    slope: Any
+    numbers: Array
+    factored: bool
+    factor: Any
+    rule_numbers: Array
+    keys: Array
+    replaces: bool
+    replace: Any
+    remade: bool
+    source_value: Any
+    source_slope: Any
+    source_numbers: Array
+    steepness: float
 
 
-class Network:
-    """A stack of networks of one shape.
+class Room(NamedTuple):
+    """Buffers for one replica: all its layers' net inputs, outputs (with ones) and deltas.
 
-    Parameters
-    ----------
-    sizes
-        Widths, inputs first, outputs last.
-    hidden, output
-        Activations of the hidden and the output units, bound.
-    parameters
-        (R, P), changed in place by whoever trains.
+    ``slope`` and ``spare`` hold what one layer needs in passing.
     """
 
-    def __init__(
-        self, sizes: Sequence[int], hidden: Activation, output: Activation, parameters: Array
-    ) -> None:
-        self.sizes = tuple(sizes)
-        self.depth = len(sizes) - 1
-        self.activations = [hidden] * (self.depth - 1) + [output]
-        self.parameters = parameters
-        self.gradient = np.zeros_like(parameters)
-        self.weights = self.layers_of(self.parameters)
-        self.gradients = self.layers_of(self.gradient)
+    net: Array
+    out: Array
+    delta: Array
+    slope: Array
+    spare: Array
 
-    @staticmethod
-    def count(sizes: Sequence[int]) -> int:
-        """P, the number of parameters of one network."""
-        return sum((a + 1) * b for a, b in itertools.pairwise(sizes))
 
-    def layers_of(self, flat: Array) -> list[Array]:
-        """Return views (R, n_in + 1, n_out) of each layer in an array (R, P)."""
-        shapes = [(a + 1, b) for a, b in zip(self.sizes, self.sizes[1:], strict=False)]
-        ends = np.cumsum([0] + [a * b for a, b in shapes])
-        return [
-            flat[:, i:j].reshape(len(flat), *shape)
-            for i, j, shape in zip(ends, ends[1:], shapes, strict=False)
-        ]
+def count(sizes: Sequence[int]) -> int:
+    """P, the number of parameters of a network with these widths, inputs first."""
+    return sum((a + 1) * b for a, b in itertools.pairwise(sizes))
 
-    def forward(self, work: Workspace) -> Array:
-        """Compute net inputs and outputs for the batch in `work`; return y (R, outputs, B)."""
-        for layer, (weights, activation) in enumerate(
-            zip(self.weights, self.activations, strict=True)
-        ):
-            net, out = work.net[layer], work.outputs[layer]
-            if layer == 0:  # the K replicas of a seed read one batch
-                np.matmul(
-                    transposed(work.by_seed(weights)),
-                    transposed(work.inputs),
-                    out=work.by_seed(net),
-                )
-            else:
-                np.matmul(transposed(weights), work.outputs[layer - 1], out=net)
-            activation.value(net, out[:, :-1])
-        return work.outputs[-1][:, :-1]
 
-    def backward(self, work: Workspace, sites: Sequence[Site | None], step: int) -> None:
-        """Propagate y - t back into `gradient`, as the rules at the `sites` say.
+def layers_of(flat: Array, sizes: Sequence[int]) -> list[Array]:
+    """Return views (R, n_in + 1, n_out) of each layer in an array (R, P)."""
+    shapes = [(a + 1, b) for a, b in itertools.pairwise(sizes)]
+    ends = np.cumsum([0] + [a * b for a, b in shapes])
+    return [
+        flat[:, i:j].reshape(len(flat), *shape)
+        for i, j, shape in zip(ends, ends[1:], shapes, strict=False)
+    ]
 
-        A layer's site is None where no factor stands in its delta: at linear outputs and with
-        the cross-entropies. The mean is over the patterns of the batch.
-        """
-        top = self.depth - 1
-        np.subtract(
-            work.by_seed(work.outputs[top][:, :-1]),
-            work.targets,
-            out=work.by_seed(work.delta[top]),
-        )
-        work.delta[top] *= 1.0 / work.patterns
-        for layer in range(top, -1, -1):
-            delta, site = work.delta[layer], sites[layer]
-            if site is not None:
-                delta *= self.factor(work, layer, site, step)
-                if site.rule.replace is not None:
-                    mask, value = site.rule.replace(work.net[layer], site)
-                    np.copyto(delta, value, where=mask)
-            if layer == 0:
-                np.matmul(
-                    transposed(work.inputs),
-                    transposed(work.by_seed(delta)),
-                    out=work.by_seed(self.gradients[0]),
-                )
-            else:
-                np.matmul(work.outputs[layer - 1], transposed(delta), out=self.gradients[layer])
-                np.matmul(self.weights[layer][:, :-1], delta, out=work.delta[layer - 1])
 
-    def factor(self, work: Workspace, layer: int, site: Site, step: int) -> Array | float:
-        """Return φ of a layer for the batch in `work`."""
-        z, y, slope = work.net[layer], work.outputs[layer][:, :-1], work.slope[layer]
-        if site.rule.needs_slope:
-            self.activations[layer].slope(z, y, slope)
-        return site.rule.factor(z, y, slope, site, step)
+def with_ones(inputs: Array, dtype: Any) -> Array:
+    """Append the column of ones that carries the bias: (..., n, d) to (..., n, d + 1)."""
+    ones = np.ones((*inputs.shape[:-1], 1))
+    return np.ascontiguousarray(np.concatenate([inputs, ones], axis=-1), dtype=dtype)
+
+
+def make_room(sizes: Array, patterns: int, dtype: Any) -> Room:
+    """Allocate room for batches of up to so many patterns."""
+    units, widest = int(sizes[1:].sum()), int(sizes[1:].max())
+    lengths = (units, units + len(sizes) - 1, units, widest, 2 * widest)
+    return Room(*(np.empty(length * patterns, dtype) for length in lengths))
+
+
+@merged
+def lent_layer(here):  # type: ignore[no-untyped-def]
+    """Return the layer with references to its arrays uncounted."""
+    return Layer(
+        here.value,
+        here.slope,
+        lent(here.numbers),
+        here.factored,
+        here.factor,
+        lent(here.rule_numbers),
+        lent(here.keys),
+        here.replaces,
+        here.replace,
+        here.remade,
+        here.source_value,
+        here.source_slope,
+        lent(here.source_numbers),
+        here.steepness,
+    )
+
+
+@merged
+def lent_room(room):  # type: ignore[no-untyped-def]
+    """Return the room with references to its arrays uncounted."""
+    return Room(
+        lent(room.net), lent(room.out), lent(room.delta), lent(room.slope), lent(room.spare)
+    )
+
+
+@merged
+def forward(sizes, w, x, hidden, output, room):  # type: ignore[no-untyped-def]
+    """Compute all layers for the patterns x; return the outputs y (outputs, patterns)."""
+    b = x.shape[0]
+    at_w, at_z, at_y = 0, 0, 0
+    y = x
+    for layer in range(sizes.size - 1):
+        n_in, n_out = sizes[layer], sizes[layer + 1]
+        weights = matrix(w, at_w, n_in + 1, n_out)
+        z = matrix(room.net, at_z, n_out, b)
+        if layer == 0:
+            np.dot(weights.T, x.T, z)
+        else:
+            np.dot(weights.T, y, z)
+        y = matrix(room.out, at_y, n_out + 1, b)
+        if layer + 2 < sizes.size:
+            hidden.value(z, matrix(room.out, at_y, n_out, b), hidden.numbers)
+        else:
+            output.value(z, matrix(room.out, at_y, n_out, b), output.numbers)
+        for n in range(b):
+            y[n_out, n] = 1
+        at_w += (n_in + 1) * n_out
+        at_z += n_out * b
+        at_y += (n_out + 1) * b
+    return matrix(y, 0, y.shape[0] - 1, b)
+
+
+@merged
+def multiply(delta, z, y, here, layer, replica, step, room):  # type: ignore[no-untyped-def]
+    """Multiply the signal that came down to a layer by φ: the subject of the study."""
+    if not here.factored:
+        return
+    phi = matrix(room.slope, 0, z.shape[0], z.shape[1])
+    if here.remade:
+        scaled = matrix(room.spare, 0, z.shape[0], z.shape[1])
+        value = matrix(room.spare, z.size, z.shape[0], z.shape[1])
+        scaled[:] = z * z.dtype.type(here.steepness)
+        here.source_value(scaled, value, here.source_numbers)
+        here.source_slope(scaled, value, phi, here.source_numbers)
+    else:
+        here.slope(z, y, phi, here.numbers)
+    numbers = row(row(here.rule_numbers, layer), replica)
+    here.factor(z, y, phi, numbers, here.keys[layer, replica], step)
+    signal, by = line(delta), line(phi)
+    for i in range(signal.size):
+        signal[i] *= by[i]  # the factor of the question
+    if here.replaces:
+        here.replace(z, delta, numbers)
+
+
+@merged
+def backward(  # type: ignore[no-untyped-def]
+    sizes, w, gradient, x, t, hidden, output, room, replica, step
+):
+    """Propagate y - t back into `gradient` (P,), after `forward` for the same patterns.
+
+    t is (patterns, outputs). The objective is a mean over patterns.
+    """
+    b, top = x.shape[0], sizes.size - 2
+    units = 0
+    for layer in range(1, sizes.size):
+        units += sizes[layer]
+    at_w, at_z, at_y = w.size, units * b, (units + sizes.size - 1) * b
+    share = w.dtype.type(1) / w.dtype.type(b)
+    for layer in range(top, -1, -1):
+        n_in, n_out = sizes[layer], sizes[layer + 1]
+        at_w -= (n_in + 1) * n_out
+        at_z -= n_out * b
+        at_y -= (n_out + 1) * b
+        z = matrix(room.net, at_z, n_out, b)
+        y = matrix(room.out, at_y, n_out, b)
+        delta = matrix(room.delta, at_z, n_out, b)
+        if layer == top:
+            for j in range(n_out):
+                for n in range(b):
+                    delta[j, n] = (y[j, n] - t[n, j]) * share
+            multiply(delta, z, y, output, layer, replica, step, room)
+        else:
+            multiply(delta, z, y, hidden, layer, replica, step, room)
+        into = matrix(gradient, at_w, n_in + 1, n_out)
+        if layer == 0:
+            np.dot(x.T, delta.T, into)
+        else:
+            weights = matrix(w, at_w, n_in, n_out)  # without the bias
+            below = matrix(room.out, at_y - (n_in + 1) * b, n_in + 1, b)
+            np.dot(below, delta.T, into)
+            np.dot(weights, delta, matrix(room.delta, at_z - n_in * b, n_in, b))

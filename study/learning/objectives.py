@@ -7,6 +7,7 @@ output, for there alone the slope of the output unit survives in the chain rule.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.learning.activations import ACTIVATIONS, Activation
+from study.learning.activations import ACTIVATIONS
+from study.learning.activations.base import Activation
+from study.learning.elementary import exp, log1p
+from study.learning.kernels import Kernel, compiled, kernel
 from study.learning.records import Record
 
 Array = NDArray[Any]
@@ -27,9 +31,8 @@ class Objective(Record):
     Parameters
     ----------
     terms
-        ``terms(z, y, t, out)`` writes the contribution of each output and pattern, all of shape
-        (..., outputs, patterns); the objective is their sum over outputs and mean over
-        patterns. z is needed where y alone loses digits.
+        ``terms(z, y, t)`` returns the sum over outputs and patterns, float64; z and y (outputs,
+        patterns), t (patterns, outputs). z is needed where y alone loses digits.
     output
         ``output(hidden, outputs)`` gives the activation of the output units.
     tasks
@@ -41,21 +44,33 @@ class Objective(Record):
         True where the output delta holds a factor φ(z).
     """
 
-    terms: Callable[[Array, Array, Array, Array], None]
+    terms: Kernel | Callable[..., float]
     output: Callable[[Activation, int], Activation]
     tasks: tuple[str, ...]
     constant_terms: Callable[[Array, Array], Array]
     output_factor: bool = False
 
 
-def _softmax(z: Array, out: Array) -> None:
-    np.subtract(z, z.max(axis=-2, keepdims=True), out=out)
-    np.exp(out, out=out)
-    out /= out.sum(axis=-2, keepdims=True)
+@kernel("value")
+def _softmax(z, out, numbers):  # type: ignore[no-untyped-def]
+    patterns = z.shape[1]
+    top, total = z[0].copy(), np.zeros(patterns, z.dtype)
+    for k in range(1, z.shape[0]):
+        for n in range(patterns):
+            top[n] = max(top[n], z[k, n])
+    for k in range(z.shape[0]):
+        for n in range(patterns):
+            e = exp(z[k, n] - top[n])
+            out[k, n] = e
+            total[n] += e
+    for k in range(z.shape[0]):
+        for n in range(patterns):
+            out[k, n] /= total[n]
 
 
-def _no_slope(z: Array, y: Array, out: Array) -> None:
-    raise NotImplementedError("softmax is no elementwise activation")
+@kernel("slope")
+def _no_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
+    out[:] = np.nan  # softmax is no elementwise activation: its slope is never asked for
 
 
 SOFTMAX = Activation(
@@ -72,24 +87,34 @@ IDENTITY = ACTIVATIONS["identity"].bind()
 LOGISTIC = ACTIVATIONS["logistic"].bind()
 
 
-def _squared_terms(z: Array, y: Array, t: Array, out: Array) -> None:
-    np.subtract(y, t, out=out)
-    np.multiply(out, out, out=out)
-    out *= 0.5
+@kernel("terms")
+def _squared_terms(z, y, t):  # type: ignore[no-untyped-def]
+    total = 0.0
+    for k in range(y.shape[0]):
+        for n in range(y.shape[1]):
+            error = np.float64(y[k, n]) - t[n, k]
+            total += 0.5 * error * error
+    return total
 
 
 def _squared_constant(t: Array, mean: Array) -> Array:
     return 0.5 * (t - mean) ** 2
 
 
-def _binary_terms(z: Array, y: Array, t: Array, out: Array) -> None:
-    # softplus(z) - t z, without overflow
-    np.abs(z, out=out)
-    np.negative(out, out=out)
-    np.exp(out, out=out)
-    np.log1p(out, out=out)
-    out += np.maximum(z, 0.0)
-    out -= t * z
+@compiled
+def _binary(z, t):  # type: ignore[no-untyped-def]
+    """softplus(z) - t z, summed, without overflow."""
+    total = 0.0
+    for k in range(z.shape[0]):
+        for n in range(z.shape[1]):
+            x = z[k, n]
+            total += max(x, z.dtype.type(0)) + log1p(exp(-abs(x))) - t[n, k] * x
+    return total
+
+
+@kernel("terms")
+def _binary_terms(z, y, t):  # type: ignore[no-untyped-def]
+    return _binary(z, t)
 
 
 def _binary_constant(t: Array, mean: Array) -> Array:
@@ -100,17 +125,24 @@ def _times_log(t: Array, p: Array) -> Array:
     return t * np.log(np.where(p > 0.0, p, 1.0))  # t = 0 wherever p = 0
 
 
-def _entropy_terms(z: Array, y: Array, t: Array, out: Array) -> None:
-    if z.shape[-2] == 1:
-        _binary_terms(z, y, t, out)
-        return
-    top = z.max(axis=-2, keepdims=True)
-    np.subtract(z, top, out=out)
-    np.exp(out, out=out)
-    total = np.log(out.sum(axis=-2, keepdims=True))
-    total += top
-    np.subtract(total, z, out=out)
-    out *= t
+@kernel("terms")
+def _entropy_terms(z, y, t):  # type: ignore[no-untyped-def]
+    if z.shape[0] == 1:
+        return _binary(z, t)
+    top, mass = z[0].copy(), np.zeros(z.shape[1], z.dtype)
+    for k in range(1, z.shape[0]):
+        for n in range(z.shape[1]):
+            top[n] = max(top[n], z[k, n])
+    for k in range(z.shape[0]):
+        for n in range(z.shape[1]):
+            mass[n] += exp(z[k, n] - top[n])
+    total = 0.0
+    for n in range(z.shape[1]):
+        whole = top[n] + math.log(mass[n])
+        for k in range(z.shape[0]):
+            if t[n, k] != 0:
+                total += t[n, k] * (whole - z[k, n])
+    return total
 
 
 def _entropy_constant(t: Array, mean: Array) -> Array:

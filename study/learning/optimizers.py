@@ -2,20 +2,20 @@
 
 g is the gradient of the objective (or what the modified rule puts in its place), η the learning
 rate, t the step from 1. Every number of an optimizer is an array (R,): replicas may differ in it.
-State arrays are (R, P) and begin at zero, unless ``start`` says otherwise.
+The state begins at zero, unless ``start`` says otherwise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from study.learning.kernels import Kernel, as_kernel, compiled, kernel
 from study.learning.records import Parameter, Record
-from study.learning.seeds import compiled
 
 Array = NDArray[Any]
 Numbers = Mapping[str, Array]
@@ -36,26 +36,26 @@ class Optimizer(Record):
     Parameters
     ----------
     kernel
-        ``kernel(w, g, *state, rate, *constants)`` changes w and the state in place; w, g and the
-        state (R, P), the others (R,), all of one dtype.
+        ``kernel(w, g, state, rate, numbers)`` changes w and the state in place; w and g (P,),
+        state (n, P), for one replica; all of one dtype.
     state
         Names of the state arrays, by what they hold.
     constants
-        ``constants(numbers)`` derives the kernel's constants from the parameters, in float64.
+        ``constants(numbers)`` derives what the kernel gets as `numbers`, in float64.
     rate_at
         ``rate_at(rate, numbers, step)`` is the rate that the kernel gets, bias correction
         included.
     start
-        ``start(state, rate)`` fills the state before the first step, where it isn't zero.
+        ``start(state, rate)`` fills the state (R, n, P) before the first step, where not zero.
     full_batch
         True where the rule needs the gradient of the whole training set.
     """
 
-    kernel: Callable[..., None]
+    kernel: Kernel | Callable[..., None]
     state: tuple[str, ...] = ()
     constants: Callable[[Numbers], tuple[Array, ...]] = _in_order
     rate_at: Callable[[Array, Numbers, int], Array] = _same_rate
-    start: Callable[[tuple[Array, ...], Array], None] | None = None
+    start: Callable[[Array, Array], None] | None = None
     full_batch: bool = False
 
 
@@ -77,142 +77,137 @@ class Updater:
     def __init__(
         self, optimizer: Optimizer, numbers: Numbers, rate: Array, parameters: Array
     ) -> None:
-        self.optimizer, self.numbers, self.rate = optimizer, numbers, rate
-        self.state = tuple(np.zeros_like(parameters) for _ in optimizer.state)
-        self.step = 0
-        self._cast(parameters.dtype)
-        if optimizer.start:
-            optimizer.start(self.state, rate.astype(parameters.dtype))
-
-    def _cast(self, dtype: Any) -> None:
+        replicas, count = parameters.shape
+        self.optimizer, self.rate, self._own = optimizer, rate, numbers
+        self.dtype = parameters.dtype
+        self.kernel = as_kernel("update", optimizer.kernel).at(self.dtype)
+        self.state = np.zeros((replicas, len(optimizer.state), count), self.dtype)
         # rounded once, from float64: 1 - 0.999 in float32 would lose four digits
-        self._constants = tuple(c.astype(dtype) for c in self.optimizer.constants(self.numbers))
+        constants = [np.broadcast_to(c, replicas) for c in optimizer.constants(numbers)]
+        self.numbers = np.array(constants, self.dtype).reshape(len(constants), replicas).T.copy()
+        self.step = 0
+        if optimizer.start:
+            optimizer.start(self.state, rate.astype(self.dtype))
+
+    def rates(self, schedule: Sequence[float]) -> Array:
+        """Return the rates of the next updates, (len(schedule), R), and count these as taken."""
+        rates = [
+            self.optimizer.rate_at(self.rate * share, self._own, self.step + i + 1)
+            for i, share in enumerate(schedule)
+        ]
+        self.step += len(rates)
+        return np.array(rates, self.dtype).reshape(len(rates), len(self.rate))
 
     def __call__(self, parameters: Array, gradient: Array, schedule: float = 1.0) -> None:
         """Take one step with the rates times `schedule`."""
-        self.step += 1
-        rate = self.optimizer.rate_at(self.rate * schedule, self.numbers, self.step)
-        self.optimizer.kernel(
-            parameters, gradient, *self.state, rate.astype(parameters.dtype), *self._constants
-        )
-
-    def keep(self, rows: Array) -> None:
-        """Go on with the replicas `rows` alone."""
-        self.numbers = {name: value[rows] for name, value in self.numbers.items()}
-        self.rate = self.rate[rows]
-        self.state = tuple(array[rows] for array in self.state)
-        self._constants = tuple(c[rows] for c in self._constants)
+        rates = self.rates([schedule])[0]
+        _update_all(self.kernel, parameters, gradient, self.state, rates, self.numbers)
 
 
 @compiled
-def _sgd(w, g, rate):  # type: ignore[no-untyped-def]
-    for r in range(w.shape[0]):
-        eta = rate[r]
-        for i in range(w.shape[1]):
-            w[r, i] -= eta * g[r, i]
+def _update_all(update, parameters, gradient, state, rates, numbers):  # type: ignore[no-untyped-def]
+    for r in range(parameters.shape[0]):
+        update(parameters[r], gradient[r], state[r], rates[r], numbers[r])
 
 
-@compiled
-def _momentum(w, g, v, rate, mu):  # type: ignore[no-untyped-def]
-    for r in range(w.shape[0]):
-        eta, keep = rate[r], mu[r]
-        for i in range(w.shape[1]):
-            velocity = keep * v[r, i] - eta * g[r, i]
-            v[r, i] = velocity
-            w[r, i] += velocity
+@kernel("update")
+def _sgd(w, g, state, rate, numbers):  # type: ignore[no-untyped-def]
+    for i in range(w.size):
+        w[i] -= rate * g[i]
 
 
-@compiled
-def _nesterov(w, g, v, rate, mu):  # type: ignore[no-untyped-def]
-    for r in range(w.shape[0]):
-        eta, keep = rate[r], mu[r]
-        for i in range(w.shape[1]):
-            step = eta * g[r, i]
-            velocity = keep * v[r, i] - step
-            v[r, i] = velocity
-            w[r, i] += keep * velocity - step
+@kernel("update")
+def _momentum(w, g, state, rate, numbers):  # type: ignore[no-untyped-def]
+    v, mu = state[0], numbers[0]
+    for i in range(w.size):
+        velocity = mu * v[i] - rate * g[i]
+        v[i] = velocity
+        w[i] += velocity
 
 
-@compiled
-def _adagrad(w, g, total, rate, epsilon):  # type: ignore[no-untyped-def]
-    for r in range(w.shape[0]):
-        eta, small = rate[r], epsilon[r]
-        for i in range(w.shape[1]):
-            slope = g[r, i]
-            summed = total[r, i] + slope * slope
-            total[r, i] = summed
-            w[r, i] -= eta * slope / (np.sqrt(summed) + small)
+@kernel("update")
+def _nesterov(w, g, state, rate, numbers):  # type: ignore[no-untyped-def]
+    v, mu = state[0], numbers[0]
+    for i in range(w.size):
+        step = rate * g[i]
+        velocity = mu * v[i] - step
+        v[i] = velocity
+        w[i] += mu * velocity - step
 
 
-@compiled
-def _rmsprop(w, g, mean, rate, decay, rest, epsilon):  # type: ignore[no-untyped-def]
-    for r in range(w.shape[0]):
-        eta, keep, new, small = rate[r], decay[r], rest[r], epsilon[r]
-        for i in range(w.shape[1]):
-            slope = g[r, i]
-            tracked = keep * mean[r, i] + new * slope * slope
-            mean[r, i] = tracked
-            w[r, i] -= eta * slope / (np.sqrt(tracked) + small)
+@kernel("update")
+def _adagrad(w, g, state, rate, numbers):  # type: ignore[no-untyped-def]
+    total, epsilon = state[0], numbers[0]
+    for i in range(w.size):
+        summed = total[i] + g[i] * g[i]
+        total[i] = summed
+        w[i] -= rate * g[i] / (np.sqrt(summed) + epsilon)
 
 
-@compiled
-def _adadelta(w, g, mean, moved, rate, decay, rest, epsilon):  # type: ignore[no-untyped-def]
-    for r in range(w.shape[0]):
-        eta, keep, new, small = rate[r], decay[r], rest[r], epsilon[r]
-        for i in range(w.shape[1]):
-            slope = g[r, i]
-            tracked = keep * mean[r, i] + new * slope * slope
-            step = np.sqrt((moved[r, i] + small) / (tracked + small)) * slope
-            mean[r, i] = tracked
-            moved[r, i] = keep * moved[r, i] + new * step * step
-            w[r, i] -= eta * step
+@kernel("update")
+def _rmsprop(w, g, state, rate, numbers):  # type: ignore[no-untyped-def]
+    mean, decay, rest, epsilon = state[0], numbers[0], numbers[1], numbers[2]
+    for i in range(w.size):
+        tracked = decay * mean[i] + rest * g[i] * g[i]
+        mean[i] = tracked
+        w[i] -= rate * g[i] / (np.sqrt(tracked) + epsilon)
 
 
-@compiled
-def _adam(w, g, m, v, rate, beta1, rest1, beta2, rest2, epsilon):  # type: ignore[no-untyped-def]
-    for r in range(w.shape[0]):
-        eta, small = rate[r], epsilon[r]
-        keep1, new1, keep2, new2 = beta1[r], rest1[r], beta2[r], rest2[r]
-        for i in range(w.shape[1]):
-            slope = g[r, i]
-            first = keep1 * m[r, i] + new1 * slope
-            second = keep2 * v[r, i] + new2 * slope * slope
-            m[r, i] = first
-            v[r, i] = second
-            w[r, i] -= eta * first / (np.sqrt(second) + small)
+@kernel("update")
+def _adadelta(w, g, state, rate, numbers):  # type: ignore[no-untyped-def]
+    mean, moved = state[0], state[1]
+    decay, rest, epsilon = numbers[0], numbers[1], numbers[2]
+    for i in range(w.size):
+        tracked = decay * mean[i] + rest * g[i] * g[i]
+        step = np.sqrt((moved[i] + epsilon) / (tracked + epsilon)) * g[i]
+        mean[i] = tracked
+        moved[i] = decay * moved[i] + rest * step * step
+        w[i] -= rate * step
 
 
-@compiled
-def _rprop(w, g, before, size, rate, grow, shrink, least, most):  # type: ignore[no-untyped-def]
-    for r in range(w.shape[0]):
-        for i in range(w.shape[1]):
-            slope = g[r, i]
-            agreement = slope * before[r, i]
-            if agreement > 0.0:
-                size[r, i] = min(size[r, i] * grow[r], most[r])
-            elif agreement < 0.0:
-                size[r, i] = max(size[r, i] * shrink[r], least[r])
-                slope = g.dtype.type(0)
-            before[r, i] = slope
-            w[r, i] -= np.sign(slope) * size[r, i]
+@kernel("update")
+def _adam(w, g, state, rate, numbers):  # type: ignore[no-untyped-def]
+    m, v, epsilon = state[0], state[1], numbers[4]
+    beta_1, rest_1, beta_2, rest_2 = numbers[0], numbers[1], numbers[2], numbers[3]
+    for i in range(w.size):
+        first = beta_1 * m[i] + rest_1 * g[i]
+        second = beta_2 * v[i] + rest_2 * g[i] * g[i]
+        m[i] = first
+        v[i] = second
+        w[i] -= rate * first / (np.sqrt(second) + epsilon)
 
 
-@compiled
-def _quickprop(w, g, before, moved, rate, growth):  # type: ignore[no-untyped-def]
-    for r in range(w.shape[0]):
-        eta, most = rate[r], growth[r]
-        for i in range(w.shape[1]):
-            down, old, last = -g[r, i], -before[r, i], moved[r, i]
-            step = w.dtype.type(0)
-            if last != 0.0:
-                step = last * down / (old - down)
-                if not abs(step) <= most * abs(last) or step * down < 0.0:
-                    step = most * last
-            if last == 0.0 or not down * old < 0.0:
-                step += eta * down
-            before[r, i] = -down
-            moved[r, i] = step
-            w[r, i] += step
+@kernel("update")
+def _rprop(w, g, state, rate, numbers):  # type: ignore[no-untyped-def]
+    before, size = state[0], state[1]
+    grow, shrink, least, most = numbers[0], numbers[1], numbers[2], numbers[3]
+    for i in range(w.size):
+        slope = g[i]
+        agreement = np.sign(slope) * np.sign(before[i])  # a product of them underflows
+        if agreement > 0:
+            size[i] = min(size[i] * grow, most)
+        elif agreement < 0:
+            size[i] = max(size[i] * shrink, least)
+            slope = w.dtype.type(0)
+        before[i] = slope
+        w[i] -= np.sign(slope) * size[i]
+
+
+@kernel("update")
+def _quickprop(w, g, state, rate, numbers):  # type: ignore[no-untyped-def]
+    before, moved, growth = state[0], state[1], numbers[0]
+    for i in range(w.size):
+        down, old, last = -g[i], -before[i], moved[i]
+        step = w.dtype.type(0)
+        if last != 0:
+            step = last * down / (old - down)
+            if not abs(step) <= growth * abs(last) or step * down < 0:
+                step = growth * last
+        if last == 0 or not down * old < 0:
+            step += rate * down
+        before[i] = -down
+        moved[i] = step
+        w[i] += step
 
 
 def _decay_constants(n: Numbers) -> tuple[Array, ...]:
@@ -227,8 +222,8 @@ def _adam_rate(rate: Array, n: Numbers, step: int) -> Array:
     return rate * np.sqrt(1.0 - n["beta_2"] ** step) / (1.0 - n["beta_1"] ** step)
 
 
-def _first_sizes(state: tuple[Array, ...], rate: Array) -> None:
-    state[1][:] = rate[:, None]
+def _first_sizes(state: Array, rate: Array) -> None:
+    state[:, 1] = rate[:, None]
 
 
 MOMENTUM = Parameter(0.9, "μ, share of the last step that is kept", low=0.0, high=1.0)

@@ -27,7 +27,8 @@ def excess_share(objective: Array, constant: Array, optimum: Array) -> Array:
 
 def exploded(objective: Array, initial: Array, constant: Array) -> Array:
     """Tell where L is not finite, or beyond 1000 times the larger of its start and L_const."""
-    return ~(objective <= EXPLODED * np.maximum(initial, constant))
+    bound = EXPLODED * np.maximum(initial, constant)
+    return ~(np.isfinite(objective) & (objective <= bound))
 
 
 def outcome_of(share: Array, diverged_by: Array, solved_below: float) -> Array:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from study.learning.activations import SATURATED_SHARE
-from study.learning.gradients.base import Site
-from study.learning.network import Network, Workspace
+from study.learning.activations.base import SATURATED_SHARE
+from study.learning.stack import Stack
 
 Array = NDArray[Any]
+PATTERNS = 256  # the first ones of the training part, which is shuffled
 
 PROBES = (
     "descent_cosine",
@@ -39,14 +38,8 @@ def _cosine(a: Array, b: Array) -> Array:
     return _dot(a, b) / np.sqrt(_dot(a, a) * _dot(b, b))
 
 
-def probe(
-    network: Network,
-    work: Workspace,
-    rules: Sequence[Site | None],
-    exact: Sequence[Site | None],
-    step: int,
-) -> dict[str, Array]:
-    """Measure each replica on the batch in `work`.
+def probe(stack: Stack) -> dict[str, Array]:
+    """Measure each replica of a stack.
 
     Returns
     -------
@@ -55,28 +48,23 @@ def probe(
     ``saturated``, the share of hidden (unit, pattern) pairs with |f'| <= 0.01 m, and the norms of
     both gradients.
     """
-    network.forward(work)
-    network.backward(work, exact, step)
-    true = network.gradient.copy()
-    network.backward(work, rules, step)
-    used = network.gradient
-    first = (network.sizes[0] + 1) * network.sizes[1]
+    true = stack.gradient(stack.exact, PATTERNS)
+    used = stack.gradient(stack.rules, PATTERNS)
+    first = (stack.widths[0] + 1) * stack.widths[1]
     return {
         "descent_cosine": _cosine(used, true),
         "descent_cosine_first": _cosine(used[:, :first], true[:, :first]),
-        "saturated": _saturated(network, work),
+        "saturated": _saturated(stack),
         "gradient_norm": norm(used),
         "exact_gradient_norm": norm(true),
     }
 
 
-def _saturated(network: Network, work: Workspace) -> Array:
-    count = np.zeros(len(network.parameters))
-    hidden = range(network.depth - 1)
-    for layer in hidden:
-        activation, slope = network.activations[layer], work.slope[layer]
-        activation.slope(work.net[layer], work.outputs[layer][:, :-1], slope)
-        flat = np.abs(slope) <= SATURATED_SHARE * activation.largest_slope
-        count += flat.sum(axis=(1, 2))
-    pairs = sum(network.sizes[1:-1]) * work.patterns
-    return count / pairs if pairs else np.full(len(count), np.nan)
+def _saturated(stack: Stack) -> Array:
+    hidden = range(len(stack.widths) - 2)
+    if not hidden:
+        return np.full(len(stack.parameters), np.nan)
+    bound = SATURATED_SHARE * stack.activations[0].largest_slope
+    flat = [np.abs(stack.layer_slopes(layer, PATTERNS)) <= bound for layer in hidden]
+    pairs = sum(f[0].size for f in flat)
+    return sum(f.sum(axis=(1, 2)) for f in flat) / pairs

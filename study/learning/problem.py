@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from study.learning.activations import Activation
+from study.learning.activations.base import Activation
 from study.learning.objectives import Objective
 from study.learning.records import UsageError
 

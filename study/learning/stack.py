@@ -1,4 +1,4 @@
-"""A stack of replicas at work: its network, optimizer, rules and data, in step with each other."""
+"""A stack of replicas: parameters, data, optimizer, and the layers as the loops know them."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.learning.activations import Activation
-from study.learning.batches import Batches, Chunks
+from study.learning import loops, seeds
+from study.learning.activations.base import Activation
 from study.learning.gradients import EXACT
 from study.learning.gradients.base import Gradient, Site
-from study.learning.network import Network, Workspace
+from study.learning.kernels import as_kernel
+from study.learning.network import Layer, make_room, with_ones
 from study.learning.objectives import Objective
 from study.learning.optimizers import Updater
-from study.learning.probes import norm, probe
+from study.learning.placement import keys_of, layer_of, numbers_of
 from study.learning.problem import Problem
 from study.learning.records import Variant
 
 Array = NDArray[Any]
 Rules = Sequence[Variant[Gradient] | None]
+UPDATES_A_CALL = 1024  # of the compiled loop, for which the rates are laid out
 
 
 class Stack:
-    """S seeds × K learning rates in training.
+    """S seeds × K learning rates.
 
     Parameters
     ----------
@@ -37,197 +39,162 @@ class Stack:
     objective
         What is minimised.
     rules
-        The gradient modification of each layer, None where no factor stands.
-    seeds, rates
-        The S seeds, and K.
+        The gradient modification of each layer, None where no factor stands in the delta: at
+        linear outputs and with the cross-entropies. All hidden layers have one rule.
+    replicas
+        Seed of each replica, (R,): S times K equal ones.
     batch_size
         Patterns in a batch.
     parameters
-        (R, P), the initial ones; becomes the network's own.
+        (R, P), the initial ones; changed in place.
     updater
         The optimizer of these parameters.
+    order
+        (S, n), an order of the patterns for all epochs; None for a fresh one each epoch.
     """
 
     def __init__(
         self,
         problem: Problem,
-        hidden: tuple[int, ...],
+        hidden: Sequence[int],
         activation: Activation,
         output: Activation,
         objective: Objective,
         rules: Rules,
-        seeds: list[int],
-        rates: int,
+        replicas: Sequence[int],
         batch_size: int,
         parameters: Array,
         updater: Updater,
+        order: Array | None = None,
     ) -> None:
-        self.problem, self.objective, self.updater = problem, objective, updater
-        self.seeds, self.rates = seeds, rates
-        self.rows = np.arange(len(parameters))  # which of the original replicas are here
-        sizes = (problem.widths[0], *hidden, problem.widths[1])
-        self.network = Network(sizes, activation, output, parameters)
+        self.problem, self.updater, self.parameters = problem, updater, parameters
+        self.activations = (activation, output)
+        self.seeds = list(dict.fromkeys(replicas))
+        self.widths = (problem.widths[0], *hidden, problem.widths[1])
+        self.sizes = np.array(self.widths)
+        self.alive = np.ones(len(parameters), bool)
+        self.step = 0
         dtype = parameters.dtype
-        self.batches = Batches(problem.inputs, problem.targets, seeds, batch_size, dtype)
-        self.training_set = Chunks(problem.inputs, problem.targets, dtype)
-        self.spaces: dict[int, Workspace] = {}
-        self.chunk_spaces: dict[int, Workspace] = {}
-        self._allocate()
-        self.exact = self._sites([EXACT if rule is not None else None for rule in rules])
-        self.sites = self._sites(rules)
+        self.data = _patterns(problem.inputs, problem.targets, dtype)
+        given = np.empty((0, problem.inputs.shape[1]), np.int64) if order is None else order
+        keys = seeds.stream_keys(self.seeds, "batches")
+        self.batches = loops.Batches(batch_size, keys, given)
+        self.terms = as_kernel("terms", objective.terms).at(dtype)
+        self.replicas = list(replicas)
+        self.work = loops.make_work(self.sizes, parameters, self.data, batch_size)
+        self.room = make_room(self.sizes, loops.CHUNK, dtype)
+        self.exact = self.layers([EXACT if rule is not None else None for rule in rules])
+        self.rules = self.layers(rules)
 
-    def _allocate(self) -> None:
-        def spaces(sizes: set[int]) -> dict[int, Workspace]:
-            return {
-                n: Workspace(
-                    self.network.sizes,
-                    len(self.seeds),
-                    self.rates,
-                    n,
-                    self.network.parameters.dtype,
-                )
-                for n in sizes
-            }
-
-        self.spaces = spaces(self.batches.sizes())
-        self.chunk_spaces = spaces(self.training_set.sizes())
-
-    def _sites(self, rules: Rules) -> list[Site | None]:
-        replicas = [seed for seed in self.seeds for _ in range(self.rates)]
-        depth = self.network.depth
-        sites = [
-            None
-            if rule is None
-            else Site(
-                activation=self.network.activations[layer],
-                layer=layer + 1,
-                topmost=layer == depth - 2,
-                replicas=replicas,
-                rule=rule.record,
-                values=rule.values,
-            )
-            for layer, rule in enumerate(rules)
-        ]
-        waiting = [s for s in sites if s is not None and s.rule.prepare is not None]
-        if waiting:
-            self._prepare(waiting)
-        return sites
-
-    def _prepare(self, sites: Sequence[Site]) -> None:
-        """Let rules see the net inputs of the whole training set at the initial weights.
-
-        The K replicas of a seed begin alike, so one of them is enough; seed by seed, so that
-        large training sets fit into memory.
-        """
-        found: list[list[dict[str, Array]]] = [[] for _ in sites]
-        for s in range(len(self.seeds)):
-            one = Network(
-                self.network.sizes,
-                self.network.activations[0],
-                self.network.activations[-1],
-                self.network.parameters[s * self.rates : s * self.rates + 1],
-            )
-            data = Chunks(
-                self.problem.pick([s]).inputs,
-                self.problem.pick([s]).targets,
-                one.parameters.dtype,
-            )
-            spaces = {n: Workspace(one.sizes, 1, 1, n, one.parameters.dtype) for n in data.sizes()}
-            parts: list[list[Array]] = [[] for _ in sites]
-            for work in data.load(spaces):
-                one.forward(work)
-                for site, part in zip(sites, parts, strict=True):
-                    part.append(work.net[site.layer - 1].copy())
-            for site, part, rows in zip(sites, parts, found, strict=True):
-                assert site.rule.prepare is not None
-                rows.append(site.rule.prepare(site, np.concatenate(part, axis=2)))
-        for site, rows in zip(sites, found, strict=True):
-            site.arrays = {
-                name: np.repeat(np.concatenate([row[name] for row in rows]), self.rates, axis=0)
-                for name in rows[0]
-            }
-
-    def update(self, step: int, schedule: float) -> None:
-        """Take update number `step`, with the learning rates times `schedule`."""
-        work = self.batches.load(self.spaces)
-        self.network.forward(work)
-        self.network.backward(work, self.sites, step)
-        self.updater(self.network.parameters, self.network.gradient, schedule)
-
-    def measure(self, step: int, probe: bool) -> dict[str, Array]:
-        """Return the objective on the whole training set, the weight norm, and the probes."""
-        measured = {"objective": self._objective(), "weight_norm": norm(self.network.parameters)}
-        if probe:
-            measured |= self._probe(step)
-        return measured
-
-    def _objective(self) -> Array:
-        total = np.zeros(len(self.rows))
-        for work in self.training_set.load(self.chunk_spaces):
-            self.network.forward(work)
-            terms = work.by_seed(work.delta[-1])
-            z, y = work.by_seed(work.net[-1]), work.by_seed(work.outputs[-1][:, :-1])
-            self.objective.terms(z, y, work.targets, terms)
-            total += terms.reshape(len(total), -1).sum(axis=1, dtype=np.float64)
-        return total / self.training_set.patterns
-
-    def _probe(self, step: int) -> dict[str, Array]:
-        work = next(self.training_set.load(self.chunk_spaces, 1))
-        return probe(self.network, work, self.sites, self.exact, step)
-
-    def leave(self, gone: Array) -> None:
-        """Drop seeds and learning rates all of whose replicas are `gone` (of the original R).
-
-        Whole rows and columns alone, so that the K replicas of a seed go on sharing its batches.
-        """
-        alive = ~gone[self.rows].reshape(len(self.seeds), self.rates)
-        seeds, rates = np.flatnonzero(alive.any(axis=1)), np.flatnonzero(alive.any(axis=0))
-        if len(seeds) == len(self.seeds) and len(rates) == self.rates:
-            return
-        keep = (seeds[:, None] * self.rates + rates).ravel()
-        self.rows = self.rows[keep]
-        self.problem = self.problem.pick(seeds.tolist())
-        self.seeds, self.rates = [self.seeds[s] for s in seeds], len(rates)
-        network = self.network
-        self.network = Network(
-            network.sizes,
-            network.activations[0],
-            network.activations[-1],
-            network.parameters[keep],
+    def layers(self, rules: Rules) -> tuple[Layer, Layer]:
+        """Return what the loops know of the hidden layers and of the output, under these rules."""
+        at_hidden, at_output = (rules[0] if len(rules) > 1 else None), rules[-1]
+        return (
+            self._layer(self.activations[0], at_hidden, range(len(rules) - 1)),
+            self._layer(self.activations[1], at_output, range(len(rules) - 1, len(rules))),
         )
-        self.updater.keep(keep)
-        self.sites = [site and site.keep(keep) for site in self.sites]
-        self.exact = [site and site.keep(keep) for site in self.exact]
-        self.batches.keep(seeds)
-        self.training_set.keep(seeds)
-        self._allocate()
+
+    def _layer(
+        self, activation: Activation, rule: Variant[Gradient] | None, where: range
+    ) -> Layer:
+        depth, stands = len(self.sizes) - 1, rule or EXACT
+        numbers = [
+            self._numbers(stands, Site(activation, at == depth - 2, stands.values), at)
+            for at in where
+        ]
+        width = max((n.shape[1] for n in numbers), default=0)
+        laid_out = np.zeros((depth, len(self.replicas), width))
+        keys = np.zeros((depth, len(self.replicas)), np.uint64)
+        for at, row in zip(where, numbers, strict=True):
+            laid_out[at] = row
+            keys[at] = keys_of(stands, self.replicas, at)
+        return layer_of(activation, rule, laid_out, keys, self.parameters.dtype)
+
+    def _numbers(self, rule: Variant[Gradient], site: Site, at: int) -> Array:
+        """Return the numbers of a rule at a layer, (R or 1, N), those it prepares included.
+
+        It prepares them from the whole training set at the initial weights, replica by replica to
+        save memory; the K replicas of a seed begin alike as a rule, and then one is looked at.
+        """
+        if rule.record.prepare is None:
+            return numbers_of(rule, site)
+        per_seed = len(self.replicas) // len(self.seeds)
+        layers = self.layers([EXACT] * (len(self.sizes) - 1))
+        found: list[Array] = []
+        for r in range(len(self.replicas)):
+            mine = self.parameters[r : r + 1]
+            if r % per_seed and np.array_equal(mine, self.parameters[r - 1 : r]):
+                found.append(found[-1])
+                continue
+            s = r // per_seed if len(self.data.inputs) > 1 else 0
+            z, _ = loops.layer_inputs(
+                self.sizes, mine, self.data.inputs[s : s + 1], *layers, at, self.room
+            )
+            found.append(numbers_of(rule, site, z))
+        return np.concatenate(found)
+
+    def advance(self, schedule: Sequence[float]) -> None:
+        """Take ``len(schedule)`` updates, with the learning rates times its entries."""
+        replicas = loops.Replicas(self.parameters, self.updater.state, self.alive)
+        for begin in range(0, len(schedule), UPDATES_A_CALL):
+            part = schedule[begin : begin + UPDATES_A_CALL]
+            rates = self.updater.rates(part)
+            loops.advance(
+                self.sizes,
+                replicas,
+                self.data,
+                self.batches,
+                *self.rules,
+                self.updater.kernel,
+                rates,
+                self.updater.numbers,
+                self.step,
+                self.work,
+            )
+            self.step += len(part)
+
+    def objective(self) -> Array:
+        """Return the objective on the whole training set, (R,); NaN of replicas that left."""
+        replicas = loops.Replicas(self.parameters, self.updater.state, self.alive)
+        return loops.objectives(
+            self.sizes, replicas, self.data, *self.rules, self.terms, self.room
+        )
+
+    def gradient(self, layers: tuple[Layer, Layer], patterns: int) -> Array:
+        """Return the gradient of each replica on the first `patterns`, (R, P)."""
+        data = loops.Patterns(
+            np.ascontiguousarray(self.data.inputs[:, :patterns]),
+            np.ascontiguousarray(self.data.targets[:, :patterns]),
+        )
+        return loops.gradients(self.sizes, self.parameters, data, *layers, self.step, self.room)
+
+    def outputs(self, inputs: Array) -> Array:
+        """Return the outputs for inputs (1 or S, n, d): (R, outputs, n)."""
+        x = with_ones(inputs, self.parameters.dtype)
+        top = len(self.sizes) - 2
+        return loops.layer_inputs(self.sizes, self.parameters, x, *self.rules, top, self.room)[1]
+
+    def layer_slopes(self, layer: int, patterns: int) -> Array:
+        """Return f'(z) of a hidden layer on the first `patterns`: (R, units, patterns)."""
+        x = np.ascontiguousarray(self.data.inputs[:, :patterns])
+        z, y = loops.layer_inputs(self.sizes, self.parameters, x, *self.rules, layer, self.room)
+        return loops.slopes(z, y, self.rules[0].slope, self.rules[0].numbers)
 
     def test_score(self) -> Array:
-        """Accuracy on the test part, (R,); for regression the mean R² of the outputs."""
-        data = Chunks(
-            self.problem.test_inputs, self.problem.test_targets, self.network.parameters.dtype
-        )
-        spaces = {
-            n: Workspace(
-                self.network.sizes, len(self.seeds), self.rates, n, self.network.parameters.dtype
-            )
-            for n in data.sizes()
-        }
-        guesses, truths = [], []
-        for work in data.load(spaces):
-            guesses.append(work.by_seed(self.network.forward(work)).astype(np.float64))
-            truths.append(work.targets.astype(np.float64))
-        y, t = np.concatenate(guesses, axis=-1), np.concatenate(truths, axis=-1)
-        return _score(self.problem, y, t).reshape(-1)
+        """Return the accuracy on the test part, (R,); for regression the outputs' mean R²."""
+        problem = self.problem
+        y = self.outputs(problem.test_inputs).astype(np.float64)
+        t = problem.test_targets.swapaxes(1, 2)
+        t = np.repeat(t, len(y) // len(t), axis=0)
+        if problem.task == "regression":
+            spread = ((t - t.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1)
+            return (1.0 - ((y - t) ** 2).sum(axis=-1) / spread).mean(axis=-1)
+        if problem.task == "classification" and y.shape[1] > 1:
+            right = y.argmax(axis=1) == t.argmax(axis=1)
+        else:
+            right = ((y > problem.threshold) == (t > problem.threshold)).all(axis=1)
+        return right.mean(axis=-1)
 
 
-def _score(problem: Problem, y: Array, t: Array) -> Array:
-    """Score outputs y (S, K, outputs, m) against targets t (S or 1, 1, outputs, m)."""
-    if problem.task == "regression":
-        spread = ((t - t.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1)
-        return (1.0 - ((y - t) ** 2).sum(axis=-1) / spread).mean(axis=-1)
-    if problem.task == "classification" and y.shape[-2] > 1:
-        right = y.argmax(axis=-2) == t.argmax(axis=-2)
-    else:
-        right = ((y > problem.threshold) == (t > problem.threshold)).all(axis=-2)
-    return right.mean(axis=-1)
+def _patterns(inputs: Array, targets: Array, dtype: Any) -> loops.Patterns:
+    return loops.Patterns(with_ones(inputs, dtype), np.ascontiguousarray(targets, dtype=dtype))

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.learning import outcomes
-from study.learning.activations import Activation
+from study.learning import loops, network, outcomes
+from study.learning.activations.base import Activation
 from study.learning.gradients import EXACT
 from study.learning.gradients.base import Gradient
 from study.learning.initialisations import Initialisation, initial_parameters
 from study.learning.objectives import Objective
 from study.learning.optimizers import Optimizer, Updater
-from study.learning.probes import PROBES
+from study.learning.placement import layer_of
+from study.learning.probes import PROBES, norm, probe
 from study.learning.problem import Problem
 from study.learning.records import Variant
 from study.learning.stack import Stack
@@ -103,8 +104,10 @@ class Budget:
 
     def marks(self) -> list[int]:
         """Return the updates after which the stack is measured."""
-        spaced = np.geomspace(1, max(self.updates, 1), max(self.checkpoints - 1, 1))
-        return sorted({0, *(int(u) for u in np.round(spaced)), self.updates})
+        between = np.geomspace(1, max(self.updates, 1), max(self.checkpoints - 1, 1))[:-1]
+        return sorted(
+            {0, self.updates, *(int(u) for u in np.round(between[between <= self.updates]))}
+        )
 
     def probed(self) -> set[int]:
         """Return the marks at which the probes are taken; the last is one."""
@@ -184,88 +187,72 @@ def train(
 
     Notes
     -----
-    A replica's result does not depend on the others in its stack, to the bit.
+    A replica's result does not depend on the others in its stack, to the bit. One that diverged by
+    its objective is left as it is from the next checkpoint on; the others go on.
     """
-    seed_of = np.repeat(np.asarray(seeds), len(rates))
+    replicas = [seed for seed in seeds for _ in rates]
     rate_of = np.tile(np.asarray(rates, dtype=np.float64), len(seeds))
     if start is None:
         sizes = (problem.widths[0], *design.hidden, problem.widths[1])
-        drawn = np.stack(
-            [initial_parameters(design.initialisation, design.gain, sizes, s) for s in seeds]
-        )
-        start = np.repeat(drawn, len(rates), axis=0)
+        drawn = [initial_parameters(design.initialisation, design.gain, sizes, s) for s in seeds]
+        start = np.repeat(np.stack(drawn), len(rates), axis=0)
     own = {**design.optimizer.values, **(numbers or {})}
     numbers_of = {
-        name: np.array(np.broadcast_to(np.asarray(value, dtype=np.float64), len(seed_of)))
+        name: np.broadcast_to(np.asarray(value, dtype=np.float64), len(replicas))
         for name, value in own.items()
     }
+    parameters = start.astype(budget.dtype)
     with np.errstate(all="ignore"):  # floating-point exceptions are data here
-        parameters = start.astype(budget.dtype)
-        updater = Updater(design.optimizer.record, numbers_of, rate_of, parameters)
         stack = Stack(
             problem,
-            (*design.hidden,),
+            design.hidden,
             design.activation,
             design.output(problem.widths[1]),
             design.objective,
             design.rules(),
-            list(seeds),
-            len(rates),
+            replicas,
             budget.batch_size or problem.inputs.shape[1],
             parameters,
-            updater,
+            Updater(design.optimizer.record, numbers_of, rate_of, parameters),
         )
-        return _run(stack, budget, problem, seed_of, rate_of)
+        return _run(stack, budget, problem, rate_of)
 
 
-def _run(
-    stack: Stack, budget: Budget, problem: Problem, seed_of: Array, rate_of: Array
-) -> Outcome:
+def _run(stack: Stack, budget: Budget, problem: Problem, rate_of: Array) -> Outcome:
     marks, probed = budget.marks(), budget.probed()
-    replicas = len(seed_of)
-    per_replica = replicas // len(problem.constant)
-    constant = np.repeat(problem.constant, per_replica)
-    optimum = np.repeat(problem.optimum, per_replica)
+    replicas = len(rate_of)
+    constant, optimum = (
+        np.repeat(each, replicas // len(each)) for each in (problem.constant, problem.optimum)
+    )
     curves = {name: np.full((replicas, len(marks)), np.nan) for name in CURVES}
     diverged_by = np.full(replicas, "", dtype="<U9")
     diverged_at = np.full(replicas, np.nan)
     final = np.full(replicas, np.nan)
-    gone = np.zeros(replicas, dtype=bool)
-    test_score = np.full(replicas, np.nan)
-    parameters = np.empty_like(stack.network.parameters)
-    step = 0
     for column, mark in enumerate(marks):
-        while step < mark:
-            step += 1
-            stack.update(step, budget.schedule(step))
-        measured = stack.measure(step, probe=mark in probed)
-        rows = stack.rows[~gone[stack.rows]]
-        here = ~gone[stack.rows]
-        for name, values in measured.items():
-            curves[name][rows, column] = values[here]
-        objective = curves["objective"][rows, column]
-        final[rows] = objective
-        wide = ~(curves["weight_norm"][rows, column] <= outcomes.RUNAWAY_NORM)
-        exploded = outcomes.exploded(objective, curves["objective"][rows, 0], constant[rows])
-        reason = np.where(wide, "norm", "")
+        stack.advance([budget.schedule(step + 1) for step in range(stack.step, mark)])
+        here = stack.alive.copy()
+        final[here] = stack.objective()[here]
+        curves["objective"][here, column] = final[here]
+        curves["weight_norm"][here, column] = norm(stack.parameters)[here]
+        if mark in probed:
+            for name, values in probe(stack).items():
+                curves[name][here, column] = values[here]
+        exploded = outcomes.exploded(final, curves["objective"][:, 0], constant)
+        reason = np.where(~(curves["weight_norm"][:, column] <= outcomes.RUNAWAY_NORM), "norm", "")
         reason = np.where(exploded, "objective", reason)
-        reason = np.where(~np.isfinite(objective), "nonfinite", reason)
-        diverged_at[rows] = np.where(
-            (reason != "") & (diverged_by[rows] == ""), mark, diverged_at[rows]
-        )
-        diverged_by[rows] = np.where(reason != "", reason, diverged_by[rows])
-        gone[rows] = exploded
-        parameters[stack.rows] = stack.network.parameters
-        if mark == marks[-1] or gone.all():
+        reason = np.where(~np.isfinite(final), "nonfinite", reason)
+        found = here & (reason != "")
+        diverged_at[found & (diverged_by == "")] = mark
+        diverged_by[found] = reason[found]
+        stack.alive &= ~exploded
+        if not stack.alive.any():
             break
-        stack.leave(gone)
     share = outcomes.excess_share(curves["objective"], constant[:, None], optimum[:, None])
     final_share = outcomes.excess_share(final, constant, optimum)
-    left = stack.rows[~gone[stack.rows]]
-    test_score[left] = stack.test_score()[~gone[stack.rows]]
+    test_score = np.where(stack.alive, stack.test_score(), np.nan)
     failure = outcomes.failed(final_share, diverged_by)
     return Outcome(
-        seeds=seed_of,
+        seeds=np.asarray(stack.replicas),
         rates=rate_of,
         updates=np.asarray(marks),
         curves=curves,
@@ -280,5 +267,35 @@ def _run(
         diverged_by=diverged_by,
         diverged_at=diverged_at,
         failed=failure,
-        parameters=parameters,
+        parameters=stack.parameters,
     )
+
+
+def outputs(design: Design, parameters: Array, inputs: Array) -> Array:
+    """Return the outputs of trained networks.
+
+    Parameters
+    ----------
+    design
+        What they are.
+    parameters
+        (R, P), as in `Outcome`.
+    inputs
+        (1, n, d) for all, or (S, n, d) with R a multiple of S.
+
+    Returns
+    -------
+    (R, outputs, n)
+    """
+    dtype, replicas = parameters.dtype, len(parameters)
+    below = (inputs.shape[-1], *design.hidden)
+    count = (parameters.shape[1] - network.count(below)) // (below[-1] + 1)
+    sizes = np.array([*below, count])
+    none = np.zeros((len(sizes) - 1, replicas, 0)), np.zeros((len(sizes) - 1, replicas), np.uint64)
+    layers = [
+        layer_of(activation, None, *none, dtype)
+        for activation in (design.activation, design.output(count))
+    ]
+    room = network.make_room(sizes, loops.CHUNK, dtype)
+    x = network.with_ones(inputs, dtype)
+    return loops.layer_inputs(sizes, parameters, x, *layers, len(sizes) - 2, room)[1]

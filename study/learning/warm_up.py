@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.learning.problem import pose
+from study.learning.records import UsageError
 from study.learning.training import Budget, Design, train
 
 
@@ -33,7 +34,14 @@ class _Tiny:
 
 
 def compile_kernels(designs: Iterable[Design], dtype: str) -> None:
-    """Run each optimizer, activation and rule of the designs once, on tiny data."""
+    """Run each optimizer, activation and rule of the designs once, on tiny data.
+
+    Raises
+    ------
+    UsageError
+        For a kernel of a user's own that can't be compiled. Other errors of users' own records
+        are left for the training itself to meet.
+    """
     seen: set[tuple[str, ...]] = set()
     for design in designs:
         full = design.optimizer.record.full_batch
@@ -51,4 +59,9 @@ def compile_kernels(designs: Iterable[Design], dtype: str) -> None:
         budget = Budget(
             updates=2, batch_size=None if full else 3, checkpoints=2, probes=1, dtype=dtype
         )
-        train(problem, small, budget, seeds=[0, 1], rates=[0.1])
+        try:
+            train(problem, small, budget, seeds=[0, 1], rates=[0.1])
+        except UsageError:
+            raise
+        except Exception:
+            continue

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from study.learning.activations import Activation
+from study.learning.activations.base import Activation
 from study.learning.gradients import amounts, chance, controls, rectified, removal, shapes
 from study.learning.gradients.base import Gradient
 from study.learning.records import Variant, resolve

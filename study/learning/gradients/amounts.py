@@ -5,59 +5,60 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
-from study.learning.activations import Activation
-from study.learning.gradients.base import ABSOLUTE, FAHLMAN_1988, THIS_STUDY, Array, Gradient, Site
+from study.learning.activations.base import Activation
+from study.learning.elementary import exp, log
+from study.learning.gradients.base import ABSOLUTE, FAHLMAN_1988, THIS_STUDY, Gradient
+from study.learning.kernels import compiled, kernel
 from study.learning.records import Parameter
+from study.learning.views import line
 
 
-def _signed(magnitude: Array, slope: Array, activation: Activation) -> Array:
-    if activation.rising:
-        return magnitude
-    return np.where(slope < 0.0, -magnitude, magnitude)
+@compiled
+def _signed(magnitude, slope):  # type: ignore[no-untyped-def]
+    return -magnitude if slope < 0 else magnitude
 
 
-def _magnitude(slope: Array, activation: Activation) -> Array:
-    return slope if activation.rising else np.abs(slope)
+@kernel("factor")
+def _offset(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+    flat, amount = line(slope), numbers[0]
+    for i in range(flat.size):
+        flat[i] += amount
 
 
-def _offset(z: Array, y: Array, slope: Array, site: Site, step: int) -> Array:
-    slope += site.amount("amount")
-    return slope
+@kernel("factor")
+def _floor(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+    flat, least = line(slope), numbers[0]
+    for i in range(flat.size):
+        s = flat[i]
+        size = abs(s)
+        flat[i] = _signed(least if size < least else size, s)  # NaN stays
 
 
-def _floor(z: Array, y: Array, slope: Array, site: Site, step: int) -> Array:
-    least = site.amount("minimum")
-    return _signed(np.maximum(_magnitude(slope, site.activation), least), slope, site.activation)
+@kernel("factor")
+def _ceiling(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+    flat, most = line(slope), numbers[0]
+    for i in range(flat.size):
+        s = flat[i]
+        size = abs(s)
+        flat[i] = _signed(most if size > most else size, s)
 
 
-def _ceiling(z: Array, y: Array, slope: Array, site: Site, step: int) -> Array:
-    most = site.amount("maximum")
-    return _signed(np.minimum(_magnitude(slope, site.activation), most), slope, site.activation)
+@kernel("factor")
+def _power(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+    flat, p, m = line(slope), numbers[0], numbers[1]
+    if p == 0:
+        flat[:] = m  # 0^0 = 1
+        return
+    for i in range(flat.size):
+        s = flat[i]
+        flat[i] = _signed(m * exp(p * log(abs(s) / m)), s)
 
 
-def _power(z: Array, y: Array, slope: Array, site: Site, step: int) -> Array:
-    exponent, m = float(site.values["exponent"]), site.activation.largest_slope
-    part = np.abs(slope)
-    part /= m
-    if exponent == 0.5:
-        np.sqrt(part, out=part)
-    elif exponent == 0.0:
-        part.fill(1.0)
-    else:  # numpy's log and exp are vectorised, its power is not: five times as fast
-        np.log(part, out=part)
-        part *= exponent
-        np.exp(part, out=part)
-    part *= m
-    return _signed(part, slope, site.activation)
-
-
-def _blend(z: Array, y: Array, slope: Array, site: Site, step: int) -> Array:
-    amount = float(site.values["amount"])
-    slope *= 1.0 - amount
-    slope += amount
-    return slope
+@kernel("factor")
+def _blend(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+    flat, amount, rest = line(slope), numbers[0], slope.dtype.type(1) - numbers[0]
+    for i in range(flat.size):
+        flat[i] = rest * flat[i] + amount
 
 
 def _no_steps(values: Mapping[str, Any], activation: Activation, units: int) -> str:
@@ -78,7 +79,7 @@ def _on_relu(name: str) -> Callable[[Mapping[str, Any], Activation], Any]:
 
 
 def _power_same(values: Mapping[str, Any], activation: Activation) -> Any:
-    if values["exponent"] == 0.0:
+    if values["exponent"] == 0.0 and activation.rising:
         return {"constant": {"value": activation.largest_slope}}
     return "exact" if set(activation.slopes) in ({0.0, 1.0}, {1.0}) else None
 
@@ -91,6 +92,7 @@ RECORDS = (
         family="offset",
         parameters={"amount": Parameter(0.1, "c, of m", neutral=0.0), "absolute": ABSOLUTE},
         factor=_offset,
+        numbers=lambda site: (site.amount("amount"),),
     ),
     Gradient(
         name="floor",
@@ -102,6 +104,7 @@ RECORDS = (
             "absolute": ABSOLUTE,
         },
         factor=_floor,
+        numbers=lambda site: (site.amount("minimum"),),
         same_as=_on_relu("minimum"),
     ),
     Gradient(
@@ -111,6 +114,7 @@ RECORDS = (
         family="floor",
         parameters={"maximum": Parameter(0.5, "c, of m", low=0.0), "absolute": ABSOLUTE},
         factor=_ceiling,
+        numbers=lambda site: (site.amount("maximum"),),
         same_as=lambda values, activation: "exact" if values["maximum"] >= 1.0 else None,
     ),
     Gradient(
@@ -120,6 +124,7 @@ RECORDS = (
         family="power",
         parameters={"exponent": Parameter(0.5, "p", low=0.0, high=10.0, neutral=1.0)},
         factor=_power,
+        numbers=lambda site: (site.values["exponent"], site.activation.largest_slope),
         refusal=_no_steps,
         same_as=_power_same,
     ),

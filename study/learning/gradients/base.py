@@ -8,73 +8,60 @@ largest slope m, unless ``absolute`` is true.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from study.learning import seeds
-from study.learning.activations import Activation
+from study.learning.activations.base import Activation
+from study.learning.kernels import Kernel, compiled, kernel
 from study.learning.records import Parameter, Record
 
 Array = NDArray[Any]
-Factor = Callable[[Array, Array, Array, "Site", int], "Array | float"]
 
 FAHLMAN_1988 = "Fahlman 1988, CMU-CS-88-162"
 THIS_STUDY = "this study"
 ABSOLUTE = Parameter(False, "amounts are slopes, not multiples of m")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Site:
-    """A layer at which a factor stands, for a stack of R replicas.
+    """A layer at which a rule stands.
 
     Parameters
     ----------
     activation
         The layer's activation, bound.
-    layer
-        1 for the first hidden layer.
     topmost
         True at the last hidden layer.
-    replicas
-        Seed of each replica, length R.
-    rule
-        The gradient modification that stands here.
     values
-        Its parameters.
-    arrays
-        What the rule's `prepare` returned, each of shape (R, ...).
+        The rule's parameters.
     """
 
     activation: Activation
-    layer: int
-    topmost: bool
-    replicas: list[int]
-    rule: Gradient
+    topmost: bool = False
     values: Mapping[str, Any] = field(default_factory=dict)
-    arrays: dict[str, Array] = field(default_factory=dict)
-
-    @functools.cached_property
-    def keys(self) -> Array:
-        """Hash keys of the rule's random stream, shape (R,)."""
-        return seeds.stream_keys(self.replicas, f"{self.rule.name}/{self.layer}")
 
     def amount(self, name: str) -> float:
         """Return the parameter `name` as a slope: times m, unless ``absolute``."""
         unit = 1.0 if self.values.get("absolute", False) else self.activation.largest_slope
         return float(self.values[name]) * float(unit)
 
-    def keep(self, rows: Array) -> Site:
-        """Return the site for the replicas `rows` alone."""
-        return replace(
-            self,
-            replicas=[self.replicas[r] for r in rows],
-            arrays={name: array[rows] for name, array in self.arrays.items()},
-        )
+
+def _parameters(site: Site) -> tuple[float, ...]:
+    return tuple(float(v) for v in site.values.values() if not isinstance(v, str))
+
+
+@kernel("factor")
+def keep_slope(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+    """φ = the slope that the rule is given."""
+
+
+@kernel("replace")
+def keep_signal(z, delta, numbers):  # type: ignore[no-untyped-def]
+    """Put nothing in the signal's place."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,17 +71,18 @@ class Gradient(Record):
     Parameters
     ----------
     factor
-        ``factor(z, y, slope, site, step) -> φ``: a number, or an array that broadcasts to z's
-        shape (R, units, patterns). It must not change z or y; slope = f'(z) is its own to
-        overwrite.
+        ``factor(z, y, slope, numbers, key, step)`` turns slope = f'(z) into φ, in place. Arrays
+        are a layer of one replica, (units, patterns); z and y must not change. `step` counts
+        updates from 1, and `key` is the replica's random stream (see `study.learning.seeds`).
+    numbers
+        ``numbers(site)`` gives what the kernel gets as `numbers`; the parameters unless said.
     prepare
-        ``prepare(site, z) -> {name: array (R, ...)}``, called once, before training, with the
-        net inputs of the training set at the initial weights, z (R, units, patterns).
+        ``prepare(site, z)``, called once, before training, with the net inputs of the training
+        set at the initial weights, z (R, units, patterns), gives further numbers, (R, k).
+    source
+        ``source(site)`` gives (g, β) where `slope` is to be g'(β z) instead of f'(z).
     replace
-        ``replace(z, site) -> (mask, value)``: where the mask is true, the value stands in the
-        signal's place.
-    needs_slope
-        False where φ is made without f'(z), which then is not computed.
+        ``replace(z, delta, numbers)`` puts values in the signal's place, after the factor.
     hidden_only
         True where the rule is defined in hidden layers alone.
     refusal
@@ -105,23 +93,27 @@ class Gradient(Record):
         None.
     """
 
-    factor: Factor
-    prepare: Callable[[Site, Array], dict[str, Array]] | None = None
-    replace: Callable[[Array, Site], tuple[Array, float]] | None = None
-    needs_slope: bool = True
+    factor: Kernel | Callable[..., None] = keep_slope
+    numbers: Callable[[Site], tuple[float, ...]] = _parameters
+    prepare: Callable[[Site, Array], Array] | None = None
+    source: Callable[[Site], tuple[Activation, float]] | None = None
+    replace: Kernel | Callable[..., None] | None = None
     hidden_only: bool = False
     refusal: Callable[[Mapping[str, Any], Activation, int], str] | None = None
     same_as: Callable[[Mapping[str, Any], Activation], Any] | None = None
 
 
-def mean_slope(slope: Array) -> Array:
-    """Mean over units and patterns of each replica, (R, 1, 1)."""
-    return slope.reshape(len(slope), -1).mean(axis=1).reshape(-1, 1, 1)
+@compiled
+def mean_of(block):  # type: ignore[no-untyped-def]
+    """Mean of a matrix, summed in float64."""
+    total = 0.0
+    for j in range(block.shape[0]):
+        for n in range(block.shape[1]):
+            total += block[j, n]
+    return block.dtype.type(total / block.size)
 
 
-def initial_mean(site: Site, z: Array) -> dict[str, Array]:
-    """Prepare ``mean``, (R, 1, 1): the mean of f' over the training set and the units."""
-    y, slope = np.empty_like(z), np.empty_like(z)
-    site.activation.value(z, y)
-    site.activation.slope(z, y, slope)
-    return {"mean": mean_slope(slope)}
+def initial_mean(site: Site, z: Array) -> Array:
+    """Prepare the mean of f' over the training set and the units, (R, 1)."""
+    slope = site.activation.apply_slope(z)
+    return slope.reshape(len(z), -1).mean(axis=1, dtype=np.float64)[:, None]

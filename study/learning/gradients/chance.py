@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from study.learning import seeds
-from study.learning.activations import Activation
+from study.learning.activations.base import Activation
 from study.learning.gradients.base import (
     FAHLMAN_1988,
     THIS_STUDY,
@@ -17,32 +16,47 @@ from study.learning.gradients.base import (
     Site,
     initial_mean,
 )
+from study.learning.kernels import kernel
 from study.learning.records import Parameter
+from study.learning.seeds import permuted, stream, uniform
 
 
-def _shuffled_units(z: Array, y: Array, slope: Array, site: Site, step: int) -> Array:
-    out = np.empty_like(slope)
-    seeds.permute_units(slope, out, site.keys, step)
-    return out
+@kernel("factor")
+def _shuffled_units(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+    base = stream(key, step)
+    order = np.empty(slope.shape[0], np.int64)
+    before = np.empty(slope.shape[0], slope.dtype)
+    for n in range(slope.shape[1]):
+        permuted(order, base, n)
+        before[:] = slope[:, n]
+        for j in range(order.size):
+            slope[j, n] = before[order[j]]
 
 
-def _shuffled_patterns(z: Array, y: Array, slope: Array, site: Site, step: int) -> Array:
-    out = np.empty_like(slope)
-    seeds.permute_patterns(slope, out, site.keys, step)
-    return out
+@kernel("factor")
+def _shuffled_patterns(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+    base = stream(key, step)
+    order = np.empty(slope.shape[1], np.int64)
+    before = np.empty(slope.shape[1], slope.dtype)
+    for j in range(slope.shape[0]):
+        permuted(order, base, j)
+        before[:] = slope[j]
+        for n in range(order.size):
+            slope[j, n] = before[order[n]]
 
 
-def _random(z: Array, y: Array, slope: Array, site: Site, step: int) -> Array:
-    low, high = float(site.values["low"]), float(site.values["high"])
-    out = np.empty_like(z)
-    seeds.fill_uniform(out, site.keys, step, low, high - low)
-    if site.values["matched"]:
-        out *= site.arrays["mean"] / (0.5 * (low + high))
-    return out
+@kernel("factor")
+def _random(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+    base, low, width = stream(key, step), numbers[0], numbers[1]
+    for j in range(slope.shape[0]):
+        for n in range(slope.shape[1]):
+            slope[j, n] = low + width * slope.dtype.type(uniform(base, j, n))
+    if numbers.size > 2:  # matched: the mean of f' at the initial weights
+        slope *= numbers[2] / (low + width / slope.dtype.type(2))
 
 
-def _prepare_random(site: Site, z: Array) -> dict[str, Array]:
-    return initial_mean(site, z) if site.values["matched"] else {}
+def _prepare_random(site: Site, z: Array) -> Array:
+    return initial_mean(site, z) if site.values["matched"] else np.empty((len(z), 0))
 
 
 def _several_units(values: Mapping[str, Any], activation: Activation, units: int) -> str:
@@ -83,8 +97,8 @@ RECORDS = (
             "matched": Parameter(False, "scale it to the initial mean of f'"),
         },
         factor=_random,
+        numbers=lambda site: (site.values["low"], site.values["high"] - site.values["low"]),
         prepare=_prepare_random,
-        needs_slope=False,
         refusal=_mean_not_zero,
     ),
 )

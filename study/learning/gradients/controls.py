@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from study.learning import seeds
-from study.learning.gradients.base import THIS_STUDY, Array, Gradient, Site
-
-
-def _frozen(z: Array, y: Array, slope: Array, site: Site, step: int) -> float:
-    return 0.0
+from study.learning.gradients.base import THIS_STUDY, Gradient
+from study.learning.kernels import kernel
+from study.learning.seeds import stream, uniform
+from study.learning.views import line
 
 
-def _negated_top(z: Array, y: Array, slope: Array, site: Site, step: int) -> Array:
-    return np.negative(slope, out=slope) if site.topmost else slope
+@kernel("factor")
+def _frozen(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+    slope[:] = 0
 
 
-def _random_sign(z: Array, y: Array, slope: Array, site: Site, step: int) -> Array:
-    coin = np.empty_like(slope)
-    seeds.fill_uniform(coin, site.keys, step, -0.5, 1.0)
-    np.copysign(slope.dtype.type(1), coin, out=coin)
-    coin *= slope
-    return coin
+@kernel("factor")
+def _negated_top(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+    flat, sign = line(slope), numbers[0]
+    for i in range(flat.size):
+        flat[i] *= sign
+
+
+@kernel("factor")
+def _random_sign(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+    base, half = stream(key, step), 0.5
+    for j in range(slope.shape[0]):
+        for n in range(slope.shape[1]):
+            if uniform(base, j, n) < half:
+                slope[j, n] = -slope[j, n]
 
 
 RECORDS = (
@@ -31,7 +36,6 @@ RECORDS = (
         reference=THIS_STUDY + ": the baseline that a rule must beat to work",
         family="control",
         factor=_frozen,
-        needs_slope=False,
         hidden_only=True,
     ),
     Gradient(
@@ -41,6 +45,7 @@ RECORDS = (
         label="negated at the top",
         family="control",
         factor=_negated_top,
+        numbers=lambda site: (-1.0 if site.topmost else 1.0,),
         hidden_only=True,
     ),
     Gradient(

@@ -5,28 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from study.learning.activations import Activation
-from study.learning.gradients.base import THIS_STUDY, Array, Gradient, Site
+from study.learning.activations.base import Activation
+from study.learning.gradients.base import THIS_STUDY, Gradient
+from study.learning.kernels import kernel
 from study.learning.records import Parameter
+from study.learning.views import line
 
 
-def _leaky_backward(z: Array, y: Array, slope: Array, site: Site, step: int) -> Array:
-    a = float(site.values["slope"])
-    slope *= 1.0 - a
-    slope += a
-    return slope
+@kernel("factor")
+def _leaky_backward(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+    flat, leak, rest = line(slope), numbers[0], slope.dtype.type(1) - numbers[0]
+    for i in range(flat.size):
+        flat[i] = rest * flat[i] + leak
 
 
-def _relu_at_zero(z: Array, y: Array, slope: Array, site: Site, step: int) -> Array:
-    if site.values["arm"] == "scale":
-        np.copyto(slope, site.values["value"], where=z == 0.0)
-    return slope
+@kernel("factor")
+def _relu_at_zero(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+    alpha, scales = numbers[0], numbers[1] > 0
+    flat, inputs = line(slope), line(z)
+    for i in range(flat.size):
+        if scales and inputs[i] == 0:
+            flat[i] = alpha
 
 
-def _overwrite_at_zero(z: Array, site: Site) -> tuple[Array, float]:
-    return (z == 0.0) & (site.values["arm"] == "overwrite"), float(site.values["value"])
+@kernel("replace")
+def _overwrite_at_zero(z, delta, numbers):  # type: ignore[no-untyped-def]
+    alpha, scales = numbers[0], numbers[1] > 0
+    flat, inputs = line(delta), line(z)
+    for i in range(flat.size):
+        if not scales and inputs[i] == 0:
+            flat[i] = alpha
 
 
 def _only_relu(values: Mapping[str, Any], activation: Activation, units: int) -> str:
@@ -61,6 +69,7 @@ RECORDS = (
             "arm": Parameter("scale", "what α does", choices=("scale", "overwrite")),
         },
         factor=_relu_at_zero,
+        numbers=lambda site: (site.values["value"], float(site.values["arm"] == "scale")),
         replace=_overwrite_at_zero,
         hidden_only=True,
         refusal=_only_relu,

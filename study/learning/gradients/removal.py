@@ -7,53 +7,67 @@ import numpy as np
 from study.learning.gradients.base import (
     FAHLMAN_1988,
     THIS_STUDY,
-    Array,
     Gradient,
-    Site,
     initial_mean,
-    mean_slope,
+    keep_slope,
+    mean_of,
 )
+from study.learning.kernels import kernel
 from study.learning.records import Parameter
+from study.learning.views import line
 
 
-def _exact(z: Array, y: Array, slope: Array, site: Site, step: int) -> Array:
-    return slope
+@kernel("factor")
+def _removed(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+    slope[:] = 1
 
 
-def _removed(z: Array, y: Array, slope: Array, site: Site, step: int) -> float:
-    return 1.0
+@kernel("factor")
+def _constant(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+    slope[:] = numbers[0]
 
 
-def _constant(z: Array, y: Array, slope: Array, site: Site, step: int) -> float:
-    return float(site.values["value"])
+@kernel("factor")
+def _mean_matched(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+    slope[:] = numbers[0]
 
 
-def _mean_matched(z: Array, y: Array, slope: Array, site: Site, step: int) -> Array:
-    return site.arrays["mean"]
+@kernel("factor")
+def _mean_tracked(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+    slope[:] = mean_of(slope)
 
 
-def _mean_tracked(z: Array, y: Array, slope: Array, site: Site, step: int) -> Array:
-    return mean_slope(slope)
+@kernel("factor")
+def _scaled(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+    flat, mean = line(slope), numbers[0]
+    for i in range(flat.size):
+        flat[i] /= mean
 
 
-def _scaled(z: Array, y: Array, slope: Array, site: Site, step: int) -> Array:
-    slope /= site.arrays["mean"]
-    return slope
+@kernel("factor")
+def _pattern_mean(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+    for n in range(slope.shape[1]):
+        slope[:, n] = mean_of(slope[:, n : n + 1])
 
 
-def _pattern_mean(z: Array, y: Array, slope: Array, site: Site, step: int) -> Array:
-    return slope.mean(axis=1, keepdims=True)
+@kernel("factor")
+def _unit_mean(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+    for j in range(slope.shape[0]):
+        slope[j] = mean_of(slope[j : j + 1])
 
 
-def _unit_mean(z: Array, y: Array, slope: Array, site: Site, step: int) -> Array:
-    return slope.mean(axis=2, keepdims=True)
-
-
-def _rank_one(z: Array, y: Array, slope: Array, site: Site, step: int) -> Array:
-    units = slope.mean(axis=2, keepdims=True)
-    mean = units.mean(axis=1, keepdims=True)
-    units /= np.where(mean == 0.0, 1.0, mean)  # all slopes 0: the product is 0, not 0/0
-    return units * slope.mean(axis=1, keepdims=True)
+@kernel("factor")
+def _rank_one(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+    units = np.empty(slope.shape[0], slope.dtype)
+    for j in range(slope.shape[0]):
+        units[j] = mean_of(slope[j : j + 1])
+    mean = units.mean()
+    if mean != 0:  # all slopes 0: the product is 0, not 0/0
+        units /= mean
+    for n in range(slope.shape[1]):
+        pattern = mean_of(slope[:, n : n + 1])
+        for j in range(slope.shape[0]):
+            slope[j, n] = units[j] * pattern
 
 
 RECORDS = (
@@ -62,7 +76,7 @@ RECORDS = (
         formula="φ = f'(z)",
         reference="Rumelhart, Hinton & Williams 1986",
         family="exact",
-        factor=_exact,
+        factor=keep_slope,
     ),
     Gradient(
         name="removed",
@@ -70,7 +84,6 @@ RECORDS = (
         reference="Guo, Li & Chen 2020 (LinBP); Yazdani 2018",
         family="removed",
         factor=_removed,
-        needs_slope=False,
     ),
     Gradient(
         name="constant",
@@ -79,7 +92,6 @@ RECORDS = (
         family="removed",
         parameters={"value": Parameter(0.5, "c, absolute")},
         factor=_constant,
-        needs_slope=False,
         same_as=lambda values, activation: "removed" if values["value"] == 1.0 else None,
     ),
     Gradient(
@@ -90,7 +102,6 @@ RECORDS = (
         family="mean",
         factor=_mean_matched,
         prepare=initial_mean,
-        needs_slope=False,
     ),
     Gradient(
         name="mean_tracked",

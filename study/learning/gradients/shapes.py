@@ -6,19 +6,12 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from study.learning.activations import ACTIVATIONS, Activation, bound_activation
-from study.learning.gradients.base import ABSOLUTE, Array, Gradient, Site
+from study.learning.activations import ACTIVATIONS, bound_activation
+from study.learning.activations.base import Activation
+from study.learning.gradients.base import ABSOLUTE, Gradient
+from study.learning.kernels import kernel
 from study.learning.records import Parameter
-
-
-def _other_slope(z: Array, y: Array, slope: Array, site: Site, step: int) -> Array:
-    scaled = z * site.values["factor"]
-    value = np.empty_like(scaled)
-    site.activation.value(scaled, value)
-    site.activation.slope(scaled, value, slope)
-    return slope
+from study.learning.views import line
 
 
 @functools.cache
@@ -26,29 +19,22 @@ def _named_activation(name: str) -> Activation:
     return bound_activation(name)
 
 
-def _substitute(z: Array, y: Array, slope: Array, site: Site, step: int) -> Array:
-    other = _named_activation(site.values["activation"])
-    value = np.empty_like(z)
-    other.value(z, value)
-    other.slope(z, value, slope)
-    return slope
+@kernel("factor")
+def _bump(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+    low, high, m = numbers[0], numbers[1], numbers[2]
+    one, two = slope.dtype.type(1), slope.dtype.type(2)
+    flat, values = line(slope), line(y)
+    for i in range(flat.size):
+        u = (values[i] - low) / (high - low)
+        flat[i] = m * (one - abs(two * u - one))
 
 
-def _bump(z: Array, y: Array, slope: Array, site: Site, step: int) -> Array:
-    low, high = site.activation.bounds
-    np.subtract(y, 0.5 * (low + high), out=slope)
-    np.abs(slope, out=slope)
-    slope *= -2.0 * site.activation.largest_slope / (high - low)
-    slope += site.activation.largest_slope
-    return slope
-
-
-def _window(z: Array, y: Array, slope: Array, site: Site, step: int) -> Array:
-    inside = slope >= site.amount("threshold")
-    outside = site.amount("outside")
-    np.multiply(inside, site.activation.largest_slope - outside, out=slope)
-    slope += outside
-    return slope
+@kernel("factor")
+def _window(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+    threshold, inside, outside = numbers[0], numbers[1], numbers[2]
+    flat = line(slope)
+    for i in range(flat.size):
+        flat[i] = inside if flat[i] >= threshold else outside
 
 
 def _only_bounded(values: Mapping[str, Any], activation: Activation, units: int) -> str:
@@ -72,7 +58,7 @@ RECORDS = (
         label="other steepness",
         family="power",
         parameters={"factor": Parameter(2.0, "β", low=1e-6, neutral=1.0)},
-        factor=_other_slope,
+        source=lambda site: (site.activation, site.values["factor"]),
         same_as=_other_slope_same,
     ),
     Gradient(
@@ -81,8 +67,7 @@ RECORDS = (
         reference="Neftci, Mostafa & Zenke 2019 (surrogate gradients)",
         family="substitute",
         parameters={"activation": Parameter("softsign", "g", choices=tuple(ACTIVATIONS))},
-        factor=_substitute,
-        needs_slope=False,
+        source=lambda site: (_named_activation(site.values["activation"]), 1.0),
         same_as=lambda values, activation: (
             "exact"
             if activation.name == values["activation"]
@@ -96,7 +81,7 @@ RECORDS = (
         reference="Kolen 1993, Connectionists list",
         family="substitute",
         factor=_bump,
-        needs_slope=False,
+        numbers=lambda site: (*site.activation.bounds, site.activation.largest_slope),
         refusal=_only_bounded,
         same_as=_bump_same,
     ),
@@ -111,5 +96,10 @@ RECORDS = (
             "absolute": ABSOLUTE,
         },
         factor=_window,
+        numbers=lambda site: (
+            site.amount("threshold"),
+            site.activation.largest_slope,
+            site.amount("outside"),
+        ),
     ),
 )

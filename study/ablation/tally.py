@@ -1,0 +1,60 @@
+"""What came of the trainings made now: counts, times, failures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from study.ablation.store import FinishedCell
+    from study.ablation.worker import FailedCell
+
+OUTCOMES = ("solved", "plateau", "stuck", "diverged")
+
+
+@dataclass
+class Tally:
+    """What came of the trainings made now.
+
+    Parameters
+    ----------
+    outcomes
+        How many trainings ended how.
+    cells
+        How many cells were recorded.
+    updates
+        Updates in all trainings, those of diverged ones counted to the end of the budget.
+    seconds, processor_seconds
+        What the workers spent on them, by the clock and by the processor.
+    failed
+        Cells that raised an error, or whose reference did.
+    """
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    cells: int = 0
+    updates: int = 0
+    seconds: float = 0.0
+    processor_seconds: float = 0.0
+    failed: list[FailedCell] = field(default_factory=list)
+
+    @property
+    def runs(self) -> int:
+        """How many trainings were recorded."""
+        return self.outcomes.total()
+
+    def add(self, result: FinishedCell) -> int:
+        """Take in a cell that was recorded; return how many trainings it has."""
+        columns = result.runs.select(["outcome", "updates"]).to_pydict()
+        self.outcomes.update(columns["outcome"])
+        self.updates += sum(columns["updates"])
+        self.cells += 1
+        self.seconds += result.metrics["time.seconds"]
+        self.processor_seconds += result.metrics["time.processor_seconds"]
+        return len(columns["outcome"])
+
+    def __str__(self) -> str:
+        """Return the counts in words."""
+        said = [f"{self.outcomes[name]} {name}" for name in OUTCOMES]
+        said += [f"{len(self.failed)} cells failed"] if self.failed else []
+        return ", ".join(said)

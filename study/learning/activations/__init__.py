@@ -1,0 +1,19 @@
+"""Activations, by name. A new one is two kernels and a record in one of the modules here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from study.learning.activations import rectifying, squashing
+from study.learning.activations.base import Activation
+from study.learning.records import Variant, resolve
+
+ACTIVATIONS: dict[str, Activation] = {
+    record.name: record for module in (squashing, rectifying) for record in module.RECORDS
+}
+
+
+def bound_activation(spec: Any) -> Activation:
+    """Find and bind an activation by its specification (see `records.resolve`)."""
+    variant: Variant[Activation] = resolve("activation", ACTIVATIONS, spec)
+    return variant.record.bind(**variant.values)

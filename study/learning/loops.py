@@ -1,0 +1,189 @@
+"""The loops over a stack's replicas, compiled: updates, objectives, gradients, outputs.
+
+They work replica by replica, so that a replica's weights and layers stay in the processor's first
+caches, and its numbers cannot depend on what it is stacked with. Replicas are S seeds × K learning
+rates, r = seed K + rate. The K replicas of a seed share its patterns and their order; all seeds
+share one data set (D = 1), or have one each (D = S).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.learning.kernels import compiled
+from study.learning.network import Room, backward, forward, lent_layer, lent_room, make_room
+from study.learning.seeds import shuffled
+from study.learning.views import lent, matrix, row
+
+Array = NDArray[Any]
+CHUNK = 256  # patterns that are evaluated together
+
+
+class Replicas(NamedTuple):
+    """What changes in training: parameters (R, P), optimizer state (R, n, P), who is in (R,)."""
+
+    parameters: Array
+    state: Array
+    alive: Array
+
+
+class Patterns(NamedTuple):
+    """Inputs with their ones (D, n, d + 1), and targets (D, n, outputs)."""
+
+    inputs: Array
+    targets: Array
+
+
+class Work(NamedTuple):
+    """Room for one replica's update: layers, gradient (P,), a batch, an epoch's order (n,)."""
+
+    room: Room
+    gradient: Array
+    x: Array
+    t: Array
+    order: Array
+
+
+class Batches(NamedTuple):
+    """How patterns are batched.
+
+    Parameters
+    ----------
+    size
+        Patterns in a batch; the last of an epoch is what is left over. With n or more, patterns
+        keep the data's order.
+    keys
+        (S,) random streams: an epoch's order is a function of (key, epoch).
+    given
+        (S, n) an order that stands for all epochs instead; (0, n) for none.
+    """
+
+    size: int
+    keys: Array
+    given: Array
+
+
+def make_work(sizes: Array, parameters: Array, data: Patterns, batch: int) -> Work:
+    """Allocate what `advance` needs."""
+    _, patterns, width = data.inputs.shape
+    size, dtype = min(batch, patterns), parameters.dtype
+    return Work(
+        make_room(sizes, size, dtype),
+        np.empty(parameters.shape[1], dtype),
+        np.empty((size, width), dtype),
+        np.empty((size, data.targets.shape[2]), dtype),
+        np.empty(patterns, np.int64),
+    )
+
+
+@compiled
+def advance(  # type: ignore[no-untyped-def]
+    sizes, replicas, data, batches, hidden, output, update, rates, numbers, first, work
+):
+    """Take ``len(rates)`` updates, the first of them number `first` (from 0).
+
+    ``rates`` (updates, R), ``numbers`` (R, k) the optimizer's.
+    """
+    seeds, patterns = batches.keys.size, data.inputs.shape[1]
+    per_seed = replicas.alive.size // seeds
+    size = min(batches.size, patterns)
+    in_epoch = (patterns + size - 1) // size
+    x, t, order, gradient = lent(work.x), lent(work.t), lent(work.order), lent(work.gradient)
+    hidden, output, room = lent_layer(hidden), lent_layer(output), lent_room(work.room)
+    inputs, aims = lent(data.inputs), lent(data.targets)
+    parameters, state, numbers = lent(replicas.parameters), lent(replicas.state), lent(numbers)
+    for s in range(seeds):
+        if not replicas.alive[s * per_seed : (s + 1) * per_seed].any():
+            continue
+        which = s if data.inputs.shape[0] > 1 else 0
+        if batches.given.shape[0] > 0:
+            order[:] = batches.given[s]
+        else:
+            order[:] = np.arange(patterns)
+        for i in range(rates.shape[0]):
+            epoch, batch = divmod(first + i, in_epoch)
+            reordered = (i == 0 or batch == 0) and batches.given.shape[0] == 0
+            if reordered and size < patterns:
+                shuffled(order, batches.keys[s], epoch)
+            b = min(size, patterns - batch * size)
+            if size < patterns or i == 0:
+                for n in range(b):
+                    place = order[batch * size + n]
+                    for j in range(x.shape[1]):
+                        x[n, j] = inputs[which, place, j]
+                    for j in range(t.shape[1]):
+                        t[n, j] = aims[which, place, j]
+            batch_x, batch_t = matrix(x, 0, b, x.shape[1]), matrix(t, 0, b, t.shape[1])
+            for r in range(s * per_seed, (s + 1) * per_seed):
+                if replicas.alive[r]:
+                    w = row(parameters, r)
+                    forward(sizes, w, batch_x, hidden, output, room)
+                    backward(
+                        *(sizes, w, gradient, batch_x, batch_t, hidden, output, room),
+                        *(r, first + i + 1),
+                    )
+                    update(w, gradient, row(state, r), rates[i, r], row(numbers, r))
+
+
+@compiled
+def objectives(sizes, replicas, data, hidden, output, terms, room):  # type: ignore[no-untyped-def]
+    """Return the objective of each replica on all patterns, (R,) float64; NaN where not alive."""
+    patterns = data.inputs.shape[1]
+    per_set = replicas.alive.size // data.inputs.shape[0]
+    found = np.full(replicas.alive.size, np.nan)
+    for r in range(replicas.alive.size):
+        if not replicas.alive[r]:
+            continue
+        x, t = data.inputs[r // per_set], data.targets[r // per_set]
+        total = 0.0
+        for i in range(0, patterns, CHUNK):
+            part = x[i : i + CHUNK]
+            y = forward(sizes, row(replicas.parameters, r), part, hidden, output, room)
+            at = (sizes[1:-1].sum()) * part.shape[0]
+            z = room.net[at : at + y.size].reshape(y.shape)
+            total += terms(z, y, t[i : i + CHUNK])
+        found[r] = total / patterns
+    return found
+
+
+@compiled
+def gradients(sizes, parameters, data, hidden, output, step, room):  # type: ignore[no-untyped-def]
+    """Return the gradient of each replica on all patterns at once, (R, P)."""
+    per_set = parameters.shape[0] // data.inputs.shape[0]
+    found = np.empty_like(parameters)
+    for r in range(parameters.shape[0]):
+        x, t = data.inputs[r // per_set], data.targets[r // per_set]
+        forward(sizes, parameters[r], x, hidden, output, room)
+        backward(sizes, parameters[r], found[r], x, t, hidden, output, room, r, step)
+    return found
+
+
+@compiled
+def layer_inputs(sizes, parameters, inputs, hidden, output, layer, room):  # type: ignore[no-untyped-def]
+    """Return the net inputs of a layer, (R, units, n), and its outputs; layer from 0."""
+    replicas, patterns = parameters.shape[0], inputs.shape[1]
+    per_set = replicas // inputs.shape[0]
+    z = np.empty((replicas, sizes[layer + 1], patterns), parameters.dtype)
+    y = np.empty((replicas, sizes[layer + 1], patterns), parameters.dtype)
+    for r in range(replicas):
+        for i in range(0, patterns, CHUNK):
+            x = inputs[r // per_set, i : i + CHUNK]
+            forward(sizes, parameters[r], x, hidden, output, room)
+            b, units = x.shape[0], sizes[layer + 1]
+            at = sizes[1 : layer + 1].sum() * b
+            z[r, :, i : i + b] = room.net[at : at + units * b].reshape(units, b)
+            at += layer * b
+            y[r, :, i : i + b] = room.out[at : at + units * b].reshape(units, b)
+    return z, y
+
+
+@compiled
+def slopes(z, y, slope, numbers):  # type: ignore[no-untyped-def]
+    """Return f'(z) for a stack of layers (R, units, n), by the activation's slope kernel."""
+    found = np.empty_like(z)
+    for r in range(z.shape[0]):
+        slope(z[r], y[r], found[r], numbers)
+    return found

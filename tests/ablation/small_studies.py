@@ -1,0 +1,143 @@
+"""Cells, configurations and commands that the tests of the study's machinery share."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from study.ablation import app
+from study.ablation.cells import DEFAULTS, cell_from
+from study.ablation.composition import with_configuration
+from study.ablation.schema import Protocol, read
+from study.ablation.store import sqlite_uri
+from study.ablation.worker import Job
+
+TINY = {
+    "updates": 6,
+    "batch_size": 16,
+    "learning_rates": {"sgd": [0.1, 1.0], "adam": [0.01, 0.1]},
+    "tuning_seeds": 2,
+    "evaluation_seeds": 3,
+    "checkpoints": 4,
+    "probes": 2,
+}
+TINY_WORDS = [  # the same, for the command line
+    *("protocol.updates=6", "protocol.batch_size=16", "protocol.tuning_seeds=2"),
+    *("protocol.evaluation_seeds=3", "protocol.checkpoints=4", "protocol.probes=2"),
+    *("protocol.learning_rates.sgd=[0.1,1.0]", "protocol.learning_rates.adam=[0.01,0.1]"),
+]
+
+
+def tiny_protocol(**changes):
+    known = {"transfer": True, "decay": True, "dtype": "float32", "refine": None}
+    return Protocol(**{**TINY, **known, **changes})
+
+
+def tiny_config(*grids, only=None, execution=None, **protocol):
+    return read(
+        "tiny",
+        {
+            "grids": list(grids),
+            "protocol": {**TINY, **protocol},
+            "only": only or {},
+            "execution": execution or {},
+        },
+    )
+
+
+def make_cell(**axes):
+    """A cell on iris with small hidden layers, as a grid would say it."""
+    return cell_from({**DEFAULTS, "dataset": "iris", "hidden": [5, 4], **axes})
+
+
+def job_of(cell, protocol, reference_rate=None, block=32):
+    return Job("0" * 40, cell.specification(), protocol, reference_rate, block, ())
+
+
+def in_order(table):
+    """Return a table as a frame whose rows are in one order; there NaN equals NaN."""
+    frame = table.to_pandas()
+    keys = [key for key in ("run_id", "replica", "update") if key in frame]
+    return frame.sort_values(keys).reset_index(drop=True)
+
+
+def composed(*words):
+    """Return the configuration that a command line gives."""
+    found = []
+
+    def keep(config):
+        found.append(config)
+        return 0
+
+    assert with_configuration(words, keep) == 0
+    return found[-1]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command gave back."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Command:
+    """The command `study` with a store and tables of its own in `folder`."""
+
+    def __init__(self, folder: Path, migrated: Path) -> None:
+        self.folder = folder
+        self.database = folder / "store" / "mlflow.db"
+        self.tables = folder / "tables"
+        self.database.parent.mkdir(parents=True)
+        shutil.copy(migrated, self.database)
+
+    def places(self) -> list[str]:
+        return [f"tracking.uri={sqlite_uri(self.database)}", f"tracking.tables={self.tables}"]
+
+    def __call__(self, *words: str) -> Said:
+        """Run in this process: no start-up, and one worker unless told."""
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = app.main([*words, *self.places()])
+        return Said(code, out.getvalue(), err.getvalue())
+
+    def start(self, *words: str, **options) -> subprocess.Popen[str]:
+        """Begin in a process of its own, with a process group of its own."""
+        return start([*words, *self.places()], **options)
+
+    def runs(self, experiment: str):
+        return self._table(experiment, "runs")
+
+    def curves(self, experiment: str):
+        return self._table(experiment, "curves")
+
+    def _table(self, experiment: str, name: str):
+        return pq.read_table(self.tables / experiment / f"{name}.parquet")
+
+
+def start(words: Sequence[str], **options) -> subprocess.Popen[str]:
+    environment = {**os.environ, "COLUMNS": "100", **options.pop("env", {})}
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
+    return subprocess.Popen(
+        [Path(sys.executable).with_name("study"), *words],
+        text=True,
+        env=environment,
+        start_new_session=True,
+        **{**pipes, **options},
+    )
+
+
+def finish(process: subprocess.Popen[str], seconds: float = 120.0) -> Said:
+    out, err = process.communicate(timeout=seconds)
+    return Said(process.returncode, out or "", err or "")

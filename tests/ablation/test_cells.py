@@ -1,0 +1,236 @@
+"""Cells that are identical are one cell, and train alike; others are not."""
+
+import numpy as np
+import pytest
+from small_studies import make_cell
+
+from study.ablation.worker import _problem
+from study.learning.gradients import EXACT, GRADIENTS
+from study.learning.records import UsageError
+from study.learning.training import Budget, train
+
+OUTPUTS = {"iris": 3, "breast_cancer": 1, "diabetes": 1}
+RELU = {"activation": "relu", "location": "hidden"}
+ALL = {"location": "all"}
+
+
+def canonical(axes):
+    cell = make_cell(**axes)
+    return cell.canonical(OUTPUTS[cell.dataset.name])
+
+
+def trained(axes, dtype="float32"):
+    cell = make_cell(**axes)
+    budget = Budget(updates=40, batch_size=16, checkpoints=3, probes=0, dtype=dtype)
+    seeds, rates = [1, 2], [0.1, 1.0]
+    return train(_problem(cell, seeds), cell.design(), budget, seeds, rates).parameters
+
+
+def pair(one, other, **common):
+    return {**common, **one}, {**common, **other}
+
+
+def rule(name, **parameters):
+    return {"gradient": {name: parameters}}
+
+
+# what stands in research: one cell for both, and the same bits
+SAME = {
+    "relu: floor is a backward leak": pair(
+        rule("floor", minimum=0.1), rule("leaky_backward", slope=0.1), **RELU
+    ),
+    "relu: blend is a backward leak": pair(
+        rule("blend", amount=0.3), rule("leaky_backward", slope=0.3), **RELU
+    ),
+    "relu: floor is blend": pair(rule("floor", minimum=0.3), rule("blend", amount=0.3), **RELU),
+    "relu: any power is exact": pair(rule("power", exponent=0.5), rule("exact"), **RELU),
+    "relu: any steepness is exact": pair(rule("other_slope", factor=2.0), rule("exact"), **RELU),
+    "relu: a leak of 1 is removal": pair(
+        rule("leaky_backward", slope=1.0), rule("removed"), **RELU
+    ),
+    "relu: a leak of 0 is exact": pair(rule("leaky_backward", slope=0.0), rule("exact"), **RELU),
+    "relu: 0 at zero is exact": pair(rule("relu_at_zero", value=0.0), rule("exact"), **RELU),
+    "relu: at zero, in the hidden layers alone": pair(
+        ALL, {"location": "hidden"}, activation="relu", gradient="relu_at_zero"
+    ),
+    "floor 0 is exact": pair(rule("floor", minimum=0.0), rule("exact"), **ALL),
+    "offset 0 is exact": pair(rule("offset", amount=0.0), rule("exact"), **ALL),
+    "ceiling 1 is exact": pair(rule("ceiling", maximum=1.0), rule("exact"), **ALL),
+    "constant 1 is removal": pair(rule("constant", value=1.0), rule("removed"), **ALL),
+    "floor 1 is removal where m is 1": pair(rule("floor", minimum=1.0), rule("removed"), **ALL),
+    "blend 1 is removal": pair(rule("blend", amount=1.0), rule("removed"), **ALL),
+    "tanh for tanh is exact": pair(rule("substitute", activation="tanh"), rule("exact"), **ALL),
+    "power 0 is the constant m": pair(
+        rule("power", exponent=0.0),
+        rule("constant", value=0.25),
+        **ALL,
+        activation="logistic",
+    ),
+    "Fahlman's 0.1 is 0.4 of the logistic's m": pair(
+        rule("offset", amount=0.1, absolute=True),
+        rule("offset", amount=0.4),
+        **ALL,
+        activation="logistic",
+    ),
+    "absolute floor": pair(
+        rule("floor", minimum=0.05, absolute=True),
+        rule("floor", minimum=0.2),
+        **ALL,
+        activation="logistic",
+    ),
+    "absolute window": pair(
+        rule("window", threshold=0.2, outside=0.01, absolute=True),
+        rule("window", threshold=0.8, outside=0.04),
+        **ALL,
+        activation="logistic",
+    ),
+    "exact has no location": pair(ALL, {"location": "output"}, gradient="exact"),
+    "with linear outputs all are the hidden layers": pair(
+        ALL,
+        {"location": "hidden"},
+        gradient="removed",
+        objective="linear_squared_error",
+        dataset="diabetes",
+    ),
+    "frozen means the hidden layers": pair(ALL, {"location": "hidden"}, gradient="frozen"),
+    "without hidden layers all is the output": pair(
+        ALL, {"location": "output"}, gradient="removed", hidden=[]
+    ),
+    "where relu hides the change, all is the output": pair(
+        ALL, {"location": "output"}, activation="relu", **rule("other_slope", factor=2.0)
+    ),
+}
+# one cell too, but computed by other operations, which round otherwise
+SAME_BUT_FOR_ROUNDING = {
+    "power 1 is exact": pair(rule("power", exponent=1.0), rule("exact"), **ALL),
+    "softsign: the bump is power ½": pair(
+        rule("bump"), rule("power", exponent=0.5), activation="softsign", location="hidden"
+    ),
+}
+DIFFERENT = {
+    "relu: with a logistic output floor is no leak": pair(
+        rule("floor", minimum=0.5), rule("leaky_backward", slope=0.5), **ALL, activation="relu"
+    ),
+    "relu: with a logistic output floor is not blend": pair(
+        rule("floor", minimum=0.1), rule("blend", amount=0.1), **ALL, activation="relu"
+    ),
+    "relu: power is exact in the hidden layers alone": pair(
+        rule("power", exponent=0.5), rule("exact"), **ALL, activation="relu"
+    ),
+    "tanh: floor is not blend": pair(
+        rule("floor", minimum=0.1), rule("blend", amount=0.1), location="hidden"
+    ),
+    "squashed outputs: all are not the hidden layers": pair(
+        ALL, {"location": "hidden"}, gradient="removed"
+    ),
+    "a multiple of m is not absolute": pair(
+        rule("offset", amount=0.1, absolute=True),
+        rule("offset", amount=0.1),
+        **ALL,
+        activation="logistic",
+    ),
+    "floor 1 is a constant where m is not 1": pair(
+        rule("floor", minimum=1.0), rule("removed"), **ALL, activation="logistic"
+    ),
+    "constant ½": pair(rule("constant", value=0.5), rule("removed"), **ALL),
+    "leaky relu: its leak is no leak of relu": pair(
+        rule("floor", minimum=0.3), rule("exact"), activation="leaky_relu", location="hidden"
+    ),
+}
+
+
+@pytest.mark.parametrize(("one", "other"), SAME.values(), ids=SAME)
+def test_identical_cells_are_one_and_train_alike_to_the_bit(one, other):
+    assert canonical(one) == canonical(other)
+    assert hash(canonical(one)) == hash(canonical(other))
+    np.testing.assert_array_equal(trained(one), trained(other))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), SAME_BUT_FOR_ROUNDING.values(), ids=SAME_BUT_FOR_ROUNDING
+)
+def test_identical_cells_that_round_otherwise(one, other):
+    assert canonical(one) == canonical(other)
+    np.testing.assert_allclose(trained(one, "float64"), trained(other, "float64"), rtol=1e-9)
+
+
+@pytest.mark.parametrize(("one", "other"), DIFFERENT.values(), ids=DIFFERENT)
+def test_different_cells_stay_apart(one, other):
+    assert canonical(one) != canonical(other)
+    assert np.abs(trained(one) - trained(other)).max() > 1e-4
+
+
+@pytest.mark.parametrize("activation", ["tanh", "logistic", "relu", "softsign", "leaky_relu"])
+@pytest.mark.parametrize("objective", ["squared_error", "linear_squared_error", "cross_entropy"])
+def test_the_canonical_cell_trains_like_the_one_that_was_asked_for(activation, objective):
+    """Of every rule at every location, where the cell is possible."""
+    for name in GRADIENTS:
+        for location in ("hidden", "output", "all"):
+            axes = {"activation": activation, "objective": objective, "gradient": name}
+            cell = make_cell(**axes, location=location)
+            simple = cell.canonical(3)
+            assert simple.canonical(3) == simple
+            assert (simple.gradient == EXACT) == (simple.location == "none")
+            if simple == cell or simple.gradient == cell.gradient == EXACT:
+                continue
+            if simple.location in ("output", "all") and objective != "squared_error":
+                continue
+            np.testing.assert_allclose(
+                trained({**axes, "location": location}, "float64"),
+                trained(
+                    {
+                        **axes,
+                        "gradient": simple.gradient.specification(),
+                        "location": simple.location,
+                    },
+                    "float64",
+                ),
+                rtol=1e-9,
+                err_msg=f"{cell.name} is not {simple.name}",
+            )
+
+
+def test_exact_is_its_own_reference_and_that_of_all_rules():
+    reference = make_cell(gradient="removed", location="all").reference()
+    assert reference == make_cell(gradient="exact", location="hidden").canonical(3)
+    assert reference.reference() == reference
+    assert reference.name == "iris · tanh · exact · none · sgd · 5-4"
+
+
+def test_a_cell_survives_plain_containers():
+    cell = make_cell(
+        dataset={"moons": {"noise": 0.3}},
+        gradient={"floor": {"minimum": 0.05, "absolute": True}},
+        activation={"leaky_relu": {"slope": 0.2}},
+        optimizer={"adam": {"beta_1": 0.5}},
+        initialisation="he",
+        gain=2,
+        location="all",
+    )
+    again = make_cell(**cell.specification())
+    assert again == cell
+    assert again.specification() == cell.specification()
+
+
+def test_names_say_what_is_unusual():
+    cell = make_cell(
+        dataset={"moons": {"noise": 0.3}},
+        objective="cross_entropy",
+        initialisation="he",
+        gain=2.5,
+        hidden=[32, 32],
+        optimizer={"momentum": {"momentum": 0.5}},
+    )
+    assert cell.name == (
+        "moons(noise=0.3) · tanh · exact · hidden · momentum(momentum=0.5) · cross_entropy · he "
+        "· gain 2.5"
+    )
+    flagged = make_cell(gradient={"floor": {"minimum": 0.05, "absolute": True}})
+    assert flagged.params()["gradient.absolute"] == "true"
+    assert "gradient.absolute" not in make_cell(gradient="floor").params()
+
+
+def test_a_value_of_the_wrong_registry():
+    line = "dataset takes a record of class Dataset: 'tanh' is of class Activation"
+    with pytest.raises(UsageError, match=line):
+        make_cell(dataset=make_cell().activation)

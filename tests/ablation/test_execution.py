@@ -1,0 +1,301 @@
+"""Carrying out a plan: workers, records of a user's own, errors, references that are there."""
+
+import os
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from small_studies import in_order, job_of, tiny_config
+
+from study.ablation.execution import WorkerDied, carry_out
+from study.ablation.plan import make_plan
+from study.ablation.worker import train_cell
+from study.learning.activations import ACTIVATIONS
+from study.learning.gradients import GRADIENTS
+from study.learning.kernels import Kernel
+from study.learning.optimizers import OPTIMIZERS
+from study.learning.records import UsageError
+from study.learning.warm_up import compile_kernels
+
+GRID = {"dataset": "iris", "hidden": [5], "gradient": ["exact", "removed", "random_sign"]}
+OWN = '''
+"""Records of a user's own, each with a formula of its own and none of the study's names."""
+
+import numpy as np
+
+from study.datasets import Dataset, Raw
+from study.learning.activations import Activation
+from study.learning.gradients.base import Gradient
+from study.learning.optimizers import Optimizer
+from study.learning.records import Parameter
+
+X = np.random.default_rng(0).normal(size=(40, 3))
+
+
+def value(z, out, numbers):
+    out[:] = np.arctan(z)
+
+
+def slope(z, y, out, numbers):
+    for j in range(z.shape[0]):
+        for n in range(z.shape[1]):
+            out[j, n] = 1 / (1 + z[j, n] * z[j, n])
+
+
+def share(z, y, slope, numbers, key, step):
+    slope[:] = slope * numbers[0]
+
+
+def descend(w, g, state, rate, numbers):
+    w -= rate * np.sign(g)
+
+
+said = {"formula": "as the code says", "reference": "a test"}
+half = Gradient(name="half", factor=share, parameters={"part": Parameter(0.5, "a part")}, **said)
+bend = Activation(
+    name="bend", derivative="1 / (1 + z²)", value=value, slope=slope, bounds=(-1.6, 1.6), **said
+)
+signs = Optimizer(name="signs", kernel=descend, **said)
+cloud = Dataset(
+    name="cloud",
+    source="drawn",
+    licence="MIT",
+    task="classification",
+    load=lambda seed: Raw(X, (X[:, 0] > 0).astype(int)),
+    **said,
+)
+'''
+OWN_GRID = {
+    "dataset": ["iris", {"_target_": "MODULE.cloud"}],
+    "hidden": [4],
+    "activation": ["tanh", {"_target_": "MODULE.bend"}],
+    "gradient": ["exact", {"_target_": "MODULE.half", "part": [0.25, 0.5]}],
+}
+BREAKING = """
+import os
+import signal
+
+from study.learning.gradients.base import Gradient
+
+
+def breaks(site, z):
+    raise RuntimeError("no numbers\\nat all")
+
+
+def dies(site, z):
+    if os.getpid() != PARENT:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return z[:, :1, 0]
+
+
+def guesses(z, y, slope, numbers, key, step):
+    slope[:] = somewhere_else
+
+
+said = {"formula": "none", "reference": "a test"}
+broken = Gradient(name="broken", prepare=breaks, **said)
+deadly = Gradient(name="deadly", prepare=dies, **said)
+unknown = Gradient(name="unknown", factor=guesses, **said)
+"""
+
+
+class Memory:
+    """A store that remembers, and gives tables back as files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.cells = {}
+        self.prepared = False
+
+    def prepare(self):
+        self.prepared = True
+
+    def record(self, cell):
+        assert self.prepared
+        assert cell.cell not in self.cells, "recorded twice"
+        self.cells[cell.cell] = cell
+        pq.write_table(cell.runs, self.folder / f"{cell.cell}.parquet")
+
+    def tables(self, cells):
+        return [(self.folder / f"{cell}.parquet", Path()) for cell in cells]
+
+
+@pytest.fixture
+def memory(tmp_path):
+    return Memory(tmp_path)
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch, request):
+    """Write a module of a user's own and return its name, which no other test has."""
+    name = "own_" + "".join(c if c.isalnum() else "_" for c in request.node.name)
+
+    def write(text):
+        (tmp_path / f"{name}.py").write_text(text)
+        monkeypatch.syspath_prepend(tmp_path)
+        return name
+
+    return write
+
+
+def named(grid, module):
+    """The grid with the module's name put in."""
+    if isinstance(grid, dict):
+        return {key: named(value, module) for key, value in grid.items()}
+    if isinstance(grid, list):
+        return [named(value, module) for value in grid]
+    return grid.replace("MODULE", module) if isinstance(grid, str) else grid
+
+
+def test_results_do_not_depend_on_workers_or_blocks(own, tmp_path):
+    """Bit for bit, with records of a user's own that each worker imports for itself."""
+    grid = named(OWN_GRID, own(OWN))
+    results = []
+    for number, execution in enumerate(({"workers": 1}, {"workers": 2, "block": 3})):
+        plan = make_plan(tiny_config(grid, GRID, execution=execution))
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        store = Memory(folder)
+        tally = carry_out(plan, store, set())
+        assert tally.failed == []
+        assert set(store.cells) == {planned.identity for planned in plan.cells}
+        assert tally.cells == len(plan.cells) == 2 * 2 * 3 + 3
+        assert tally.runs == plan.runs
+        assert tally.updates == plan.runs * 6
+        results.append(store.cells)
+    one, two = results
+    for identity, cell in one.items():
+        other = two[identity]
+        assert in_order(cell.runs).equals(in_order(other.runs)), cell.name
+        assert in_order(cell.curves).equals(in_order(other.curves)), cell.name
+        assert cell.params == other.params
+        assert cell.name == other.name
+    names = {cell.name for cell in one.values()}
+    assert "cloud · bend · half(part=0.25) · hidden · sgd · 4" in names
+
+
+def test_an_optimizer_of_a_users_own_has_rates_of_its_own(own, memory):
+    grid = {**GRID, "optimizer": ["sgd", {"_target_": f"{own(OWN)}.signs"}], "gradient": "exact"}
+    with pytest.raises(UsageError, match=r"^protocol\.learning_rates\.signs is missing$"):
+        make_plan(tiny_config(grid))
+    rates = {"sgd": [0.1], "signs": [0.01, 0.001]}
+    one = {"workers": 1}
+    narrow = {"optimizer": ["sgd"]}
+    assert len(make_plan(tiny_config(grid, only=narrow, learning_rates=rates)).cells) == 1
+    plan = make_plan(tiny_config(grid, learning_rates=rates, execution=one))
+    assert carry_out(plan, memory, set()).failed == []
+    assert set(memory.cells[plan.cells[1].identity].runs["learning_rate"].to_pylist()) == {
+        0.01,
+        0.001,
+    }
+
+
+def test_identity_follows_the_file_of_a_users_own_record(own, tmp_path):
+    module = own(OWN)
+    grid = {**GRID, "gradient": ["exact", {"_target_": f"{module}.half"}]}
+    before = [planned.identity for planned in make_plan(tiny_config(grid)).cells]
+    assert [planned.identity for planned in make_plan(tiny_config(grid)).cells] == before
+    (tmp_path / f"{module}.py").write_text(OWN + "\n# another thought\n")
+    after = [planned.identity for planned in make_plan(tiny_config(grid)).cells]
+    assert after[0] == before[0], "exact is the study's own"
+    assert after[1] != before[1]
+
+
+def test_a_users_own_record_needs_a_name_of_its_own(own):
+    module = own(OWN.replace('name="half"', 'name="exact"'))
+    grid = {**GRID, "gradient": {"_target_": f"{module}.half"}}
+    with pytest.raises(UsageError) as caught:
+        make_plan(tiny_config(grid))
+    assert str(caught.value) == (
+        f"gradient _target_ '{module}.half' has the name of one of the study's own, 'exact': "
+        "give it another, or runs could not be told apart"
+    )
+
+
+def test_an_error_in_one_cell_stops_no_other(own, memory):
+    module = own(BREAKING.replace("PARENT", str(os.getpid())))
+    grid = {**GRID, "gradient": ["removed", {"_target_": f"{module}.broken"}, "exact"]}
+    plan = make_plan(tiny_config(grid, execution={"workers": 1}))
+    tally = carry_out(plan, memory, set())
+    (failed,) = tally.failed
+    assert failed.error == "RuntimeError: no numbers at all"
+    assert "in breaks" in failed.traceback
+    assert {cell.name.split(" · ")[2] for cell in memory.cells.values()} == {"exact", "removed"}
+    assert str(tally).endswith("1 cells failed")
+    assert tally.cells == 2
+
+
+def test_a_rule_that_cannot_be_compiled_is_a_mistake_before_anything_is_trained(own, memory):
+    module = own(BREAKING.replace("PARENT", str(os.getpid())))
+    grid = {**GRID, "gradient": ["removed", {"_target_": f"{module}.unknown"}]}
+    plan = make_plan(tiny_config(grid, execution={"workers": 1}))
+    with pytest.raises(UsageError, match=r"^factor 'guesses' can't be compiled: .*somewhere_else"):
+        carry_out(plan, memory, set())
+    assert not memory.prepared
+    assert memory.cells == {}
+
+
+def test_a_failed_reference_takes_along_what_needs_its_rate(memory, monkeypatch):
+    plan = make_plan(tiny_config(GRID, {**GRID, "dataset": "wine"}, execution={"workers": 1}))
+    reference = plan.cells[0]
+
+    def train(job):
+        if job.identity == reference.identity:
+            raise OSError("the disk is gone")
+        return train_cell(job)
+
+    monkeypatch.setattr("study.ablation.worker.train_cell", train)
+    tally = carry_out(plan, memory, set())
+    assert tally.failed[0].cell == reference.identity
+    assert [failed.error for failed in tally.failed] == [
+        "OSError: the disk is gone",
+        "its exact cell failed",
+        "its exact cell failed",
+    ]
+    assert {cell.name.split(" · ")[0] for cell in memory.cells.values()} == {"wine"}
+
+
+def test_a_worker_that_is_killed_ends_the_study_in_words(own, memory):
+    module = own(BREAKING.replace("PARENT", str(os.getpid())))
+    grid = {**GRID, "gradient": ["removed", {"_target_": f"{module}.deadly"}]}
+    plan = make_plan(tiny_config(grid, transfer=False, execution={"workers": 2}))
+    with pytest.raises(WorkerDied, match="a worker was killed, perhaps because memory ran out"):
+        carry_out(plan, memory, set())
+
+
+def test_what_is_finished_is_not_trained_again(memory):
+    """A cell takes the rate of its reference from the store; the tables are as if made at once."""
+    plan = make_plan(tiny_config(GRID, execution={"workers": 1}))
+    carry_out(plan, memory, set())
+    whole = dict(memory.cells)
+    reference, *others = plan.cells
+    for planned in others:
+        del memory.cells[planned.identity]
+    tally = carry_out(plan, memory, {reference.identity})
+    assert tally.cells == 2
+    assert tally.runs == sum(planned.runs for planned in others)
+    for planned in others:
+        again, before = memory.cells[planned.identity], whole[planned.identity]
+        assert in_order(again.runs).equals(in_order(before.runs))
+        assert (
+            again.metrics["reference_learning_rate"]
+            == whole[reference.identity].metrics["learning_rate"]
+        )
+    nothing = carry_out(plan, memory, {planned.identity for planned in plan.cells})
+    assert (nothing.cells, nothing.runs) == (0, 0)
+
+
+def test_kernels_are_compiled_before_workers_start(monkeypatch):
+    """Afterwards no training needs the compiler."""
+    grid = {**GRID, "optimizer": ["sgd", "adam"], "activation": ["gelu", "relu"]}
+    plan = make_plan(tiny_config(grid, dtype="float64"))
+    for family in (OPTIMIZERS, GRADIENTS, ACTIVATIONS):
+        for record in family.values():
+            for value in vars(record).values():
+                if isinstance(value, Kernel):
+                    monkeypatch.setattr(value, "_compiled", {})
+    compile_kernels((planned.cell.design() for planned in plan.cells), "float64")
+    monkeypatch.setattr("study.learning.kernels._compile", None)  # whoever calls it now fails
+    for planned in plan.cells:
+        rate = None if planned.reference is None else 0.5
+        train_cell(job_of(planned.cell, plan.config.protocol, rate))

@@ -1,0 +1,393 @@
+"""From grids to cells. The data are made up here: grids need their sizes and tasks alone."""
+
+import re
+
+import pytest
+
+from study.ablation.cells import Facts
+from study.ablation.grids import expand
+from study.datasets import DATASETS
+from study.learning.records import UsageError
+
+OUTPUTS = {"iris": 3, "digits": 10, "linnerud": 3}
+MINI_BATCH, FULL_BATCH = False, True
+
+
+def facts(dataset):
+    return Facts(100, 4, OUTPUTS.get(dataset.name, 1), dataset.record.task, "0" * 64)
+
+
+def cells_of(*grids, only=None, full_batch=MINI_BATCH):
+    return expand(grids, only or {}, facts, full_batch)
+
+
+def names(found, axis="gradient"):
+    return [str(getattr(cell, axis)) for cell in found.cells]
+
+
+def refusal(*grids, only=None, full_batch=MINI_BATCH):
+    with pytest.raises(UsageError) as caught:
+        cells_of(*grids, only=only, full_batch=full_batch)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+# ---------------------------------------------------------------- expansion
+
+
+def test_a_grid_of_one_dataset_has_the_default_of_every_other_axis():
+    (cell,) = cells_of({"dataset": "iris"}).cells
+    assert cell.name == "iris · tanh · exact · none · sgd"
+    assert cell.hidden == (32, 32)
+    assert cell.params() == {
+        "dataset": "iris",
+        "objective": "squared_error",
+        "hidden": "32-32",
+        "initialisation": "glorot",
+        "gain": "1",
+        "activation": "tanh",
+        "gradient": "exact",
+        "location": "none",
+        "consistent": "false",
+        "optimizer": "sgd",
+        "initialisation.biases": "zero",
+    }
+
+
+def test_products_and_lists_in_place_of_parameters():
+    found = cells_of(
+        {
+            "dataset": "iris",
+            "activation": ["tanh", {"tanh_linear": {"c": [0.1, 0.2]}}],
+            "gradient": [{"floor": {"minimum": [0.01, 0.1]}}, "removed"],
+            "optimizer": {"adam": {"beta_1": [0.5, 0.9], "beta_2": [0.9, 0.99]}},
+        }
+    )
+    assert len(found.cells) == 3 * 3 * 4
+    assert names(found)[:2] == ["floor(minimum=0.01)"] * 2
+    assert dict.fromkeys(names(found, "activation")) == dict.fromkeys(
+        ["tanh", "tanh_linear(c=0.1)", "tanh_linear(c=0.2)"]
+    )
+    assert len(set(names(found, "optimizer"))) == 4
+    assert found.skipped == []
+    assert found.duplicates == 0
+
+
+@pytest.mark.parametrize(
+    ("hidden", "widths"),
+    [
+        (8, ["8"]),
+        ([8], ["8"]),
+        ([8, 4], ["8-4"]),
+        ([[8], [8, 4]], ["8", "8-4"]),
+        ([8, [4, 4]], ["8", "4-4"]),
+        ([], ["none"]),
+        ([[], [8]], ["none", "8"]),
+    ],
+)
+def test_hidden_is_a_list_of_widths_or_a_list_of_such_lists(hidden, widths):
+    found = cells_of({"dataset": "iris", "hidden": hidden})
+    assert [cell.widths for cell in found.cells] == widths
+
+
+def test_equal_combinations_are_one_cell():
+    """exact has no location; floor 0 is exact; a cell of one grid is that of another."""
+    found = cells_of(
+        {
+            "dataset": "iris",
+            "gradient": ["exact", {"floor": {"minimum": [0.0, 0.1]}}],
+            "location": ["hidden", "output", "all"],
+        },
+        {"dataset": ["iris", "digits"], "gradient": {"floor": {"minimum": 0.1}}},
+    )
+    assert [(cell.dataset.name, str(cell.gradient), cell.location) for cell in found.cells] == [
+        ("iris", "exact", "none"),
+        ("iris", "floor(minimum=0.1)", "hidden"),
+        ("iris", "floor(minimum=0.1)", "output"),
+        ("iris", "floor(minimum=0.1)", "all"),
+        ("digits", "floor(minimum=0.1)", "hidden"),
+    ]
+    assert found.duplicates == 5 + 1
+
+
+# ---------------------------------------------------------------- impossible cells
+
+IMPOSSIBLE = {
+    "relu_at_zero with tanh": (
+        {"activation": ["relu", "tanh"], "gradient": ["exact", "relu_at_zero"]},
+        "gradient relu_at_zero(arm=scale, value=1) with tanh: it is defined for relu alone",
+    ),
+    "output with cross-entropy": (
+        {
+            "objective": ["squared_error", "cross_entropy"],
+            "gradient": "removed",
+            "location": ["hidden", "output"],
+        },
+        "with cross_entropy no factor stands at the output, only in hidden layers",
+    ),
+    "all with cross-entropy": (
+        {
+            "objective": ["squared_error", "cross_entropy"],
+            "gradient": "removed",
+            "location": ["hidden", "all"],
+        },
+        "with cross_entropy no factor stands at the output, only in hidden layers",
+    ),
+    "objective of another task": (
+        {"dataset": ["iris", "diabetes"], "objective": ["cross_entropy", "squared_error"]},
+        "objective cross_entropy is not for regression",
+    ),
+    "shuffled units of one unit": (
+        {
+            "dataset": ["iris", "breast_cancer"],
+            "gradient": ["exact", "shuffled_units"],
+            "location": ["hidden", "output"],
+        },
+        "gradient shuffled_units with tanh: a layer of one unit has nothing to permute",
+    ),
+    "no hidden layer": (
+        {"hidden": [[], [8]], "gradient": ["exact", "removed"]},
+        "there is no hidden layer",
+    ),
+    "rules of hidden layers at the output": (
+        {"gradient": ["exact", "frozen"], "location": ["hidden", "output"]},
+        "gradient frozen is defined for hidden layers alone",
+    ),
+    "removal nowhere": (
+        {"gradient": ["exact", "removed"], "location": ["none", "hidden"]},
+        "location none is for exact alone, not for removed",
+    ),
+}
+
+
+@pytest.mark.parametrize(("grid", "reason"), IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+def test_impossible_combinations_are_skipped_with_their_reason(grid, reason):
+    found = cells_of({"dataset": "iris", **grid})
+    assert {why for _, why in found.skipped} == {reason}
+    assert found.cells
+
+
+@pytest.mark.parametrize("name", ["rprop", "quickprop"])
+def test_optimizers_of_full_batches(name):
+    """With minibatches they have no cell at all, which a grid that names them should hear."""
+    grid = {"dataset": "iris", "optimizer": ["sgd", name]}
+    assert len(cells_of(grid, full_batch=FULL_BATCH).cells) == 2
+    assert f"optimizer {name} needs protocol.batch_size=full" in refusal(grid)
+
+
+def test_what_looks_alike_and_is_possible():
+    """With linear outputs `all` means the hidden layers; the rules of relu stop at the output."""
+    linear = {"dataset": "diabetes", "objective": "linear_squared_error"}
+    found = cells_of({**linear, "gradient": "removed", "location": ["all", "hidden"]})
+    assert [cell.location for cell in found.cells] == ["hidden"]
+    relu = {"dataset": "iris", "activation": "relu", "gradient": ["relu_at_zero", "frozen"]}
+    found = cells_of({**relu, "location": "all"})
+    assert [cell.location for cell in found.cells] == ["hidden", "hidden"]
+
+
+# ---------------------------------------------------------------- mistakes
+
+IRIS = {"dataset": "iris"}
+MISTAKES = {
+    "unknown axis": (
+        {**IRIS, "gradent": "floor"},
+        "unknown axis in grids[0] 'gradent'. Did you mean 'gradient'? Valid: dataset, objective",
+    ),
+    "unknown value": (
+        {**IRIS, "gradient": ["exact", "flor"]},
+        "unknown gradient 'flor'. Did you mean 'floor'? Valid: exact, removed",
+    ),
+    "unknown dataset": ({"dataset": "irs"}, "unknown dataset 'irs'. Did you mean 'iris'?"),
+    "unknown parameter": (
+        {**IRIS, "gradient": {"floor": {"minimun": 0.1}}},
+        "unknown parameter of gradient 'floor' 'minimun'. Did you mean 'minimum'?",
+    ),
+    "unknown location": (
+        {**IRIS, "location": "everywhere"},
+        "unknown location 'everywhere'. Valid: hidden, output, all",
+    ),
+    "out of range": (
+        {**IRIS, "gradient": {"floor": {"minimum": -1}}},
+        "floor.minimum = -1 is out of range: 0 to inf",
+    ),
+    "parameter without its name": (
+        {**IRIS, "gradient": {"floor": 0.1}},
+        "gradient 'floor' takes parameters by name, not 0.1",
+    ),
+    "two names in one": (
+        {**IRIS, "gradient": {"floor": {}, "offset": {}}},
+        "grids[0].gradient takes one name with its parameters, not {'floor'",
+    ),
+    "no dataset": ({"gradient": "exact"}, "grids[0] names no dataset"),
+    "empty axis": ({**IRIS, "gradient": []}, "grids[0].gradient has no value"),
+    "empty parameter": (
+        {**IRIS, "gradient": ["exact", {"floor": {"minimum": []}}]},
+        "grids[0].gradient.floor.minimum has no value",
+    ),
+    "null": ({**IRIS, "gradient": None}, "gradient takes a name, or a name with parameters"),
+    "a word for widths": (
+        {**IRIS, "hidden": "wide"},
+        "hidden takes a list of widths such as [32, 32], not 'wide'",
+    ),
+    "width 0": ({**IRIS, "hidden": [0]}, "hidden takes a list of widths"),
+    "gain 0": ({**IRIS, "gain": 0}, "gain takes a number above 0, not 0"),
+    "gain in words": ({**IRIS, "gain": "big"}, "gain takes a number above 0, not 'big'"),
+    "consistent in words": ({**IRIS, "consistent": "yes"}, "consistent takes false, not 'yes'"),
+    "nothing but the impossible": (
+        {**IRIS, "gradient": "relu_at_zero"},
+        "grids[0] yields no cell: gradient relu_at_zero(arm=scale, value=1) with tanh: it is",
+    ),
+    "a value without a cell": (
+        {**IRIS, "gradient": ["exact", "removed"], "location": "hidden", "hidden": [[], []]},
+        "grids[0].gradient: removed yields no cell: there is no hidden layer",
+    ),
+    "a value without a cell, parameters and all": (
+        {**IRIS, "gradient": ["exact", {"relu_at_zero": {"value": 0.5}}]},
+        "grids[0].gradient: relu_at_zero(arm=scale, value=0.5) yields no cell: gradient relu_at",
+    ),
+    "an optimizer without a cell": (
+        {**IRIS, "optimizer": ["sgd", "quickprop"]},
+        "grids[0].optimizer: quickprop(growth=1.75) yields no cell: optimizer quickprop needs pro",
+    ),
+    "a record of another kind": (
+        {"dataset": {"_target_": "study.learning.gradients.EXACT"}},
+        "dataset _target_ 'study.learning.gradients.EXACT' is a Variant, not a Record",
+    ),
+    "a module that is not there": (
+        {**IRIS, "gradient": {"_target_": "nowhere.rule"}},
+        "gradient _target_ 'nowhere.rule' cannot be imported: No module named 'nowhere'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("grid", "line"), MISTAKES.values(), ids=MISTAKES)
+def test_mistakes_in_grids_are_one_line(grid, line):
+    assert refusal(grid).startswith(line)
+
+
+def test_mistakes_name_the_number_of_the_grid():
+    assert refusal(IRIS, {"gradient": "exact"}) == "grids[1] names no dataset"
+    assert refusal(IRIS, {**IRIS, "gain": []}) == "grids[1].gain has no value"
+
+
+# ---------------------------------------------------------------- narrowing
+
+WIDE = {
+    "dataset": ["iris", "digits"],
+    "hidden": [[32, 32], [8], []],
+    "gain": [1, 2.5],
+    "gradient": ["exact", {"floor": {"minimum": [0.01, 0.1]}}],
+    "location": ["hidden", "output", "all"],
+    "optimizer": ["sgd", {"adam": {"beta_1": [0.5, 0.9]}}],
+}
+
+
+@pytest.mark.parametrize(
+    ("only", "expected"),
+    [
+        ({"dataset": ["iris"]}, {"dataset": {"iris"}}),
+        ({"dataset": "iris"}, {"dataset": {"iris"}}),
+        ({"gradient": ["floor"]}, {"gradient": {"floor(minimum=0.01)", "floor(minimum=0.1)"}}),
+        ({"gradient": [{"floor": {"minimum": 0.1}}]}, {"gradient": {"floor(minimum=0.1)"}}),
+        ({"gradient": ["floor(minimum=0.01)"]}, {"gradient": {"floor(minimum=0.01)"}}),
+        ({"hidden": ["32-32"]}, {"hidden": {(32, 32)}}),
+        ({"hidden": [32, 32]}, {"hidden": {(32, 32)}}),
+        ({"hidden": [[32, 32], [8]]}, {"hidden": {(32, 32), (8,)}}),
+        ({"hidden": []}, {"hidden": {()}}),
+        ({"hidden": 8}, {"hidden": {(8,)}}),
+        ({"gain": 2.5}, {"gain": {2.5}}),
+        ({"gain": [1]}, {"gain": {1.0}}),
+        ({"gain": [1.0], "optimizer": ["sgd"]}, {"gain": {1.0}, "optimizer": {"sgd"}}),
+        ({"consistent": [False]}, {"consistent": {False}}),
+        (
+            {"optimizer": [{"adam": {"beta_1": 0.5}}]},
+            {"optimizer": {"adam(beta_1=0.5, beta_2=0.999, epsilon=1e-08)"}},
+        ),
+    ],
+)
+def test_only_narrows_to_names_or_to_names_with_parameters(only, expected):
+    everything = cells_of(WIDE).cells
+
+    def value(cell, axis):
+        found = getattr(cell, axis)
+        return found if isinstance(found, tuple | float | bool) else str(found)
+
+    kept = cells_of(WIDE, only=only).cells
+    assert kept == [c for c in everything if all(value(c, a) in v for a, v in expected.items())]
+    assert 0 < len(kept)
+    for axis, values in expected.items():
+        assert {value(cell, axis) for cell in kept} == values
+
+
+def test_only_keeps_a_location_by_what_the_grid_says():
+    """exact has no location in the end, but stands in the grid at all of them."""
+    kept = cells_of(WIDE, only={"location": ["output"], "hidden": [8]}).cells
+    assert {cell.location for cell in kept} == {"none", "output"}
+
+
+def test_what_only_leaves_out_is_no_mistake():
+    """relu_at_zero has a cell in the grid, though none is left of it; nobody asked for more."""
+    grid = {**IRIS, "activation": ["tanh", "relu"], "gradient": ["exact", "relu_at_zero"]}
+    found = cells_of(grid, only={"activation": ["tanh"]})
+    assert names(found) == ["exact"]
+    assert [why for _, why in found.skipped] == [IMPOSSIBLE["relu_at_zero with tanh"][1]]
+
+
+def test_datasets_that_only_leaves_out_are_not_looked_at():
+    """They may have to be downloaded."""
+
+    def look(dataset):
+        assert dataset.name != "california_housing"
+        return facts(dataset)
+
+    grid = {
+        "dataset": ["california_housing", "breast_cancer"],
+        "gradient": ["exact", "shuffled_units"],
+        "location": "output",
+    }
+    found = expand([grid], {"dataset": ["breast_cancer"]}, look, MINI_BATCH)
+    assert names(found) == ["exact"]
+
+
+@pytest.mark.parametrize(
+    ("only", "line"),
+    [
+        (
+            {"gradent": ["floor"]},
+            "unknown axis in only 'gradent'. Did you mean 'gradient'? Valid: dataset, obj",
+        ),
+        (
+            {"gradient": ["flor"]},
+            "unknown value of only.gradient 'flor'. Did you mean 'floor'? Valid: exact, floor, "
+            "floor(minimum=0.01), floor(minimum=0.1)",
+        ),
+        (
+            {"gradient": ["exact", "removed"]},  # it exists, but not here
+            "unknown value of only.gradient 'removed'. Valid: exact, floor",
+        ),
+        (
+            {"gradient": [{"floor": {"minimum": 0.2}}]},
+            "unknown value of only.gradient 'floor(minimum=0.2)'. Did you mean 'floor(mini",
+        ),
+        ({"gradient": [{"flor": {}}]}, "unknown gradient 'flor'. Did you mean 'floor'?"),
+        ({"hidden": ["32"]}, "unknown value of only.hidden '32'. Valid: 32-32, 8, none"),
+        ({"gain": [2]}, "unknown value of only.gain '2'. Valid: 1, 2.5"),
+        ({"dataset": ["digit"]}, "unknown value of only.dataset 'digit'. Did you mean 'digits'?"),
+        ({"gradient": []}, "only.gradient has no value"),
+    ],
+)
+def test_mistakes_in_only_are_one_line(only, line):
+    assert refusal(WIDE, only=only).startswith(line)
+
+
+def test_an_empty_plan_says_why():
+    grids = {**IRIS, "gradient": ["exact", "removed"]}, {"dataset": "digits"}
+    line = refusal(*grids, only={"dataset": ["digits"], "gradient": ["removed"]})
+    assert line == "the plan is empty: no grid has dataset digits, gradient removed together"
+    grid = {**IRIS, "activation": ["tanh", "relu"], "gradient": ["exact", "relu_at_zero"]}
+    line = refusal(grid, only={"activation": ["tanh"], "gradient": ["relu_at_zero"]})
+    assert re.match("the plan is empty: gradient relu_at_zero.* with tanh: it is defined", line)
+
+
+def test_every_dataset_has_a_task_or_learns_it_from_its_data():
+    assert [name for name, record in DATASETS.items() if not record.task] == ["openml"]

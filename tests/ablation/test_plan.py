@@ -1,0 +1,185 @@
+"""The plan: which cells, in which order, against which references, at which cost."""
+
+import itertools
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from small_studies import composed, job_of, tiny_config
+
+from study.ablation.plan import make_plan
+from study.ablation.worker import train_cell
+from study.learning.gradients import EXACT
+from study.learning.records import UsageError
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
+PROTOCOLS = sorted(path.stem for path in (CONF / "protocol").glob("*.yaml"))
+GRID = {"dataset": "iris", "hidden": [5], "gradient": ["removed", "exact", "offset"]}
+
+
+def axis_counts(plan, axis):
+    return Counter(str(planned.cell.params()[axis]) for planned in plan.cells)
+
+
+def test_default_is_the_question_as_it_was_asked():
+    plan = make_plan(composed("experiment=default"))
+    assert len(plan.cells) == 3 * 3 * 8 * 6 == 432
+    assert (plan.skipped, plan.duplicates) == ((), 0)
+    for axis, values in {
+        "dataset": {"digits": 144, "breast_cancer": 144, "diabetes": 144},
+        "objective": {"squared_error": 288, "linear_squared_error": 144},
+        "activation": {"tanh": 144, "logistic": 144, "relu": 144},
+        "optimizer": dict.fromkeys(("sgd momentum nesterov adagrad rmsprop adam").split(), 72),
+        # frozen means the hidden layers; floor on relu is leaky_backward where no output differs
+        "location": {"none": 54, "all": 2 * 6 * 3 * 6, "hidden": 7 * 3 * 6 + 2 * 3 * 6},
+        "gradient": {
+            **dict.fromkeys("exact removed constant mean_matched offset frozen".split(), 54),
+            "floor": 108 - 12,
+            "leaky_backward": 12,
+        },
+    }.items():
+        assert axis_counts(plan, axis) == values, axis
+    # 10 rates x 3 seeds, 10 seeds at its own rate, and but for exact 10 at exact's
+    assert {planned.tuning for planned in plan.cells} == {30}
+    assert Counter(planned.scoring for planned in plan.cells) == {10: 54, 20: 378}
+    assert plan.runs == 21_060
+    seconds = sum(planned.seconds for planned in plan.cells)
+    assert 120 < seconds < 2 * 360, "it should take at most six minutes on two cores"
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_plans_and_trains(name):
+    """Of every value of every axis, and every rule on every activation, one cell is trained."""
+    words = ["updates=3", "tuning_seeds=1", "evaluation_seeds=1", "checkpoints=2", "probes=1"]
+    config = composed(f"experiment={name}", *(f"protocol.{word}" for word in words))
+    assert config.about, "an experiment says what it is for"
+    plan = make_plan(config)
+    names = [planned.cell.name for planned in plan.cells]
+    assert len(set(names)) == len(names), "two cells have one name"
+    assert len({planned.identity for planned in plan.cells}) == len(names)
+    few = {rule: rates[:1] for rule, rates in config.protocol.learning_rates.items()}
+    protocol = type(config.protocol)(
+        **{**vars(config.protocol), "learning_rates": few, "refine": None}
+    )
+    seen: set[tuple[str, ...]] = set()
+    for planned in plan.cells:
+        params = planned.cell.params()
+        marks = {(axis, value) for axis, value in params.items()}
+        marks.add((params["activation"], params["gradient"], params["location"]))
+        if marks <= seen:
+            continue
+        seen |= marks
+        rate = None if planned.reference is None else 0.5
+        finished = train_cell(job_of(planned.cell, protocol, rate))
+        assert len(finished.runs) == (2 if rate is None else 3)
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_every_protocol_tunes_every_optimizer(name):
+    """Two rates a decade, from below where one could learn to where all diverge."""
+    from study.learning.optimizers import OPTIMIZERS
+
+    config = composed(f"protocol={name}")
+    rates = config.protocol.learning_rates
+    assert list(rates) == list(OPTIMIZERS)
+    for optimizer, values in rates.items():
+        assert len(values) >= 10, optimizer
+        ratios = [b / a for a, b in itertools.pairwise(values)]
+        assert ratios == pytest.approx([10**0.5] * len(ratios), rel=1e-5)
+    assert config.protocol.decay
+    assert (name == "study") == (config.protocol.refine is not None)
+
+
+def test_references_come_first_and_once():
+    plan = make_plan(tiny_config(GRID, {**GRID, "location": "all"}))
+    first, *others = plan.cells
+    assert first.cell.gradient == EXACT
+    assert first.reference is None
+    assert [p.cell.location for p in others] == ["hidden", "hidden", "all", "all"]
+    assert {p.reference for p in others} == {first.identity}
+    assert (first.tuning, first.scoring, first.runs) == (4, 3, 7)
+    assert {(p.tuning, p.scoring, p.runs) for p in others} == {(4, 6, 10)}
+    assert plan.runs == 7 + 4 * 10
+
+
+def test_a_reference_is_planned_where_the_grid_has_none():
+    """A cell is compared at exact's rate, so exact has to be tuned."""
+    plan = make_plan(tiny_config({**GRID, "gradient": "removed"}))
+    assert [p.cell.gradient.name for p in plan.cells] == ["exact", "removed"]
+    narrowed = make_plan(tiny_config(GRID, only={"gradient": ["removed"]}))
+    assert [p.identity for p in narrowed.cells] == [p.identity for p in plan.cells]
+
+
+def test_without_transfer_there_are_no_references():
+    plan = make_plan(tiny_config({**GRID, "gradient": "removed"}, transfer=False))
+    (planned,) = plan.cells
+    assert planned.reference is None
+    assert planned.runs == 7
+    assert plan.waves(()) == [[planned]]
+
+
+def test_a_second_stage_of_tuning_is_counted():
+    refine = {"per_decade": 8, "rates": 9, "seeds": 5, "recentre_decades": 3}
+    plan = make_plan(tiny_config(GRID, refine=refine))
+    assert {planned.tuning for planned in plan.cells} == {4 + 45}
+
+
+def test_waves_hold_what_is_not_finished_dear_cells_first():
+    grid = {**GRID, "hidden": [[4], [64, 64], [16]]}
+    plan = make_plan(tiny_config(grid))
+    references, others = plan.waves(())
+    assert [p.cell.widths for p in references] == ["64-64", "16", "4"]
+    assert [p.cell.widths for p in others] == ["64-64"] * 2 + ["16"] * 2 + ["4"] * 2
+    left = plan.waves(p.identity for p in references)
+    assert left == [others]
+    left = plan.waves([references[0].identity, others[-1].identity])
+    assert left == [references[1:], others[:-1]]
+    assert plan.waves(p.identity for p in plan.cells) == []
+
+
+def test_costs_grow_with_the_work():
+    def seconds(**changes):
+        grid = {**GRID, "gradient": "exact", **changes.pop("grid", {})}
+        (planned,) = make_plan(tiny_config(grid, **{"updates": 1000, **changes})).cells
+        return planned.seconds
+
+    base = seconds()
+    assert seconds(updates=2000) > 1.5 * base
+    assert seconds(grid={"hidden": [256, 256]}) > 2 * base
+    assert seconds(batch_size="full") > base
+    assert seconds(dtype="float64") > base
+    assert seconds(evaluation_seeds=6) > base
+
+
+def test_a_plan_that_is_too_large_is_refused():
+    with pytest.raises(UsageError) as caught:
+        make_plan(tiny_config(GRID, execution={"max_runs": 26, "workers": 2}))
+    assert str(caught.value) == (
+        "the plan has 27 trainings (about 0.0 hours, 0.0 GB), more than execution.max_runs = 26: "
+        "raise that, or narrow the grids with only.<axis>"
+    )
+    assert make_plan(tiny_config(GRID, execution={"max_runs": 27})).runs == 27
+
+
+def test_an_optimizer_without_rates():
+    with pytest.raises(UsageError, match=r"^protocol\.learning_rates\.rmsprop is missing$"):
+        make_plan(tiny_config({**GRID, "optimizer": ["sgd", "rmsprop"]}))
+
+
+def test_rates_of_an_optimizer_that_does_not_exist():
+    rates = {"sgd": [0.1], "sdg": [0.1]}
+    with pytest.raises(UsageError) as caught:
+        make_plan(tiny_config(GRID, learning_rates=rates))
+    assert str(caught.value).startswith(
+        "unknown configuration key 'protocol.learning_rates.sdg'. Did you mean "
+        "'protocol.learning_rates.sgd'? Valid: protocol.learning_rates.sgd, protocol.learning_rat"
+    )
+
+
+def test_a_dataset_that_is_not_what_the_objective_needs():
+    grid = {"dataset": ["linnerud", "moons", "wine"], "objective": "unit_cross_entropy"}
+    with pytest.raises(UsageError, match=r"grids\[0\]\.dataset: linnerud yields no cell: obj"):
+        make_plan(tiny_config(grid))
+    plan = make_plan(tiny_config({**grid, "dataset": ["moons", "wine"]}))
+    assert len(plan.cells) == 2

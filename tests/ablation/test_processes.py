@@ -1,0 +1,187 @@
+"""The command `study` as people run it: with signals, with and without a terminal."""
+
+import os
+import pty
+import re
+import shutil
+import signal
+import sqlite3
+import termios
+import time
+from pathlib import Path
+
+import pytest
+from small_studies import TINY_WORDS, Command, finish, in_order, start
+
+# In a worker `gate` waits for a file to be there, so that a test can stop the study just then.
+GATE = """
+import multiprocessing
+import time
+from pathlib import Path
+
+from study.learning.gradients.base import Gradient
+
+FLAG = Path(__file__).with_name("open")
+
+
+def prepare(site, z):
+    while multiprocessing.current_process().name != "MainProcess" and not FLAG.exists():
+        time.sleep(0.02)
+    return z[:, :1, 0]
+
+
+gate = Gradient(name="gate", formula="φ = f'(z)", reference="a test", prepare=prepare)
+"""
+GRADIENTS = "[exact, removed, offset, random, {_target_: gate_of_a_user.gate}]"
+GATED = [  # 10 cells, of which 2 wait
+    f"grids=[{{dataset: [iris, moons], hidden: [4], gradient: {GRADIENTS}}}]",
+    "execution.workers=2",
+    *TINY_WORDS,
+]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder to run in."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    path = tmp_path / "empty"
+    path.mkdir()
+    monkeypatch.chdir(path)
+    return path
+
+
+def recorded(database: Path) -> int:
+    """How many cells are in the store."""
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=20) as connection:
+        query = "select count(*) from tags where key = 'role' and value = 'cell'"
+        return connection.execute(query).fetchone()[0]
+
+
+def wait_for(condition, seconds=90.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it takes too long"
+        time.sleep(0.05)
+
+
+def workers_of(parent: int) -> set[int]:
+    """The worker processes of a study, read from /proc."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            ppid = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            words = (path / "cmdline").read_text()
+        except OSError:
+            continue
+        if ppid == parent and "LokyProcess" in words:
+            found.add(int(path.name))
+    return found
+
+
+def alive(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in "ZX"
+
+
+def stopped(process, end: signal.Signals, database: Path):
+    """Send a signal when both workers wait and the other cells are recorded; what was said."""
+    wait_for(lambda: recorded(database) == 8 and len(workers_of(process.pid)) == 2)
+    children = workers_of(process.pid)
+    if end == signal.SIGINT:
+        os.killpg(process.pid, end)  # Ctrl-C reaches workers too
+    else:
+        process.send_signal(end)
+    said = finish(process)
+    wait_for(lambda: not any(map(alive, children)), seconds=10.0)
+    return said
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
+def test_a_study_that_is_stopped_goes_on_as_if_it_had_not_been(folder, migrated, tmp_path):
+    """SIGKILL, SIGTERM, Ctrl-C, each when some cells are recorded and two are in flight."""
+    (folder / "gate_of_a_user.py").write_text(GATE)
+    command = Command(tmp_path / "stopped", migrated)
+    said = []
+    for end in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
+        said.append(stopped(command.start(*GATED, cwd=folder), end, command.database))
+        assert recorded(command.database) == 8, "a cell is there whole or not at all"
+        assert not command.tables.exists()
+    assert [s.code for s in said] == [-signal.SIGKILL, 143, 130]
+    for s in said[1:]:
+        assert s.err == ""
+        assert s.out.endswith(
+            "\nstopped; finished cells are recorded. Go on with the same command, or with: "
+            "make ablation\n"
+        )
+    assert said[0].out.startswith("default: 10 cells; 94 trainings, about 1 s\n")
+    assert said[1].out.startswith("default: 2 cells, 8 finished before; 20 trainings")
+
+    (folder / "open").touch()
+    last = command(*GATED, "execution.workers=1")
+    assert (last.code, last.err) == (0, "")
+    assert last.out.startswith("default: 2 cells, 8 finished before; 20 trainings, about 1 s\n")
+    whole = Command(tmp_path / "whole", migrated)
+    assert whole(*GATED, "execution.workers=1").code == 0
+    for table in ("runs", "curves"):
+        one, other = (in_order(getattr(c, table)("default")) for c in (command, whole))
+        assert one.equals(other), table
+
+
+def test_a_mistake_is_one_line_and_leaves_nothing(folder):
+    said = finish(start(["experiment=nope"], cwd=folder))
+    assert said.code == 2
+    assert said.err == "study: unknown experiment 'nope'. Valid: default, paper, smoke\n"
+    assert said.out == ""
+    address = f"tracking.uri=sqlite:///{folder}/mlflow.db"
+    words = ["experiment=smoke", "only.gradient=[flor]", address]
+    said = finish(start(words, cwd=folder))
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("study: unknown value of only.gradient 'flor'. Did you mean 'fl")
+    assert said.err.count("\n") == 1
+    assert list(folder.iterdir()) == []
+
+
+def test_progress_is_shown_on_a_terminal_and_nowhere_else(folder, migrated, tmp_path):
+    words = ["experiment=smoke", "execution.workers=1", "only.optimizer=[sgd]", *TINY_WORDS]
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    command = Command(tmp_path / "terminal", migrated)
+    process = command.start(*words, cwd=folder, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            part = os.read(ours, 4096)
+        except OSError:  # the other side is closed
+            break
+        if not part:
+            break
+        shown += part
+    said = finish(process)
+    os.close(ours)
+    bar = shown.decode()
+    assert said.code == 0
+    assert "\r" in bar
+    counts = r"\d+ solved, \d+ plateau, \d+ stuck, \d+ diverged"
+    assert re.search(rf"\r54/54 \|.*\| 00:00 left, {counts}", bar), bar[-500:]
+
+    quiet = Command(tmp_path / "quiet", migrated)
+    piped = finish(quiet.start(*words, cwd=folder))
+    assert (piped.code, piped.err) == (0, "")
+    assert not {"\r", "\x1b"} & set(piped.out + said.out)
+    assert [line.split(" in ")[0] for line in piped.out.splitlines()[:3]] == [
+        line.split(" in ")[0] for line in said.out.splitlines()[:3]
+    ]
+
+
+@pytest.mark.skipif(shutil.which("head") is None, reason="needs head")
+def test_a_reader_that_has_seen_enough(folder):
+    ours, theirs = os.pipe()
+    process = start(["list"], cwd=folder, stdout=theirs)
+    os.close(theirs)
+    os.close(ours)
+    said = finish(process)
+    assert (said.code, said.err) == (0, "")

@@ -1,0 +1,211 @@
+"""The choice of a learning rate, against choices made by hand."""
+
+import numpy as np
+import pytest
+from small_studies import tiny_protocol
+
+from study.ablation.schema import Refine
+from study.ablation.tuning import Trials, choose_rate
+
+INF, NAN = np.inf, np.nan
+
+
+def best(table):
+    """The choice from {rate: [(final objective, failed), ...]}."""
+    trials = Trials()
+    for rate, runs in table.items():
+        finals, failed = (np.array(column) for column in zip(*runs, strict=True))
+        trials.add(np.full(len(runs), rate), finals, failed)
+    return trials.best()
+
+
+def fine(*finals):
+    return [(final, False) for final in finals]
+
+
+def test_the_lowest_median_wins_not_the_lowest_mean_or_minimum():
+    # medians 3, 2, 4; means 2.4, 17.3, 2.7
+    table = {0.1: fine(1.2, 3.0, 3.0), 1.0: fine(1.0, 2.0, 49.0), 10.0: fine(0.1, 4.0, 4.0)}
+    assert best(table) == 1.0
+
+
+def test_the_median_of_an_even_number_is_the_middle():
+    assert best({0.1: fine(1.0, 4.0), 1.0: fine(2.0, 2.8)}) == 1.0  # 2.5 against 2.4
+
+
+@pytest.mark.parametrize("order", [(0.1, 1.0, 10.0), (10.0, 1.0, 0.1)])
+def test_a_tie_goes_to_the_smaller_rate(order):
+    assert best({rate: fine(2.0, 2.0) for rate in order}) == 0.1
+
+
+def test_one_failure_in_five_is_allowed_and_two_are_not():
+    good, bad = (0.1, False), (9.0, True)
+    assert best({0.1: fine(*[0.5] * 5), 1.0: [good] * 4 + [bad]}) == 1.0
+    assert best({0.1: fine(*[0.5] * 5), 1.0: [good] * 3 + [bad] * 2}) == 0.1
+
+
+def test_no_failure_in_three_is_allowed():
+    assert best({0.1: fine(0.5, 0.5, 0.5), 1.0: [(0.1, False), (0.1, False), (9.0, True)]}) == 0.1
+
+
+def test_two_failures_in_ten_are_a_fifth():
+    good, bad = (0.1, False), (9.0, True)
+    assert best({0.1: fine(*[0.5] * 10), 1.0: [good] * 8 + [bad] * 2}) == 1.0
+    assert best({0.1: fine(*[0.5] * 10), 1.0: [good] * 7 + [bad] * 3}) == 0.1
+
+
+def test_where_none_qualifies_the_least_share_of_failures_does():
+    table = {
+        0.1: [(0.1, True)] * 3,
+        1.0: [(0.3, True), (0.3, False), (0.3, False)],
+        10.0: [(0.2, True), (0.2, True), (0.2, False)],
+    }
+    assert best(table) == 1.0
+    table[10.0] = [(0.2, True), (0.2, False), (0.2, False)]
+    assert best(table) == 10.0, "of two with the same share the lower median wins"
+
+
+@pytest.mark.parametrize(("few", "more"), [(1, 2), (2, 3), (3, 4), (4, 5)])
+def test_beyond_the_bound_one_failure_more_is_too_many(few, more):
+    def runs(final, failures):
+        return [(final, k < failures) for k in range(5)]
+
+    assert best({0.1: runs(0.1, more), 1.0: runs(0.3, few)}) == 1.0
+
+
+def test_where_all_fail_the_lowest_median_wins():
+    assert best({0.1: [(0.9, True)] * 3, 1.0: [(0.8, True)] * 3}) == 1.0
+
+
+def test_what_is_not_finite_is_worst_whatever_it_is():
+    diverged = [(NAN, True), (-INF, True), (INF, True)]
+    assert best({0.1: [(5.0, True)] * 3, 1.0: diverged}) == 0.1
+    assert best({0.1: diverged, 1.0: diverged}) == 0.1
+    # one of five may diverge: it counts as infinite, which a median does not see
+    assert best({0.1: fine(*[0.5] * 5), 1.0: [*fine(*[0.1] * 4), (NAN, True)]}) == 1.0
+
+
+def test_trainings_of_a_rate_may_come_in_parts():
+    trials = Trials()
+    for part in ([1.0, 9.0], [1.0], [9.0, 9.0]):
+        trials.add(np.full(len(part), 0.1), np.array(part), np.zeros(len(part), bool))
+    trials.add(np.full(5, 1.0), np.full(5, 8.0), np.zeros(5, bool))
+    assert trials.best() == 1.0
+
+
+class Bowl:
+    """A made-up objective with its minimum at 10^`lowest`; remembers what it was asked."""
+
+    def __init__(self, lowest, fails_above=INF):
+        self.lowest, self.fails_above = lowest, fails_above
+        self.calls = []
+
+    def __call__(self, rates, seeds):
+        self.calls.append((list(rates), list(seeds)))
+        repeated = np.repeat(np.asarray(rates, float), len(seeds))
+        finals = (np.log10(repeated) - self.lowest) ** 2
+        return repeated, finals, repeated > self.fails_above
+
+
+def log10(rates):
+    return np.log10(rates).round(3).tolist()
+
+
+FIRST = (0.01, 0.0316228, 0.1, 0.316228, 1.0)
+REFINE = Refine(per_decade=8, rates=9, seeds=5, recentre_decades=3)
+
+
+def test_one_stage():
+    bowl = Bowl(lowest=5.0)  # beyond the edge: quick takes the edge
+    assert choose_rate(tiny_protocol(), FIRST, bowl) == 1.0
+    assert bowl.calls == [(list(FIRST), [1, 2])]
+
+
+def test_two_stages_around_an_interior_best():
+    bowl = Bowl(lowest=-0.9)
+    rate = choose_rate(tiny_protocol(refine=REFINE), FIRST, bowl)
+    (first, seeds), (around, others) = bowl.calls
+    assert (first, seeds) == (list(FIRST), [1, 2])
+    assert others == [1001, 1002, 1003, 1004, 1005]
+    assert log10(around) == [-1.5, -1.375, -1.25, -1.125, -1.0, -0.875, -0.75, -0.625, -0.5]
+    assert rate == pytest.approx(10**-0.875, rel=1e-5)
+    assert rate in around
+
+
+def test_the_choice_is_the_second_stages_alone():
+    """A coarse rate that was lucky does not come back."""
+
+    def train(rates, seeds):
+        repeated = np.repeat(np.asarray(rates, float), len(seeds))
+        lucky = (seeds[0] < 1000) & (repeated == 0.1)
+        finals = np.where(lucky, -9.0, (np.log10(repeated) + 0.75) ** 2)
+        return repeated, finals, np.zeros(len(repeated), bool)
+
+    rate = choose_rate(tiny_protocol(refine=REFINE), FIRST, train)
+    assert rate == pytest.approx(10**-0.75, rel=1e-5)
+
+
+@pytest.mark.parametrize(("lowest", "direction"), [(1.7, 1), (-3.7, -1)])
+def test_the_grid_moves_until_its_best_is_inside(lowest, direction):
+    bowl = Bowl(lowest)
+    rate = choose_rate(tiny_protocol(refine=REFINE), FIRST, bowl)
+    coarse = [log10(rates) for rates, seeds in bowl.calls if seeds == [1, 2]]
+    more = [[0.5, 1.0], [1.5, 2.0]] if direction > 0 else [[-3.0, -2.5], [-4.0, -3.5]]
+    assert coarse == [[-2.0, -1.5, -1.0, -0.5, 0.0], *more]
+    assert log10([rate]) == [lowest + direction * 0.05]  # the nearest eighth around ±1.5 or ±3.5
+    assert len(bowl.calls) == 4
+
+
+@pytest.mark.parametrize("direction", [1, -1])
+def test_the_grid_moves_three_decades_at_the_most(direction):
+    bowl = Bowl(lowest=direction * 20.0)
+    rate = choose_rate(tiny_protocol(refine=REFINE), FIRST, bowl)
+    assert [len(rates) for rates, _ in bowl.calls] == [5, 2, 2, 2, 9]
+    edge = 3.0 if direction > 0 else -5.0
+    assert log10(bowl.calls[-1][0])[4] == edge
+    assert log10([rate]) == [edge + direction * 0.5]
+    still = tiny_protocol(refine=Refine(recentre_decades=0))
+    assert log10([choose_rate(still, FIRST, Bowl(20.0))]) == [0.5]
+
+
+def test_failures_keep_the_grid_from_moving():
+    """The best rate that may be chosen counts, not the lowest objective."""
+    bowl = Bowl(lowest=3.0, fails_above=0.5)
+    choose_rate(tiny_protocol(refine=REFINE), FIRST, bowl)
+    assert [len(rates) for rates, _ in bowl.calls] == [5, 9]
+    assert log10(bowl.calls[-1][0])[4] == -0.5
+
+
+def test_one_rate_is_extended_on_both_sides():
+    bowl = Bowl(lowest=0.2)
+    rate = choose_rate(tiny_protocol(refine=REFINE), (1.0,), bowl)
+    coarse = [log10(rates) for rates, seeds in bowl.calls if seeds == [1, 2]]
+    assert coarse == [[0.0], [-1.0, -0.5], [0.5, 1.0]]
+    assert log10([rate]) == [0.25]
+
+
+def test_a_coarse_grid_moves_in_its_own_steps():
+    """One rate a decade: one more at a time."""
+    bowl = Bowl(lowest=2.2)
+    choose_rate(tiny_protocol(refine=REFINE), (0.1, 1.0), bowl)
+    assert [log10(rates) for rates, _ in bowl.calls[:-1]] == [[-1, 0], [1], [2], [3]]
+
+
+def test_names_of_rates_are_short():
+    """Recentred and refined rates are rounded, so that equal ones have equal names."""
+    bowl = Bowl(lowest=1.7)
+    choose_rate(tiny_protocol(refine=REFINE), FIRST, bowl)
+    for rates, _ in bowl.calls:
+        assert all(float(f"{rate:.6g}") == rate for rate in rates)
+        assert len(set(rates)) == len(rates)
+
+
+def test_the_tuner_never_sees_a_seed_that_is_scored():
+    for refine in (None, REFINE):
+        protocol = tiny_protocol(refine=refine, tuning_seeds=7, evaluation_seeds=60)
+        for lowest in (-9.0, -1.0, 9.0):
+            bowl = Bowl(lowest)
+            choose_rate(protocol, FIRST, bowl)
+            used = {seed for _, seeds in bowl.calls for seed in seeds}
+            assert used == {*protocol.tuning(), *protocol.refining()}
+            assert not used & set(protocol.evaluation())

@@ -1,0 +1,215 @@
+"""What a worker hands back: tables in the schema, the same whatever the stacks were."""
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from small_studies import job_of, make_cell, tiny_protocol
+
+from study.ablation.schema import Refine
+from study.ablation.tables import CURVES, RUNS, is_variant_parameter
+from study.ablation.worker import _problem, attempt, blocks, train_cell
+from study.learning.training import Budget, train
+
+PROTOCOL = tiny_protocol()
+CELLS = {
+    "plain": {},
+    "a rule that draws": {"gradient": "random_sign", "location": "all"},
+    "a rule that prepares": {"gradient": "mean_matched", "activation": "logistic"},
+    "a rule that permutes": {"gradient": "shuffled_units", "activation": "relu"},
+    "fresh data": {"dataset": {"moons": {"noise": 0.3}}, "gradient": "removed"},
+    "regression": {"dataset": "diabetes", "objective": "linear_squared_error"},
+    "adam": {"optimizer": "adam", "objective": "cross_entropy"},
+}
+
+
+def axes(name):
+    return make_cell(**CELLS[name])
+
+
+def rows(table, **where):
+    """Rows as dicts, those that have these values."""
+    return [row for row in table.to_pylist() if all(row[k] == v for k, v in where.items())]
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.integers(1, 40), st.integers(0, 1000))
+def test_blocks_hold_every_training_once(count_of_seeds, count_of_rates, most, first):
+    seeds = list(range(first, first + count_of_seeds))
+    rates = [10.0**k for k in range(count_of_rates)]
+    cut = blocks(seeds, rates, most)
+    made = Counter((seed, rate) for some, rows in cut for seed in some for rate in rows)
+    assert made == Counter((seed, rate) for seed in seeds for rate in rates)
+    assert all(1 <= len(some) * len(others) <= most for some, others in cut)
+    if count_of_rates <= most:
+        assert all(len(others) == count_of_rates for _, others in cut), "rates share a minibatch"
+
+
+def test_tables_have_the_schema():
+    finished = train_cell(job_of(axes("plain"), PROTOCOL, reference_rate=0.5))
+    for table, schema in ((finished.runs, RUNS), (finished.curves, CURVES)):
+        expected = {c.name: c.type for c in schema.values() if c.kind != "identity"}
+        expected |= {"replica": "string"} | ({"update": "int64"} if schema is CURVES else {})
+        found = {f.name: f.type for f in table.schema}
+        others = {name for name in found if name not in expected}
+        assert all(is_variant_parameter(name) for name in others)
+        assert {n: found[n] for n in expected} == {
+            name: pa.type_for_alias(alias) for name, alias in expected.items()
+        }
+
+
+def test_runs_are_all_stages_of_all_seeds():
+    finished = train_cell(job_of(axes("plain"), PROTOCOL, reference_rate=0.5))
+    chosen = finished.metrics["learning_rate"]
+    stages = {
+        "tune": {(seed, rate) for seed in (1, 2) for rate in (0.1, 1.0)},
+        "evaluate": {(seed, chosen) for seed in (2001, 2002, 2003)},
+        "transfer": {(seed, 0.5) for seed in (2001, 2002, 2003)},
+    }
+    for stage, expected in stages.items():
+        found = rows(finished.runs, stage=stage)
+        assert {(row["seed"], row["learning_rate"]) for row in found} == expected
+        assert len(found) == len(expected)
+        names = {f"{stage}/{rate:g}/{seed}" for seed, rate in expected}
+        assert {row["replica"] for row in found} == names
+    assert finished.metrics["runs"] == len(finished.runs) == 4 + 3 + 3
+    assert finished.metrics["reference_learning_rate"] == 0.5
+    curves = Counter(finished.curves["replica"].to_pylist())
+    assert set(curves) == set(finished.runs["replica"].to_pylist())
+    assert set(curves.values()) == {len(Budget(updates=6, checkpoints=4).marks())}
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_no_result_depends_on_the_stacks(name):
+    """To the bit: alone, in threes, all together, in odd numbers."""
+    whole = train_cell(job_of(axes(name), PROTOCOL, 0.5, block=32))
+    for block in (1, 3, 7):
+        cut = train_cell(job_of(axes(name), PROTOCOL, 0.5, block=block))
+        for one, other, keys in (
+            (whole.runs, cut.runs, [("replica", "ascending")]),
+            (whole.curves, cut.curves, [("replica", "ascending"), ("update", "ascending")]),
+        ):
+            assert_same(one.sort_by(keys), other.sort_by(keys))
+        timeless = [
+            {k: v for k, v in f.metrics.items() if not k.startswith("time.")} for f in (whole, cut)
+        ]
+        assert timeless[0] == timeless[1]
+
+
+def assert_same(one, other):
+    assert one.schema == other.schema
+    for column in one.column_names:
+        a, b = (np.array(t[column].to_pylist(), dtype=object) for t in (one, other))
+        unequal = [(x, y) for x, y in zip(a, b, strict=True) if x != y and (x == x or y == y)]
+        assert not unequal, f"{column}: {unequal[:3]}"
+
+
+def test_numbers_are_those_of_the_core():
+    """Each row is what `train` says of that seed and rate alone."""
+    cell = axes("plain")
+    finished = train_cell(job_of(cell, PROTOCOL, reference_rate=0.5))
+    budget = Budget(updates=6, batch_size=16, checkpoints=4, probes=2)
+    for row in rows(finished.runs):
+        alone = train(
+            _problem(cell, [row["seed"]]),
+            cell.design(),
+            budget,
+            [row["seed"]],
+            [row["learning_rate"]],
+        )
+        for name in ("initial_objective", "final_objective", "score", "test_score", "outcome"):
+            assert row[name] == getattr(alone, name)[0], name
+        assert row["constant_objective"] == alone.constant[0]
+        assert row["weight_norm"] == alone.curves["weight_norm"][0, -1]
+        curve = [r["objective"] for r in rows(finished.curves, replica=row["replica"])]
+        assert curve == alone.curves["objective"][0].tolist()
+        assert curve[-1] == row["final_objective"]
+
+
+def test_params_stand_in_every_row():
+    cell = make_cell(
+        gradient={"floor": {"minimum": 0.05, "absolute": True}}, location="all", gain=2, hidden=[3]
+    )
+    finished = train_cell(job_of(cell, replace(PROTOCOL, batch_size=None, dtype="float64")))
+    for row in rows(finished.runs):
+        assert (row["dataset"], row["gradient"], row["location"]) == ("iris", "floor", "all")
+        assert (row["gradient.minimum"], row["gradient.absolute"]) == (0.05, True)
+        assert (row["gain"], row["hidden"], row["consistent"]) == (2.0, "3", False)
+        assert (row["updates"], row["batch_size"], row["dtype"]) == (6, "full", "float64")
+    assert finished.name == cell.name
+    assert finished.params == cell.params() | {
+        "updates": "6",
+        "batch_size": "full",
+        "dtype": "float64",
+    }
+    assert set(finished.runs["stage"].to_pylist()) == {"tune", "evaluate"}, "no reference"
+
+
+@pytest.mark.parametrize("rate", [0.1, 1.0])
+def test_where_the_rates_agree_transfer_is_evaluation(rate):
+    """The very same trainings under another stage: nothing is trained twice."""
+    protocol = replace(PROTOCOL, learning_rates={"sgd": (rate,)})
+    finished = train_cell(job_of(axes("plain"), protocol, reference_rate=rate))
+    different = ("replica", "stage")
+    own, at_exacts = (
+        finished.runs.filter(pc.equal(finished.runs["stage"], stage)).drop_columns(different)
+        for stage in ("evaluate", "transfer")
+    )
+    assert_same(own, at_exacts)
+    assert len(own) == 3
+    # and they are what is trained when the rate is another's
+    elsewhere = train_cell(job_of(axes("plain"), PROTOCOL, reference_rate=rate))
+    again = elsewhere.runs.filter(pc.equal(elsewhere.runs["stage"], "transfer"))
+    assert_same(again.drop_columns(different), at_exacts)
+
+
+def test_the_aggregate_is_that_of_the_evaluation():
+    finished = train_cell(job_of(axes("plain"), PROTOCOL, reference_rate=100.0))
+    scored = rows(finished.runs, stage="evaluate")
+    for name in ("final_objective", "score", "test_score"):
+        assert finished.metrics[name] == np.median([row[name] for row in scored])
+    assert finished.metrics["failed_rate"] == np.mean([row["failed"] for row in scored])
+    assert finished.ended >= finished.started
+    assert finished.metrics["time.seconds"] == finished.ended - finished.started
+
+
+def test_divergence_is_a_result():
+    """Linear outputs at a rate of 1e4: not finite, failed, no score; the tables say where."""
+    protocol = tiny_protocol(updates=60, learning_rates={"sgd": (1e4,)})
+    finished = train_cell(job_of(axes("regression"), protocol))
+    for row in rows(finished.runs):
+        assert row["outcome"] == "diverged"
+        assert row["diverged_by"] in ("nonfinite", "objective")
+        assert row["failed"]
+        assert not row["runaway"]
+        assert row["score"] == 0.0
+        assert row["diverged_at"] > 0
+        assert np.isnan(row["test_score"])
+        assert row["initial_objective"] > 0.0
+    assert finished.metrics["failed_rate"] == finished.metrics["diverged_rate"] == 1.0
+    assert finished.metrics["score"] == 0.0
+
+
+def test_recentring_adds_trainings_to_the_tables():
+    refine = Refine(per_decade=8, rates=3, seeds=2, recentre_decades=1)
+    protocol = tiny_protocol(refine=refine, learning_rates={"sgd": (1e-5, 1e-4)})
+    finished = train_cell(job_of(axes("plain"), protocol))
+    tuned = rows(finished.runs, stage="tune")
+    assert {row["learning_rate"] for row in tuned if row["seed"] < 1000} == {1e-5, 1e-4, 1e-3}
+    assert {row["seed"] for row in tuned} == {1, 2, 1001, 1002}
+    assert len(tuned) == 3 * 2 + 3 * 2
+
+
+def test_an_error_becomes_a_result():
+    job = job_of(axes("plain"), PROTOCOL)
+    broken = replace(job, specification={**job.specification, "gradient": "flor"})
+    failed = attempt(broken)
+    assert failed.cell == job.identity
+    assert failed.error.startswith("unknown gradient 'flor'. Did you mean 'floor'?")
+    assert "Traceback" in failed.traceback
+    without_rates = attempt(replace(job, protocol=tiny_protocol(learning_rates={})))
+    assert without_rates.error == "KeyError: 'sgd'"

@@ -1,0 +1,11 @@
+"""One BLAS thread, set before anything loads numpy; the slow twin in reach of every test."""
+
+import os
+import sys
+from pathlib import Path
+
+for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"
+
+here = Path(__file__).resolve().parent
+sys.path[:0] = [str(here), str(here / "learning")]  # reference.py and its parts

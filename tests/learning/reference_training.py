@@ -1,0 +1,65 @@
+"""The slow twin's training: batches, schedule, rule and optimizer of one replica, in float64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import reference
+import reference_chance
+import reference_optimizers
+from small_nets import reference_curve
+
+
+def net_of(plan: Any, problem: Any, flat: Any) -> reference.Net:
+    """Build the twin of a design at these parameters."""
+    sizes = (problem.widths[0], *plan.hidden, problem.widths[1])
+    output = plan.output(problem.widths[1])
+    return reference.Net(
+        reference.Net.unflatten(flat, sizes),
+        reference_curve(plan.activation),
+        "softmax" if output.name == "softmax" else reference_curve(output),
+        plan.objective.output_factor,
+    )
+
+
+def rule_of(plan: Any) -> reference.Rule:
+    return reference.Rule(plan.gradient.name, dict(plan.gradient.values), plan.location)
+
+
+def train(
+    plan: Any, problem: Any, start: np.ndarray, seed: int, rate: float, updates: int, batch: int
+) -> np.ndarray:
+    """Train one replica on data set 0 and return its parameters.
+
+    The rate falls linearly to 0 over the second half; each epoch has an order of its own.
+    """
+    inputs, targets = problem.inputs[0].tolist(), problem.targets[0].tolist()
+    n, flat = len(inputs), [float(x) for x in start]
+    means = net_of(plan, problem, flat).mean_slopes(inputs)
+    key, waiting, epoch = reference_chance.key_of(seed, "batches"), [], 0
+    states: list[dict[str, float]] = [{} for _ in flat]
+    step_of = reference_optimizers.STEPS[plan.optimizer.name]
+    for step in range(1, updates + 1):
+        if not waiting:
+            waiting = reference_chance.permutation(key, epoch, n, 0) if batch < n else range(n)
+            epoch += 1
+        chosen, waiting = waiting[:batch], waiting[batch:]
+        net = net_of(plan, problem, flat)
+        net.means = means
+        gradient = reference.flat(
+            net.gradient(
+                [inputs[i] for i in chosen],
+                [targets[i] for i in chosen],
+                rule_of(plan),
+                seed,
+                step,
+            )
+        )
+        progress = (step - 1) / updates
+        at = rate * (1.0 if progress <= 0.5 else 2.0 * (1.0 - progress))
+        flat = [
+            step_of(w, g, state, at, step, dict(plan.optimizer.values))
+            for w, g, state in zip(flat, gradient, states, strict=True)
+        ]
+    return np.array(flat)

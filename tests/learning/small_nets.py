@@ -1,0 +1,226 @@
+"""Small data, designs, and stacks that the tests of the core share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import reference
+
+from study.learning.activations import Activation, bound_activation
+from study.learning.gradients import GRADIENTS
+from study.learning.gradients.base import Gradient, Site
+from study.learning.initialisations import INITIALISATIONS
+from study.learning.network import Network, Workspace
+from study.learning.objectives import OBJECTIVES, Objective
+from study.learning.optimizers import OPTIMIZERS
+from study.learning.problem import Problem, pose
+from study.learning.records import Parameter, Variant, resolve
+from study.learning.training import Design
+
+ACTIVATION_SPECS: list[Any] = [
+    "identity",
+    "logistic",
+    "tanh",
+    "scaled_tanh",
+    "relu",
+    "leaky_relu",
+    {"leaky_relu": {"slope": 0.3}},
+    "elu",
+    {"elu": {"alpha": 0.5}},
+    {"elu": {"alpha": 2.0}},
+    "softplus",
+    "softsign",
+    "gelu",
+    "silu",
+    "hard_tanh",
+    "gudermannian",
+    "tanh_linear",
+    {"tanh_linear": {"c": 0.005}},
+]
+
+# every rule at its defaults, and at the values of interest of the protocol
+RULE_SPECS: list[Any] = [
+    *GRADIENTS,
+    {"constant": {"value": 0.3}},
+    {"constant": {"value": -0.5}},
+    {"offset": {"amount": 0.01}},
+    {"offset": {"amount": 0.1, "absolute": True}},
+    {"floor": {"minimum": 0.01}},
+    {"floor": {"minimum": 0.4}},
+    {"floor": {"minimum": 0.1, "absolute": True}},
+    {"ceiling": {"maximum": 0.25}},
+    {"ceiling": {"maximum": 0.2, "absolute": True}},
+    {"power": {"exponent": 0.0}},
+    {"power": {"exponent": 0.25}},
+    {"power": {"exponent": 2.0}},
+    {"blend": {"amount": 0.6}},
+    {"other_slope": {"factor": 0.5}},
+    {"substitute": {"activation": "tanh"}},
+    {"substitute": {"activation": "silu"}},
+    {"window": {"threshold": 0.7, "outside": 0.05}},
+    {"window": {"threshold": 0.2, "outside": 0.05, "absolute": True}},
+    {"random": {"low": 0.25, "high": 0.75}},
+    {"random": {"low": 0.0, "high": 1.0, "matched": True}},
+    {"random": {"low": -0.5, "high": 2.0, "matched": True}},
+    {"leaky_backward": {"slope": 0.01}},
+    {"leaky_backward": {"slope": 1.0}},
+    {"relu_at_zero": {"value": 0.5, "arm": "scale"}},
+    {"relu_at_zero": {"value": 0.5, "arm": "overwrite"}},
+    {"relu_at_zero": {"value": 1.0, "arm": "overwrite"}},
+    {"relu_at_zero": {"value": 0.0, "arm": "overwrite"}},
+]
+
+
+SHRUNK = Gradient(  # as a user would write it, outside the package
+    name="shrunk",
+    formula="φ = a f'(z)",
+    reference="this test",
+    parameters={"share": Parameter(0.3, "a")},
+    factor=lambda z, y, slope, site, step: slope * site.values["share"],
+)
+
+
+def label(spec: Any) -> str:
+    """Name a specification in a test's identifier."""
+    if isinstance(spec, str):
+        return spec
+    (name, values), *_ = spec.items()
+    return f"{name}({', '.join(f'{k}={v}' for k, v in values.items())})"
+
+
+def rule_of(spec: Any) -> Variant[Gradient]:
+    return resolve("gradient", GRADIENTS, spec)
+
+
+def refused(rule: Variant[Gradient], activation: Activation, units: int = 9) -> str:
+    refusal = rule.record.refusal
+    return refusal(rule.values, activation, units) if refusal else ""
+
+
+def reference_curve(activation: Activation) -> reference.Curve:
+    return reference.curve(activation.name, **activation.values)
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """A data set as the core wants it."""
+
+    inputs: np.ndarray
+    targets: np.ndarray
+    test_inputs: np.ndarray
+    test_targets: np.ndarray
+    task: str = "classification"
+    solved_below: float = 0.05
+    name: str = "small"
+
+
+def patterns(
+    task: str = "classification",
+    outputs: int = 3,
+    n: int = 14,
+    d: int = 4,
+    seed: int = 0,
+    tests: int = 6,
+) -> Patterns:
+    """Draw a data set: indicators of classes, 0/1 labels, or real targets."""
+    rng = np.random.default_rng([seed, n, d, outputs])
+    x = rng.normal(size=(n + tests, d))
+    if task == "regression":
+        t = rng.normal(size=(n + tests, outputs))
+    elif task == "multilabel" or outputs == 1:
+        t = rng.integers(0, 2, size=(n + tests, outputs)).astype(float)
+    else:
+        t = np.eye(outputs)[rng.permutation(np.arange(n + tests) % outputs)]
+    return Patterns(x[:n], t[:n], x[n:], t[n:], task)
+
+
+def design(
+    hidden: tuple[int, ...] = (5, 4),
+    activation: Any = "tanh",
+    objective: str = "squared_error",
+    gradient: Any = "exact",
+    location: str = "hidden",
+    optimizer: Any = "sgd",
+    initialisation: Any = "glorot",
+    gain: float = 1.0,
+) -> Design:
+    """Build a design from the grid's names."""
+    return Design(
+        hidden,
+        bound_activation(activation),
+        OBJECTIVES[objective],
+        rule_of(gradient),
+        location,
+        resolve("initialisation", INITIALISATIONS, initialisation),
+        gain,
+        resolve("optimizer", OPTIMIZERS, optimizer),
+    )
+
+
+def posed(plan: Design, *data: Patterns) -> Problem:
+    return pose(list(data), plan.objective, plan.output(data[0].targets.shape[1]))
+
+
+def random_targets(objective: Objective, outputs: int, shape: Any, rng: Any) -> np.ndarray:
+    """Draw targets (..., outputs, patterns): real numbers, or what a cross-entropy takes."""
+    if "cross_entropy" not in objective.name:
+        return rng.normal(size=shape)
+    if objective.name == "cross_entropy" and outputs > 1:
+        odds = rng.uniform(0.05, 1.0, size=shape)
+        return odds / odds.sum(axis=-2, keepdims=True)
+    return rng.uniform(size=shape)
+
+
+def workspace(
+    network: Network, inputs: np.ndarray, targets: np.ndarray, rates: int = 1
+) -> Workspace:
+    """Load inputs (S, B, d) and targets (S, outputs, B) into a workspace of S × `rates`."""
+    seeds, batch, _ = inputs.shape
+    work = Workspace(network.sizes, seeds, rates, batch, network.parameters.dtype)
+    work.inputs[:, 0, :, :-1] = inputs
+    work.targets[:, 0] = targets
+    return work
+
+
+def objective_of(network: Network, work: Workspace, objective: Objective) -> np.ndarray:
+    """Return the mean objective of each replica on the patterns in `work`."""
+    network.forward(work)
+    z, y = work.by_seed(work.net[-1]), work.by_seed(work.outputs[-1][:, :-1])
+    terms = np.empty_like(z)
+    objective.terms(z, y, work.targets, terms)
+    return terms.sum(axis=(2, 3)).ravel() / work.patterns
+
+
+def sites_of(
+    network: Network,
+    rules: Sequence[Variant[Gradient] | None],
+    replicas: list[int],
+    first: Workspace | None = None,
+) -> list[Site | None]:
+    """Place rules at the layers; those that prepare see the net inputs in `first`."""
+    sites: list[Site | None] = []
+    for layer, rule in enumerate(rules):
+        if rule is None:
+            sites.append(None)
+            continue
+        site = Site(
+            activation=network.activations[layer],
+            layer=layer + 1,
+            topmost=layer == network.depth - 2,
+            replicas=replicas,
+            rule=rule.record,
+            values=rule.values,
+        )
+        if rule.record.prepare is not None and first is not None:
+            network.forward(first)
+            site.arrays = rule.record.prepare(site, first.net[layer].copy())
+        sites.append(site)
+    return sites
+
+
+def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
+    """Equal to the bit, NaN equal to NaN."""
+    return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")

@@ -1,0 +1,195 @@
+"""The law: a replica trained in a stack equals the same replica trained alone, to the bit."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from small_nets import (
+    ACTIVATION_SPECS,
+    RULE_SPECS,
+    design,
+    label,
+    patterns,
+    posed,
+    refused,
+    rule_of,
+    same_bits,
+)
+
+from study.learning.activations import bound_activation
+from study.learning.objectives import OBJECTIVES
+from study.learning.optimizers import OPTIMIZERS
+from study.learning.training import Budget, train
+
+SEEDS = [5, 3, 8]
+RATES = [0.03, 0.3, 1e38, 1.0]  # the third overflows at once: its column leaves the stack
+BUDGET = Budget(updates=9, batch_size=4, checkpoints=6, probes=3)
+
+
+def part(outcome, rows):
+    """Return the outcome of the replicas `rows`, as {field or curve: array}."""
+    found = {}
+    for field in dataclasses.fields(outcome):
+        value = getattr(outcome, field.name)
+        if field.name == "curves":
+            found |= {f"curve {name}": curve[rows] for name, curve in value.items()}
+        elif field.name != "updates":
+            found[field.name] = value[rows]
+    return found
+
+
+def assert_same(stacked, rows, other):
+    ours, theirs = part(stacked, rows), part(other, np.arange(len(other.seeds)))
+    assert same_bits(stacked.updates, other.updates)
+    for name in ours:
+        assert same_bits(ours[name], theirs[name]), name
+
+
+def assert_law(plan, budget, data, seeds=SEEDS, rates=RATES, numbers=None):
+    """Compare a stack with each replica alone, and with blocks of other shapes and orders."""
+    numbers = numbers or {}
+
+    def run(s_rows, k_rows):
+        own = {
+            name: np.reshape([value[s * len(rates) + k] for s in s_rows for k in k_rows], -1)
+            for name, value in numbers.items()
+        }
+        sets = data if len(data) == 1 else [data[s] for s in s_rows]
+        return train(
+            posed(plan, *sets),
+            plan,
+            budget,
+            [seeds[s] for s in s_rows],
+            [rates[k] for k in k_rows],
+            own or None,
+        )
+
+    def rows(s_rows, k_rows):
+        return np.array([s * len(rates) + k for s in s_rows for k in k_rows])
+
+    everyone, all_rates = list(range(len(seeds))), list(range(len(rates)))
+    stacked = run(everyone, all_rates)
+    for s in everyone:
+        for k in all_rates:
+            assert_same(stacked, rows([s], [k]), run([s], [k]))
+    for s_rows, k_rows in (
+        (everyone[::-1], all_rates),
+        (everyone, all_rates[::-1]),
+        (everyone[1:], all_rates[::2]),
+        (everyone[:1], all_rates),
+        (everyone, all_rates[1:2]),
+    ):
+        assert_same(stacked, rows(s_rows, k_rows), run(s_rows, k_rows))
+    return stacked
+
+
+@pytest.mark.parametrize("activation", ACTIVATION_SPECS, ids=label)
+def test_every_activation(activation):
+    """The last batch of an epoch is a single pattern; one replica in four overflows."""
+    plan = design((5, 4), activation)
+    outcome = assert_law(plan, BUDGET, [patterns(n=13)])
+    assert (outcome.diverged_by[RATES.index(1e38) :: 4] != "").all()
+
+
+@pytest.mark.parametrize("spec", RULE_SPECS, ids=label)
+def test_every_rule(spec):
+    activation = "relu" if refused(rule_of(spec), bound_activation("tanh")) else "tanh"
+    plan = design((5, 4), activation, gradient=spec, location="all")
+    assert_law(plan, BUDGET, [patterns(n=13)])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_optimizer(optimizer, dtype):
+    """With numbers of its own in every replica."""
+    spread = np.linspace(1.0, 0.8, 12)
+    numbers = {
+        name: parameter.default * spread
+        for name, parameter in OPTIMIZERS[optimizer].parameters.items()
+    }
+    batch = None if OPTIMIZERS[optimizer].full_batch else 4
+    budget = dataclasses.replace(BUDGET, batch_size=batch, dtype=dtype)
+    assert_law(design(optimizer=optimizer), budget, [patterns(n=13)], numbers=numbers)
+
+
+@pytest.mark.parametrize("outputs", [1, 3, 10])
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_objective(objective, outputs):
+    """One output takes the paths of matrix times vector; one unit below it as well."""
+    for hidden in ((5, 4), (5, 1), ()):
+        plan = design(hidden, "tanh", objective)
+        assert_law(plan, BUDGET, [patterns(outputs=outputs, n=13)])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("gradient", ["exact", "mean_matched", "random", "shuffled_units"])
+def test_fresh_data_for_each_seed(gradient, dtype):
+    plan = design((5, 4), "logistic", gradient=gradient, initialisation="uniform")
+    budget = dataclasses.replace(BUDGET, dtype=dtype)
+    assert_law(plan, budget, [patterns(n=13, seed=s) for s in SEEDS])
+
+
+@pytest.mark.parametrize("batch", [None, 1, 2, 5, 13, 100])
+def test_every_batch_size(batch):
+    plan = design((5, 4), "gelu", "cross_entropy", optimizer="adam")
+    assert_law(plan, dataclasses.replace(BUDGET, batch_size=batch), [patterns(n=13)])
+
+
+@pytest.mark.parametrize("objective", ["squared_error", "cross_entropy", "linear_squared_error"])
+def test_many_patterns_and_outputs(objective):
+    """Sums over more numbers than one of numpy's buffers holds, and a second, odd chunk."""
+    plan = design((32, 32), "tanh", objective)
+    data = patterns(outputs=10, n=300, d=64)
+    budget = Budget(updates=6, batch_size=32, checkpoints=3, probes=2)
+    assert_law(plan, budget, [data], rates=[0.01, 0.1, 0.3, 1.0])
+
+
+def test_more_outputs_than_fit_into_one_of_numpys_buffers():
+    """256 patterns × 40 outputs: sums of float32 in float64 are taken piece by piece."""
+    plan = design((6,), "tanh", "squared_error")
+    data = patterns(outputs=40, n=256)
+    assert_law(plan, Budget(updates=2, batch_size=32, checkpoints=3), [data])
+
+
+def test_regression_that_explodes():
+    """Objectives that grow beyond all bounds at different checkpoints; whole seeds leave too."""
+    plan = design((5, 4), "relu", "linear_squared_error", initialisation="he")
+    budget = Budget(updates=40, batch_size=4, checkpoints=12, probes=4)
+    data = [patterns("regression", outputs=1, n=13, seed=s) for s in SEEDS]
+    data[1] = dataclasses.replace(data[1], inputs=data[1].inputs * 1e3)  # always explodes
+    outcome = assert_law(plan, budget, data, rates=[1e-3, 0.05, 0.5, 5.0])
+    left = np.isin(outcome.diverged_by, ("objective", "nonfinite")).reshape(3, 4)
+    assert left[1].all() and left[:, -1].all() and not left[[0, 2], 0].any()
+    assert len(np.unique(outcome.diverged_at[~np.isnan(outcome.diverged_at)])) > 1
+
+
+def test_given_starts_may_differ_from_rate_to_rate():
+    """A stack that begins with other parameters in each replica, as a swap of rules needs."""
+    plan = design((5, 4), "tanh", gradient="mean_matched")
+    problem = posed(plan, patterns(n=13))
+    size = 5 * 5 + 6 * 4 + 5 * 3
+    start = np.random.default_rng(0).normal(scale=2.0, size=(4, size))
+    stacked = train(problem, plan, BUDGET, [1, 2], [0.1, 0.3], start=start)
+    for r in range(4):
+        alone = train(
+            problem, plan, BUDGET, [[1, 2][r // 2]], [[0.1, 0.3][r % 2]], start=start[r : r + 1]
+        )
+        assert_same(stacked, np.array([r]), alone)
+
+
+def test_the_same_call_twice():
+    plan = design(gradient="random", optimizer="adam")
+    problem = posed(plan, patterns())
+    one = train(problem, plan, BUDGET, SEEDS, RATES)
+    assert_same(one, np.arange(12), train(problem, plan, BUDGET, SEEDS, RATES))
+
+
+def test_rules_of_equal_sign_are_equal_under_rprop():
+    """removed = constant = mean_matched: only signs of hidden gradients count (one layer up)."""
+    budget = Budget(updates=20, batch_size=None, checkpoints=4, dtype="float64")
+    data = patterns(n=13)
+    paths = []
+    for gradient in ("removed", {"constant": {"value": 0.5}}, "mean_matched"):
+        plan = design((5, 4), "tanh", gradient=gradient, optimizer="rprop")
+        paths.append(train(posed(plan, data), plan, budget, SEEDS, [0.01]).parameters)
+    assert np.array_equal(paths[0], paths[1]) and np.array_equal(paths[0], paths[2])

@@ -1,0 +1,111 @@
+"""Outcome classes, score and updates-to-target, on small tables with answers by hand."""
+
+import numpy as np
+import pytest
+
+from study.learning import outcomes
+
+INF, NAN = np.inf, np.nan
+
+
+def test_excess_share():
+    """(L - L*) / (L_const - L*)."""
+    objective = np.array([2.0, 1.1, 0.2, 0.1, NAN, INF])
+    share = outcomes.excess_share(objective, np.full(6, 1.1), np.full(6, 0.1))
+    np.testing.assert_allclose(share, [1.9, 1.0, 0.1, 0.0, NAN, INF], atol=1e-12)
+
+
+def test_excess_share_where_a_constant_is_the_best_there_is():
+    share = outcomes.excess_share(np.array([0.5, 0.6]), np.full(2, 0.5), np.full(2, 0.5))
+    assert share[0] == 0.0 and share[1] > 1e6
+
+
+@pytest.mark.parametrize(
+    ("objective", "initial", "constant", "expected"),
+    [
+        (999.0, 1.0, 0.5, False),
+        (1000.0, 1.0, 0.5, False),
+        (1000.1, 1.0, 0.5, True),
+        (1000.1, 0.5, 2.0, False),  # the larger of the start and L_const
+        (2000.1, 0.5, 2.0, True),
+        (INF, 1.0, 1.0, True),
+        (NAN, 1.0, 1.0, True),
+        (1.0, NAN, 1.0, True),  # nothing is known to be within bounds of NaN
+    ],
+)
+def test_exploded(objective, initial, constant, expected):
+    found = outcomes.exploded(np.array([objective]), np.array([initial]), np.array([constant]))
+    assert found.tolist() == [expected]
+
+
+def test_infinity_has_exploded_even_if_it_began_so():
+    found = outcomes.exploded(np.array([INF]), np.array([INF]), np.array([1.0]))
+    assert found.tolist() == [True]
+
+
+# share, diverged_by, outcome where solved is a share of 0.05, failed, score
+TABLE = [
+    (0.01, "", "solved", False, -2.0),
+    (0.05, "", "solved", False, np.log10(0.05)),
+    (0.0501, "", "plateau", False, np.log10(0.0501)),
+    (0.5, "", "plateau", False, np.log10(0.5)),
+    (0.9799, "", "plateau", False, np.log10(0.9799)),
+    (0.98, "", "stuck", True, 0.0),
+    (1.7, "", "stuck", True, 0.0),
+    (1e-5, "", "solved", False, -3.0),
+    (0.0, "", "solved", False, -3.0),
+    (-1e-9, "", "solved", False, -3.0),
+    (NAN, "nonfinite", "diverged", True, 0.0),
+    (INF, "nonfinite", "diverged", True, 0.0),
+    (2e3, "objective", "diverged", True, 0.0),
+    (0.2, "norm", "diverged", False, np.log10(0.2)),  # a runaway may still be learning
+    (0.99, "norm", "diverged", True, 0.0),  # or be stuck as well
+]
+
+
+@pytest.mark.parametrize(("share", "by", "outcome", "failed", "score"), TABLE)
+def test_outcome_and_score(share, by, outcome, failed, score):
+    s, d = np.array([share]), np.array([by])
+    assert outcomes.outcome_of(s, d, 0.05).tolist() == [outcome]
+    failure = outcomes.failed(s, d)
+    assert failure.tolist() == [failed]
+    assert outcomes.score(s, failure) == pytest.approx([score])
+
+
+def test_outcomes_of_many_are_those_of_each():
+    shares, reasons = np.array([row[0] for row in TABLE]), np.array([row[1] for row in TABLE])
+    assert outcomes.outcome_of(shares, reasons, 0.05).tolist() == [row[2] for row in TABLE]
+    assert outcomes.failed(shares, reasons).tolist() == [row[3] for row in TABLE]
+
+
+def test_updates_to():
+    """Straight lines in log share against log updates."""
+    updates = np.array([0, 1, 10, 100, 1000])
+    shares = np.array(
+        [
+            [1.0, 1.0, 0.1, 0.01, 0.001],  # 1 at 1, 0.1 at 10: 0.05 after 10 * 2 = 20
+            [1.0, 1.0, 1.0, 0.0025, 0.001],  # 1 to 1/400 over a decade: half way at 1/20
+            [1.0, 0.05, 0.05, 0.05, 0.05],  # exactly at the target: at the first update
+            [0.01, 0.9, 0.9, 0.9, 0.9],  # at the start
+            [1.0, 0.9, 0.8, 0.7, 0.6],  # never
+            [1.0, 0.9, 0.01, 0.9, 0.9],  # the first time counts
+            [1.0, 0.9, NAN, NAN, NAN],  # it diverged
+            [1.0, 0.9, 0.5, 0.05, 0.02],  # exactly at a checkpoint
+        ]
+    )
+    found = outcomes.updates_to(0.05, updates, shares)
+    first = np.exp(np.log(10.0) * np.log(0.9 / 0.05) / np.log(0.9 / 0.01))
+    expected = [20.0, 10.0**1.5, 1.0, 0.0, NAN, first, NAN, 100.0]
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_updates_to_a_target_met_with_nothing_left():
+    """A share of exactly 0, or below it by rounding, has no logarithm."""
+    updates = np.array([0, 10, 100])
+    found = outcomes.updates_to(0.05, updates, np.array([[1.0, 0.5, 0.0], [1.0, 0.5, -1e-12]]))
+    assert ((found > 10.0) & (found <= 100.0)).all()
+
+
+def test_the_protocols_limits():
+    assert (outcomes.EXPLODED, outcomes.RUNAWAY_NORM) == (1e3, 1e6)
+    assert (outcomes.STUCK_ABOVE, outcomes.SCORE_FLOOR) == (0.98, 1e-3)

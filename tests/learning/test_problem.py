@@ -1,0 +1,197 @@
+"""How data is posed: encodings, the best constant and the best possible, by brute force."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+from small_nets import Patterns, design, patterns, posed
+
+from study.learning.objectives import OBJECTIVES
+from study.learning.problem import pose
+from study.learning.records import UsageError
+
+
+def objective_of_outputs(name, y, t):
+    """Return the objective of given outputs, pattern by pattern, from the formulas."""
+    if "squared" in name:
+        return 0.5 * ((y - t) ** 2).sum(axis=1).mean()
+    if name == "cross_entropy" and t.shape[1] > 1:
+        return -(t * np.log(y)).sum(axis=1).mean()
+    return -(t * np.log(y) + (1.0 - t) * np.log(1.0 - y)).sum(axis=1).mean()
+
+
+def best_constant(name, t):
+    """Minimise over one output for all the patterns, without a formula for the best."""
+    k = t.shape[1]
+
+    def output(p):
+        if "squared" in name:
+            return p
+        if name == "cross_entropy" and k > 1:
+            return np.exp(p) / np.exp(p).sum()
+        return 1.0 / (1.0 + np.exp(-p))
+
+    def loss(p):
+        y = np.clip(output(p), 1e-12, 1.0 - 1e-12) if "cross" in name else output(p)
+        return objective_of_outputs(name, np.broadcast_to(y, t.shape), t)
+
+    found = minimize(
+        loss,
+        np.full(k, 0.1),
+        method="Nelder-Mead",
+        options={"xatol": 1e-10, "fatol": 1e-13, "maxiter": 20_000},
+    )
+    return found.fun
+
+
+def best_possible(name, x, t):
+    """Give each distinct input its own best output: the mean over groups of their constants."""
+    total = 0.0
+    for row in {tuple(r) for r in x.tolist()}:
+        at = np.array([tuple(r) == row for r in x.tolist()])
+        if len(np.unique(t[at], axis=0)) > 1:
+            total += at.sum() * best_constant(name, t[at])
+    return total / len(x)
+
+
+def conflicting(task, outputs, copies=3):
+    """Draw inputs of which some occur several times, with different targets."""
+    data = patterns(task, outputs=outputs, n=15)
+    inputs, targets = data.inputs.copy(), data.targets.copy()
+    inputs[5 : 5 + copies] = inputs[5]
+    inputs[9:11] = inputs[9]
+    if outputs == 1:
+        targets[5:8, 0], targets[9:11, 0] = (0.0, 1.0, 1.0), (1.0, 0.0)
+    return Patterns(inputs, targets, data.test_inputs, data.test_targets, task)
+
+
+CASES = [
+    ("classification", "squared_error", 3),
+    ("classification", "squared_error", 1),
+    ("classification", "linear_squared_error", 3),
+    ("classification", "cross_entropy", 3),
+    ("classification", "cross_entropy", 1),
+    ("classification", "unit_cross_entropy", 3),
+    ("multilabel", "squared_error", 2),
+    ("multilabel", "unit_cross_entropy", 2),
+    ("regression", "squared_error", 2),
+    ("regression", "linear_squared_error", 2),
+]
+
+
+@pytest.mark.parametrize(("task", "objective", "outputs"), CASES)
+def test_constant_and_optimum_by_brute_force(task, objective, outputs):
+    data = conflicting(task, outputs)
+    problem = posed(design(objective=objective), data)
+    t = problem.targets[0]
+    assert problem.constant[0] == pytest.approx(best_constant(objective, t), rel=1e-6)
+    optimum = best_possible(objective, data.inputs, t)
+    assert 0.0 < optimum < problem.constant[0]
+    assert problem.optimum[0] == pytest.approx(optimum, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize(("task", "objective", "outputs"), CASES)
+def test_distinct_inputs_can_be_fitted_exactly(task, objective, outputs):
+    problem = posed(design(objective=objective), patterns(task, outputs=outputs))
+    assert problem.optimum[0] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_a_balanced_choice_costs_what_theory_says():
+    """Two classes, half and half: ln 2 for cross-entropy, 0.8² / 2 for tanh's ±0.8."""
+    x, t = np.arange(8.0)[:, None], np.array([[0.0], [1.0]] * 4)
+    data = Patterns(x, t, x, t)
+    assert posed(design(objective="cross_entropy"), data).constant == pytest.approx([np.log(2.0)])
+    assert posed(design(), data).constant == pytest.approx([0.32])
+    same = Patterns(np.zeros((8, 1)), t, x, t)
+    assert posed(design(), same).optimum == pytest.approx([0.32])
+
+
+def test_minus_zero_is_the_same_input():
+    x, t = np.array([[0.0], [-0.0], [1.0], [2.0]]), np.array([[0.0], [1.0], [0.0], [1.0]])
+    problem = posed(design(), Patterns(x, t, x, t))
+    assert problem.optimum == pytest.approx([0.5 * 0.64 * 2 / 4])
+
+
+@pytest.mark.parametrize(
+    ("activation", "objective", "outputs", "expected"),
+    [
+        ("tanh", "squared_error", 3, (-0.8, 0.8)),
+        ("logistic", "squared_error", 3, (0.1, 0.9)),
+        ("relu", "squared_error", 3, (0.1, 0.9)),  # the output is logistic
+        ("scaled_tanh", "squared_error", 1, (-1.0, 1.0)),
+        ("gudermannian", "squared_error", 1, (-0.4 * np.pi, 0.4 * np.pi)),
+        ("tanh", "linear_squared_error", 3, (0.0, 1.0)),
+        ("tanh", "cross_entropy", 3, (0.0, 1.0)),
+        ("tanh", "cross_entropy", 1, (0.0, 1.0)),
+        ("tanh", "unit_cross_entropy", 3, (0.0, 1.0)),
+    ],
+)
+def test_class_targets(activation, objective, outputs, expected):
+    data = patterns(outputs=outputs)
+    problem = posed(design(activation=activation, objective=objective), data)
+    low, high = expected
+    np.testing.assert_allclose(problem.targets[0], np.where(data.targets == 1.0, high, low))
+    np.testing.assert_allclose(
+        problem.test_targets[0], np.where(data.test_targets == 1.0, high, low)
+    )
+    assert problem.threshold == pytest.approx(0.5 * (low + high))
+
+
+def test_real_targets_of_squashed_outputs_span_the_two_target_values():
+    """The training range of each output goes to ±0.8, and the test part by the same line."""
+    data = patterns("regression", outputs=2)
+    problem = posed(design(), data)
+    train, test = problem.targets[0], problem.test_targets[0]
+    np.testing.assert_allclose(train.min(axis=0), -0.8)
+    np.testing.assert_allclose(train.max(axis=0), 0.8)
+    for k in range(2):
+        slope, offset = np.polyfit(data.targets[:, k], train[:, k], 1)
+        np.testing.assert_allclose(slope * data.test_targets[:, k] + offset, test[:, k])
+
+
+def test_real_targets_of_linear_outputs_stay():
+    data = patterns("regression", outputs=2)
+    problem = posed(design(objective="linear_squared_error"), data)
+    assert np.array_equal(problem.targets[0], data.targets)
+    assert np.array_equal(problem.test_targets[0], data.test_targets)
+
+
+def test_a_target_that_never_changes_does_not_divide_by_zero():
+    data = patterns("regression", outputs=2)
+    data.targets[:, 1] = 3.0
+    assert np.isfinite(posed(design(), data).targets).all()
+
+
+@pytest.mark.parametrize(
+    ("task", "objective"),
+    [
+        ("regression", "cross_entropy"),
+        ("regression", "unit_cross_entropy"),
+        ("multilabel", "cross_entropy"),
+    ],
+)
+def test_an_objective_that_does_not_fit(task, objective):
+    plan = design(objective=objective)
+    with pytest.raises(UsageError, match=f"'{objective}' does not fit 'small': that is {task}"):
+        posed(plan, patterns(task, outputs=2))
+
+
+def test_one_data_set_for_each_seed():
+    sets = [conflicting("classification", 3), patterns(n=15, seed=7)]
+    plan = design()
+    both = pose(sets, plan.objective, plan.output(3))
+    for s, data in enumerate(sets):
+        alone = pose([data], plan.objective, plan.output(3))
+        picked = both.pick([s])
+        for problem in (picked,):
+            assert np.array_equal(problem.inputs, alone.inputs)
+            assert np.array_equal(problem.targets, alone.targets)
+            assert np.array_equal(problem.test_targets, alone.test_targets)
+            assert np.array_equal(problem.constant, alone.constant)
+            assert np.array_equal(problem.optimum, alone.optimum)
+    assert both.widths == (4, 3)
+    single = pose(sets[:1], plan.objective, plan.output(3))
+    assert single.pick([0, 1, 2]) is single
+
+
+def test_every_objective_is_posed_somewhere():
+    assert {objective for _, objective, _ in CASES} == set(OBJECTIVES)

@@ -1,0 +1,299 @@
+"""What the study's theory says for certain, held against the core by numbers."""
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from small_nets import (
+    Patterns,
+    design,
+    objective_of,
+    posed,
+    refused,
+    rule_of,
+    sites_of,
+    workspace,
+)
+
+from study.learning.activations import bound_activation
+from study.learning.gradients import EXACT, GRADIENTS
+from study.learning.initialisations import INITIALISATIONS, initial_parameters
+from study.learning.network import Network
+from study.learning.objectives import OBJECTIVES
+from study.learning.records import resolve
+from study.learning.training import Budget, train
+
+POINTWISE = [
+    "removed",
+    "constant",
+    "offset",
+    "floor",
+    "ceiling",
+    "power",
+    "blend",
+    "other_slope",
+    "substitute",
+    "bump",
+    "window",
+]
+IDENTITY = bound_activation("identity")
+
+
+def backward(network, work, rules, replicas=(0,), step=1):
+    """Return the gradient (R, P) that these rules give."""
+    network.forward(work)
+    network.backward(work, sites_of(network, rules, list(replicas), work), step)
+    return network.gradient.copy()
+
+
+def net(sizes, activation, output, seed=0, scale=0.8, replicas=1):
+    rng = np.random.default_rng(seed)
+    parameters = rng.normal(scale=scale, size=(replicas, Network.count(sizes)))
+    return Network(sizes, bound_activation(activation), output, parameters), rng
+
+
+def numeric_gradient(network, inputs, targets, loss, h=1e-5):
+    """Central differences of the mean over patterns of loss(z, t), coordinate by coordinate."""
+    w, size = network.parameters, network.parameters.shape[1]
+    moved = Network(
+        network.sizes,
+        network.activations[0],
+        network.activations[-1],
+        np.concatenate([w + h * np.eye(size), w - h * np.eye(size)]),
+    )
+    work = workspace(moved, inputs, targets, rates=2 * size)
+    moved.forward(work)
+    values = loss(work.net[-1], targets).sum(axis=(1, 2)) / work.patterns
+    return (values[:size] - values[size:]) / (2.0 * h)
+
+
+def cross_entropy(z, t):
+    return np.logaddexp(0.0, z) - t * z
+
+
+def squared_logistic(z, t):
+    return 0.5 * (1.0 / (1.0 + np.exp(-z)) - t) ** 2
+
+
+def log_cosh(z, t):
+    return np.log(np.cosh(z)) - t * z + np.log(2.0)
+
+
+OUTPUT_RULES = [
+    ("logistic", "removed", cross_entropy),
+    (
+        "logistic",
+        {"offset": {"amount": 0.1, "absolute": True}},
+        lambda z, t: squared_logistic(z, t) + 0.1 * cross_entropy(z, t),
+    ),
+    ("tanh", "removed", log_cosh),
+    ("tanh", {"constant": {"value": 0.5}}, lambda z, t: 0.5 * log_cosh(z, t)),
+    (
+        "tanh",
+        {"blend": {"amount": 0.25}},
+        lambda z, t: 0.75 * 0.5 * (np.tanh(z) - t) ** 2 + 0.25 * log_cosh(z, t),
+    ),
+    ("logistic", "exact", squared_logistic),
+]
+
+
+@pytest.mark.parametrize("hidden", [(), (4,), (4, 3)])
+@pytest.mark.parametrize(("activation", "spec", "loss"), OUTPUT_RULES)
+def test_a_rule_at_the_output_descends_another_objective(activation, spec, loss, hidden):
+    """Removed at the output is cross-entropy; an offset is squared error plus some of it."""
+    network, rng = net((3, *hidden, 2), activation, bound_activation(activation), seed=1)
+    inputs, targets = rng.normal(size=(1, 6, 3)), rng.uniform(0.1, 0.9, size=(1, 2, 6))
+    rules = [EXACT] * len(hidden) + [rule_of(spec)]
+    found = backward(network, workspace(network, inputs, targets), rules)[0]
+    numeric = numeric_gradient(network, inputs, targets, loss)
+    assert np.linalg.norm(found - numeric) <= 1e-7 * np.linalg.norm(numeric)
+
+
+@pytest.mark.parametrize("name", POINTWISE)
+@pytest.mark.parametrize("activation", ["tanh", "logistic", "gudermannian"])
+def test_any_pointwise_rule_at_the_output_descends_its_integral(activation, name):
+    """L~ = ∫ (f - t) φ dz, integrated over a fine grid from the rule's own factor."""
+    output, rule = bound_activation(activation), rule_of(name)
+    network, rng = net((3, 4, 2), activation, output, seed=2)
+    inputs, targets = rng.normal(size=(1, 5, 3)), rng.uniform(0.1, 0.9, size=(1, 2, 5))
+    found = backward(network, workspace(network, inputs, targets), [EXACT, rule])[0]
+
+    unit = Network((1, 1), output, output, np.array([[1.0, 0.0]]))  # z = input
+    grid = np.linspace(-6.0, 6.0, 240_001)
+    work = workspace(unit, grid[None, :, None], np.zeros((1, 1, grid.size)))
+    unit.forward(work)
+    site = sites_of(unit, [rule], [0])[0]
+    phi = np.broadcast_to(unit.factor(work, 0, site, 1), work.net[0].shape).ravel()
+    y = work.outputs[0][0, 0]
+
+    def potential(values):  # trapezoids, from 0
+        area = np.concatenate([[0.0], np.cumsum(0.5 * (values[1:] + values[:-1]))])
+        return area * (grid[1] - grid[0])
+
+    with_f, alone = potential(y * phi), potential(phi)
+
+    def loss(z, t):
+        return np.interp(z, grid, with_f) - t * np.interp(z, grid, alone)
+
+    numeric = numeric_gradient(network, inputs, targets, loss, h=1e-4)
+    assert np.linalg.norm(found - numeric) <= 3e-4 * np.linalg.norm(numeric)
+
+
+def test_one_layer_with_the_factor_removed_is_convex():
+    """Every start ends in one place; with the factor kept, saturated starts stay apart."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(20, 2))
+    t = (x[:, :1] + 0.8 * rng.normal(size=(20, 1)) > 0.0).astype(float)
+    start = np.concatenate([rng.normal(scale=0.1, size=(2, 3)), 40.0 * rng.normal(size=(2, 3))])
+    ends = {}
+    for gradient in ("removed", "exact"):
+        plan = design((), "logistic", gradient=gradient, location="output")
+        problem = posed(plan, Patterns(x, t, x, t))
+        budget = Budget(updates=6000, batch_size=None, dtype="float64", probes=0)
+        outcome = train(problem, plan, budget, [0], [1.0] * 4, start=start)
+        ends[gradient] = outcome.parameters
+    assert np.ptp(ends["removed"], axis=0).max() < 1e-6
+    assert np.ptp(ends["exact"], axis=0).max() > 1.0
+
+
+@pytest.mark.parametrize("name", ["exact", "removed", "offset", "floor", "power", "bump"])
+def test_blocks_of_the_jacobian_are_asymmetric_as_predicted(name):
+    """Block (w_j, w_k) misses its mirror by v_j v_k (f'_k φ_j - f'_j φ_k) x xᵀ; exact by 0."""
+    rule, tanh = rule_of(name), bound_activation("tanh")
+    network, rng = net((2, 3, 1), "tanh", IDENTITY, seed=4)
+    x, t = rng.normal(size=(1, 1, 2)), rng.normal(size=(1, 1, 1))
+    size, h = network.parameters.shape[1], 1e-5
+    moved = np.concatenate([network.parameters + s * h * np.eye(size) for s in (1, -1)])
+    around = Network(network.sizes, tanh, IDENTITY, moved)
+    g = backward(
+        around, workspace(around, x, t, rates=2 * size), [rule, None], replicas=[0] * 2 * size
+    )
+    jacobian = (g[:size] - g[size:]).T / (2.0 * h)  # [i, k] = ∂g_i / ∂w_k
+    blocks = jacobian[:9, :9].reshape(3, 3, 3, 3)  # input i, unit j, input, unit
+    work = workspace(network, x, t)
+    network.forward(work)
+    z = work.net[0]
+    site = sites_of(network, [rule, None], [0])[0]
+    phi = np.broadcast_to(network.factor(work, 0, site, 1), z.shape).ravel()
+    slope, v = 1.0 - np.tanh(z.ravel()) ** 2, network.weights[1][0, :-1, 0]
+    inputs = np.append(x, 1.0)
+    worst = 0.0
+    for j in range(3):
+        for k in range(3):
+            found = blocks[:, j, :, k] - blocks[:, k, :, j].T
+            size_of = v[j] * v[k] * (slope[k] * phi[j] - slope[j] * phi[k])
+            np.testing.assert_allclose(found, size_of * np.outer(inputs, inputs), atol=1e-8)
+            worst = max(worst, np.abs(found).max())
+    assert worst < 1e-8 if name == "exact" else worst > 1e-3
+
+
+def positive_rules():
+    """Rules with φ >= 0 on tanh."""
+    never = ("frozen", "negated_top", "random_sign")
+    tanh = bound_activation("tanh")
+    return [n for n in GRADIENTS if n not in never and not refused(rule_of(n), tanh)]
+
+
+@pytest.mark.parametrize("name", positive_rules())
+def test_one_pattern_and_one_hidden_layer_always_descend(name):
+    """Munro 1993: whatever φ > 0, hidden, or at a single output as well."""
+    rule = rule_of(name)
+    for location, outputs in (("hidden", 3), ("all", 1)):
+        network, rng = net(
+            (3, 5, outputs), "tanh", bound_activation("tanh"), seed=5, scale=2.0, replicas=200
+        )
+        x, t = rng.normal(size=(200, 1, 3)), rng.uniform(-1.0, 1.0, size=(200, outputs, 1))
+        work, replicas = workspace(network, x, t), range(200)
+        exact = backward(network, work, [EXACT, EXACT], replicas)
+        top = rule if location == "all" else EXACT
+        modified = backward(network, work, [rule, top], replicas)
+        assert ((exact * modified).sum(axis=1) >= 0.0).all()
+
+
+def test_elsewhere_a_rule_can_go_uphill():
+    """Miller 1993: removal in deeper nets, or over several patterns, is no descent direction."""
+    for sizes, batch in (((3, 5, 5, 5, 2), 1), ((3, 5, 2), 8)):
+        network, rng = net(
+            sizes, "tanh", bound_activation("tanh"), seed=6, scale=2.0, replicas=300
+        )
+        x, t = rng.normal(size=(300, batch, 3)), rng.uniform(-1.0, 1.0, size=(300, 2, batch))
+        work, depth = workspace(network, x, t), len(sizes) - 2
+        exact = backward(network, work, [EXACT] * (depth + 1), range(300))
+        removed = backward(network, work, [rule_of("removed")] * depth + [EXACT], range(300))
+        uphill = (exact * removed).sum(axis=1) < 0.0
+        assert 0.0 < uphill.mean() < 0.5
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_a_solution_without_error_is_a_fixed_point_of_every_factor(name):
+    rule = rule_of(name)
+    activation = "relu" if refused(rule, bound_activation("tanh")) else "tanh"
+    network, rng = net((3, 4, 4, 2), activation, IDENTITY, seed=7)
+    x = rng.normal(size=(1, 5, 3))
+    work = workspace(network, x, np.zeros((1, 2, 5)))
+    work.targets[:, 0] = network.forward(work).copy()
+    assert objective_of(network, work, OBJECTIVES["linear_squared_error"]) == 0.0
+    assert not backward(network, work, [rule, rule, None]).any()
+
+
+def test_negated_top_reverses_every_hidden_gradient_and_no_other():
+    network, rng = net((3, 4, 4, 2), "tanh", IDENTITY, seed=8)
+    work = workspace(network, rng.normal(size=(1, 5, 3)), rng.normal(size=(1, 2, 5)))
+    exact = backward(network, work, [EXACT, EXACT, None])[0]
+    negated = backward(network, work, [rule_of("negated_top")] * 2 + [None])[0]
+    hidden = 4 * 4 + 5 * 4
+    assert np.array_equal(negated[:hidden], -exact[:hidden])
+    assert np.array_equal(negated[hidden:], exact[hidden:])
+
+
+def test_signals_grow_by_the_root_of_two_a_layer_without_relus_mask():
+    """He's variance 2 / n makes up for a mask that lets half through; with none it is too much."""
+    width, depth, nets = 150, 12, 6
+    sizes = (width,) * (depth + 1)
+    he = resolve("initialisation", INITIALISATIONS, "he")
+    parameters = np.stack([initial_parameters(he, 1.0, sizes, seed) for seed in range(nets)])
+    network = Network(sizes, bound_activation("relu"), IDENTITY, parameters)
+    rng = np.random.default_rng(9)
+    far = 1e3 * rng.normal(size=(nets, width, 20))  # y - t hardly depends on the weights
+    work = workspace(network, rng.normal(size=(nets, 20, width)), far)
+    growth = {}
+    for name in ("exact", "removed"):
+        backward(network, work, [rule_of(name)] * (depth - 1) + [None], range(nets))
+        norms = np.array([np.linalg.norm(delta) for delta in work.delta])
+        growth[name] = (norms[0] / norms[-2]) ** (1.0 / (depth - 2))
+    assert growth["removed"] == pytest.approx(np.sqrt(2.0), rel=0.03)
+    assert growth["exact"] == pytest.approx(1.0, rel=0.06)
+
+
+ESCAPES = {  # rule -> its factor, as a function of y
+    "exact": lambda y: y * (1.0 - y),
+    "removed": lambda y: 1.0,
+    "offset": lambda y: y * (1.0 - y) + 0.025,  # 0.1 of m
+    "floor": lambda y: max(y * (1.0 - y), 0.025),
+}
+
+
+@pytest.mark.parametrize("name", ESCAPES)
+def test_a_wrongly_saturated_unit_escapes_as_slowly_as_the_factor_lets_it(name):
+    """One logistic unit from z = -z0 to 0, target 0.9: the time is ∫ dz / (η (t - y) φ).
+
+    With the factor that grows like exp(z0), without it like z0.
+    """
+    x, t, rate = np.zeros((2, 1)), np.ones((2, 1)), 0.2
+    plan = design((), "logistic", gradient=name, location="output")
+    problem = posed(plan, Patterns(x, t, x, t))
+    budget = Budget(updates=15_000, batch_size=None, decay=False, checkpoints=800, probes=0)
+    outcome = train(
+        problem, plan, budget, [0], [rate] * 2, start=np.array([[0.0, -2.0], [0.0, -6.0]])
+    )
+    passed = outcome.curves["objective"] <= 0.5 * 0.4**2  # where z passes 0
+    found = outcome.updates[passed.argmax(axis=1)]
+
+    def wait(z):
+        y = 1.0 / (1.0 + np.exp(-z))
+        return 1.0 / (rate * (0.9 - y) * ESCAPES[name](y))
+
+    expected = [quad(wait, -z0, 0.0)[0] for z0 in (2.0, 6.0)]
+    assert passed.any(axis=1).all()
+    np.testing.assert_allclose(found, expected, rtol=0.05)
+    quotient = expected[1] / expected[0]
+    assert quotient > 20.0 if name == "exact" else quotient < 12.0
