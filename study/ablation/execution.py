@@ -28,8 +28,8 @@ from study.learning.warm_up import compile_kernels
 BAR = "{n_fmt}/{total_fmt} |{bar}| {remaining} left{postfix}"  # all of it fits in 80 columns
 
 
-class Terminated(Exception):
-    """SIGTERM arrived."""
+class Terminated(BaseException):
+    """SIGTERM arrived; like KeyboardInterrupt no error, which something could catch."""
 
 
 class WorkerDied(Exception):
@@ -54,21 +54,23 @@ def carry_out(plan: Plan, store: Store, finished: set[str]) -> Tally:
     total = sum(planned.runs for wave in waves for planned in wave)
     rates = _reference_rates(plan, store, finished)
     designs = (planned.cell.design() for wave in waves for planned in wave)
+    stop = _Stop()
     # disable=None: no bar where there is no terminal
     bar = tqdm(total=total, bar_format=BAR, disable=None, smoothing=0.05)
-    with _handling(signal.SIGTERM, _terminate), bar:
+    with _handling(signal.SIGINT, stop), _handling(signal.SIGTERM, stop), bar:
         bar.set_postfix_str("compiling")  # the first time half a minute
         compile_kernels(designs, plan.config.protocol.dtype)
         store.prepare()
         bar.set_postfix_str(str(tally))
         for wave in waves:
             for result in _train(plan, wave, rates, tally):
-                if isinstance(result, FailedCell):
-                    tally.failed.append(result)
-                    continue
-                store.record(result)
-                rates[result.cell] = result.metrics["learning_rate"]
-                _advance(bar, tally.add(result), tally)
+                with stop.held():
+                    if isinstance(result, FailedCell):
+                        tally.failed.append(result)
+                        continue
+                    store.record(result)
+                    rates[result.cell] = result.metrics["learning_rate"]
+                    _advance(bar, tally.add(result), tally)
     return tally
 
 
@@ -153,8 +155,36 @@ def _chosen_rate(path: str) -> float:
     return float(table.filter(pc.equal(table["stage"], "evaluate"))["learning_rate"][0].as_py())
 
 
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    raise Terminated
+class _Stop:
+    """What SIGINT and SIGTERM do: raise, but never while a cell is recorded.
+
+    An exception that a signal raises in the midst of a database's own calls may be lost there.
+    """
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._held = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self._number = number
+        if not self._held:
+            self._raise()
+
+    def _raise(self) -> None:
+        if self._number == signal.SIGTERM:
+            raise Terminated
+        if self._number:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep a signal waiting for the end of the block; raise then what came before too."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        self._raise()
 
 
 @contextmanager

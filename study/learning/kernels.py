@@ -85,6 +85,9 @@ FAMILIES: dict[str, Callable[[Any], Any]] = {
 """Signatures, of float32 or float64."""
 
 
+_NOISE = "Failed in nopython mode pipeline (step: nopython frontend) "
+
+
 class Kernel:
     """A loop of one family.
 
@@ -120,8 +123,10 @@ class Kernel:
                 )
             try:
                 self._compiled[name] = _compile(signature, self.function)
-            except numba.core.errors.NumbaError as error:
-                line = " ".join(str(error).split())[:300]
+            except OSError:  # of the folder for compiled code
+                raise
+            except Exception as error:  # numba has many, some from its own depths
+                line = " ".join(str(error).split()).removeprefix(_NOISE)[:300]
                 raise UsageError(
                     f"{self.family} {self.function.__name__!r} can't be compiled: {line}"
                 ) from None
@@ -142,5 +147,21 @@ def kernel(family: str) -> Callable[[Callable[..., Any]], Kernel]:
 
 
 def as_kernel(family: str, function: Kernel | Callable[..., Any]) -> Kernel:
-    """Return a kernel, made of a plain function where it isn't one yet."""
-    return function if isinstance(function, Kernel) else Kernel(family, function)
+    """Return a kernel, made of a plain function (once) where it isn't one yet.
+
+    Raises
+    ------
+    UsageError
+        If it is neither.
+    """
+    if isinstance(function, Kernel):
+        return function
+    if not inspect.isfunction(function):
+        raise UsageError(
+            f"a {family} kernel is a plain function of ({ARGUMENTS[family]}), "
+            f"not a {type(function).__name__}"
+        )
+    return _made(family, function)
+
+
+_made = functools.cache(Kernel)

@@ -107,8 +107,8 @@ def _binary(z, t):  # type: ignore[no-untyped-def]
     total = 0.0
     for k in range(z.shape[0]):
         for n in range(z.shape[1]):
-            x = z[k, n]
-            total += max(x, z.dtype.type(0)) + log1p(exp(-abs(x))) - t[n, k] * x
+            x = z[k, n]  # what is large is taken away first: log1p keeps its digits
+            total += (max(x, z.dtype.type(0)) - t[n, k] * x) + log1p(exp(-abs(x)))
     return total
 
 
@@ -138,10 +138,10 @@ def _entropy_terms(z, y, t):  # type: ignore[no-untyped-def]
             mass[n] += exp(z[k, n] - top[n])
     total = 0.0
     for n in range(z.shape[1]):
-        whole = top[n] + math.log(mass[n])
+        above = math.log(mass[n])
         for k in range(z.shape[0]):
             if t[n, k] != 0:
-                total += t[n, k] * (whole - z[k, n])
+                total += t[n, k] * ((top[n] - z[k, n]) + above)
     return total
 
 

@@ -61,7 +61,7 @@ def stream(key, step):  # type: ignore[no-untyped-def]
 def hashed(base, unit, pattern):  # type: ignore[no-untyped-def]
     """64 random bits for a place."""
     place = (np.uint64(unit) << _S32) + np.uint64(pattern) + _ONE
-    return mix(base + place * GOLDEN)
+    return mix(np.uint64(base) + place * GOLDEN)  # an int at a prompt would make it a float
 
 
 @inlined

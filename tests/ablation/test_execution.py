@@ -1,13 +1,15 @@
 """Carrying out a plan: workers, records of a user's own, errors, references that are there."""
 
+import contextlib
 import os
+import signal
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from small_studies import in_order, job_of, tiny_config
 
-from study.ablation.execution import WorkerDied, carry_out
+from study.ablation.execution import Terminated, WorkerDied, carry_out
 from study.ablation.plan import make_plan
 from study.ablation.worker import train_cell
 from study.learning.activations import ACTIVATIONS
@@ -261,6 +263,38 @@ def test_a_worker_that_is_killed_ends_the_study_in_words(own, memory):
     plan = make_plan(tiny_config(grid, transfer=False, execution={"workers": 2}))
     with pytest.raises(WorkerDied, match="a worker was killed, perhaps because memory ran out"):
         carry_out(plan, memory, set())
+
+
+SIGNALS = [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)]
+
+
+@pytest.mark.parametrize(("number", "stop"), SIGNALS)
+def test_a_signal_waits_until_a_cell_is_recorded(memory, number, stop):
+    """And is not lost, though a database may swallow what is raised in its calls."""
+
+    def record(cell, record=memory.record):
+        with contextlib.suppress(BaseException):
+            os.kill(os.getpid(), number)
+            record(cell)
+
+    memory.record = record
+    handlers = [signal.getsignal(n) for n, _ in SIGNALS]
+    with pytest.raises(stop):
+        carry_out(make_plan(tiny_config(GRID, execution={"workers": 1})), memory, set())
+    assert len(memory.cells) == 1
+    assert [signal.getsignal(n) for n, _ in SIGNALS] == handlers
+
+
+@pytest.mark.parametrize(("number", "stop"), SIGNALS)
+def test_a_signal_in_training_is_no_error_of_the_cell(memory, monkeypatch, number, stop):
+    def train(job):
+        os.kill(os.getpid(), number)
+        return train_cell(job)
+
+    monkeypatch.setattr("study.ablation.worker.train_cell", train)
+    with pytest.raises(stop):
+        carry_out(make_plan(tiny_config(GRID, execution={"workers": 1})), memory, set())
+    assert memory.cells == {}
 
 
 def test_what_is_finished_is_not_trained_again(memory):

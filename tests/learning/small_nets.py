@@ -1,19 +1,18 @@
-"""Small data, designs, and stacks that the tests of the core share."""
+"""Small data and designs that the tests of the core share."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import reference
 
-from study.learning.activations import Activation, bound_activation
+from study.learning.activations import bound_activation
+from study.learning.activations.base import Activation
 from study.learning.gradients import GRADIENTS
-from study.learning.gradients.base import Gradient, Site
+from study.learning.gradients.base import Gradient
 from study.learning.initialisations import INITIALISATIONS
-from study.learning.network import Network, Workspace
 from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.optimizers import OPTIMIZERS
 from study.learning.problem import Problem, pose
@@ -74,12 +73,16 @@ RULE_SPECS: list[Any] = [
 ]
 
 
+def shrink(z, y, slope, numbers, key, step):
+    slope *= numbers[0]
+
+
 SHRUNK = Gradient(  # as a user would write it, outside the package
     name="shrunk",
     formula="φ = a f'(z)",
     reference="this test",
     parameters={"share": Parameter(0.3, "a")},
-    factor=lambda z, y, slope, site, step: slope * site.values["share"],
+    factor=shrink,
 )
 
 
@@ -172,53 +175,6 @@ def random_targets(objective: Objective, outputs: int, shape: Any, rng: Any) -> 
         odds = rng.uniform(0.05, 1.0, size=shape)
         return odds / odds.sum(axis=-2, keepdims=True)
     return rng.uniform(size=shape)
-
-
-def workspace(
-    network: Network, inputs: np.ndarray, targets: np.ndarray, rates: int = 1
-) -> Workspace:
-    """Load inputs (S, B, d) and targets (S, outputs, B) into a workspace of S × `rates`."""
-    seeds, batch, _ = inputs.shape
-    work = Workspace(network.sizes, seeds, rates, batch, network.parameters.dtype)
-    work.inputs[:, 0, :, :-1] = inputs
-    work.targets[:, 0] = targets
-    return work
-
-
-def objective_of(network: Network, work: Workspace, objective: Objective) -> np.ndarray:
-    """Return the mean objective of each replica on the patterns in `work`."""
-    network.forward(work)
-    z, y = work.by_seed(work.net[-1]), work.by_seed(work.outputs[-1][:, :-1])
-    terms = np.empty_like(z)
-    objective.terms(z, y, work.targets, terms)
-    return terms.sum(axis=(2, 3)).ravel() / work.patterns
-
-
-def sites_of(
-    network: Network,
-    rules: Sequence[Variant[Gradient] | None],
-    replicas: list[int],
-    first: Workspace | None = None,
-) -> list[Site | None]:
-    """Place rules at the layers; those that prepare see the net inputs in `first`."""
-    sites: list[Site | None] = []
-    for layer, rule in enumerate(rules):
-        if rule is None:
-            sites.append(None)
-            continue
-        site = Site(
-            activation=network.activations[layer],
-            layer=layer + 1,
-            topmost=layer == network.depth - 2,
-            replicas=replicas,
-            rule=rule.record,
-            values=rule.values,
-        )
-        if rule.record.prepare is not None and first is not None:
-            network.forward(first)
-            site.arrays = rule.record.prepare(site, first.net[layer].copy())
-        sites.append(site)
-    return sites
 
 
 def same_bits(a: np.ndarray, b: np.ndarray) -> bool:

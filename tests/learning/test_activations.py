@@ -5,9 +5,11 @@ import math
 import numpy as np
 import pytest
 import reference
-from small_nets import ACTIVATION_SPECS, label, reference_curve
+from small_nets import ACTIVATION_SPECS, label, reference_curve, same_bits
+from stacks import slopes, values
 
-from study.learning.activations import ACTIVATIONS, SATURATED_SHARE, bound_activation
+from study.learning.activations import ACTIVATIONS, bound_activation
+from study.learning.activations.base import SATURATED_SHARE
 from study.learning.records import UsageError
 
 POINTS = np.array([-1e4, -50.0, -3.0, -1.0, -0.25, 0.0, 0.25, 1.0, 3.0, 50.0, 1e4])
@@ -17,17 +19,13 @@ each = pytest.mark.parametrize("spec", ACTIVATION_SPECS, ids=label)
 
 
 def value_and_slope(activation, z):
-    """Evaluate on an array shaped like a layer's, (1, 1, patterns)."""
-    z = np.asarray(z).reshape(1, 1, -1)
-    y, slope = np.full_like(z, np.nan), np.full_like(z, np.nan)
-    before = z.copy()
-    with np.errstate(over="ignore", under="ignore"):
-        activation.value(z, y)
-        kept = y.copy()
-        activation.slope(z, y, slope)
-    assert np.array_equal(z, before), "z was changed"
-    assert np.array_equal(y, kept), "y was changed"
-    return y.ravel(), slope.ravel()
+    """Evaluate on a line; by the kernels on a layer of one unit, and by the methods alike."""
+    line = np.ascontiguousarray(z)
+    y = values(activation, line[None])
+    slope = slopes(activation, line[None], y)
+    assert same_bits(activation.apply(line), y[0])
+    assert same_bits(activation.apply_slope(line), slope[0])
+    return y[0], slope[0]
 
 
 @each
@@ -127,21 +125,38 @@ def test_error_of_the_fast_gelu_in_float32():
     assert (np.abs(y - wide_y) / np.maximum(np.abs(z), 1.0)).max() <= 4e-7
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @each
-def test_not_a_number_stays_one(spec):
-    for dtype in (np.float32, np.float64):
-        y, slope = value_and_slope_of_nan(bound_activation(spec), dtype)
-        assert np.isnan(y)
-        assert np.isnan(slope) or bound_activation(spec).piecewise_constant
+def test_not_a_number_stays_one(spec, dtype):
+    """Also among numbers, where loops run on several at a time."""
+    activation = bound_activation(spec)
+    z = np.linspace(-2.0, 2.0, 37).astype(dtype)
+    whole = value_and_slope(activation, z)
+    for place in (0, 5, 18, 36):
+        z_here = z.copy()
+        z_here[place] = np.nan
+        y, slope = value_and_slope(activation, z_here)
+        assert np.isnan(y[place])
+        assert np.isnan(slope[place]) or activation.piecewise_constant
+        others = np.arange(37) != place
+        assert same_bits(y[others], whole[0][others])
+        assert same_bits(slope[others], whole[1][others])
 
 
-def value_and_slope_of_nan(activation, dtype):
-    z = np.full((1, 1, 1), np.nan, dtype)
-    y, slope = np.zeros_like(z), np.zeros_like(z)
-    with np.errstate(invalid="ignore"):
-        activation.value(z, y)
-        activation.slope(z, y, slope)
-    return y[0, 0, 0], slope[0, 0, 0]
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@each
+def test_shape_and_place_do_not_matter(spec, dtype):
+    """Loops take several values at a time and the rest one by one: the same bits."""
+    activation = bound_activation(spec)
+    z = np.random.default_rng(0).normal(scale=3.0, size=(3, 5, 7)).astype(dtype)
+    for whole in (activation.apply, activation.apply_slope):
+        found = whole(z)
+        assert found.shape == z.shape and found.dtype == z.dtype
+        assert same_bits(whole(z.swapaxes(0, 2)), found.swapaxes(0, 2))  # not contiguous
+        singly = [whole(z[place].reshape(1)).item() for place in np.ndindex(z.shape)]
+        assert same_bits(np.array(singly, dtype), found.ravel())
+    assert activation.apply(z[0, 0, 0]).shape == ()
+    assert activation.apply(np.empty((0, 3), dtype)).shape == (0, 3)
 
 
 @each
@@ -236,10 +251,14 @@ def test_leaky_slopes_are_exactly_what_the_record_says(dtype, share):
     assert slope.tolist() == np.array([share, share, 1.0], dtype).tolist()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @each
-def test_rising(spec):
+def test_rising(spec, dtype):
+    """Also where a unit is saturated: rules that keep the sign of f' would see a rounding."""
     activation = bound_activation(spec)
-    assert activation.rising == bool((value_and_slope(activation, GRID)[1] >= 0.0).all())
+    wide = np.concatenate([GRID, np.geomspace(1.0, 1e9, 1000), -np.geomspace(1.0, 1e9, 1000)])
+    slope = value_and_slope(activation, wide.astype(dtype))[1]
+    assert activation.rising == bool((slope >= 0.0).all())
 
 
 def test_gudermannian_is_the_root_of_tanhs_slope():

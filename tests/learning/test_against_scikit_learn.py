@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, mean_squared_error
 from sklearn.neural_network import MLPClassifier, MLPRegressor
-from small_nets import design, objective_of, sites_of, workspace
+from small_nets import Patterns, design, posed
 
-from study.learning.network import Network
 from study.learning.optimizers import Updater
+from study.learning.stack import Stack
 
 N, D, EPOCHS = 23, 4, 5
 SOLVERS = {  # ours -> theirs
@@ -35,24 +35,25 @@ def flat(layers):
 
 
 def our_path(plan, x, t, start, batch, rate):
-    """Train on batches in the data's order; return (R, P) and the final objective."""
-    sizes = (x.shape[1], *plan.hidden, t.shape[1])
+    """Train on batches in the data's order; return (P,) and the final objective."""
+    problem = posed(plan, Patterns(x, t, x, t, plan.objective.tasks[-1]))
     parameters = start[None].copy()
-    network = Network(sizes, plan.activation, plan.output(t.shape[1]), parameters)
     numbers = {name: np.array([value]) for name, value in plan.optimizer.values.items()}
-    updater = Updater(plan.optimizer.record, numbers, np.array([rate]), parameters)
-    sites = sites_of(network, plan.rules(), [0])
-    cuts = [slice(i, i + batch) for i in range(0, len(x), batch)]
-    works = [workspace(network, x[None, c], t[None, c].swapaxes(1, 2)) for c in cuts]
-    step = 0
-    for _ in range(EPOCHS):
-        for work in works:
-            step += 1
-            network.forward(work)
-            network.backward(work, sites, step)
-            updater(parameters, network.gradient)
-    whole = workspace(network, x[None], t[None].swapaxes(1, 2))
-    return parameters[0], objective_of(network, whole, plan.objective)[0]
+    stack = Stack(
+        problem,
+        plan.hidden,
+        plan.activation,
+        plan.output(t.shape[1]),
+        plan.objective,
+        plan.rules(),
+        [0],
+        batch,
+        parameters,
+        Updater(plan.optimizer.record, numbers, np.array([rate]), parameters),
+        np.arange(len(x))[None],
+    )
+    stack.advance([1.0] * (EPOCHS * -(-len(x) // batch)))
+    return parameters[0], stack.objective()[0]
 
 
 def data(outputs):

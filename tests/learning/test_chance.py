@@ -6,18 +6,31 @@ import numpy as np
 import pytest
 import reference_chance as twin
 from scipy import stats
+from small_nets import Patterns, design, posed, rule_of
+from stacks import Network, factor, sites_of, workspace
 
 from study.learning import seeds
-from study.learning.batches import Batches
-from study.learning.network import Workspace
+from study.learning.activations import bound_activation
+from study.learning.gradients import GRADIENTS
+from study.learning.gradients.base import Gradient
+from study.learning.objectives import Objective
+from study.learning.optimizers import Optimizer, Updater
+from study.learning.records import Variant
+from study.learning.stack import Stack
 
 SMALLEST_P = 1e-4  # the draws are fixed: a test that passes once passes always
 
 
-def uniforms(shape, seed=3, name="random/1", step=1, low=0.0, width=1.0, dtype=np.float64):
-    out = np.empty(shape, dtype)
-    seeds.fill_uniform(out, seeds.stream_keys([seed] * shape[0], name), step, low, width)
-    return out
+def uniforms(shape, key=None, seed=3, name="random/1", step=1, low=0.0, width=1.0, dtype="float64"):
+    """Return the draws of the rule `random` at a layer (units, patterns)."""
+    key = seeds.stream_keys([seed], name)[0] if key is None else key
+    nothing = np.zeros(shape, dtype)
+    return factor(GRADIENTS["random"], nothing, nothing, nothing, [low, width], key, step)
+
+
+def shuffled(rule, values, key, step):
+    """Return the values of a layer in the order of a rule."""
+    return factor(GRADIENTS[rule], values, values, values, (), key, step)
 
 
 def test_keys_equal_the_twins():
@@ -27,55 +40,99 @@ def test_keys_equal_the_twins():
 
 @pytest.mark.parametrize("step", [0, 1, 1000, 2**40])
 def test_uniforms_equal_the_twins(step):
-    keys = seeds.stream_keys([0, 7], "random/2")
-    out = np.empty((2, 5, 11))
-    seeds.fill_uniform(out, keys, step, -1.0, 3.0)
-    for r, j, n in np.ndindex(out.shape):
-        assert out[r, j, n] == -1.0 + 3.0 * twin.uniform(int(keys[r]), step, j, n)
+    for key in seeds.stream_keys([0, 7], "random/2"):
+        out = uniforms((5, 11), key, step=step, low=-1.0, width=3.0)
+        for j, n in np.ndindex(out.shape):
+            assert out[j, n] == -1.0 + 3.0 * twin.uniform(int(key), step, j, n)
+
+
+def test_draws_from_python_equal_the_twins():
+    """What a user's own rule calls, it can try out at a prompt."""
+    key = seeds.stream_keys([4], "own/1")[0]
+    assert int(seeds.mix(key)) == twin.mix(int(key))
+    base = seeds.stream(key, 6)
+    for unit, pattern in ((0, 0), (3, 1), (1, 3), (70_000, 2**20)):
+        bits = twin.bits(int(key), 6, unit, pattern)
+        assert int(seeds.hashed(base, unit, pattern)) == bits
+        assert seeds.uniform(base, unit, pattern) == twin.uniform(int(key), 6, unit, pattern)
 
 
 def test_float32_draws_are_the_float64_ones():
-    wide, narrow = uniforms((1, 30, 40)), uniforms((1, 30, 40), dtype=np.float32)
+    wide, narrow = uniforms((30, 40)), uniforms((30, 40), dtype="float32")
+    assert narrow.dtype == np.float32
     assert np.array_equal(wide, narrow.astype(np.float64))
     assert narrow.max() < 1.0 and narrow.min() >= 0.0
 
 
 def test_permutations_equal_the_twins():
-    keys = seeds.stream_keys([4, 5], "shuffled")
-    values = np.random.default_rng(0).normal(size=(2, 6, 5))
-    units, patterns = np.empty_like(values), np.empty_like(values)
-    seeds.permute_units(values, units, keys, 9)
-    seeds.permute_patterns(values, patterns, keys, 9)
-    for r in range(2):
-        key = int(keys[r])
+    values = np.random.default_rng(0).normal(size=(6, 5))
+    for key in seeds.stream_keys([4, 5], "shuffled"):
+        units = shuffled("shuffled_units", values, key, 9)
+        patterns = shuffled("shuffled_patterns", values, key, 9)
         for n in range(5):
-            assert units[r, :, n].tolist() == values[r, twin.permutation(key, 9, 6, n), n].tolist()
+            order = twin.permutation(int(key), 9, 6, n)
+            assert units[:, n].tolist() == values[order, n].tolist()
         for j in range(6):
-            order = twin.permutation(key, 9, 5, j)
-            assert patterns[r, j].tolist() == values[r, j, order].tolist()
+            order = twin.permutation(int(key), 9, 5, j)
+            assert patterns[j].tolist() == values[j, order].tolist()
 
 
-def test_epochs_equal_the_twins():
-    order = np.empty((2, 13), np.int64)
-    keys = seeds.stream_keys([1, 2], "batches")
-    seeds.permute_epoch(order, keys, 3)
-    for s in range(2):
-        assert order[s].tolist() == twin.permutation(int(keys[s]), 3, 13, 0)
+@pytest.mark.parametrize("length", [1, 2, 13, 1000])
+def test_epochs_equal_the_twins(length):
+    for key in seeds.stream_keys([1, 2], "batches"):
+        for epoch in (0, 3):
+            order = np.full(length, -1, np.int64)
+            seeds.shuffled(order, key, epoch)
+            assert order.tolist() == twin.permutation(int(key), epoch, length, 0)
 
 
 def test_a_draw_belongs_to_a_place_not_to_its_neighbours():
     """Other shapes, other neighbours in the stack, shared keys or not: the same number."""
-    whole = uniforms((1, 8, 9))
-    assert np.array_equal(uniforms((1, 3, 4)), whole[:, :3, :4])
-    keys = seeds.stream_keys([3, 3, 8, 3], "random/1")
-    out = np.empty((4, 8, 9))
-    seeds.fill_uniform(out, keys, 1, 0.0, 1.0)
-    assert all(np.array_equal(out[r], whole[0]) for r in (0, 1, 3))
-    assert not np.array_equal(out[2], whole[0])
+    whole = uniforms((8, 16))
+    assert np.array_equal(uniforms((3, 4)), whole[:3, :4])
+    for replicas in ([3], [3, 3, 8, 3], [8, 3], [3, 8]):
+        for units, patterns in ((8, 16), (5, 2)):
+            stack = factors_in_a_stack(rule_of("random"), replicas, units, patterns, step=1)
+            for seed, phi in zip(replicas, stack, strict=True):
+                assert np.array_equal(phi, whole[:units, :patterns]) == (seed == 3)
+
+
+def factors_in_a_stack(rule, replicas, units, patterns, step):
+    """Read φ of the first layer off the gradient of a stack, (R, units, patterns).
+
+    Every pattern has an input of its own and a share of 1 / `patterns`, a power of two, in the
+    signal, which comes down to every unit through a weight of 1: exact.
+    """
+    linear = bound_activation("identity")
+    parameters = np.zeros((len(replicas), (patterns + 1) * units + units + 1))
+    network = Network((patterns, units, 1), linear, linear, parameters)
+    network.weights[1][:, :-1] = 1.0
+    work = workspace(network, np.eye(patterns)[None], np.full((1, 1, patterns), -1.0))
+    network.backward(work, sites_of(network, [rule, None], replicas, work), step)
+    weights = network.gradient[:, : patterns * units].reshape(len(replicas), patterns, units)
+    return weights.swapaxes(1, 2) * patterns
+
+
+@pytest.mark.parametrize("name", ["random", "random_sign", "shuffled_units", "shuffled_patterns"])
+def test_every_layer_and_seed_has_its_own_stream(name):
+    """Keys as the loops look them up: by the replica's seed and the number of the layer."""
+    rule, linear = rule_of(name), bound_activation("tanh")
+    rng = np.random.default_rng(1)
+    sizes, replicas = (4, 4, 4, 4), [5, 6, 5]
+    one = rng.normal(size=(1, 60))
+    network = Network(sizes, linear, linear, np.repeat(one, 3, axis=0))
+    work = workspace(network, rng.normal(size=(1, 8, 4)), rng.normal(size=(1, 4, 8)))
+    hidden, output = sites_of(network, [rule, rule, rule], replicas, work)
+    keys = np.concatenate([hidden.keys[:2], output.keys[2:]])
+    for layer, r in np.ndindex(keys.shape):
+        assert int(keys[layer, r]) == twin.key_of(replicas[r], f"{name}/{layer + 1}")
+    network.backward(work, (hidden, output), 3)
+    first, second, third = network.gradient
+    assert np.array_equal(first, third) and not np.array_equal(first, second)
 
 
 def test_uniform():
-    u = uniforms((1, 200, 500)).ravel()
+    u = uniforms((200, 500)).ravel()
     assert stats.kstest(u, "uniform").pvalue > SMALLEST_P
     assert u.mean() == pytest.approx(0.5, abs=4.0 * (1.0 / 12.0 / u.size) ** 0.5)
     for digit in (4, 256, 1 << 16):  # leading, middle and late bits
@@ -96,7 +153,7 @@ def test_uniform():
 )
 def test_streams_are_independent(other):
     """Neighbouring seeds, steps, layers and rules: no correlation, no shared draws."""
-    a, b = uniforms((1, 200, 500)).ravel(), uniforms((1, 200, 500), **other).ravel()
+    a, b = uniforms((200, 500)).ravel(), uniforms((200, 500), **other).ravel()
     assert abs(np.corrcoef(a, b)[0, 1]) < 4.0 / np.sqrt(a.size)
     cells = np.histogram2d(a, b, bins=8)[0].ravel()
     assert stats.chisquare(cells).pvalue > SMALLEST_P
@@ -104,37 +161,37 @@ def test_streams_are_independent(other):
 
 
 def test_neighbouring_places_are_independent():
-    u = uniforms((1, 300, 400))[0]
+    u = uniforms((300, 400))
     for a, b in ((u[1:], u[:-1]), (u[:, 1:], u[:, :-1]), (u[1:, 1:], u[:-1, :-1])):
         assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 4.0 / np.sqrt(a.size)
 
 
 def test_steps_of_one_place_are_independent():
     """The series at one place over the steps of a training."""
-    series = np.array([uniforms((1, 1, 1), step=step)[0, 0, 0] for step in range(4000)])
+    series = np.array([uniforms((1, 1), step=step)[0, 0] for step in range(4000)])
     assert stats.kstest(series, "uniform").pvalue > SMALLEST_P
     assert abs(np.corrcoef(series[1:], series[:-1])[0, 1]) < 4.0 / np.sqrt(series.size)
 
 
 def test_permutations_are_permutations_and_uniform():
     """Every order of four units is equally frequent; each pattern has its own."""
-    values = np.repeat(np.arange(4.0)[None, :, None], 24_000, axis=2)
-    out = np.empty_like(values)
-    seeds.permute_units(values, out, seeds.stream_keys([1], "shuffled_units/1"), 1)
-    assert np.array_equal(np.sort(out, axis=1), values)
-    counts = np.bincount((out[0].T @ [64, 16, 4, 1]).astype(np.int64))
+    values = np.repeat(np.arange(4.0)[:, None], 24_000, axis=1)
+    key = seeds.stream_keys([1], "shuffled_units/1")[0]
+    out = shuffled("shuffled_units", values, key, 1)
+    assert np.array_equal(np.sort(out, axis=0), values)
+    counts = np.bincount((out.T @ [64, 16, 4, 1]).astype(np.int64))
     counts = counts[counts > 0]
     assert len(counts) == 24
     assert stats.chisquare(counts).pvalue > SMALLEST_P
 
 
 def test_permutation_of_patterns_is_uniform():
-    values = np.repeat(np.arange(5.0)[None, None, :], 20_000, axis=1)
-    out = np.empty_like(values)
-    seeds.permute_patterns(values, out, seeds.stream_keys([1], "shuffled_patterns/1"), 1)
-    assert np.array_equal(np.sort(out, axis=2), values)
+    values = np.repeat(np.arange(5.0)[None, :], 20_000, axis=0)
+    key = seeds.stream_keys([1], "shuffled_patterns/1")[0]
+    out = shuffled("shuffled_patterns", values, key, 1)
+    assert np.array_equal(np.sort(out, axis=1), values)
     for place in range(5):
-        counts = np.bincount(out[0, :, place].astype(np.int64), minlength=5)
+        counts = np.bincount(out[:, place].astype(np.int64), minlength=5)
         assert stats.chisquare(counts).pvalue > SMALLEST_P
 
 
@@ -147,37 +204,134 @@ def test_generators_differ_by_seed_and_by_name():
 # ---- the order of the patterns -----------------------------------------------------------------
 
 
-def loaded(n, size, draws, sets=1, replicas=(1, 2)):
-    """Return the number of the pattern at each place of each batch, as [batch][seed]."""
-    number = np.arange(sets * n, dtype=float).reshape(sets, n, 1)
-    batches = Batches(number, -number, list(replicas), size, np.float64)
-    spaces = {m: Workspace((1, 1), len(replicas), 1, m, np.float64) for m in batches.sizes()}
-    found = []
-    for _ in range(draws):
-        work = batches.load(spaces)
-        assert np.array_equal(work.inputs[:, 0, :, 0], -work.targets[:, 0, 0])
-        assert np.all(work.inputs[..., -1] == 1.0)
-        found.append(work.inputs[:, 0, :, 0].astype(int).tolist())
+def number_places(z, y, slope, numbers, key, step):
+    for n in range(slope.shape[1]):
+        slope[:, n] = n + 1
+
+
+def take_note(w, g, state, rate, numbers):
+    at = int(state[0, 0])
+    state[0, 0] += 1
+    state[at + 1] = g
+
+
+PLACES = Gradient(name="places", formula="φ = n + 1", reference="a test", factor=number_places)
+NOTES = Optimizer(
+    name="notes",
+    formula="w stays, g is kept",
+    reference="a test",
+    kernel=take_note,
+    state=tuple(str(i) for i in range(12)),
+)
+LINEAR = bound_activation("identity")
+
+
+def loaded(n, size, draws, sets=1, replicas=(1, 2), rates=2, calls=(), order=None):
+    """Return the number of the pattern at each place of each batch, as [batch][seed].
+
+    A probe in a stack at work: a linear layer that stays at 0, whose first output has the target
+    -1 and whose second that of the pattern's number + 1. Every pattern has an input of its own, so
+    the gradient of its weights is (its place in the batch + 1) / (size of the batch) times those.
+    """
+    objective = design(objective="linear_squared_error").objective
+    own = Objective(**{**vars(objective), "output_factor": True})
+    data = []
+    for s in range(sets):
+        number = np.arange(s * n, s * n + n)
+        t = -np.stack([np.ones(n), number + 1.0], axis=1)
+        data.append(Patterns(np.eye(n), t, np.eye(n), t, "regression"))
+    problem = posed(design(objective="linear_squared_error"), *data)
+    r = len(replicas) * rates
+    w = np.zeros((r, (n + 1) * 2))
+    stack = Stack(
+        problem,
+        (),
+        LINEAR,
+        LINEAR,
+        own,
+        [Variant(PLACES)],
+        [seed for seed in replicas for _ in range(rates)],
+        size,
+        w,
+        Updater(NOTES, {}, np.ones(r), w),
+        order,
+    )
+    for part in calls or [draws]:
+        stack.advance([1.0] * part)
+    assert stack.step == draws and not w.any()
+    return decoded(stack.updater.state[:, 1 : draws + 1].reshape(r, draws, n + 1, 2), rates, sets)
+
+
+def decoded(gradient, rates, sets):
+    """Read the batches off the gradients (R, draws, n + 1, 2) of the probe."""
+    r, draws, rows, _ = gradient.shape
+    n = rows - 1
+    found = [[] for _ in range(draws)]
+    for s in range(r // rates):
+        shift = s * n if sets > 1 else 0
+        for i in range(draws):
+            alike = gradient[s * rates : (s + 1) * rates, i]
+            assert (alike == alike[0]).all(), "the rates of a seed have one batch"
+            first, second = alike[0, :-1].T
+            shown = np.flatnonzero(first)
+            share = first[shown] * len(shown)
+            place = np.round(share).astype(int) - 1
+            np.testing.assert_allclose(share, place + 1, rtol=1e-12)
+            np.testing.assert_allclose(second, first * (shift + np.arange(n) + 1.0), rtol=1e-12)
+            np.testing.assert_allclose(alike[0, -1], [first.sum(), second.sum()], rtol=1e-12)
+            batch = np.full(len(shown), -1)
+            batch[place] = shown + shift
+            assert (np.sort(place) == np.arange(len(shown))).all()
+            found[i].append(batch.tolist())
     return found
 
 
-def test_an_epoch_shows_every_pattern_once_in_the_twins_order():
-    batches = loaded(n=11, size=4, draws=6)  # two epochs of 4 + 4 + 3
+def orders(n, epochs, replicas=(1, 2)):
+    """Return the twin's orders, as [seed][number of pattern]."""
+    keys = [twin.key_of(seed, "batches") for seed in replicas]
+    return [[p for e in range(epochs) for p in twin.permutation(k, e, n, 0)] for k in keys]
+
+
+@pytest.mark.parametrize("calls", [(6,), (1, 1, 1, 1, 1, 1), (2, 3, 1), (4, 0, 2)], ids=str)
+def test_an_epoch_shows_every_pattern_once_in_the_twins_order(calls):
+    """However the updates are parted between checkpoints."""
+    batches = loaded(n=11, size=4, draws=6, calls=calls)  # two epochs of 4 + 4 + 3
     assert [len(b[0]) for b in batches] == [4, 4, 3, 4, 4, 3]
-    for s, seed in enumerate((1, 2)):
-        shown = [n for batch in batches for n in batch[s]]
-        key = twin.key_of(seed, "batches")
-        expected = [twin.permutation(key, epoch, 11, 0) for epoch in range(2)]
-        assert shown == expected[0] + expected[1]
+    for s, expected in enumerate(orders(11, 2)):
+        assert [n for batch in batches for n in batch[s]] == expected
 
 
-def test_full_batches_come_in_the_datas_own_order():
+def test_batches_of_one_and_of_all_but_one():
+    assert [b[0][0] for b in loaded(n=5, size=1, draws=10)] == orders(5, 2)[0]
+    batches = loaded(n=5, size=4, draws=4)
+    assert [n for batch in batches for n in batch[1]] == orders(5, 2)[1]
+
+
+@pytest.mark.parametrize("calls", [(3,), (1, 2)], ids=str)
+@pytest.mark.parametrize("sets", [1, 2])
+def test_full_batches_come_in_the_datas_own_order(sets, calls):
     for size in (5, 9):
-        assert loaded(n=5, size=size, draws=2) == [[list(range(5))] * 2] * 2
+        found = loaded(n=5, size=size, draws=3, sets=sets, calls=calls)
+        assert found == [[list(range(5)), list(range(5 * sets - 5, 5 * sets))]] * 3
 
 
 def test_seeds_with_their_own_data_see_their_own():
     batches = loaded(n=6, size=3, draws=2, sets=2)
-    for s in range(2):
-        shown = sorted(n for batch in batches for n in batch[s])
-        assert shown == list(range(6 * s, 6 * s + 6))
+    for s, expected in enumerate(orders(6, 1)):
+        assert [n for batch in batches for n in batch[s]] == [6 * s + p for p in expected]
+
+
+def test_an_order_does_not_depend_on_the_neighbours_in_the_stack():
+    alone = loaded(n=11, size=4, draws=6, replicas=(2,), rates=1)
+    stacked = loaded(n=11, size=4, draws=6, replicas=(7, 1, 2), rates=3)
+    assert [b[0] for b in alone] == [b[2] for b in stacked]
+
+
+@pytest.mark.parametrize("sets", [1, 2])
+def test_a_given_order_stands_for_all_epochs(sets):
+    order = np.array([[4, 2, 0, 1, 3], [0, 1, 2, 4, 3]])
+    for size, draws in ((2, 6), (5, 2)):
+        batches = loaded(n=5, size=size, draws=draws, sets=sets, order=order, calls=(1, draws - 1))
+        for s in range(2):
+            shown = [n - (5 * s if sets > 1 else 0) for batch in batches for n in batch[s]]
+            assert shown == order[s].tolist() * 2

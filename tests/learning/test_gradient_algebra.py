@@ -5,32 +5,43 @@ import math
 
 import numpy as np
 import pytest
+import stacks
 from small_nets import ACTIVATION_SPECS, RULE_SPECS, label, refused, rule_of
 
 from study.learning.activations import bound_activation
 from study.learning.gradients import EXACT, GRADIENTS, canonical
 from study.learning.gradients.base import Site
+from study.learning.placement import factor_of, keys_of, numbers_of
 from study.learning.records import UsageError, Variant
 
 SHAPE = (2, 7, 40)
 
 
 def factor(rule, activation, dtype=np.float64, z=None):
-    """Return φ on a layer with a wide spread of net inputs, zeros among them."""
+    """Return φ on layers with a wide spread of net inputs, zeros among them, (R, units, n).
+
+    As the core gives it. Where a rule is made of f' by one kernel, that is called as well, to see
+    that it changes neither z nor y.
+    """
     if z is None:
         z = np.random.default_rng(1).normal(scale=2.5, size=SHAPE)
         z[:, :, ::8] = 0.0
     z = z.astype(dtype)
-    y, slope = np.empty_like(z), np.empty_like(z)
-    site = Site(activation, 1, True, [3, 4], rule.record, rule.values)
-    with np.errstate(all="ignore"):
-        if rule.record.prepare:
-            site.arrays = rule.record.prepare(site, z)
-        activation.value(z, y)
-        activation.slope(z, y, slope)
-        kept = z.copy(), y.copy()
-        phi = np.broadcast_to(rule.record.factor(z, y, slope, site, 5), z.shape)
-    assert np.array_equal(z, kept[0]) and np.array_equal(y, kept[1]), "z or y was changed"
+    kept = z.copy()
+    phi = np.array(
+        [factor_of(rule, activation, layer, 3 + r, step=5) for r, layer in enumerate(z)]
+    )
+    assert phi.dtype == dtype
+    assert np.array_equal(z, kept), "z was changed"
+    if rule.record.source is None and rule.record.replace is None:
+        site = Site(activation, True, rule.values)
+        for r, layer in enumerate(z):
+            y = stacks.values(activation, layer)
+            slope = stacks.slopes(activation, layer, y)
+            key = keys_of(rule, [3 + r], 0)[0]
+            numbers = numbers_of(rule, site, layer[None])[0]
+            alone = stacks.factor(rule, layer, y, slope, numbers, key, 5)
+            assert np.array_equal(alone, phi[r])
     return phi
 
 
@@ -255,12 +266,12 @@ def test_the_mean_rules():
 
 def test_topmost_alone_is_negated():
     rule, tanh = rule_of("negated_top"), bound_activation("tanh")
-    z = np.ones((1, 1, 1))
+    z = np.ones((1, 1))
     slope = 1.0 - np.tanh(z) ** 2
     for topmost, sign in ((True, -1.0), (False, 1.0)):
-        site = Site(tanh, 1, topmost, [0], rule.record, rule.values)
-        phi = rule.record.factor(z, np.tanh(z), slope.copy(), site, 1)
-        assert phi[0, 0, 0] == sign * slope[0, 0, 0]
+        numbers = numbers_of(rule, Site(tanh, topmost, rule.values))[0]
+        phi = stacks.factor(rule, z, np.tanh(z), slope, numbers)
+        assert phi[0, 0] == sign * slope[0, 0]
 
 
 REFUSALS = [

@@ -7,18 +7,15 @@ from small_nets import (
     ACTIVATION_SPECS,
     RULE_SPECS,
     label,
-    objective_of,
     random_targets,
     reference_curve,
     refused,
     rule_of,
-    sites_of,
-    workspace,
 )
+from stacks import Network, objective_of, sites_of, workspace
 
 from study.learning.activations import ACTIVATIONS, bound_activation
 from study.learning.gradients import EXACT, GRADIENTS, canonical
-from study.learning.network import Network
 from study.learning.objectives import OBJECTIVES
 
 STEP, DIRECTIONS, BATCH = 1e-5, 12, 6
@@ -55,7 +52,6 @@ def test_exact_is_the_derivative_of_the_objective(activation, objective, outputs
     else:
         pytest.fail("no draw is clear of the kinks")
     rules = [EXACT] * depth + [EXACT if target.output_factor else None]
-    network.forward(work)
     network.backward(work, sites_of(network, rules, [0]), step=1)
 
     ways = rng.normal(size=(DIRECTIONS, parameters.shape[1]))
@@ -63,7 +59,7 @@ def test_exact_is_the_derivative_of_the_objective(activation, objective, outputs
     moved = Network(
         sizes, hidden, output, np.concatenate([parameters + STEP * ways, parameters - STEP * ways])
     )
-    around = workspace(moved, inputs, targets, rates=2 * DIRECTIONS)
+    around = workspace(moved, inputs, targets)
     up, down = objective_of(moved, around, target).reshape(2, DIRECTIONS)
     numeric, analytic = (up - down) / (2.0 * STEP), ways @ network.gradient[0]
     assert np.linalg.norm(numeric - analytic) <= 1e-6 * np.linalg.norm(analytic)
@@ -104,12 +100,10 @@ class Pair:
         output = rule if location in ("output", "all") else EXACT
         output = EXACT if rule.record.hidden_only else output
         rules = [hidden, hidden, output if self.output_factor else None]
-        work = workspace(self.network, self.inputs, self.targets, rates=2)
-        first = workspace(self.network, self.first, np.zeros((2, 2, 9)), rates=2)
+        work = workspace(self.network, self.inputs, self.targets)
+        first = workspace(self.network, self.first, np.zeros((2, 2, 9)))
         sites = sites_of(self.network, rules, self.replicas, first)
-        with np.errstate(all="ignore"):
-            self.network.forward(work)
-            self.network.backward(work, sites, self.step)
+        self.network.backward(work, sites, self.step)
         return self.network.gradient.copy()
 
     def twin(self, rule, location):
@@ -210,15 +204,13 @@ def test_stacked_backward_equals_each_alone(name):
             first = workspace(alone.network, pair.first[s : s + 1], np.zeros((1, 2, 9)))
             sites = sites_of(alone.network, [rule, rule, output], [seed], first)
             work = workspace(alone.network, pair.inputs[s : s + 1], pair.targets[s : s + 1])
-            with np.errstate(all="ignore"):
-                alone.network.forward(work)
-                alone.network.backward(work, sites, pair.step)
+            alone.network.backward(work, sites, pair.step)
             assert np.array_equal(alone.network.gradient[0], together[r])
 
 
 def test_zero_net_inputs_do_occur():
     pair = Pair("relu")
-    work = workspace(pair.network, pair.inputs, pair.targets, rates=2)
+    work = workspace(pair.network, pair.inputs, pair.targets)
     pair.network.forward(work)
     assert all((net == 0.0).sum() >= BATCH for net in work.net[:-1])
 
@@ -234,7 +226,6 @@ def test_overwrite_puts_its_value_in_place_of_the_signal():
     work = workspace(network, np.array([[[2.0]]]), np.array([[[1.25]]]))
     for arm, delta in (("scale", 0.5 * 3.0 * (0.25 - 1.25)), ("overwrite", 0.5)):
         rule = rule_of({"relu_at_zero": {"value": 0.5, "arm": arm}})
-        network.forward(work)
         network.backward(work, sites_of(network, [rule, None], [0]), step=1)
         # input 2 and bias 1 times delta; then output weight: y = 0, and output bias: z - t = -1
         assert network.gradient[0].tolist() == [2.0 * delta, delta, 0.0, -1.0]

@@ -5,8 +5,10 @@ import math
 import numpy as np
 import pytest
 import reference_optimizers as twin
+from small_nets import design, patterns, posed
 
 from study.learning.optimizers import OPTIMIZERS, Updater
+from study.learning.stack import Stack
 
 SHAPE = (3, 5)  # replicas, parameters
 
@@ -141,23 +143,39 @@ def test_the_schedule_multiplies_the_rate(name):
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_replicas_that_stay_go_on_as_if_nothing_had_happened(name):
-    rng = np.random.default_rng(5)
-    start, slopes = rng.normal(size=(4, 6)), rng.normal(size=(8, 4, 6))
+    """And one that left stays as it is, with its state."""
+    plan = design((3,), optimizer=name)
+    problem = posed(plan, patterns(n=8))
+    start = np.random.default_rng(5).normal(size=(4, 5 * 3 + 4 * 3))
     rates = np.array([0.01, 0.02, 0.03, 0.04])
-    own = {
-        key: p.default * np.array([1.0, 0.9, 0.8, 0.95])
-        for key, p in OPTIMIZERS[name].parameters.items()
-    }
-    whole = run(name, start, slopes, rates, **own)[-1]
-    w = start.copy()
-    step, keep = updater(name, rates, w, **own), np.array([3, 1])
-    for g in slopes[:4]:
-        step(w, g.copy())
-    w = w[keep]
-    step.keep(keep)
-    for g in slopes[4:]:
-        step(w, g[keep])
-    assert np.array_equal(w, whole[keep])
+    own = numbers_of(
+        name,
+        4,
+        **{
+            key: p.default * np.array([1.0, 0.9, 0.8, 0.95])
+            for key, p in OPTIMIZERS[name].parameters.items()
+        },
+    )
+
+    def stack():
+        w = start.copy()
+        step = Updater(OPTIMIZERS[name], own, rates, w)
+        output = plan.output(3)
+        arms = (plan.hidden, plan.activation, output, plan.objective, plan.rules())
+        return Stack(problem, *arms, [1, 1, 2, 2], 3, w, step)
+
+    whole, parted = stack(), stack()
+    whole.advance([1.0] * 8)
+    parted.advance([1.0] * 4)
+    kept = parted.parameters.copy(), parted.updater.state.copy()
+    left, stay = np.array([0, 2]), np.array([3, 1])
+    parted.alive[left] = False
+    parted.advance([1.0] * 4)
+    assert np.array_equal(parted.parameters[stay], whole.parameters[stay])
+    assert np.array_equal(parted.updater.state[stay], whole.updater.state[stay])
+    assert np.array_equal(parted.parameters[left], kept[0][left])
+    assert np.array_equal(parted.updater.state[left], kept[1][left])
+    assert not np.array_equal(parted.parameters[left], whole.parameters[left])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -265,7 +283,7 @@ def test_constants_are_rounded_once_from_float64():
     w = np.zeros((1, 1), np.float32)
     step = updater("adam", 0.1, w)
     step(w, np.ones_like(w))
-    assert step.state[1][0, 0] == np.float32(1.0 - 0.999)
+    assert step.state[0, 1, 0] == np.float32(1.0 - 0.999)
 
 
 @pytest.mark.parametrize("name", ["rprop", "quickprop"])

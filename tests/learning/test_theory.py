@@ -3,22 +3,14 @@
 import numpy as np
 import pytest
 from scipy.integrate import quad
-from small_nets import (
-    Patterns,
-    design,
-    objective_of,
-    posed,
-    refused,
-    rule_of,
-    sites_of,
-    workspace,
-)
+from small_nets import Patterns, design, posed, refused, rule_of
+from stacks import Network, objective_of, sites_of, workspace
 
 from study.learning.activations import bound_activation
 from study.learning.gradients import EXACT, GRADIENTS
 from study.learning.initialisations import INITIALISATIONS, initial_parameters
-from study.learning.network import Network
 from study.learning.objectives import OBJECTIVES
+from study.learning.placement import factor_of
 from study.learning.records import resolve
 from study.learning.training import Budget, train
 
@@ -40,7 +32,6 @@ IDENTITY = bound_activation("identity")
 
 def backward(network, work, rules, replicas=(0,), step=1):
     """Return the gradient (R, P) that these rules give."""
-    network.forward(work)
     network.backward(work, sites_of(network, rules, list(replicas), work), step)
     return network.gradient.copy()
 
@@ -60,7 +51,7 @@ def numeric_gradient(network, inputs, targets, loss, h=1e-5):
         network.activations[-1],
         np.concatenate([w + h * np.eye(size), w - h * np.eye(size)]),
     )
-    work = workspace(moved, inputs, targets, rates=2 * size)
+    work = workspace(moved, inputs, targets)
     moved.forward(work)
     values = loss(work.net[-1], targets).sum(axis=(1, 2)) / work.patterns
     return (values[:size] - values[size:]) / (2.0 * h)
@@ -117,13 +108,8 @@ def test_any_pointwise_rule_at_the_output_descends_its_integral(activation, name
     inputs, targets = rng.normal(size=(1, 5, 3)), rng.uniform(0.1, 0.9, size=(1, 2, 5))
     found = backward(network, workspace(network, inputs, targets), [EXACT, rule])[0]
 
-    unit = Network((1, 1), output, output, np.array([[1.0, 0.0]]))  # z = input
     grid = np.linspace(-6.0, 6.0, 240_001)
-    work = workspace(unit, grid[None, :, None], np.zeros((1, 1, grid.size)))
-    unit.forward(work)
-    site = sites_of(unit, [rule], [0])[0]
-    phi = np.broadcast_to(unit.factor(work, 0, site, 1), work.net[0].shape).ravel()
-    y = work.outputs[0][0, 0]
+    phi, y = factor_of(rule, output, grid[None])[0], output.apply(grid)
 
     def potential(values):  # trapezoids, from 0
         area = np.concatenate([[0.0], np.cumsum(0.5 * (values[1:] + values[:-1]))])
@@ -165,15 +151,14 @@ def test_blocks_of_the_jacobian_are_asymmetric_as_predicted(name):
     moved = np.concatenate([network.parameters + s * h * np.eye(size) for s in (1, -1)])
     around = Network(network.sizes, tanh, IDENTITY, moved)
     g = backward(
-        around, workspace(around, x, t, rates=2 * size), [rule, None], replicas=[0] * 2 * size
+        around, workspace(around, x, t), [rule, None], replicas=[0] * 2 * size
     )
     jacobian = (g[:size] - g[size:]).T / (2.0 * h)  # [i, k] = ∂g_i / ∂w_k
     blocks = jacobian[:9, :9].reshape(3, 3, 3, 3)  # input i, unit j, input, unit
     work = workspace(network, x, t)
     network.forward(work)
     z = work.net[0]
-    site = sites_of(network, [rule, None], [0])[0]
-    phi = np.broadcast_to(network.factor(work, 0, site, 1), z.shape).ravel()
+    phi = factor_of(rule, tanh, z[0]).ravel()
     slope, v = 1.0 - np.tanh(z.ravel()) ** 2, network.weights[1][0, :-1, 0]
     inputs = np.append(x, 1.0)
     worst = 0.0
@@ -230,7 +215,7 @@ def test_a_solution_without_error_is_a_fixed_point_of_every_factor(name):
     network, rng = net((3, 4, 4, 2), activation, IDENTITY, seed=7)
     x = rng.normal(size=(1, 5, 3))
     work = workspace(network, x, np.zeros((1, 2, 5)))
-    work.targets[:, 0] = network.forward(work).copy()
+    work.targets[:] = network.forward(work)
     assert objective_of(network, work, OBJECTIVES["linear_squared_error"]) == 0.0
     assert not backward(network, work, [rule, rule, None]).any()
 
@@ -250,15 +235,21 @@ def test_signals_grow_by_the_root_of_two_a_layer_without_relus_mask():
     width, depth, nets = 150, 12, 6
     sizes = (width,) * (depth + 1)
     he = resolve("initialisation", INITIALISATIONS, "he")
-    parameters = np.stack([initial_parameters(he, 1.0, sizes, seed) for seed in range(nets)])
-    network = Network(sizes, bound_activation("relu"), IDENTITY, parameters)
     rng = np.random.default_rng(9)
-    far = 1e3 * rng.normal(size=(nets, width, 20))  # y - t hardly depends on the weights
-    work = workspace(network, rng.normal(size=(nets, 20, width)), far)
+    alone = []
+    for seed in range(nets):
+        parameters = initial_parameters(he, 1.0, sizes, seed)[None]
+        network = Network(sizes, bound_activation("relu"), IDENTITY, parameters)
+        far = 1e3 * rng.normal(size=(1, width, 20))  # y - t hardly depends on the weights
+        alone.append((network, workspace(network, rng.normal(size=(1, 20, width)), far)))
     growth = {}
     for name in ("exact", "removed"):
-        backward(network, work, [rule_of(name)] * (depth - 1) + [None], range(nets))
-        norms = np.array([np.linalg.norm(delta) for delta in work.delta])
+        rules = [rule_of(name)] * (depth - 1) + [None]
+        squares = np.zeros(depth)
+        for network, work in alone:
+            deltas = network.deltas(work, sites_of(network, rules, [0]), step=1)
+            squares += [(delta**2).sum() for delta in deltas]
+        norms = np.sqrt(squares)
         growth[name] = (norms[0] / norms[-2]) ** (1.0 / (depth - 2))
     assert growth["removed"] == pytest.approx(np.sqrt(2.0), rel=0.03)
     assert growth["exact"] == pytest.approx(1.0, rel=0.06)

@@ -135,15 +135,15 @@ def test_schedule():
 # ---- divergence --------------------------------------------------------------------------------
 
 
-def exploding(rates, updates=60, **changes):
-    plan = design((5, 4), "relu", "linear_squared_error", initialisation="he", **changes)
+def exploding(rates, updates=60, activation="relu", **changes):
+    plan = design((5, 4), activation, "linear_squared_error", initialisation="he", **changes)
     problem = posed(plan, patterns("regression", outputs=2, n=13))
     budget = Budget(updates=updates, batch_size=4, checkpoints=14, probes=14)
     return train(problem, plan, budget, [1], rates), problem
 
 
 def test_a_non_finite_objective():
-    outcome, _ = exploding([1e-3, 1e38])
+    outcome, _ = exploding([1e-3, 1e38], activation="leaky_relu")
     assert outcome.diverged_by.tolist() == ["", "nonfinite"]
     assert (
         outcome.outcome[1] == "diverged"
@@ -152,6 +152,23 @@ def test_a_non_finite_objective():
     )
     assert np.isnan(outcome.diverged_at[0]) and outcome.diverged_at[1] >= 1
     assert np.isnan(outcome.test_score[1]) and outcome.score[1] == 0.0
+
+
+def test_a_start_without_numbers_is_non_finite_at_once():
+    plan = design((5, 4))
+    problem = posed(plan, patterns())
+    start = np.zeros((1, 5 * 5 + 6 * 4 + 5 * 3))
+    start[0, 3] = np.nan
+    outcome = train(problem, plan, Budget(updates=3), [1], [0.1], start=start)
+    assert outcome.diverged_by.tolist() == ["nonfinite"] and outcome.diverged_at.tolist() == [0]
+    assert outcome.failed.all() and np.isnan(outcome.test_score[0])
+
+
+def test_squares_of_float32_outputs_are_summed_in_float64():
+    """With dead units under outputs of 1e38 the objective is a number: 1e75, and exploded."""
+    outcome, _ = exploding([1e-3, 1e38])
+    assert outcome.diverged_by.tolist() == ["", "objective"]
+    assert 1e70 < outcome.final_objective[1] < np.inf
 
 
 def test_an_exploding_objective_is_told_where_it_was_seen():

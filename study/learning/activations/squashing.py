@@ -70,11 +70,12 @@ def _scaled_tanh(z, out, numbers):  # type: ignore[no-untyped-def]
 @kernel("slope")
 def _scaled_tanh_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
     most = z.dtype.type(LECUN_HEIGHT * LECUN_STEEPNESS)
-    share = z.dtype.type(LECUN_STEEPNESS / LECUN_HEIGHT)
+    share, zero = z.dtype.type(LECUN_STEEPNESS / LECUN_HEIGHT), z.dtype.type(0)
     values, into = line(y), line(out)
     for i in range(z.size):
         v = values[i]
-        into[i] = most - share * v * v
+        s = most - share * v * v
+        into[i] = zero if s < zero else s  # by a rounding, at y's bounds; NaN stays
 
 
 @kernel("value")

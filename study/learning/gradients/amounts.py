@@ -47,7 +47,8 @@ def _ceiling(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
 def _power(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
     flat, p, m = line(slope), numbers[0], numbers[1]
     if p == 0:
-        flat[:] = m  # 0^0 = 1
+        for i in range(flat.size):
+            flat[i] = _signed(m, flat[i])  # 0^0 = 1
         return
     for i in range(flat.size):
         s = flat[i]
