@@ -7,9 +7,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -63,14 +64,17 @@ def carry_out(plan: Plan, store: Store, finished: set[str]) -> Tally:
         store.prepare()
         bar.set_postfix_str(str(tally))
         for wave in waves:
-            for result in _train(plan, wave, rates, tally):
+            results = _train(plan, wave, rates, tally, stop)
+            for result in results:
+                if isinstance(result, FailedCell):
+                    tally.failed.append(result)
+                    continue
                 with stop.held():
-                    if isinstance(result, FailedCell):
-                        tally.failed.append(result)
-                        continue
                     store.record(result)
                     rates[result.cell] = result.metrics["learning_rate"]
                     _advance(bar, tally.add(result), tally)
+                if stop.asked:
+                    results.throw(stop.asked)
     return tally
 
 
@@ -82,8 +86,8 @@ def _advance(bar: tqdm[NoReturn], runs: int, tally: Tally) -> None:
 
 
 def _train(
-    plan: Plan, wave: Sequence[Planned], rates: dict[str, float], tally: Tally
-) -> Iterator[FinishedCell | FailedCell]:
+    plan: Plan, wave: Sequence[Planned], rates: dict[str, float], tally: Tally, stop: _Stop
+) -> Generator[FinishedCell | FailedCell, None, None]:
     config = plan.config
     jobs = []
     for planned in wave:
@@ -108,9 +112,10 @@ def _train(
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
         parallel = joblib.Parallel(workers, return_as="generator_unordered", batch_size=1)
         try:
-            # workers inherit this: Ctrl-C is for the parent alone
-            with _handling(signal.SIGINT, signal.SIG_IGN):
+            with stop.held(), _sigint_blocked():
                 results = parallel(joblib.delayed(_in_worker)(job, os.getpid()) for job in jobs)
+            if stop.asked:
+                results.throw(stop.asked)  # in there, so that the workers are ended
             yield from results
         except BrokenProcessPool:
             raise WorkerDied("a worker was killed, perhaps because memory ran out") from None
@@ -156,35 +161,39 @@ def _chosen_rate(path: str) -> float:
 
 
 class _Stop:
-    """What SIGINT and SIGTERM do: raise, but never while a cell is recorded.
+    """What SIGINT and SIGTERM do: raise at once, but where they are held.
 
-    An exception that a signal raises in the midst of a database's own calls may be lost there.
+    An exception that is raised in the midst of a database's or joblib's own calls may be lost.
     """
 
     def __init__(self) -> None:
-        self._number = 0
+        self.asked: BaseException | None = None
         self._held = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        self._number = number
+        self.asked = Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
         if not self._held:
-            self._raise()
-
-    def _raise(self) -> None:
-        if self._number == signal.SIGTERM:
-            raise Terminated
-        if self._number:
-            raise KeyboardInterrupt
+            raise self.asked
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep a signal waiting for the end of the block; raise then what came before too."""
+        """Only note a signal in `asked`; whoever holds it looks afterwards."""
         self._held = True
         try:
             yield
         finally:
             self._held = False
-        self._raise()
+
+
+@contextmanager
+def _sigint_blocked() -> Iterator[None]:
+    """Block SIGINT, which processes that begin here inherit: Ctrl-C is for their parent alone."""
+    resource_tracker.ensure_running()  # where joblib starts this itself, it unblocks SIGINT
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

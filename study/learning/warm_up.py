@@ -18,6 +18,7 @@ class _Tiny:
     """Four patterns, enough to run every loop once."""
 
     task: str
+    outputs: int
     name: str = "tiny"
     solved_below: float = 0.0
 
@@ -27,14 +28,14 @@ class _Tiny:
 
     @property
     def targets(self) -> NDArray[np.float64]:
-        return np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+        return np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])[:, : self.outputs]
 
     test_inputs = inputs
     test_targets = targets
 
 
 def compile_kernels(designs: Iterable[Design], dtype: str) -> None:
-    """Run each optimizer, activation and rule of the designs once, on tiny data.
+    """Run each optimizer, activation, rule and objective of the designs once, on tiny data.
 
     Raises
     ------
@@ -44,24 +45,29 @@ def compile_kernels(designs: Iterable[Design], dtype: str) -> None:
     """
     seen: set[tuple[str, ...]] = set()
     for design in designs:
-        full = design.optimizer.record.full_batch
-        keys = {
-            ("optimizer", design.optimizer.name),
-            ("rule", design.gradient.name),
-            ("activation", design.activation.name),
-        }
-        if keys <= seen:
-            continue
-        seen |= keys
-        small = replace(design, hidden=tuple(2 for _ in design.hidden))
-        data = _Tiny(task=design.objective.tasks[0])
-        problem = pose([data], design.objective, design.output(2))
-        budget = Budget(
-            updates=2, batch_size=None if full else 3, checkpoints=2, probes=1, dtype=dtype
-        )
-        try:
-            train(problem, small, budget, seeds=[0, 1], rates=[0.1])
-        except UsageError:
-            raise
-        except Exception:
-            continue
+        for outputs in (1, 2):  # whose activation may be another one
+            keys = {
+                ("optimizer", design.optimizer.name),
+                ("rule", str(design.gradient)),
+                ("activation", design.activation.name),
+                ("objective", design.objective.name),
+                ("output", design.output(outputs).name),
+            }
+            if keys <= seen:
+                continue
+            seen |= keys
+            try:
+                _run(design, outputs, dtype)
+            except UsageError:
+                raise
+            except Exception:
+                continue
+
+
+def _run(design: Design, outputs: int, dtype: str) -> None:
+    small = replace(design, hidden=tuple(2 for _ in design.hidden))
+    data = _Tiny(design.objective.tasks[0], outputs)
+    problem = pose([data], design.objective, design.output(outputs))
+    batch = None if design.optimizer.record.full_batch else 3
+    budget = Budget(updates=2, batch_size=batch, checkpoints=2, probes=1, dtype=dtype)
+    train(problem, small, budget, seeds=[0, 1], rates=[0.1])

@@ -86,10 +86,17 @@ def alive(process: int) -> bool:
     return state not in "ZX"
 
 
+def blocks_sigint(process: int) -> bool:
+    status = Path(f"/proc/{process}/status").read_text()
+    mask = int(re.search(r"SigBlk:\s*([0-9a-f]+)", status).group(1), 16)
+    return bool(mask >> (signal.SIGINT - 1) & 1)
+
+
 def stopped(process, end: signal.Signals, database: Path):
     """Send a signal when both workers wait and the other cells are recorded; what was said."""
     wait_for(lambda: recorded(database) == 8 and len(workers_of(process.pid)) == 2)
     children = workers_of(process.pid)
+    assert all(map(blocks_sigint, children)), "Ctrl-C would have each print a traceback"
     if end == signal.SIGINT:
         os.killpg(process.pid, end)  # Ctrl-C reaches workers too
     else:

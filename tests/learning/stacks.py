@@ -6,6 +6,7 @@ test lays out, with rules that it places, and what they return is held where the
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -113,10 +114,7 @@ class Network:
         room = self.room(work)
         loops.gradients(np.array(self.sizes), self.parameters, work.data, *sites, step, room)
         ends = np.cumsum([0, *self.sizes[1:]]) * work.patterns
-        return [
-            room.delta[i:j].reshape(-1, work.patterns)
-            for i, j in zip(ends[:-1], ends[1:], strict=True)
-        ]
+        return [room.delta[i:j].reshape(-1, work.patterns) for i, j in itertools.pairwise(ends)]
 
 
 def workspace(network: Network, inputs: np.ndarray, targets: np.ndarray) -> Workspace:

@@ -16,6 +16,7 @@ from small_nets import (
     same_bits,
 )
 
+from study.learning import stack
 from study.learning.activations import bound_activation
 from study.learning.objectives import OBJECTIVES
 from study.learning.optimizers import OPTIMIZERS
@@ -182,6 +183,18 @@ def test_the_same_call_twice():
     problem = posed(plan, patterns())
     one = train(problem, plan, BUDGET, SEEDS, RATES)
     assert_same(one, np.arange(12), train(problem, plan, BUDGET, SEEDS, RATES))
+
+
+@pytest.mark.parametrize("batch", [None, 4])
+@pytest.mark.parametrize("length", [1, 3, 8])
+def test_updates_in_calls_of_any_length(length, batch, monkeypatch):
+    """How many updates one call of the compiled loop takes: epochs go on across calls."""
+    plan = design((5, 4), gradient="random", optimizer="adam", location="all")
+    problem = posed(plan, patterns(n=13))
+    budget = dataclasses.replace(BUDGET, updates=30, checkpoints=3, batch_size=batch)
+    whole = train(problem, plan, budget, SEEDS, RATES)
+    monkeypatch.setattr(stack, "UPDATES_A_CALL", length)
+    assert_same(train(problem, plan, budget, SEEDS, RATES), np.arange(12), whole)
 
 
 def test_rules_of_equal_sign_are_equal_under_rprop():

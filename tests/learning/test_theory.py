@@ -150,9 +150,7 @@ def test_blocks_of_the_jacobian_are_asymmetric_as_predicted(name):
     size, h = network.parameters.shape[1], 1e-5
     moved = np.concatenate([network.parameters + s * h * np.eye(size) for s in (1, -1)])
     around = Network(network.sizes, tanh, IDENTITY, moved)
-    g = backward(
-        around, workspace(around, x, t), [rule, None], replicas=[0] * 2 * size
-    )
+    g = backward(around, workspace(around, x, t), [rule, None], replicas=[0] * 2 * size)
     jacobian = (g[:size] - g[size:]).T / (2.0 * h)  # [i, k] = ∂g_i / ∂w_k
     blocks = jacobian[:9, :9].reshape(3, 3, 3, 3)  # input i, unit j, input, unit
     work = workspace(network, x, t)

@@ -187,6 +187,23 @@ def test_an_exploding_objective_is_told_where_it_was_seen():
             assert column + 1 < len(objective)
 
 
+def test_a_diverged_replica_is_left_as_it_was_found():
+    """From the checkpoint on where it was seen; the others go on learning."""
+    plan = design(
+        (5, 4), "relu", "linear_squared_error", initialisation="he", optimizer="momentum"
+    )
+    problem = posed(plan, patterns("regression", outputs=2, n=13))
+    whole = Budget(updates=60, batch_size=4, checkpoints=14, decay=False)
+    rates = [1e-3, 5.0, 20.0]
+    outcome = train(problem, plan, whole, [1], rates)
+    assert outcome.diverged_by.tolist() == ["", "objective", "objective"]
+    for r in (1, 2):
+        shorter = dataclasses.replace(whole, updates=int(outcome.diverged_at[r]))
+        found = train(problem, plan, shorter, [1], rates).parameters
+        assert np.array_equal(outcome.parameters[r], found[r])
+        assert not np.array_equal(outcome.parameters[0], found[0])
+
+
 def test_curves_of_what_stays_are_whole():
     outcome, _ = exploding([1e-3, 1e38])
     assert set(outcome.curves) == {"objective", "weight_norm", *PROBES}

@@ -1,32 +1,127 @@
 """What is compiled before the workers start is all that they will need."""
 
-import numpy as np
-import pytest
-from small_nets import design
+import os
+import subprocess
+import sys
+from pathlib import Path
 
-from study.learning import activations, seeds
+import pytest
+from small_nets import ACTIVATION_SPECS, RULE_SPECS, design, patterns, posed, refused, rule_of
+
+from study.learning import kernels
+from study.learning.activations import ACTIVATIONS, bound_activation
 from study.learning.gradients import GRADIENTS
+from study.learning.gradients.base import Gradient
+from study.learning.kernels import Kernel
+from study.learning.objectives import IDENTITY, LOGISTIC, OBJECTIVES, SOFTMAX
 from study.learning.optimizers import OPTIMIZERS
+from study.learning.records import UsageError
+from study.learning.training import Budget, train
 from study.learning.warm_up import compile_kernels
+
+FOLDER = Path(__file__).resolve().parent
+
+
+def plans():
+    """Every record in some design, but not every pair of them."""
+    found = [design((3, 3), "tanh", optimizer=name) for name in OPTIMIZERS]
+    for spec in RULE_SPECS:
+        activation = "relu" if refused(rule_of(spec), bound_activation("tanh")) else "tanh"
+        found.append(design((3, 3), activation, gradient=spec))
+    found += [design((3, 3), activation) for activation in ACTIVATION_SPECS]
+    found += [design((3, 3), objective=name) for name in OBJECTIVES]
+    return found
+
+
+def kernels_in(record):
+    return [entry for entry in vars(record).values() if isinstance(entry, Kernel)]
+
+
+def train_all(dtype):
+    """Train what `plans` has on larger nets, with one output and with three."""
+    for plan in plans():
+        full = plan.optimizer.record.full_batch
+        for outputs in (1, 3):
+            budget = Budget(updates=3, batch_size=None if full else 4, checkpoints=3, dtype=dtype)
+            data = patterns(plan.objective.tasks[0], outputs=outputs, n=300)
+            train(posed(plan, data), plan, budget, [1, 2], [0.1, 0.2])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_every_loop_is_compiled_for_the_working_precision(dtype):
-    plans = [design((3, 3), "tanh", optimizer=name) for name in OPTIMIZERS]
-    plans += [
-        design((3, 3), "relu" if "relu" in name or "leaky" in name else "tanh", gradient=name)
-        for name in GRADIENTS
-    ]
-    plans.append(design((3, 3), "gelu"))
-    compile_kernels(plans, dtype)
+def test_every_kernel_is_compiled_for_the_working_precision(dtype, monkeypatch):
+    records = [*ACTIVATIONS.values(), *GRADIENTS.values(), *OBJECTIVES.values()]
+    records += [*OPTIMIZERS.values(), IDENTITY, LOGISTIC, SOFTMAX]
+    for record in records:
+        for kernel in kernels_in(record):
+            monkeypatch.setattr(kernel, "_compiled", {})
+    compile_kernels(plans(), dtype)
+    for record in records:
+        assert kernels_in(record)
+        for kernel in kernels_in(record):
+            assert list(kernel._compiled) == [dtype], (record.name, kernel.family)
+    monkeypatch.setattr(kernels, "_compile", None)  # whoever calls it now fails
+    train_all(dtype)
 
-    def compiled_for(kernel):
-        return {str(signature[0].dtype) for signature in kernel.signatures}
 
-    for record in OPTIMIZERS.values():
-        assert dtype in compiled_for(record.kernel), record.name
-    for kernel in (seeds.fill_uniform, seeds.permute_units, seeds.permute_patterns):
-        assert dtype in compiled_for(kernel)
-    fast, wide = activations._times_normal_cdf, activations._normal_cdf_double
-    assert dtype in compiled_for(fast if np.dtype(dtype) == np.float32 else wide)
-    assert seeds.permute_epoch.signatures
+def test_nothing_is_compiled_after_the_warm_up():
+    """In a process of its own, which has compiled nothing else before."""
+    script = """
+import gc, sys
+import numba
+from study.learning import kernels
+from test_warm_up import plans, train_all
+from study.learning.warm_up import compile_kernels
+
+def compiled():
+    functions = [f for f in gc.get_objects() if isinstance(f, numba.core.dispatcher.Dispatcher)]
+    return {f"{f.__module__}.{f.__qualname__}": len(f.signatures) for f in functions}
+
+compile_one = kernels._compile
+for dtype in ("float32", "float64"):
+    compile_kernels(plans(), dtype)
+    before = compiled()
+    assert sum(before.values()) > 5
+    kernels._compile = None
+    train_all(dtype)
+    after = compiled()
+    assert after == before, {k: n for k, n in after.items() if n != before.get(k)}
+    kernels._compile = compile_one
+"""
+    path = os.pathsep.join(map(str, (FOLDER, FOLDER.parent, FOLDER.parents[1])))
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr[-2000:]
+
+
+def test_objectives_and_outputs_count_as_much_as_rules(monkeypatch):
+    """Designs that differ in nothing else: what the second needs is compiled too."""
+    for record in (*OBJECTIVES.values(), LOGISTIC, SOFTMAX):
+        for kernel in kernels_in(record):
+            monkeypatch.setattr(kernel, "_compiled", {})
+    compile_kernels([design(), design(objective="cross_entropy")], "float32")
+    for record in (OBJECTIVES["squared_error"], OBJECTIVES["cross_entropy"]):
+        assert "float32" in record.terms._compiled
+    assert "float32" in SOFTMAX.value._compiled
+    assert "float32" in LOGISTIC.value._compiled, "for one output"
+
+
+def wrong(z, y, slope):
+    slope[:] = 1
+
+
+def test_a_kernel_that_cannot_be_compiled_is_told_before_the_workers_start():
+    own = Gradient(name="own", formula="none", reference="a test", factor=wrong)
+    with pytest.raises(UsageError, match=r"factor 'wrong' takes \(z, y, slope\)"):
+        compile_kernels([design(), design(gradient=own)], "float32")
+
+
+def test_other_errors_of_a_users_own_are_left_to_the_training():
+    def prepare(site, z):
+        raise ZeroDivisionError
+
+    own = Gradient(name="own", formula="none", reference="a test", prepare=prepare)
+    compile_kernels([design(gradient=own), design()], "float32")

@@ -12,9 +12,9 @@ from study.learning.gradients.base import (
     keep_slope,
     mean_of,
 )
-from study.learning.kernels import kernel
+from study.learning.kernels import compiled, kernel
 from study.learning.records import Parameter
-from study.learning.views import line
+from study.learning.views import line, matrix
 
 
 @kernel("factor")
@@ -44,30 +44,44 @@ def _scaled(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
         flat[i] /= mean
 
 
+@compiled
+def _means_over_units(slope):  # type: ignore[no-untyped-def]
+    """Return the mean of each pattern, (patterns,) float64; row by row, as the layer lies."""
+    means = np.zeros(slope.shape[1])
+    for j in range(slope.shape[0]):
+        for n in range(slope.shape[1]):
+            means[n] += slope[j, n]
+    for n in range(slope.shape[1]):
+        means[n] /= slope.shape[0]
+    return means
+
+
 @kernel("factor")
 def _pattern_mean(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
-    for n in range(slope.shape[1]):
-        slope[:, n] = mean_of(slope[:, n : n + 1])
+    means = _means_over_units(slope)
+    for j in range(slope.shape[0]):
+        for n in range(slope.shape[1]):
+            slope[j, n] = means[n]
 
 
 @kernel("factor")
 def _unit_mean(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
     for j in range(slope.shape[0]):
-        slope[j] = mean_of(slope[j : j + 1])
+        mean = mean_of(matrix(slope, j * slope.shape[1], 1, slope.shape[1]))
+        for n in range(slope.shape[1]):
+            slope[j, n] = mean
 
 
 @kernel("factor")
 def _rank_one(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
-    units = np.empty(slope.shape[0], slope.dtype)
+    patterns = _means_over_units(slope)
+    mean = patterns.mean()
+    if mean == 0:
+        mean = 1.0  # all slopes 0: the product is 0, not 0/0
     for j in range(slope.shape[0]):
-        units[j] = mean_of(slope[j : j + 1])
-    mean = units.mean()
-    if mean != 0:  # all slopes 0: the product is 0, not 0/0
-        units /= mean
-    for n in range(slope.shape[1]):
-        pattern = mean_of(slope[:, n : n + 1])
-        for j in range(slope.shape[0]):
-            slope[j, n] = units[j] * pattern
+        unit = mean_of(matrix(slope, j * slope.shape[1], 1, slope.shape[1])) / mean
+        for n in range(slope.shape[1]):
+            slope[j, n] = unit * patterns[n]
 
 
 RECORDS = (
