@@ -71,4 +71,4 @@ lock: $(READY)  ## resolve requirements.lock anew from pyproject.toml
 
 clean:  ## remove what can be made again (environment, caches, figures); results and the store stay
 	@rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache reports/figures/*.pdf reports/figures/*.png
-	@find study reports tests -name __pycache__ -prune -exec rm -rf {} +
+	@find study reports tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

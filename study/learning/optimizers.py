@@ -181,16 +181,16 @@ def _adam(w, g, state, rate, numbers):  # type: ignore[no-untyped-def]
 def _rprop(w, g, state, rate, numbers):  # type: ignore[no-untyped-def]
     before, size = state[0], state[1]
     grow, shrink, least, most = numbers[0], numbers[1], numbers[2], numbers[3]
+    zero, one = w.dtype.type(0), w.dtype.type(1)
     for i in range(w.size):
-        slope = g[i]
-        agreement = np.sign(slope) * np.sign(before[i])  # a product of them underflows
-        if agreement > 0:
-            size[i] = min(size[i] * grow, most)
-        elif agreement < 0:
-            size[i] = max(size[i] * shrink, least)
-            slope = w.dtype.type(0)
-        before[i] = slope
-        w[i] -= np.sign(slope) * size[i]
+        slope, last, s = g[i], before[i], size[i]
+        sign = one if slope > zero else (-one if slope < zero else slope)  # NaN stays
+        kept = sign * (one if last > zero else (-one if last < zero else zero))
+        s = min(s * grow, most) if kept > zero else (max(s * shrink, least) if kept < zero else s)
+        turned = kept < zero
+        size[i] = s
+        before[i] = zero if turned else slope
+        w[i] -= zero if turned else sign * s
 
 
 @kernel("update")

@@ -53,7 +53,7 @@ class Parameter:
             return value
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise UsageError(f"{culprit} takes a number, not {value!r}")
-        if not self.low <= value <= self.high:
+        if not math.isfinite(value) or not self.low <= value <= self.high:
             raise UsageError(
                 f"{culprit} = {value:g} is out of range: {self.low:g} to {self.high:g}"
             )
@@ -222,7 +222,7 @@ def _import(kind: str, target: str) -> Record:
     module, _, name = target.rpartition(".")
     try:
         found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # whatever a user's module does when it is imported
         raise UsageError(f"{kind} _target_ {target!r} cannot be imported: {error}") from None
     if not isinstance(found, Record):
         raise UsageError(f"{kind} _target_ {target!r} is a {type(found).__name__}, not a Record")

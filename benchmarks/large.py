@@ -1,0 +1,138 @@
+"""200,000 runs that nobody trained, through plan, store, export and reports.
+
+Each step is timed in a process of its own, as a user would meet it, and once more at 2,000 runs,
+to see what grows faster than the runs do.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks import plans
+from benchmarks.children import ROOT, Child
+from benchmarks.results import goal
+from benchmarks.synthetic import finished_cells
+from study.ablation.plan import Plan, make_plan
+from study.ablation.store import open_store
+
+RUNS, FEW = 200_000, 2_000
+GIB = 2.0**30
+FIGURES = "import sys, pathlib; from reports.build import build; " + (
+    "[print(line, flush=True) for line in build(sys.argv[1], base=pathlib.Path(sys.argv[2]))]"
+)
+
+
+def measure(quick: bool) -> list[dict[str, Any]]:
+    """Return rows at 200,000 runs (20,000 in a quick run), and how each compares with 2,000."""
+    runs = RUNS // 10 if quick else RUNS
+    few, many = _all_steps(FEW), _all_steps(runs)
+    total = f"{many['runs']:,.0f} runs"
+    rows = [
+        goal("large", f"{total}: plan", many["plan"], "s", 5.0),
+        goal("large", f"{total}: resume check", many["resume"], "s", 5.0),
+        goal("large", f"{total}: export", many["export"], "s", 15.0),
+        goal("large", f"{total}: figures and tables", many["figures"], "s", 90.0),
+        goal("large", f"{total}: memory of the parent", many["memory"] / GIB, "GiB", 1.5),
+        goal("large", f"{total}: memory of the reports", many["report_memory"] / GIB, "GiB", None),
+        goal("large", f"{total}: store on disk", many["size"] / GIB, "GiB", 3.0),
+        goal("large", f"{total}: recording a run, the last ones", many["record"], "ms", 1.0),
+        goal(
+            "large",
+            f"recording a run at {total} against {few['runs']:,.0f}",
+            many["record"] / few["record"],
+            "×",
+            2.0,
+        ),
+    ]
+    for step in ("plan", "resume", "export", "figures", "size"):
+        growth = (many[step] / many["runs"]) / (few[step] / few["runs"])
+        what = f"{step} a run at {total} against {few['runs']:,.0f}"
+        rows.append(goal("large", what, growth, "×", 1.3))
+    return rows
+
+
+def _all_steps(runs: int) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        plans.new_store(Path(folder))
+        found: dict[str, float] = {}
+        for step in ("record_all", "resume_and_export"):
+            with Child(step, pinned=False) as child:
+                found |= child.call(f"benchmarks.large:{step}", folder, runs)
+        found |= _figures(folder)
+        database = sum(path.stat().st_size for path in Path(folder).glob("mlflow.db*"))
+        files = (Path(folder) / "mlartifacts").rglob("*")
+        found["size"] = database + sum(p.stat().st_blocks * 512 for p in files if p.is_file())
+    return found
+
+
+def _plan(runs: int) -> tuple[Plan, float]:
+    config = plans.sized(runs)
+    started = time.perf_counter()
+    plan = make_plan(config)
+    seconds = time.perf_counter() - started
+    kept = plans.cut(plan, runs=runs)
+    return kept, seconds * kept.runs / plan.runs
+
+
+def record_all(folder: str, runs: int) -> dict[str, float]:
+    """Record the outcomes; return ms a run of the last cells, the number of runs, and memory."""
+    plan, _ = _plan(runs)
+    store = open_store(f"sqlite:///{folder}/mlflow.db", "large", Path(folder))
+    store.prepare()
+    milliseconds = []
+    for cell in finished_cells(plan):
+        started = time.perf_counter()
+        store.record(cell)
+        milliseconds.append(1e3 * (time.perf_counter() - started) / len(cell.runs))
+    store.close()
+    return {
+        "record": statistics.fmean(milliseconds[-40:]),
+        "runs": float(plan.runs),
+        "memory": _memory(),
+    }
+
+
+def resume_and_export(folder: str, runs: int) -> dict[str, float]:
+    """Return the seconds of plan, resume check and export."""
+    plan, planning = _plan(runs)
+    cells = [planned.identity for planned in plan.cells]
+    started = time.perf_counter()
+    store = open_store(f"sqlite:///{folder}/mlflow.db", "large", Path(folder))
+    finished = store.finished(cells)
+    checked = time.perf_counter()
+    assert finished == set(cells), f"{len(finished)} of {len(cells)} cells are found again"
+    store.export(cells, Path(folder) / "data" / "results" / "large")
+    exported = time.perf_counter()
+    store.close()
+    return {"plan": planning, "resume": checked - started, "export": exported - checked}
+
+
+def _figures(folder: str) -> dict[str, float]:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", FIGURES, "large", folder],
+        cwd=ROOT,
+        env=os.environ,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    seconds = time.perf_counter() - started
+    assert done.stdout, "no figure was drawn"
+    after = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return {"figures": seconds, "report_memory": max(before, after) * 1024.0}
+
+
+def _memory() -> float:
+    """Return the most bytes that this process has had."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)

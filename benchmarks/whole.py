@@ -1,0 +1,76 @@
+"""Whole studies from the command line: two workers against one, and against pure training."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks import plans
+from benchmarks.children import ROOT
+from benchmarks.results import goal
+
+NARROW = ("only.dataset=[digits]", "only.activation=[tanh]", "only.optimizer=[sgd,adam]")
+TRAINING = """
+    SELECT sum(value) FROM metrics WHERE key = 'time.processor_seconds'
+"""
+
+
+def measure(quick: bool) -> list[dict[str, Any]]:
+    """Return rows of the default experiment (quick: a corner of it) from start to tables."""
+    overrides = ["experiment=default", *(NARROW if quick else ())]
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        plans.new_store(root)
+        _run(root, "warm", [*overrides, "protocol.updates=20"], 2)  # whatever is compiled, is
+        turns = [
+            {workers: _run(root, f"{turn}-{workers}", overrides, workers) for workers in (1, 2)}
+            for turn in range(1 if quick else 2)
+        ]
+    wall = {w: statistics.median(turn[w][0] for turn in turns) for w in (1, 2)}
+    overhead = {
+        w: statistics.median(w * turn[w][0] / turn[w][1] for turn in turns) for w in (1, 2)
+    }
+    name = "a corner of the default experiment" if quick else "the default experiment"
+    aims = (None, None) if quick else (1.85, 1.25)  # starting is most of so small a study
+    return [
+        goal("whole", f"{name}, one worker", wall[1], "s", None),
+        goal("whole", f"{name}, two workers", wall[2], "s", None),
+        goal("whole", "two workers against one", wall[1] / wall[2], "×", aims[0], least=True),
+        goal("whole", "whole study against pure training, one core", overhead[1], "×", aims[1]),
+        goal("whole", "whole study against pure training, two cores", overhead[2], "×", aims[1]),
+    ]
+
+
+def _run(root: Path, name: str, overrides: list[str], workers: int) -> tuple[float, float]:
+    """Return seconds of a study in a store of its own, and of its trainings on their cores."""
+    folder = root / name
+    folder.mkdir()
+    shutil.copy(root / "mlflow.db", folder)
+    started = time.perf_counter()
+    subprocess.run(
+        [
+            str(Path(sys.executable).with_name("study")),
+            *overrides,
+            f"execution.workers={workers}",
+            f"tracking.uri=sqlite:///{folder}/mlflow.db",
+            f"tracking.tables={folder}/tables",
+        ],
+        cwd=ROOT,
+        env=os.environ,
+        check=True,
+        capture_output=True,
+    )
+    seconds = time.perf_counter() - started
+    with sqlite3.connect(folder / "mlflow.db") as connection:
+        (training,) = connection.execute(TRAINING).fetchone()
+    connection.close()
+    shutil.rmtree(folder)
+    return seconds, float(training)

@@ -1,0 +1,304 @@
+"""The work that is measured: four networks on four sets of patterns, as plain arrays.
+
+A job is all that an engine needs. Weights are handed over in one row a replica, layer after layer,
+each (n_in + 1, n_out) with the bias as its last row; replica r = seed r // K, rate r % K. The
+number of patterns is a multiple of the batch, so that no engine meets a smaller last batch.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+RATES = 8  # learning rates that share the batches of a seed, where there are as many replicas
+FULL_ROUND = 100  # updates that stand for an epoch where batches are full
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A network and its data.
+
+    Parameters
+    ----------
+    name, about
+        Short name, and a line for tables.
+    widths
+        Inputs first, outputs last; hidden units are tanh.
+    batch
+        Patterns in a batch.
+    output
+        "softmax", or "logistic" (one cross-entropy an output).
+    rates
+        Optimizer -> lowest and highest learning rate; none of them diverges.
+    replicas
+        How many are trained together by engines that stack.
+    quick
+        The same in a quick run.
+    load
+        Gives inputs (n, d) and 0/1 targets (n, outputs), float64.
+    """
+
+    name: str
+    about: str
+    widths: tuple[int, ...]
+    batch: int
+    output: str
+    rates: dict[str, tuple[float, float]]
+    replicas: tuple[int, ...]
+    quick: tuple[int, ...]
+    load: Callable[[], tuple[Array, Array]]
+
+    def flops(self) -> int:
+        """Operations of the matrix products of one replica's update.
+
+        Forward and weight gradient 2 B (n_in + 1) n_out each (the bias is a row), and the
+        propagated delta 2 B n_in n_out at every layer but the first.
+        """
+        pairs = list(itertools.pairwise(self.widths))
+        both = sum(4 * self.batch * (a + 1) * b for a, b in pairs)
+        return both + sum(2 * self.batch * a * b for a, b in pairs[1:])
+
+
+@dataclass(frozen=True)
+class Job:
+    """A stack of trainings.
+
+    Parameters
+    ----------
+    inputs, targets
+        (n, d) and (n, outputs).
+    widths, batch, output, optimizer
+        As in `Workload`; the optimizer is "sgd" or "adam" (β 0.9 and 0.999).
+    seeds, rates
+        S seeds (of weights and batches) and K learning rates.
+    dtype, epsilon
+        "float32" or "float64"; adam's ε.
+    start
+        Initial weights, (S K, P).
+    orders
+        Patterns in the order of each epoch, (epochs, S, n); used in turn, again and again.
+    """
+
+    inputs: Array
+    targets: Array
+    widths: tuple[int, ...]
+    batch: int
+    output: str
+    optimizer: str
+    seeds: tuple[int, ...]
+    rates: tuple[float, ...]
+    dtype: str
+    epsilon: float
+    start: Array
+    orders: Array
+
+    @property
+    def replicas(self) -> int:
+        """R = S K."""
+        return len(self.seeds) * len(self.rates)
+
+    @property
+    def full(self) -> bool:
+        """Whether a batch is the whole training set."""
+        return self.batch == len(self.inputs)
+
+    @property
+    def round(self) -> int:
+        """Updates in a round: an epoch, or `FULL_ROUND` full batches."""
+        return FULL_ROUND if self.full else len(self.inputs) // self.batch
+
+    def layers(self) -> list[Array]:
+        """Return the start as a view (R, n_in + 1, n_out) for each layer."""
+        return split(self.start, self.widths)
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """An engine with a job before it.
+
+    Parameters
+    ----------
+    run
+        ``run(rounds)`` trains from the job's start and returns the weights (R, P).
+    compile_seconds
+        What the engine compiled before it could start.
+    """
+
+    run: Callable[[int], Array]
+    compile_seconds: float = 0.0
+
+
+def split(flat: Array, widths: Sequence[int]) -> list[Array]:
+    """Return views (R, n_in + 1, n_out) of each layer in rows of weights (R, P)."""
+    shapes = [(a + 1, b) for a, b in itertools.pairwise(widths)]
+    ends = np.cumsum([0, *(a * b for a, b in shapes)])
+    return [
+        flat[:, i:j].reshape(len(flat), *shape)
+        for i, j, shape in zip(ends, ends[1:], shapes, strict=False)
+    ]
+
+
+def joined(weights: Sequence[Array], biases: Sequence[Array]) -> Array:
+    """Return rows (R, P) from weights (R, n_in, n_out) and biases (R, n_out) of each layer."""
+    parts = []
+    for w, b in zip(weights, biases, strict=True):
+        layer = np.concatenate([np.asarray(w), np.asarray(b)[:, None, :]], axis=1)
+        parts.append(layer.reshape(len(layer), -1))
+    return np.concatenate(parts, axis=1)
+
+
+def any_order(seeds: Sequence[int], patterns: int, epochs: int) -> Array:
+    """Return a random order of the patterns for each epoch and seed, (epochs, S, n)."""
+    rng = np.random.default_rng(0)
+    order = np.tile(np.arange(patterns), (epochs, len(seeds), 1))
+    return rng.permuted(order, axis=2)
+
+
+def make_job(
+    workload: Workload,
+    optimizer: str,
+    replicas: int,
+    orders: Callable[[Sequence[int], int, int], Array] = any_order,
+    *,
+    dtype: str = "float32",
+    epsilon: float = 1e-8,
+    rates: int = RATES,
+    epochs: int = 4,
+) -> Job:
+    """Lay out a stack of `replicas` trainings.
+
+    Parameters
+    ----------
+    workload, optimizer, replicas
+        What is trained, and how many at once.
+    orders
+        ``orders(seeds, n, epochs)`` gives the order of patterns, (epochs, S, n); it matters
+        where engines are compared, not where they are timed.
+    dtype, epsilon
+        See `Job`.
+    rates
+        K, if there are as many replicas.
+    epochs
+        Of how many the order is given.
+    """
+    inputs, targets = workload.load()
+    across = min(rates, replicas)
+    seeds = tuple(range(1, replicas // across + 1))
+    low, high = workload.rates[optimizer]
+    drawn = [_initial(workload.widths, seed) for seed in seeds]
+    return Job(
+        inputs=inputs.astype(dtype),
+        targets=targets.astype(dtype),
+        widths=workload.widths,
+        batch=workload.batch,
+        output=workload.output,
+        optimizer=optimizer,
+        seeds=seeds,
+        rates=tuple(float(r) for r in np.geomspace(low, high, across)),
+        dtype=dtype,
+        epsilon=epsilon,
+        start=np.repeat(np.stack(drawn), across, axis=0).astype(dtype),
+        orders=orders(seeds, len(inputs), epochs),
+    )
+
+
+def _initial(widths: Sequence[int], seed: int) -> Array:
+    rng = np.random.default_rng(seed)
+    layers = []
+    for n_in, n_out in itertools.pairwise(widths):
+        weights = rng.standard_normal((n_in + 1, n_out)) / np.sqrt(n_in)
+        weights[-1] = 0.0
+        layers.append(weights.ravel())
+    return np.concatenate(layers)
+
+
+def _standardised(inputs: Array) -> Array:
+    spread = inputs.std(axis=0)
+    return (inputs - inputs.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+
+
+def _digits() -> tuple[Array, Array]:
+    from sklearn.datasets import load_digits
+
+    inputs, labels = load_digits(return_X_y=True)
+    n = 44 * 32
+    return _standardised(inputs)[:n], np.eye(10)[labels[:n]]
+
+
+def _breast_cancer() -> tuple[Array, Array]:
+    from sklearn.datasets import load_breast_cancer
+
+    inputs, labels = load_breast_cancer(return_X_y=True)
+    n = 14 * 32
+    return _standardised(inputs)[:n], labels[:n, None].astype(np.float64)
+
+
+def _large_digits() -> tuple[Array, Array]:
+    from scipy.ndimage import zoom
+    from sklearn.datasets import load_digits
+
+    inputs, labels = load_digits(return_X_y=True)
+    n = 10 * 128
+    pictures = zoom(inputs[:n].reshape(n, 8, 8), (1, 3.5, 3.5), order=1)  # (n, 28, 28)
+    return _standardised(pictures.reshape(n, -1)), np.eye(10)[labels[:n]]
+
+
+def _encoder() -> tuple[Array, Array]:
+    return np.eye(10), np.eye(10)
+
+
+WORKLOADS = {
+    w.name: w
+    for w in (
+        Workload(
+            name="W1",
+            about="digits, 64-32-32-10, batch 32, softmax",
+            widths=(64, 32, 32, 10),
+            batch=32,
+            output="softmax",
+            rates={"sgd": (0.01, 0.3), "adam": (0.0003, 0.01)},
+            replicas=(1, 32, 64, 128, 1000),
+            quick=(64,),
+            load=_digits,
+        ),
+        Workload(
+            name="W2",
+            about="breast_cancer, 30-16-16-1, batch 32, logistic",
+            widths=(30, 16, 16, 1),
+            batch=32,
+            output="logistic",
+            rates={"sgd": (0.01, 0.3), "adam": (0.0003, 0.01)},
+            replicas=(1, 64, 128, 256, 1000),
+            quick=(128,),
+            load=_breast_cancer,
+        ),
+        Workload(
+            name="W3",
+            about="digits of 28 × 28, 784-256-256-10, batch 128, softmax",
+            widths=(784, 256, 256, 10),
+            batch=128,
+            output="softmax",
+            rates={"sgd": (0.003, 0.1), "adam": (0.0001, 0.003)},
+            replicas=(1, 4, 8, 32),
+            quick=(4,),
+            load=_large_digits,
+        ),
+        Workload(
+            name="W4",
+            about="encoder, 10-5-10, full batch, logistic",
+            widths=(10, 5, 10),
+            batch=10,
+            output="logistic",
+            rates={"sgd": (0.03, 1.0), "adam": (0.001, 0.03)},
+            replicas=(1, 32, 128, 1000),
+            quick=(1000,),
+            load=_encoder,
+        ),
+    )
+}
