@@ -41,7 +41,8 @@ def _keep_compiled_code_by_source() -> None:
     try:
         if not folder.exists():
             for old in folder.parent.glob("compiled-*"):
-                shutil.rmtree(old, ignore_errors=True)
+                if old != folder:  # which another process may have made by now
+                    shutil.rmtree(old, ignore_errors=True)
             folder.mkdir(parents=True, exist_ok=True)
     except OSError:  # installed where this user may not write
         folder = Path.home() / ".cache" / "delta-rule-study" / folder.name

@@ -63,7 +63,7 @@ class Design:
         return self.objective.output(self.activation, outputs)
 
     def rules(self) -> list[Variant[Gradient] | None]:
-        """Return the rule of each layer, None where no factor stands (see `Network.backward`)."""
+        """Return the rule of each layer, None where no factor stands (see `network.multiply`)."""
         hidden = self.gradient if self.location in ("hidden", "all") else EXACT
         output = self.gradient if self.location in ("output", "all") else EXACT
         if self.gradient.record.hidden_only:

@@ -3,12 +3,14 @@
 import dataclasses
 import functools
 import math
+from pathlib import Path
 
 import numba
 import numpy as np
 import pytest
 from small_nets import design, patterns, posed
 
+from study.learning import kernels
 from study.learning.activations import ACTIVATIONS, bound_activation
 from study.learning.gradients import GRADIENTS
 from study.learning.gradients.base import Gradient
@@ -42,6 +44,40 @@ def test_functions_typed_at_a_prompt_work():
     assert (factor_of(Variant(record), bound_activation("tanh"), z) == 2.0).all()
 
 
+def test_compiled_code_is_kept_in_a_folder_by_the_sources(tmp_path, monkeypatch):
+    """After a change of any file there is a fresh one, and none with old code is left."""
+    package = tmp_path / "package"
+    (package / "sub").mkdir(parents=True)
+    (package / "sub" / "part.py").write_text("a = 1\n")
+    monkeypatch.setattr(kernels, "__file__", str(package / "kernels.py"))
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+
+    def folder():
+        kernels._keep_compiled_code_by_source()
+        return Path(numba.config.CACHE_DIR)
+
+    first = folder()
+    assert first.parent == package / "__pycache__"
+    (first / "code").write_text("")
+    assert folder() == first and (first / "code").exists()
+    with monkeypatch.context() as patch:  # two processes at once: neither sees the other's
+        patch.setattr(Path, "exists", lambda self: False)
+        folder()
+    assert (first / "code").exists()
+    (package / "sub" / "part.py").write_text("a = 2\n")
+    second = folder()
+    assert second != first and second.exists() and not first.exists()
+    with monkeypatch.context() as patch:  # installed where this user may not write
+        patch.setattr(Path, "home", lambda: tmp_path / "home")
+        patch.setattr(Path, "exists", lambda self: False)
+        patch.setattr(Path, "mkdir", refuse)
+        assert folder() == tmp_path / "home" / ".cache" / "delta-rule-study" / second.name
+
+
+def refuse(*arguments, **named):
+    raise PermissionError
+
+
 def test_every_family_says_what_it_is_called_with():
     assert set(FAMILIES) == set(ARGUMENTS)
     for family, made in FAMILIES.items():
@@ -50,7 +86,7 @@ def test_every_family_says_what_it_is_called_with():
 
 def test_every_kernel_of_the_core_takes_what_its_family_is_called_with():
     """By name too: what users read is what they write."""
-    kernels = {
+    core = {
         "value": [a.value for a in ACTIVATIONS.values()],
         "slope": [a.slope for a in ACTIVATIONS.values()],
         "factor": [g.factor for g in GRADIENTS.values()],
@@ -58,8 +94,8 @@ def test_every_kernel_of_the_core_takes_what_its_family_is_called_with():
         "terms": [o.terms for o in OBJECTIVES.values()],
         "update": [o.kernel for o in OPTIMIZERS.values()],
     }
-    assert set(kernels) == set(FAMILIES)
-    for family, found in kernels.items():
+    assert set(core) == set(FAMILIES)
+    for family, found in core.items():
         for kernel in found:
             assert kernel.family == family
             code = kernel.function.__code__
