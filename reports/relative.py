@@ -265,12 +265,14 @@ def _key(figure: Figure, stages: list[str]) -> None:
     high = figure.get_figheight()
     middle = (figure.subplotpars.left + figure.subplotpars.right) / 2
     figure.text(middle, 0.29 / high, "final objective / exact's", ha="center", size=style.NORMAL)
+    narrow = figure.get_figwidth() < 4.5
+    names = {"evaluate": "at its own rate", "transfer": "at exact's rate"} if narrow else STAGES
     figure.legend(
         [marks[stage] for stage in stages],
-        [STAGES[stage] for stage in stages],
+        [names[stage] for stage in stages],
         loc="lower center",
         ncols=len(stages),
-        bbox_to_anchor=(middle, 0.02 / high),
+        bbox_to_anchor=(0.5 if narrow else middle, 0.02 / high),
         borderpad=0,
         handlelength=2.2,
     )

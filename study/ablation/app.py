@@ -68,18 +68,38 @@ def run(config: Config) -> int:
         if config.dry_run:
             messages.show_plan(plan, finished)
             return DONE
+        tables = config.tracking.tables
+        folder = Path(tables).absolute() if tables else ROOT / "data" / "results"
+        folder /= config.experiment
+        _check_writable(folder)
         if len(finished) < len(plan.cells):
             code = _train(plan, store, finished, ROOT)
             if code:
                 return code
-        tables = config.tracking.tables
-        folder = Path(tables).absolute() if tables else ROOT / "data" / "results"
-        folder /= config.experiment
         _, _, runs = store.export([planned.identity for planned in plan.cells], folder)
         messages.say_done(plan, finished, runs, time.monotonic() - started, folder)
         return DONE
     finally:
         store.close()
+
+
+def _check_writable(folder: Path) -> None:
+    """Try to make the folder of the tables, before anything is trained for them; leave no trace.
+
+    Raises
+    ------
+    UsageError
+        Where it can't be made or written.
+    """
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in missing:
+            path.rmdir()
+    except OSError as error:
+        raise UsageError(f"cannot write {folder}: {error.strerror or error}") from error
+    if not missing and not os.access(folder, os.W_OK):
+        raise UsageError(f"cannot write {folder}: permission denied")
 
 
 def _train(plan: Plan, store: Store, finished: set[str], root: Path) -> int:

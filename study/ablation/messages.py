@@ -107,6 +107,8 @@ def say_done(plan: Plan, finished: set[str], runs: int, seconds: float, folder: 
         cells = _count(len(plan.cells), "cell")
         print(f"{name}: nothing to train, {cells} finished before ({seconds:.1f} s)")
     print(f"{_count(runs, 'run')} in {_short(folder)}")
+    if plan.config.only:
+        print("these tables hold the narrowed plan alone; the whole one brings all of them back")
     own = plan.config.tracking  # the targets of make look in the usual places alone
     if own.tables is None:
         print(f"next: make figures{suffix(name)}   (figures and tables in reports/)")

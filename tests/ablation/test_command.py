@@ -361,3 +361,18 @@ def test_the_folder_is_searched_last_and_once(command):
     at = [i for i, path in enumerate(sys.path) if path.endswith("/empty")]
     assert at[-1] == len(sys.path) - 1
     assert len({sys.path[i] for i in at}) == len(at)
+
+
+def test_a_folder_for_tables_that_cannot_be_is_found_before_training(command, monkeypatch):
+    """One line and exit code 2; nothing is trained for tables that nobody could write."""
+    command.tables.write_text("a file where the folder should be")
+    monkeypatch.setattr(execution, "carry_out", None)  # whoever calls it now fails
+    said = command(*FEW)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith(f"study: cannot write {command.tables}/smoke: ")
+    assert said.err.count("\n") == 1
+
+
+def test_a_narrowed_study_says_that_its_tables_are(command):
+    assert "the narrowed plan alone" in command(*FEW).out
+    assert "the narrowed plan alone" not in command(*SMOKE).out

@@ -1,6 +1,7 @@
 """Each figure's message, labels, marks and legends; never its pixels."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -191,6 +192,17 @@ def test_relative_shows_estimates_with_their_limits(results):
     assert limits[0][:, 0] == pytest.approx(10.0 ** row[["low", "high"]].to_numpy(float))
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == ["at its own best learning rate", "at exact's learning rate"]
+
+
+def test_the_legend_of_relative_lies_inside_any_page(results):
+    """One panel is a column wide, and the full names of the stages are wider than that."""
+    runs = results.runs
+    alone = replace(results, runs=runs[runs["task"] == runs["task"].iloc[0]])
+    for tables in (results, alone):
+        figure = first(relative.pages(tables))
+        figure.canvas.draw()
+        box = figure.legends[0].get_window_extent()
+        assert box.x0 >= 0 and box.x1 <= figure.bbox.width
 
 
 def test_relative_has_pages_for_the_strata(results):
