@@ -76,23 +76,6 @@ class Problem:
         """Numbers of inputs and outputs."""
         return self.inputs.shape[2], self.targets.shape[2]
 
-    def pick(self, rows: Sequence[int]) -> Problem:
-        """Return the problem of the seeds at `rows`; itself where all seeds share the data."""
-        if len(self.inputs) == 1:
-            return self
-        at = np.asarray(rows)
-        return Problem(
-            self.inputs[at],
-            self.targets[at],
-            self.test_inputs[at],
-            self.test_targets[at],
-            self.task,
-            self.threshold,
-            self.constant[at],
-            self.optimum[at],
-            self.solved_below,
-        )
-
 
 def pose(data: Sequence[Data], objective: Objective, output: Activation) -> Problem:
     """Encode data sets (one for all seeds, or one a seed) for an objective.
