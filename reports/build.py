@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
+import joblib
 from matplotlib.figure import Figure
 
 from reports import activations, curves, factors, failures, rates, relative, style, tables
@@ -20,6 +22,8 @@ FIGURES: dict[str, Callable[[Results], Iterator[Figure]]] = {
     "rates": rates.pages,
     "curves": curves.pages,
 }
+TABLES = "tables"
+MANY = 50_000  # runs; below, starting other processes takes longer than drawing
 USAGE = "usage: python -m reports.build EXPERIMENT [FIGURE ...]"
 
 
@@ -54,23 +58,37 @@ def build(experiment: str, only: Sequence[str] = (), base: Path | None = None) -
     for name in only:
         if name not in FIGURES:
             raise UsageError(unknown("figure", name, FIGURES))
-    results = load(base / "data" / "results" / experiment)
-    folder = base / "reports" / "figures" / experiment
-    with style.theme():
-        for name in only or FIGURES:
-            try:
-                files = style.save(FIGURES[name](results), folder / name)
-            except NothingToShow as reason:
-                for suffix in (".pdf", ".png"):
-                    (folder / f"{name}{suffix}").unlink(missing_ok=True)
-                yield f"{name}  not drawn: {reason}"
-                continue
-            for path, message in files:
-                yield f"{path.relative_to(base)}  {message}"
-    if not only:
-        for path, message in tables.write(results, base / "reports" / "tables" / experiment):
-            where = path.relative_to(base) if path.is_absolute() else path
-            yield f"{where}  {message}"
+    tables_of = base / "data" / "results" / experiment
+    many = len(_loaded(tables_of).runs) >= MANY
+    parts = list(only) or [*FIGURES, TABLES]
+    jobs = (joblib.delayed(_make)(part, experiment, base) for part in parts)
+    for lines in joblib.Parallel(-1 if many else 1, return_as="generator")(jobs):
+        yield from lines
+
+
+@lru_cache(maxsize=1)
+def _loaded(folder: Path) -> Results:
+    return load(folder)
+
+
+def _make(part: str, experiment: str, base: Path) -> list[str]:
+    """Make one figure or all tables, in whichever process; return a line for each file."""
+    results = _loaded(base / "data" / "results" / experiment)
+    if part == TABLES:
+        made = tables.write(results, base / "reports" / "tables" / experiment)
+        return [
+            f"{path.relative_to(base) if path.is_absolute() else path}  {message}"
+            for path, message in made
+        ]
+    stem = base / "reports" / "figures" / experiment / part
+    try:
+        with style.theme():
+            files = style.save(FIGURES[part](results), stem)
+    except NothingToShow as reason:
+        for suffix in (".pdf", ".png"):
+            stem.with_suffix(suffix).unlink(missing_ok=True)
+        return [f"{part}  not drawn: {reason}"]
+    return [f"{path.relative_to(base)}  {message}" for path, message in files]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -88,4 +106,6 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    from reports import build as importable  # what stands in __main__ can't go to other processes
+
+    sys.exit(importable.main(sys.argv[1:]))
