@@ -50,7 +50,6 @@ def _finish(
     shared = {
         **cell.params(),
         "gain": cell.gain,
-        "consistent": cell.consistent,
         **cell.variant_parameters(),
         "updates": protocol.updates,
         "batch_size": batch,

@@ -20,6 +20,7 @@ from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.optimizers import OPTIMIZERS, Optimizer
 from study.learning.records import Record, UsageError, Variant, plain, resolve, unknown
 from study.learning.training import Design
+from study.learning.twins import CONSISTENT, no_twin
 
 REGISTRIES: dict[str, tuple[Mapping[str, Any], type[Record]]] = {
     "dataset": (DATASETS, Dataset),
@@ -31,6 +32,7 @@ REGISTRIES: dict[str, tuple[Mapping[str, Any], type[Record]]] = {
 }
 """The axes whose values are records, with where the records are and what class they have."""
 
+TWINS = {"true": "twin", "forward": "twin forward"}  # how cells with twins are told apart
 LOCATIONS = ("hidden", "output", "all")
 AXES = (
     "dataset",
@@ -52,7 +54,7 @@ DEFAULTS: dict[str, Any] = {
     "activation": "tanh",
     "gradient": "exact",
     "location": "hidden",
-    "consistent": False,
+    "consistent": "false",
     "optimizer": "sgd",
 }
 
@@ -80,7 +82,7 @@ class Cell:
     activation: Variant[Activation]
     gradient: Variant[Gradient]
     location: str
-    consistent: bool
+    consistent: str
     optimizer: Variant[Optimizer]
 
     @property
@@ -91,6 +93,7 @@ class Cell:
             self.activation.short,
             str(self.gradient),
             self.location,
+            *([] if self.consistent == "false" else [TWINS[self.consistent]]),
             self.optimizer.short,
         ]
         parts += [
@@ -129,7 +132,7 @@ class Cell:
             "hidden": self.widths,
             "gain": plain(self.gain),
             "location": self.location,
-            "consistent": plain(self.consistent),
+            "consistent": self.consistent,
         }
         return params | {name: plain(value) for name, value in self.variant_parameters().items()}
 
@@ -153,18 +156,20 @@ class Cell:
             initialisation=self.initialisation,
             gain=self.gain,
             optimizer=self.optimizer,
+            consistent=self.consistent,
         )
 
     def reference(self) -> Cell:
         """Return the cell with the exact gradient that this one is compared with."""
-        return replace(self, gradient=EXACT, location="none", consistent=False)
+        return replace(self, gradient=EXACT, location="none", consistent="false")
 
     def canonical(self, outputs: int) -> Cell:
         """Return the cell that stands for all identical ones, given the number of output units.
 
         The location is ``hidden`` or ``output`` for ``all`` where the rule changes nothing
         elsewhere. The gradient is the simplest that equals this one on every activation it stands
-        at, and exact has the location ``none``. Impossible cells stay what they are.
+        at, and exact has the location ``none`` and is its own twin. Impossible cells stay what
+        they are.
         """
         rule, location, design = self.gradient.record, self.location, self.design()
         output = design.output(outputs)
@@ -178,7 +183,7 @@ class Cell:
         rules = {place: canonical(self.gradient, a) for place, a in places.items()}
         changed = {place: rule for place, rule in rules.items() if rule != EXACT}
         if self.gradient == EXACT or (places and not changed):
-            return replace(self, gradient=EXACT, location="none")
+            return self.reference()
         no_output = rule.hidden_only or not self.objective.record.output_factor
         if location in ("output", "all") and no_output:
             return self
@@ -215,7 +220,14 @@ class Cell:
             return f"gradient {rule.name} is defined for hidden layers alone"
         if self.location == "hidden" and not self.hidden:
             return "there is no hidden layer"
+        if self.consistent != "false" and self.location != "hidden":
+            return "a twin replaces hidden activations alone: its location is hidden"
         design = self.design()
+        if self.consistent != "false" and (reason := no_twin(self.gradient, design.activation)):
+            return f"gradient {self.gradient} with {design.activation.name} has no twin: {reason}"
+        beginning = self.initialisation.record.refusal
+        if beginning and (reason := beginning(self.initialisation.values, len(self.hidden))):
+            return f"initialisation {self.initialisation}: {reason}"
         layers = [(width, design.activation) for width in self.hidden]
         layers.append((data.outputs, design.output(data.outputs)))
         for (units, activation), placed in zip(layers, design.rules(), strict=True):
@@ -242,13 +254,16 @@ def cell_from(values: Mapping[str, Any]) -> Cell:
     gain = values["gain"]
     if isinstance(gain, bool) or not isinstance(gain, int | float) or not 0.0 < gain < 1e6:
         raise UsageError(f"gain takes a number above 0, not {gain!r}")
-    if values["consistent"] is not False:
-        raise UsageError(f"consistent takes false, not {values['consistent']!r}")
+    consistent = values["consistent"]
+    if isinstance(consistent, bool):  # as YAML reads them
+        consistent = plain(consistent)
+    if consistent not in CONSISTENT:
+        raise UsageError(unknown("consistent", consistent, CONSISTENT))
     return Cell(
         hidden=_widths(values["hidden"]),
         gain=float(gain),
         location=location,
-        consistent=False,
+        consistent=consistent,
         **found,
     )
 

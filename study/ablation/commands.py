@@ -14,7 +14,11 @@ from study.ablation.cells import REGISTRIES
 from study.ablation.composition import configuration_folder
 from study.ablation.messages import print_row, suffix
 from study.datasets import ROOT
-from study.learning.records import Parameter, Record, UsageError, plain, unknown
+from study.learning.activations import ACTIVATIONS
+from study.learning.gradients import EXACT
+from study.learning.gradients.base import Gradient
+from study.learning.records import Parameter, Record, UsageError, plain, resolve, unknown
+from study.learning.twins import closed_form, has_twin
 
 PARTICULARS = ("derivative", "task", "source", "licence")  # texts that some records have
 PLURALS = {
@@ -75,11 +79,30 @@ def _explain(kind: str, record: Any) -> None:
         limits = [limit for limit in (_range(parameter), _neutral(parameter)) if limit]
         said = f"{parameter.meaning}; default {plain(parameter.default)}"
         rows.append((name, said + (f" ({'; '.join(limits)})" if limits else "")))
+    if isinstance(record, Gradient):
+        rows += [("twin", text) for text in _twin(record)]
     rows.append(("reference", record.reference))
     print(f"{record.name} ({kind})")
     width = max(len(name) for name, _ in rows)
     for name, text in rows:
         print_row(name, text, width)
+
+
+def _twin(record: Gradient) -> list[str]:
+    """Tell the twins at the default parameters: closed forms, or the reason for none."""
+    if record.name == EXACT.name:
+        return []
+    if isinstance(record.twin, str):
+        return [f"none: {record.twin}"]
+    rule = resolve("gradient", {record.name: record}, record.name)
+    told: dict[str, list[str]] = {}
+    for name, activation in ACTIVATIONS.items():
+        bound = activation.bind()
+        if has_twin(rule, bound):
+            closed = closed_form(rule, bound)
+            form = closed.formula if closed else "∫ φ dz, a piecewise polynomial"
+            told.setdefault(form, []).append(name)
+    return [f"F(z) = {form} ({', '.join(names)})" for form, names in told.items()]
 
 
 def _range(parameter: Parameter) -> str:

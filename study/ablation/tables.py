@@ -49,6 +49,9 @@ _PROBES = (
     Column("descent_cosine", "metric", "float64", "cosine of modified and exact gradient"),
     Column("descent_cosine_first", "metric", "float64", "the same, first layer alone", False),
     Column("saturated", "metric", "float64", "share of saturated (unit, pattern) pairs"),
+    Column("decided", "metric", "float64", "share of decided ones: |2u - 1| > 0.9", False),
+    Column("flips_decided", "metric", "float64", "share of decided pairs that flipped", False),
+    Column("flips_undecided", "metric", "float64", "share of undecided ones that did", False),
     Column("gradient_norm", "metric", "float64", "norm of the modified gradient", False),
     Column("exact_gradient_norm", "metric", "float64", "norm of the exact gradient", False),
     Column("weight_norm", "metric", "float64", "norm of all parameters", False),
@@ -69,7 +72,7 @@ RUNS: dict[str, Column] = {
         Column("activation", "param", "string", "name of the hidden activation"),
         Column("gradient", "param", "string", "name of the factor in the slope's place"),
         Column("location", "param", "string", "layers it applies to: hidden, output, all, none"),
-        Column("consistent", "param", "bool", "forward pass is the factor's twin"),
+        Column("consistent", "param", "string", "twin in the forward pass: false, true, forward"),
         Column("optimizer", "param", "string", "name of the optimizer"),
         Column("learning_rate", "param", "float64", "initial learning rate"),
         Column("seed", "param", "int64", "seed of weights, batches and fresh data"),
@@ -86,6 +89,11 @@ RUNS: dict[str, Column] = {
         Column("updates_to_target", "metric", "float64", "updates until solved, interpolated"),
         Column("diverged_at", "metric", "float64", "update of the checkpoint that saw it"),
         *(Column(c.name, c.kind, c.type, f"last: {c.meaning}", False) for c in _PROBES),
+        Column("path_length", "metric", "float64", "distance from start to end", False),
+        Column(
+            "asymmetry", "metric", "float64", "of the final field within layers, 0 to 1", False
+        ),
+        Column("negative_eigenvalues", "metric", "float64", "share in K~, where taken", False),
         Column("outcome", "tag", "string", "solved, plateau, stuck or diverged"),
         Column("diverged_by", "tag", "string", "nonfinite, objective, norm, or empty"),
         Column("failed", "tag", "bool", "diverged by nonfinite or objective, or stuck", False),
@@ -115,8 +123,11 @@ FINALS = (
 )
 """The last values that MLflow has of a training, by precedence where only some may enter."""
 
-VARIANTS = ("dataset", "activation", "gradient", "optimizer", "initialisation")
-"""What takes parameters: a column ``<one of these>.<parameter>`` is a param of any type."""
+VARIANTS = ("dataset", "activation", "gradient", "optimizer", "initialisation", "branch")
+"""What takes parameters: a column ``<one of these>.<parameter>`` is a param of any type.
+
+``branch`` is the phase before a training, where it has one: ``branch.gradient`` and the like.
+"""
 
 
 def is_variant_parameter(name: str) -> bool:

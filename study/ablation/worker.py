@@ -6,7 +6,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +17,7 @@ from study import datasets
 from study.ablation import tables
 from study.ablation.cells import Cell, cell_from
 from study.ablation.schema import Protocol
+from study.ablation.spectra import SPECTRA, negative_eigenvalues
 from study.ablation.store import FinishedCell
 from study.ablation.tuning import choose_rate
 from study.learning.activations.base import Activation
@@ -78,10 +79,14 @@ class FailedCell:
 
 @dataclass(frozen=True)
 class Trained:
-    """A stage's trainings, in stacks."""
+    """A stage's trainings, in stacks.
+
+    ``negative_eigenvalues`` (R,) are NaN where the spectrum was not taken.
+    """
 
     stage: str
     outcome: Outcome
+    negative_eigenvalues: Array
 
 
 def attempt(job: Job) -> FinishedCell | FailedCell:
@@ -111,11 +116,19 @@ def train_cell(job: Job) -> FinishedCell:
     done: list[Trained] = []
 
     def run(stage: str, rates: Sequence[float], seeds: Sequence[int]) -> list[Outcome]:
-        outcomes = [
-            train(_problem(cell, s), cell.design(), budget, s, r)
-            for s, r in blocks(seeds, rates, job.block)
-        ]
-        done.extend(Trained(stage, outcome) for outcome in outcomes)
+        outcomes = []
+        for s, r in blocks(seeds, rates, job.block):
+            problem = _problem(cell, s)
+            outcome = train(problem, cell.design(), budget, s, r)
+            looked_at = protocol.evaluation()[:SPECTRA] if protocol.probes else []
+            done.append(
+                Trained(
+                    stage,
+                    outcome,
+                    negative_eigenvalues(cell.design(), problem, outcome, looked_at),
+                )
+            )
+            outcomes.append(outcome)
         return outcomes
 
     def tune(rates: Sequence[float], seeds: Sequence[int]) -> tuple[Array, Array, Array]:
@@ -129,7 +142,8 @@ def train_cell(job: Job) -> FinishedCell:
     rate = choose_rate(protocol, protocol.learning_rates[cell.optimizer.name], tune)
     scored = run("evaluate", [rate], protocol.evaluation())
     if job.reference_rate == rate:
-        done.extend(Trained("transfer", outcome) for outcome in scored)  # the very same trainings
+        same = [trained for trained in done if trained.stage == "evaluate"]
+        done.extend(replace(trained, stage="transfer") for trained in same)
     elif job.reference_rate is not None:
         run("transfer", [job.reference_rate], protocol.evaluation())
     ended = time.time()
@@ -238,7 +252,6 @@ def _runs(cell: Cell, protocol: Protocol, done: Sequence[Trained]) -> dict[str, 
     structural: dict[str, Any] = {
         **cell.params(),
         "gain": cell.gain,
-        "consistent": cell.consistent,
         **cell.variant_parameters(),
         "updates": protocol.updates,
         "batch_size": _batch(protocol),
@@ -252,6 +265,7 @@ def _runs(cell: Cell, protocol: Protocol, done: Sequence[Trained]) -> dict[str, 
         "seed": joined(lambda o: o.seeds),
         "constant_objective": joined(lambda o: o.constant),
         "runaway": joined(lambda o: o.diverged_by == "norm"),
+        "negative_eigenvalues": np.concatenate([t.negative_eigenvalues for t in done]),
     }
     for name in (
         "initial_objective",
@@ -264,6 +278,8 @@ def _runs(cell: Cell, protocol: Protocol, done: Sequence[Trained]) -> dict[str, 
         "outcome",
         "diverged_by",
         "failed",
+        "path_length",
+        "asymmetry",
     ):
         columns[name] = joined(lambda o, name=name: getattr(o, name))
     for name in ("weight_norm", *PROBES):

@@ -143,9 +143,10 @@ def _typed(runs: pd.DataFrame) -> pd.DataFrame:
     for column in ("learning_rate", "final_objective", "constant_objective", "optimum"):
         if column in runs:
             runs[column] = pd.to_numeric(runs[column]).astype(float)
-    for column in ("failed", "consistent", "runaway"):
+    for column in ("failed", "runaway"):
         if column in runs:
             runs[column] = runs[column].astype(str).str.lower().isin(["true", "1", "1.0"])
+    runs["consistent"] = runs["consistent"].astype(str).str.lower()
     return runs
 
 
@@ -303,8 +304,9 @@ def _rules(runs: pd.DataFrame) -> tuple[tuple[Rule, ...], Any]:
         label, text = labels[row["gradient"]], _text(variant)
         if row["gradient"] in ambiguous:
             label, text = f"{label} ({where})", f"{text} {where}"
-        if row["consistent"]:
-            label, text = f"{label} (twin)", f"{text} twin"
+        if row["consistent"] != "false":
+            twin = "twin" if row["consistent"] == "true" else f"twin {row['consistent']}"
+            label, text = f"{label} ({twin})", f"{text} {twin}"
         place = (
             *_order(variant),
             LOCATIONS.index(where) if where in LOCATIONS else len(LOCATIONS),

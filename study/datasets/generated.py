@@ -142,6 +142,13 @@ def encoder(seed: None, *, size: float) -> Raw:
     return Raw(patterns, patterns, patterns, patterns)
 
 
+def escape(seed: int, *, inputs: float, patterns: float) -> Raw:
+    """One output that should be 1 whatever the inputs, which are normal."""
+    train, rows = _sizes("escape", patterns)
+    x = _stream(seed, "escape").standard_normal((rows, whole("escape.inputs", inputs)))
+    return _parts(x, np.ones((rows, 1)), train)
+
+
 def _stream(seed: int, name: str) -> np.random.Generator:
     from study.learning.seeds import (
         generator,
@@ -280,5 +287,24 @@ RECORDS = (
         load=encoder,
         standardised=False,
         parameters={"size": Parameter(10, "patterns, inputs and outputs", 2, 4096)},
+    ),
+    Dataset(
+        name="escape",
+        family="generated",
+        formula="t = 1 for every x ~ N(0, I): how long until an output that begins at 0 passes ½",
+        reference="this study; with the initialisation wrongly_saturated",
+        source=SOURCE,
+        licence=OURS,
+        task="multilabel",
+        load=escape,
+        fresh=True,
+        standardised=False,
+        # a quarter of the squared error of the wrong target value is left in the middle
+        solved_below=0.25,
+        one_sided=True,
+        parameters={
+            "inputs": Parameter(4, "how many", 1, 10_000),
+            "patterns": _patterns(32),
+        },
     ),
 )

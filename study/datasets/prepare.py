@@ -69,7 +69,8 @@ def prepare(record: Dataset, values: Mapping[str, Any], raw: Raw) -> Data:
     else:
         targets, test_targets = _columns(targets), _columns(test_targets)
         constant = targets.min(axis=0) == targets.max(axis=0)
-        if constant.all() or (task == "regression" and constant.any()):
+        nothing = constant.all() and not record.one_sided
+        if nothing or (task == "regression" and constant.any()):
             where = f"target column {int(np.argmax(constant))}"
             raise _error(name, f"{where} is constant in the training part: nothing to learn")
         if task == "regression":

@@ -91,6 +91,8 @@ class Dataset(Record):
         Whether the inputs are standardised. Targets of a regression always are.
     solved_below
         The share of the constant predictor's excess objective at which a net has solved it.
+    one_sided
+        Whether all targets may be equal, where it is asked how long a net takes.
     version
         Raise it when `load` gives other arrays for the same seed and parameters.
     """
@@ -102,6 +104,7 @@ class Dataset(Record):
     fresh: bool = False
     standardised: bool = True
     solved_below: float = 0.05
+    one_sided: bool = False
     version: int = 1
 
     def __hash__(self) -> int:

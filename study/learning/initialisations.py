@@ -28,9 +28,16 @@ class Initialisation(Record):
     ----------
     draw
         ``draw(rng, shape, fan_in, fan_out, values)`` gives an array of that shape.
+    change
+        ``change(layers, values)`` changes the drawn layers, each (n_in + 1, n_out), in place.
+    refusal
+        ``refusal(values, depth)`` gives the reason why a net with so many hidden layers can't
+        begin so, or "".
     """
 
     draw: Callable[[np.random.Generator, tuple[int, int], int, int, Any], Array]
+    change: Callable[[list[Array], Any], None] | None = None
+    refusal: Callable[[Any, int], str] | None = None
 
 
 def initial_parameters(
@@ -50,8 +57,10 @@ def initial_parameters(
             rng, (fan_in + same, fan_out), fan_in, fan_out, initialisation.values
         )
         layer[: len(drawn)] = gain * drawn
-        layers.append(layer.ravel())
-    return np.concatenate(layers)
+        layers.append(layer)
+    if initialisation.record.change is not None:
+        initialisation.record.change(layers, initialisation.values)
+    return np.concatenate([layer.ravel() for layer in layers])
 
 
 def _glorot(
@@ -79,6 +88,28 @@ def _uniform(
     return rng.uniform(-values["r"], values["r"], shape)
 
 
+def _as_base(
+    rng: np.random.Generator, shape: tuple[int, int], fan_in: int, fan_out: int, values: Any
+) -> Array:
+    return _BASES[values["base"]](rng, shape, fan_in, fan_out, values)
+
+
+def _zero_a_layer(layers: list[Array], values: Any) -> None:
+    layers[int(values["layer"]) - 1][:] = 0.0
+
+
+def _no_such_layer(values: Any, depth: int) -> str:
+    layer = values["layer"]
+    if layer <= depth and layer == int(layer):
+        return ""
+    return f"layer {layer:g} is none of the hidden ones, of which there are {depth}"
+
+
+def _saturate_the_output(layers: list[Array], values: Any) -> None:
+    layers[-1][-1] = -values["distance"]
+
+
+_BASES = {"glorot": _glorot, "he": _he, "lecun": _lecun}
 BIASES = Parameter("zero", "biases: zero, or from the weights' own", choices=("zero", "same"))
 
 _RECORDS = (
@@ -109,6 +140,33 @@ _RECORDS = (
         reference="Rumelhart, Hinton & Williams 1986; Fahlman 1988 (r = 1)",
         parameters={"r": Parameter(0.5, "half the width", low=0.0), "biases": BIASES},
         draw=_uniform,
+    ),
+    Initialisation(
+        name="zeroed_layer",
+        formula="as the base, but one hidden layer's weights and biases are 0: so are its z",
+        reference="this study, for relu's slope at 0",
+        label="zeroed layer",
+        parameters={
+            "layer": Parameter(1, "which hidden layer, from 1", low=1.0),
+            "base": Parameter("he", "the other layers", choices=tuple(_BASES)),
+            "biases": BIASES,
+        },
+        draw=_as_base,
+        change=_zero_a_layer,
+        refusal=_no_such_layer,
+    ),
+    Initialisation(
+        name="wrongly_saturated",
+        formula="as the base, but the biases of the output are -z0, whatever the gain",
+        reference="this study, for the escape of a wrongly saturated unit",
+        label="wrongly saturated",
+        parameters={
+            "distance": Parameter(4.0, "z0"),
+            "base": Parameter("glorot", "the weights", choices=tuple(_BASES)),
+            "biases": BIASES,
+        },
+        draw=_as_base,
+        change=_saturate_the_output,
     ),
 )
 INITIALISATIONS: dict[str, Initialisation] = {record.name: record for record in _RECORDS}

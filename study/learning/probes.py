@@ -12,11 +12,15 @@ from study.learning.stack import Stack
 
 Array = NDArray[Any]
 PATTERNS = 256  # the first ones of the training part, which is shuffled
+DECIDED_ABOVE = 0.9  # of half the range, on either side of its middle
 
 PROBES = (
     "descent_cosine",
     "descent_cosine_first",
     "saturated",
+    "decided",
+    "flips_decided",
+    "flips_undecided",
     "gradient_norm",
     "exact_gradient_norm",
 )
@@ -38,33 +42,71 @@ def _cosine(a: Array, b: Array) -> Array:
     return _dot(a, b) / np.sqrt(_dot(a, a) * _dot(b, b))
 
 
-def probe(stack: Stack) -> dict[str, Array]:
-    """Measure each replica of a stack.
+class Observer:
+    """Measures a stack, and remembers which units had decided.
 
-    Returns
-    -------
-    Arrays (R,): ``descent_cosine``, of the modified gradient with the exact one (above 0 the
-    modified step goes downhill), ``descent_cosine_first``, the same of the first layer's weights,
-    ``saturated``, the share of hidden (unit, pattern) pairs with |f'| <= 0.01 m, and the norms of
-    both gradients.
+    Parameters
+    ----------
+    stack
+        What is measured.
+    moving
+        Count flips since the probe before; else since the stack was as it is now.
     """
-    true = stack.gradient(stack.exact, PATTERNS)
-    used = stack.gradient(stack.rules, PATTERNS)
-    first = (stack.widths[0] + 1) * stack.widths[1]
-    return {
-        "descent_cosine": _cosine(used, true),
-        "descent_cosine_first": _cosine(used[:, :first], true[:, :first]),
-        "saturated": _saturated(stack),
-        "gradient_norm": norm(used),
-        "exact_gradient_norm": norm(true),
-    }
+
+    def __init__(self, stack: Stack, moving: bool) -> None:
+        self.stack, self.moving = stack, moving
+        self._before: tuple[Array, Array] | None = None
+
+    def probe(self) -> dict[str, Array]:
+        """Measure each replica.
+
+        Returns
+        -------
+        Arrays (R,): ``descent_cosine``, of the modified gradient with the exact one (above 0 the
+        modified step goes downhill), ``descent_cosine_first``, the same of the first layer's
+        weights, and the norms of both gradients. Of the hidden (unit, pattern) pairs:
+        ``saturated``, the share with |f'| <= 0.01 m; where f is bounded ``decided``, the share
+        with |2 (y - low) / (high - low) - 1| > 0.9, and ``flips_decided`` and ``flips_undecided``,
+        the shares of the pairs that were decided, or not, whose output has since changed sides of
+        the middle (NaN where there was none).
+        """
+        stack = self.stack
+        true = stack.gradient(stack.exact, PATTERNS)
+        used = stack.gradient(stack.rules, PATTERNS)
+        first = (stack.widths[0] + 1) * stack.widths[1]
+        return {
+            "descent_cosine": _cosine(used, true),
+            "descent_cosine_first": _cosine(used[:, :first], true[:, :first]),
+            **self._units(),
+            "gradient_norm": norm(used),
+            "exact_gradient_norm": norm(true),
+        }
+
+    def _units(self) -> dict[str, Array]:
+        names = ("saturated", "decided", "flips_decided", "flips_undecided")
+        found = {name: np.full(len(self.stack.parameters), np.nan) for name in names}
+        depth, activation = len(self.stack.widths) - 2, self.stack.activations[0]
+        if not depth:
+            return found
+        layers = [self.stack.layer(layer, PATTERNS) for layer in range(depth)]
+        slopes = np.concatenate([slope for _, slope in layers], axis=1)
+        found["saturated"] = _share(np.abs(slopes) <= SATURATED_SHARE * activation.largest_slope)
+        if not activation.bounded:
+            return found
+        low, high = activation.bounds
+        middle, half = 0.5 * (low + high), 0.5 * (high - low)
+        away = np.concatenate([y for y, _ in layers], axis=1) - middle
+        above, decided = away > 0, np.abs(away) > DECIDED_ABOVE * half
+        found["decided"] = _share(decided)
+        if self._before is not None:
+            flipped, was = above != self._before[0], self._before[1]
+            found["flips_decided"] = _share(flipped & was) / _share(was)
+            found["flips_undecided"] = _share(flipped & ~was) / _share(~was)
+        if self.moving or self._before is None:
+            self._before = above, decided
+        return found
 
 
-def _saturated(stack: Stack) -> Array:
-    hidden = range(len(stack.widths) - 2)
-    if not hidden:
-        return np.full(len(stack.parameters), np.nan)
-    bound = SATURATED_SHARE * stack.activations[0].largest_slope
-    flat = [np.abs(stack.layer_slopes(layer, PATTERNS)) <= bound for layer in hidden]
-    pairs = sum(f[0].size for f in flat)
-    return sum(f.sum(axis=(1, 2)) for f in flat) / pairs
+def _share(pairs: Array) -> Array:
+    """Share of the (unit, pattern) pairs of each replica."""
+    return pairs.sum(axis=(1, 2)) / pairs[0].size

@@ -53,7 +53,10 @@ class Problem:
     threshold
         Midpoint of the two encoded target values, where a target is one of two.
     constant
-        L_const (D,): the objective of the best constant output on the training part.
+        L_const (D,): the objective of the best constant output on the training part. Where all
+        targets are equal, which a constant solves, that of the other target value instead (0.1 or
+        0.9 where target values are 0 and 1): crossing the middle then leaves a quarter of a
+        squared error.
     optimum
         L* (D,): the objective of the best output for each distinct input; 0 but for identical
         inputs with different targets.
@@ -111,7 +114,14 @@ def pose(data: Sequence[Data], objective: Objective, output: Activation) -> Prob
         test_targets=np.stack([test for _, test in encoded]),
         task=task,
         threshold=0.5 * (low + high),
-        constant=np.array([_best_constant(objective, t, one) for t in targets]),
+        constant=np.array(
+            [
+                _best_constant(objective, t, one)
+                if np.ptp(t, axis=0).any()
+                else _other(objective, t, low, high)
+                for t in targets
+            ]
+        ),
         optimum=np.array(
             [_best_constant(objective, t, g) for t, g in zip(targets, groups, strict=True)]
         ),
@@ -133,6 +143,14 @@ def _encode(data: Data, objective: Objective, low: float, high: float) -> tuple[
 def _groups(inputs: Array) -> Array:
     _, group = np.unique(inputs, axis=0, return_inverse=True)
     return group.reshape(-1)
+
+
+def _other(objective: Objective, targets: Array, low: float, high: float) -> float:
+    """Objective when every output has the other one of the two target values."""
+    other = low + high - targets
+    if not objective.output_factor:
+        other = np.clip(other, low + 0.1 * (high - low), high - 0.1 * (high - low))
+    return float(objective.constant_terms(targets, other).sum(axis=1).mean())
 
 
 def _best_constant(objective: Objective, targets: Array, group: Array) -> float:

@@ -160,13 +160,19 @@ class Stack:
             self.sizes, replicas, self.data, *self.rules, self.terms, self.room
         )
 
-    def gradient(self, layers: tuple[Layer, Layer], patterns: int) -> Array:
-        """Return the gradient of each replica on the first `patterns`, (R, P)."""
+    def gradient(
+        self, layers: tuple[Layer, Layer], patterns: int, parameters: Array | None = None
+    ) -> Array:
+        """Return the gradient of each replica on the first `patterns`, (R, P).
+
+        At other `parameters` (R, P) than the stack's where these are given.
+        """
+        here = self.parameters if parameters is None else parameters
         data = loops.Patterns(
             np.ascontiguousarray(self.data.inputs[:, :patterns]),
             np.ascontiguousarray(self.data.targets[:, :patterns]),
         )
-        return loops.gradients(self.sizes, self.parameters, data, *layers, self.step, self.room)
+        return loops.gradients(self.sizes, here, data, *layers, self.step, self.room)
 
     def outputs(self, inputs: Array) -> Array:
         """Return the outputs for inputs (1 or S, n, d): (R, outputs, n)."""
@@ -174,11 +180,11 @@ class Stack:
         top = len(self.sizes) - 2
         return loops.layer_inputs(self.sizes, self.parameters, x, *self.rules, top, self.room)[1]
 
-    def layer_slopes(self, layer: int, patterns: int) -> Array:
-        """Return f'(z) of a hidden layer on the first `patterns`: (R, units, patterns)."""
+    def layer(self, layer: int, patterns: int) -> tuple[Array, Array]:
+        """Return y and f'(z) of a hidden layer on the first `patterns`: (R, units, patterns)."""
         x = np.ascontiguousarray(self.data.inputs[:, :patterns])
         z, y = loops.layer_inputs(self.sizes, self.parameters, x, *self.rules, layer, self.room)
-        return loops.slopes(z, y, self.rules[0].slope, self.rules[0].numbers)
+        return y, loops.slopes(z, y, self.rules[0].slope, self.rules[0].numbers)
 
     def test_score(self) -> Array:
         """Return the accuracy on the test part, (R,); for regression the outputs' mean R²."""

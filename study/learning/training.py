@@ -17,10 +17,12 @@ from study.learning.initialisations import Initialisation, initial_parameters
 from study.learning.objectives import Objective
 from study.learning.optimizers import Optimizer, Updater
 from study.learning.placement import layer_of
-from study.learning.probes import PROBES, norm, probe
+from study.learning.probes import PROBES, Observer, norm
 from study.learning.problem import Problem
 from study.learning.records import Variant
 from study.learning.stack import Stack
+from study.learning.tangent import asymmetry
+from study.learning.twins import original_slope, twin_of
 
 Array = NDArray[Any]
 
@@ -47,6 +49,9 @@ class Design:
         Initial weights.
     optimizer
         With its parameters.
+    consistent
+        "false", "true" or "forward": what the hidden layers compute forward and propagate back,
+        see `study.learning.twins`. The output units are the same in all three.
     """
 
     hidden: tuple[int, ...]
@@ -57,6 +62,14 @@ class Design:
     initialisation: Variant[Initialisation]
     gain: float
     optimizer: Variant[Optimizer]
+    consistent: str = "false"
+
+    @property
+    def forward(self) -> Activation:
+        """Activation of the hidden units: f, or the twin F."""
+        if self.consistent == "false":
+            return self.activation
+        return twin_of(self.gradient, self.activation)
 
     def output(self, outputs: int) -> Activation:
         """Activation of the output units."""
@@ -65,6 +78,8 @@ class Design:
     def rules(self) -> list[Variant[Gradient] | None]:
         """Return the rule of each layer, None where no factor stands (see `network.multiply`)."""
         hidden = self.gradient if self.location in ("hidden", "all") else EXACT
+        if self.consistent != "false":
+            hidden = original_slope(self.activation) if self.consistent == "forward" else EXACT
         output = self.gradient if self.location in ("output", "all") else EXACT
         if self.gradient.record.hidden_only:
             output = EXACT
@@ -137,6 +152,10 @@ class Outcome:
         Names, (R,); diverged_at the checkpoint where it was seen, NaN if never.
     failed
         (R,) bool.
+    path_length
+        (R,) distance between the parameters at the start and at the end.
+    asymmetry
+        (R,) of the update field at the end, see `study.learning.tangent`; NaN without probes.
     parameters
         (R, P) at the end; of a diverged replica where it left.
     """
@@ -156,6 +175,8 @@ class Outcome:
     diverged_by: Array
     diverged_at: Array
     failed: Array
+    path_length: Array
+    asymmetry: Array
     parameters: Array
 
 
@@ -164,9 +185,10 @@ def train(
     design: Design,
     budget: Budget,
     seeds: Sequence[int],
-    rates: Sequence[float],
+    rates: Sequence[float] | Array,
     numbers: Mapping[str, Any] | None = None,
     start: Array | None = None,
+    done: int = 0,
 ) -> Outcome:
     """Train S × K replicas together.
 
@@ -179,23 +201,27 @@ def train(
     seeds
         S seeds: of initial weights, batch order and random rules.
     rates
-        K learning rates, tried with every seed.
+        K learning rates, tried with every seed; or (S, K), others for each seed.
     numbers
         The optimizer's own parameters where they differ from the design's; a number, or (R,).
     start
-        Initial parameters (R, P) instead of drawn ones.
+        Initial parameters (R, P) instead of drawn ones. Units that are decided there are those
+        whose flips are counted.
+    done
+        Updates that led to `start`: the order of batches, and random rules, go on from there.
 
     Notes
     -----
     A replica's result does not depend on the others in its stack, to the bit. One that diverged by
     its objective is left as it is from the next checkpoint on; the others go on.
     """
-    replicas = [seed for seed in seeds for _ in rates]
-    rate_of = np.tile(np.asarray(rates, dtype=np.float64), len(seeds))
+    table = np.asarray(rates, dtype=np.float64)
+    per_seed = table.shape[-1]
+    replicas = [seed for seed in seeds for _ in range(per_seed)]
+    rate_of = np.broadcast_to(table, (len(seeds), per_seed)).ravel()
+    drawn = start is None
     if start is None:
-        sizes = (problem.widths[0], *design.hidden, problem.widths[1])
-        drawn = [initial_parameters(design.initialisation, design.gain, sizes, s) for s in seeds]
-        start = np.repeat(np.stack(drawn), len(rates), axis=0)
+        start = np.repeat(initial(design, problem, seeds), per_seed, axis=0)
     own = {**design.optimizer.values, **(numbers or {})}
     numbers_of = {
         name: np.broadcast_to(np.asarray(value, dtype=np.float64), len(replicas))
@@ -206,7 +232,7 @@ def train(
         stack = Stack(
             problem,
             design.hidden,
-            design.activation,
+            design.forward,
             design.output(problem.widths[1]),
             design.objective,
             design.rules(),
@@ -215,11 +241,23 @@ def train(
             parameters,
             Updater(design.optimizer.record, numbers_of, rate_of, parameters),
         )
-        return _run(stack, budget, problem, rate_of)
+        stack.step = done
+        return _run(stack, budget, problem, rate_of, Observer(stack, moving=drawn))
 
 
-def _run(stack: Stack, budget: Budget, problem: Problem, rate_of: Array) -> Outcome:
+def initial(design: Design, problem: Problem, seeds: Sequence[int]) -> Array:
+    """Return the initial parameters of these seeds, (S, P) float64."""
+    sizes = (problem.widths[0], *design.hidden, problem.widths[1])
+    return np.stack(
+        [initial_parameters(design.initialisation, design.gain, sizes, seed) for seed in seeds]
+    )
+
+
+def _run(
+    stack: Stack, budget: Budget, problem: Problem, rate_of: Array, observer: Observer
+) -> Outcome:
     marks, probed = budget.marks(), budget.probed()
+    first, begin = stack.step, stack.parameters.copy()
     replicas = len(rate_of)
     constant, optimum = (
         np.repeat(each, replicas // len(each)) for each in (problem.constant, problem.optimum)
@@ -229,13 +267,14 @@ def _run(stack: Stack, budget: Budget, problem: Problem, rate_of: Array) -> Outc
     diverged_at = np.full(replicas, np.nan)
     final = np.full(replicas, np.nan)
     for column, mark in enumerate(marks):
-        stack.advance([budget.schedule(step + 1) for step in range(stack.step, mark)])
+        taken = stack.step - first
+        stack.advance([budget.schedule(step + 1) for step in range(taken, mark)])
         here = stack.alive.copy()
         final[here] = stack.objective()[here]
         curves["objective"][here, column] = final[here]
         curves["weight_norm"][here, column] = norm(stack.parameters)[here]
         if mark in probed:
-            for name, values in probe(stack).items():
+            for name, values in observer.probe().items():
                 curves[name][here, column] = values[here]
         exploded = outcomes.exploded(final, curves["objective"][:, 0], constant)
         reason = np.where(~(curves["weight_norm"][:, column] <= outcomes.RUNAWAY_NORM), "norm", "")
@@ -267,6 +306,8 @@ def _run(stack: Stack, budget: Budget, problem: Problem, rate_of: Array) -> Outc
         diverged_by=diverged_by,
         diverged_at=diverged_at,
         failed=failure,
+        path_length=norm(stack.parameters.astype(np.float64) - begin),
+        asymmetry=asymmetry(stack) if probed else np.full(replicas, np.nan),
         parameters=stack.parameters,
     )
 
@@ -294,7 +335,7 @@ def outputs(design: Design, parameters: Array, inputs: Array) -> Array:
     none = np.zeros((len(sizes) - 1, replicas, 0)), np.zeros((len(sizes) - 1, replicas), np.uint64)
     layers = [
         layer_of(activation, None, *none, dtype)
-        for activation in (design.activation, design.output(count))
+        for activation in (design.forward, design.output(count))
     ]
     room = network.make_room(sizes, loops.CHUNK, dtype)
     x = network.with_ones(inputs, dtype)

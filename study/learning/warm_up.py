@@ -49,7 +49,8 @@ def compile_kernels(designs: Iterable[Design], dtype: str) -> None:
             keys = {
                 ("optimizer", design.optimizer.name),
                 ("rule", str(design.gradient)),
-                ("activation", design.activation.name),
+                ("activation", design.forward.name),
+                ("consistent", design.consistent),
                 ("objective", design.objective.name),
                 ("output", design.output(outputs).name),
             }

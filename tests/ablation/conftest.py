@@ -51,7 +51,7 @@ def make_cell():
             "activation": "tanh",
             "gradient": gradient,
             "location": "all",
-            "consistent": False,
+            "consistent": "false",
             "optimizer": "sgd",
             "updates": 144,
             "batch_size": "full",

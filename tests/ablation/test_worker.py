@@ -138,7 +138,7 @@ def test_params_stand_in_every_row():
     for row in rows(finished.runs):
         assert (row["dataset"], row["gradient"], row["location"]) == ("iris", "floor", "all")
         assert (row["gradient.minimum"], row["gradient.absolute"]) == (0.05, True)
-        assert (row["gain"], row["hidden"], row["consistent"]) == (2.0, "3", False)
+        assert (row["gain"], row["hidden"], row["consistent"]) == (2.0, "3", "false")
         assert (row["updates"], row["batch_size"], row["dtype"]) == (6, "full", "float64")
     assert finished.name == cell.name
     assert finished.params == cell.params() | {

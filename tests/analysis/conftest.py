@@ -13,7 +13,7 @@ BASE = {
     "activation": "tanh",
     "gradient": "exact",
     "location": "none",
-    "consistent": False,
+    "consistent": "false",
     "optimizer": "sgd",
     "learning_rate": 0.1,
     "seed": 0,

@@ -80,7 +80,7 @@ def test_location_is_named_only_where_a_stratum_has_several(prepared):
 
 
 def test_twins_are_rules_of_their_own(prepared):
-    assert labels(prepared({}, floor(0.1), floor(0.1, consistent=True))) == [
+    assert labels(prepared({}, floor(0.1), floor(0.1, consistent="true"))) == [
         "exact",
         "floor 0.1",
         "floor 0.1 (twin)",

@@ -75,7 +75,7 @@ def synthetic(
             "activation": activation,
             "gradient": name,
             "location": where,
-            "consistent": False,
+            "consistent": "false",
             "optimizer": optimizer,
             "updates": 1000,
             "batch_size": "32",

@@ -53,6 +53,11 @@ class Activation(Record):
         All the values f' takes, where it is piecewise constant; else empty.
     rising
         True where f' is never negative.
+    rounding
+        Net inputs are rounded to multiples of this first, 0 for not at all; f' is then the slope
+        at the rounded net input, and no derivative of the staircase that f has become.
+    table
+        Further numbers for the kernels, after the parameters.
     """
 
     derivative: str
@@ -65,7 +70,9 @@ class Activation(Record):
     targets: tuple[float, float] | None = None
     slopes: Any = ()
     rising: bool = True
+    rounding: float = 0.0
     values: dict[str, float] = field(default_factory=dict)
+    table: Array | None = field(default=None, repr=False, compare=False)
 
     def bind(self, **values: Any) -> Activation:
         """Return the activation with its parameters' values put in (defaults where not given)."""
@@ -91,8 +98,9 @@ class Activation(Record):
         return bound
 
     def constants(self, dtype: Any) -> Array:
-        """Return the parameters as the kernels get them."""
-        return np.array([*self.values.values()], dtype=dtype)
+        """Return the parameters, and the table, as the kernels get them."""
+        numbers = np.array([*self.values.values()], dtype=dtype)
+        return numbers if self.table is None else np.append(numbers, self.table.astype(dtype))
 
     def apply(self, z: Array) -> Array:
         """Return f(z) for an array of any shape."""
@@ -113,6 +121,11 @@ class Activation(Record):
     def bounded(self) -> bool:
         """True where f has a finite range on both sides."""
         return math.isfinite(self.bounds[0]) and math.isfinite(self.bounds[1])
+
+    @property
+    def rectifies(self) -> bool:
+        """True of relu, rounded or not: slope 0 or 1, output 0 or more."""
+        return tuple(self.slopes) == (0.0, 1.0) and self.bounds == (0.0, INFINITY)
 
     @property
     def piecewise_constant(self) -> bool:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from study.learning.activations.base import INFINITY, SATURATED_SHARE, Activation
 from study.learning.elementary import exp, log1p, normal_cdf, tanh
 from study.learning.kernels import kernel
 from study.learning.records import Parameter
 from study.learning.views import line
+
+ROUNDING = 0.125
 
 
 @kernel("value")
@@ -27,6 +31,23 @@ def _relu_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
     for i in range(z.size):
         x = flat[i]
         into[i] = one if x > zero else zero
+
+
+@kernel("value")
+def _relu_rounded(z, out, numbers):  # type: ignore[no-untyped-def]
+    zero, fine = z.dtype.type(0), z.dtype.type(1.0 / ROUNDING)
+    flat, into = line(z), line(out)
+    for i in range(z.size):
+        x = np.rint(fine * flat[i]) / fine
+        into[i] = zero if x <= zero else x
+
+
+@kernel("slope")
+def _relu_rounded_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
+    zero, one, fine = z.dtype.type(0), z.dtype.type(1), z.dtype.type(1.0 / ROUNDING)
+    flat, into = line(z), line(out)
+    for i in range(z.size):
+        into[i] = one if np.rint(fine * flat[i]) > zero else zero
 
 
 @kernel("value")
@@ -136,6 +157,21 @@ RECORDS = (
         kinks=((0.0, 0.0),),
         saturation=(0.0, INFINITY),
         slopes=(0.0, 1.0),
+    ),
+    Activation(
+        name="relu_rounded",
+        formula="max(r, 0), r = z rounded to a multiple of 1/8",
+        derivative="1 for r > 0, else 0",
+        reference="this study: relu with net inputs of exactly 0 all through a training",
+        label="relu, rounded",
+        family="rectifying",
+        value=_relu_rounded,
+        slope=_relu_rounded_slope,
+        bounds=(0.0, INFINITY),
+        kinks=((0.5 * ROUNDING, 0.0),),  # the half is rounded to even
+        saturation=(0.5 * ROUNDING, INFINITY),
+        slopes=(0.0, 1.0),
+        rounding=ROUNDING,
     ),
     Activation(
         name="leaky_relu",

@@ -7,7 +7,7 @@ from typing import Any
 
 from study.learning.activations.base import Activation
 from study.learning.elementary import exp, log
-from study.learning.gradients.base import ABSOLUTE, FAHLMAN_1988, THIS_STUDY, Gradient
+from study.learning.gradients.base import ABSOLUTE, FAHLMAN_1988, THIS_STUDY, Gradient, Pointwise
 from study.learning.kernels import compiled, kernel
 from study.learning.records import Parameter
 from study.learning.views import line
@@ -66,13 +66,19 @@ def _no_steps(values: Mapping[str, Any], activation: Activation, units: int) -> 
     return "its slope is piecewise constant" if activation.piecewise_constant else ""
 
 
+def _only_rising(values: Mapping[str, Any], activation: Activation) -> str:
+    return (
+        "" if activation.rising else "f' changes sign, and where it is nearly 0 rounding decides"
+    )
+
+
 def _on_relu(name: str) -> Callable[[Mapping[str, Any], Activation], Any]:
     """On relu, with slopes 0 and 1, floor and blend raise the 0 alone, like leaky_backward."""
 
     def same(values: Mapping[str, Any], activation: Activation) -> Any:
         if values[name] == 1.0 and activation.largest_slope == 1.0:
             return "removed"
-        if activation.name == "relu" and values[name] < 1.0:
+        if activation.rectifies and values[name] < 1.0:
             return {"leaky_backward": {"slope": values[name]}}
         return None
 
@@ -94,6 +100,7 @@ RECORDS = (
         parameters={"amount": Parameter(0.1, "c, of m", neutral=0.0), "absolute": ABSOLUTE},
         factor=_offset,
         numbers=lambda site: (site.amount("amount"),),
+        twin=Pointwise(),
     ),
     Gradient(
         name="floor",
@@ -107,6 +114,7 @@ RECORDS = (
         factor=_floor,
         numbers=lambda site: (site.amount("minimum"),),
         same_as=_on_relu("minimum"),
+        twin=Pointwise(lambda site: (site.amount("minimum"),), refusal=_only_rising),
     ),
     Gradient(
         name="ceiling",
@@ -117,6 +125,7 @@ RECORDS = (
         factor=_ceiling,
         numbers=lambda site: (site.amount("maximum"),),
         same_as=lambda values, activation: "exact" if values["maximum"] >= 1.0 else None,
+        twin=Pointwise(lambda site: (site.amount("maximum"), -site.amount("maximum"))),
     ),
     Gradient(
         name="power",
@@ -128,6 +137,7 @@ RECORDS = (
         numbers=lambda site: (site.values["exponent"], site.activation.largest_slope),
         refusal=_no_steps,
         same_as=_power_same,
+        twin=Pointwise(refusal=_only_rising),
     ),
     Gradient(
         name="blend",
@@ -139,5 +149,6 @@ RECORDS = (
         same_as=lambda values, activation: (
             "removed" if values["amount"] == 1.0 else _on_relu("amount")(values, activation)
         ),
+        twin=Pointwise(),
     ),
 )

@@ -50,6 +50,30 @@ class Site:
         return float(self.values[name]) * float(unit)
 
 
+@dataclass(frozen=True)
+class Pointwise:
+    """φ is a function of z alone, and the same for every unit: its integral is a twin.
+
+    Parameters
+    ----------
+    slopes, outputs
+        ``slopes(site)`` and ``outputs(site)`` give the values of the slope that the rule is given,
+        and of y, at which φ bends or jumps, beyond the kinks of the activation itself.
+    refusal
+        ``refusal(values, activation)`` gives the reason why there is no twin after all, or "".
+    """
+
+    slopes: Callable[[Site], tuple[float, ...]] = lambda site: ()
+    outputs: Callable[[Site], tuple[float, ...]] = lambda site: ()
+    refusal: Callable[[Mapping[str, Any], Activation], str] = lambda values, activation: ""
+
+
+UNKNOWN = "it is not known to be a function of the net input alone"
+PER_REPLICA = "its number is another one in every training and layer, so no one activation fits"
+OF_THE_BATCH = "it depends on the batch, so no function of the net input has it for its slope"
+OF_CHANCE = "it is drawn, so no function of the net input has it for its slope"
+
+
 def _parameters(site: Site) -> tuple[float, ...]:
     return tuple(float(v) for v in site.values.values() if not isinstance(v, str))
 
@@ -88,6 +112,9 @@ class Gradient(Record):
     refusal
         ``refusal(values, activation, units)`` gives the reason why a layer can't have the rule,
         or "".
+    twin
+        `Pointwise` where φ is a function of z alone, else the reason why it has no twin (see
+        `study.learning.twins`).
     same_as
         ``same_as(values, activation)`` gives the simpler specification of an identical rule, or
         None.
@@ -100,6 +127,7 @@ class Gradient(Record):
     replace: Kernel | Callable[..., None] | None = None
     hidden_only: bool = False
     refusal: Callable[[Mapping[str, Any], Activation, int], str] | None = None
+    twin: Pointwise | str = UNKNOWN
     same_as: Callable[[Mapping[str, Any], Activation], Any] | None = None
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from study.learning.activations.base import Activation
 from study.learning.gradients.base import (
     FAHLMAN_1988,
+    OF_CHANCE,
     THIS_STUDY,
     Array,
     Gradient,
@@ -77,6 +78,7 @@ RECORDS = (
         family="random",
         factor=_shuffled_units,
         refusal=_several_units,
+        twin=OF_CHANCE,
     ),
     Gradient(
         name="shuffled_patterns",
@@ -85,6 +87,7 @@ RECORDS = (
         label="shuffled over patterns",
         family="random",
         factor=_shuffled_patterns,
+        twin=OF_CHANCE,
     ),
     Gradient(
         name="random",
@@ -100,5 +103,6 @@ RECORDS = (
         numbers=lambda site: (site.values["low"], site.values["high"] - site.values["low"]),
         prepare=_prepare_random,
         refusal=_mean_not_zero,
+        twin=OF_CHANCE,
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from study.learning.gradients.base import THIS_STUDY, Gradient
+from study.learning.gradients.base import OF_CHANCE, THIS_STUDY, Gradient
 from study.learning.kernels import kernel
 from study.learning.seeds import stream, uniform
 from study.learning.views import line
@@ -37,6 +37,7 @@ RECORDS = (
         family="control",
         factor=_frozen,
         hidden_only=True,
+        twin="its twin is a constant, a net without inputs",
     ),
     Gradient(
         name="negated_top",
@@ -47,6 +48,7 @@ RECORDS = (
         factor=_negated_top,
         numbers=lambda site: (-1.0 if site.topmost else 1.0,),
         hidden_only=True,
+        twin="it differs from layer to layer",
     ),
     Gradient(
         name="random_sign",
@@ -55,5 +57,6 @@ RECORDS = (
         label="random sign",
         family="control",
         factor=_random_sign,
+        twin=OF_CHANCE,
     ),
 )

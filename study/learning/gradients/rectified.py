@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from study.learning.activations.base import Activation
-from study.learning.gradients.base import THIS_STUDY, Gradient
+from study.learning.gradients.base import THIS_STUDY, Gradient, Pointwise
 from study.learning.kernels import kernel
 from study.learning.records import Parameter
 from study.learning.views import line
@@ -21,24 +21,24 @@ def _leaky_backward(z, y, slope, numbers, key, step):  # type: ignore[no-untyped
 
 @kernel("factor")
 def _relu_at_zero(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
-    alpha, scales = numbers[0], numbers[1] > 0
+    alpha, scales, reach = numbers[0], numbers[1] > 0, numbers[2]
     flat, inputs = line(slope), line(z)
     for i in range(flat.size):
-        if scales and inputs[i] == 0:
+        if scales and abs(inputs[i]) <= reach:
             flat[i] = alpha
 
 
 @kernel("replace")
 def _overwrite_at_zero(z, delta, numbers):  # type: ignore[no-untyped-def]
-    alpha, scales = numbers[0], numbers[1] > 0
+    alpha, scales, reach = numbers[0], numbers[1] > 0, numbers[2]
     flat, inputs = line(delta), line(z)
     for i in range(flat.size):
-        if not scales and inputs[i] == 0:
+        if not scales and abs(inputs[i]) <= reach:
             flat[i] = alpha
 
 
 def _only_relu(values: Mapping[str, Any], activation: Activation, units: int) -> str:
-    return "" if activation.name == "relu" else "it is defined for relu alone"
+    return "" if activation.rectifies else "it is defined for relu alone"
 
 
 def _exact_or_removed(slope: float) -> Any:
@@ -57,6 +57,7 @@ RECORDS = (
         hidden_only=True,
         refusal=_only_relu,
         same_as=lambda values, activation: _exact_or_removed(values["slope"]),
+        twin=Pointwise(),
     ),
     Gradient(
         name="relu_at_zero",
@@ -69,9 +70,14 @@ RECORDS = (
             "arm": Parameter("scale", "what α does", choices=("scale", "overwrite")),
         },
         factor=_relu_at_zero,
-        numbers=lambda site: (site.values["value"], float(site.values["arm"] == "scale")),
+        numbers=lambda site: (
+            site.values["value"],
+            float(site.values["arm"] == "scale"),
+            0.5 * site.activation.rounding,  # what is rounded to 0 is at 0
+        ),
         replace=_overwrite_at_zero,
         hidden_only=True,
         refusal=_only_relu,
+        twin="it changes the slope at one point, which an integral does not see",
     ),
 )

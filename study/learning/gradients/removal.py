@@ -6,8 +6,11 @@ import numpy as np
 
 from study.learning.gradients.base import (
     FAHLMAN_1988,
+    OF_THE_BATCH,
+    PER_REPLICA,
     THIS_STUDY,
     Gradient,
+    Pointwise,
     initial_mean,
     keep_slope,
     mean_of,
@@ -91,6 +94,7 @@ RECORDS = (
         reference="Rumelhart, Hinton & Williams 1986",
         family="exact",
         factor=keep_slope,
+        twin=Pointwise(),
     ),
     Gradient(
         name="removed",
@@ -98,6 +102,7 @@ RECORDS = (
         reference="Guo, Li & Chen 2020 (LinBP); Yazdani 2018",
         family="removed",
         factor=_removed,
+        twin=Pointwise(),
     ),
     Gradient(
         name="constant",
@@ -107,6 +112,7 @@ RECORDS = (
         parameters={"value": Parameter(0.5, "c, absolute")},
         factor=_constant,
         same_as=lambda values, activation: "removed" if values["value"] == 1.0 else None,
+        twin=Pointwise(),
     ),
     Gradient(
         name="mean_matched",
@@ -116,6 +122,7 @@ RECORDS = (
         family="mean",
         factor=_mean_matched,
         prepare=initial_mean,
+        twin=PER_REPLICA,
     ),
     Gradient(
         name="mean_tracked",
@@ -124,6 +131,7 @@ RECORDS = (
         label="mean, tracked",
         family="mean",
         factor=_mean_tracked,
+        twin=OF_THE_BATCH,
     ),
     Gradient(
         name="scaled",
@@ -132,6 +140,7 @@ RECORDS = (
         family="mean",
         factor=_scaled,
         prepare=initial_mean,
+        twin=PER_REPLICA,
     ),
     Gradient(
         name="pattern_mean",
@@ -140,6 +149,7 @@ RECORDS = (
         label="pattern mean",
         family="mean",
         factor=_pattern_mean,
+        twin=OF_THE_BATCH,
     ),
     Gradient(
         name="unit_mean",
@@ -148,6 +158,7 @@ RECORDS = (
         label="unit mean",
         family="mean",
         factor=_unit_mean,
+        twin=OF_THE_BATCH,
     ),
     Gradient(
         name="rank_one",
@@ -156,5 +167,6 @@ RECORDS = (
         label="rank one",
         family="mean",
         factor=_rank_one,
+        twin=OF_THE_BATCH,
     ),
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from study.learning.activations import ACTIVATIONS, bound_activation
 from study.learning.activations.base import Activation
-from study.learning.gradients.base import ABSOLUTE, Gradient
+from study.learning.gradients.base import ABSOLUTE, Gradient, Pointwise
 from study.learning.kernels import kernel
 from study.learning.records import Parameter
 from study.learning.views import line
@@ -60,6 +60,7 @@ RECORDS = (
         parameters={"factor": Parameter(2.0, "β", low=1e-6, neutral=1.0)},
         source=lambda site: (site.activation, site.values["factor"]),
         same_as=_other_slope_same,
+        twin=Pointwise(),
     ),
     Gradient(
         name="substitute",
@@ -74,6 +75,7 @@ RECORDS = (
             and activation.values == _named_activation(activation.name).values
             else None
         ),
+        twin=Pointwise(),
     ),
     Gradient(
         name="bump",
@@ -84,6 +86,7 @@ RECORDS = (
         numbers=lambda site: (*site.activation.bounds, site.activation.largest_slope),
         refusal=_only_bounded,
         same_as=_bump_same,
+        twin=Pointwise(outputs=lambda site: (0.5 * sum(site.activation.bounds),)),
     ),
     Gradient(
         name="window",
@@ -101,5 +104,6 @@ RECORDS = (
             site.activation.largest_slope,
             site.amount("outside"),
         ),
+        twin=Pointwise(lambda site: (site.amount("threshold"),)),
     ),
 )

@@ -1,0 +1,275 @@
+"""The curves that twins are made of: squashed lines with knees, and a piecewise polynomial.
+
+The closed forms share one shape, with g one of tanh, the logistic function, the gudermannian, the
+integral of a bump, and the identity:
+
+    F(z) = a g(b x) + c z + e (z - x) + d,   x = z cut to [-r, r]
+
+so that F' = a b g'(b z) + c within the knees, and c + e beyond them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.learning.elementary import arctan, exp, log1p, tanh
+from study.learning.kernels import Kernel, inlined, kernel
+from study.learning.views import line
+
+Reals = NDArray[np.float64]
+LN2 = math.log(2.0)
+
+REACH = 40.0
+"""Beyond |z| = 40 the spline goes on in a straight line."""
+CELLS = 32  # to a unit of z
+NODES = 6  # of Chebyshev, a cell: φ is a polynomial of degree 5 there, F one of degree 6
+RECORD = NODES + 2  # numbers a cell: its left end, and the 7 coefficients of F
+
+
+# ---- closed forms ------------------------------------------------------------------------------
+
+
+@inlined
+def _cut(z, r):  # type: ignore[no-untyped-def]
+    return r if z > r else (-r if z < -r else z)  # NaN stays
+
+
+@inlined
+def _joined(g, z, x, numbers):  # type: ignore[no-untyped-def]
+    """Return a g + c z + e (z - x) + d; (a, b, c, d, r, e) are the numbers."""
+    y = numbers[0] * g + numbers[3]
+    y = y + numbers[2] * z if numbers[2] != 0 else y  # 0 times infinity would be NaN
+    return y + numbers[5] * (z - x) if z != x else y
+
+
+@inlined
+def _sloped(slope, z, numbers):  # type: ignore[no-untyped-def]
+    """Return a b g' + c within the knees, c + e beyond."""
+    inside = numbers[0] * numbers[1] * slope + numbers[2]
+    return numbers[2] + numbers[5] if abs(z) > numbers[4] else inside
+
+
+@kernel("value")
+def _of_tanh(z, out, numbers):  # type: ignore[no-untyped-def]
+    flat, into = line(z), line(out)
+    for i in range(z.size):
+        x = _cut(flat[i], numbers[4])
+        into[i] = _joined(tanh(numbers[1] * x), flat[i], x, numbers)
+
+
+@kernel("slope")
+def _of_tanh_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
+    one = z.dtype.type(1)
+    flat, into = line(z), line(out)
+    for i in range(z.size):
+        g = tanh(numbers[1] * flat[i])
+        into[i] = _sloped(one - g * g, flat[i], numbers)
+
+
+@kernel("value")
+def _of_logistic(z, out, numbers):  # type: ignore[no-untyped-def]
+    one = z.dtype.type(1)
+    flat, into = line(z), line(out)
+    for i in range(z.size):
+        x = _cut(flat[i], numbers[4])
+        into[i] = _joined(one / (one + exp(-numbers[1] * x)), flat[i], x, numbers)
+
+
+@kernel("slope")
+def _of_logistic_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
+    one = z.dtype.type(1)
+    flat, into = line(z), line(out)
+    for i in range(z.size):
+        g = one / (one + exp(-numbers[1] * flat[i]))
+        into[i] = _sloped(g * (one - g), flat[i], numbers)
+
+
+@kernel("value")
+def _of_gudermannian(z, out, numbers):  # type: ignore[no-untyped-def]
+    two, half = z.dtype.type(2), z.dtype.type(0.5)
+    flat, into = line(z), line(out)
+    for i in range(z.size):
+        x = _cut(flat[i], numbers[4])
+        into[i] = _joined(two * arctan(tanh(half * numbers[1] * x)), flat[i], x, numbers)
+
+
+@kernel("slope")
+def _of_gudermannian_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
+    one, two = z.dtype.type(1), z.dtype.type(2)
+    flat, into = line(z), line(out)
+    for i in range(z.size):
+        e = exp(-abs(numbers[1] * flat[i]))
+        into[i] = _sloped(two * e / (one + e * e), flat[i], numbers)
+
+
+@kernel("value")
+def _of_bump(z, out, numbers):  # type: ignore[no-untyped-def]
+    """g(u) = sgn(u) (|u| - ln cosh u), written so that it does not cancel."""
+    two, ln2 = z.dtype.type(2), z.dtype.type(LN2)
+    flat, into = line(z), line(out)
+    for i in range(z.size):
+        x = _cut(flat[i], numbers[4])
+        u = numbers[1] * x
+        g = ln2 - log1p(exp(-two * abs(u)))
+        into[i] = _joined(-g if u < 0 else g, flat[i], x, numbers)
+
+
+@kernel("slope")
+def _of_bump_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
+    one = z.dtype.type(1)
+    flat, into = line(z), line(out)
+    for i in range(z.size):
+        into[i] = _sloped(one - abs(tanh(numbers[1] * flat[i])), flat[i], numbers)
+
+
+@kernel("value")
+def _of_line(z, out, numbers):  # type: ignore[no-untyped-def]
+    flat, into = line(z), line(out)
+    for i in range(z.size):
+        x = _cut(flat[i], numbers[4])
+        into[i] = _joined(numbers[1] * x, flat[i], x, numbers)
+
+
+@kernel("slope")
+def _of_line_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
+    one = z.dtype.type(1)
+    flat, into = line(z), line(out)
+    for i in range(z.size):
+        into[i] = _sloped(one, flat[i], numbers)
+
+
+SHAPES: dict[str, tuple[Kernel, Kernel]] = {
+    "tanh": (_of_tanh, _of_tanh_slope),
+    "logistic": (_of_logistic, _of_logistic_slope),
+    "gudermannian": (_of_gudermannian, _of_gudermannian_slope),
+    "bump": (_of_bump, _of_bump_slope),
+    "line": (_of_line, _of_line_slope),
+}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A twin before it is an `Activation`: its kernels, numbers and formula."""
+
+    value: Kernel | Callable[..., Any]
+    slope: Kernel | Callable[..., Any]
+    formula: str
+    numbers: dict[str, float]
+    table: Reals | None = None
+
+
+def shaped(
+    shape: str,
+    formula: str,
+    a: float = 1.0,
+    b: float = 1.0,
+    c: float = 0.0,
+    d: float = 0.0,
+    r: float = math.inf,
+    e: float = 0.0,
+) -> Curve:
+    """Return a closed form: a g(b x) + c z + e (z - x) + d, x = z cut to [-r, r]."""
+    value, slope = SHAPES[shape]
+    return Curve(value, slope, formula, {"a": a, "b": b, "c": c, "d": d, "r": r, "e": e})
+
+
+# ---- the spline --------------------------------------------------------------------------------
+
+
+@inlined
+def _place(z, table):  # type: ignore[no-untyped-def]
+    """Where the numbers of z's cell begin, and the inverse of its width.
+
+    The table is (pieces; a left end, cells, first cell and inverse width a piece; the last end;
+    the cells).
+    """
+    pieces = int(table[0])
+    p = 0
+    while p + 1 < pieces and z >= table[1 + 4 * (p + 1)]:
+        p += 1
+    at = 1 + 4 * p
+    i = int((z - table[at]) * table[at + 3])
+    i = min(max(i, 0), int(table[at + 1]) - 1)
+    return 2 + 4 * pieces + RECORD * (int(table[at + 2]) + i), table[at + 3]
+
+
+@kernel("value")
+def _spline(z, out, numbers):  # type: ignore[no-untyped-def]
+    reach = z.dtype.type(REACH)
+    flat, into = line(z), line(out)
+    for i in range(z.size):
+        x = _cut(flat[i], reach)
+        if x != x:
+            into[i] = x
+            continue
+        at, inverse = _place(x, numbers)
+        u = (x - numbers[at]) * inverse
+        y, slope = numbers[at + NODES + 1], z.dtype.type(0)
+        for k in range(NODES, 0, -1):
+            slope = slope * u + y
+            y = y * u + numbers[at + k]
+        rest = flat[i] - x
+        into[i] = y + slope * inverse * rest if rest != 0 and slope != 0 else y
+
+
+@kernel("slope")
+def _spline_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
+    reach = z.dtype.type(REACH)
+    flat, into = line(z), line(out)
+    for i in range(z.size):
+        x = _cut(flat[i], reach)
+        if x != x:
+            into[i] = x
+            continue
+        at, inverse = _place(x, numbers)
+        u = (x - numbers[at]) * inverse
+        value, slope = numbers[at + NODES + 1], z.dtype.type(0)
+        for k in range(NODES, 0, -1):
+            slope = slope * u + value
+            value = value * u + numbers[at + k]
+        into[i] = slope * inverse
+
+
+def spline(phi: Callable[[Reals], Reals], knees: list[float], start: float) -> Curve:
+    """Return the integral of φ as a piecewise polynomial, F(0) = `start`.
+
+    In each of 32 cells to a unit of z, φ is the polynomial of degree 5 through six Chebyshev nodes
+    and F the integral of that polynomial, so F' is the polynomial to the last bit of what rounding
+    leaves. Every knee is an end of a cell. For a φ that is smooth between its knees the error of
+    both is below 1e-9 on |z| <= 40 (a test holds it), finer than float32 can tell.
+
+    Parameters
+    ----------
+    phi
+        φ at points (n,), float64.
+    knees
+        Where φ bends or jumps.
+    start
+        F(0).
+    """
+    within = [k for k in knees if 1e-9 < abs(k) < REACH - 1e-9]
+    ends = np.unique([-REACH, 0.0, REACH, *within])
+    ends = ends[np.concatenate([[True], np.diff(ends) > 1e-9])]
+    counts = np.ceil(np.diff(ends) * CELLS).astype(int)
+    left = np.concatenate(
+        [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(ends, ends[1:], counts)]  # noqa: B905
+    )
+    widths = np.repeat(np.diff(ends) / counts, counts)
+    nodes = 0.5 - 0.5 * np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)
+    at_nodes = phi((left[:, None] + widths[:, None] * nodes).ravel()).reshape(len(left), NODES)
+    powers = np.linalg.solve(np.vander(nodes, increasing=True), at_nodes.T).T
+    rising = widths[:, None] * powers / np.arange(1, NODES + 1)  # ∫ u^k du = u^(k+1) / (k + 1)
+    value = np.concatenate([[0.0], np.cumsum(rising.sum(axis=1))])
+    zero = int(np.searchsorted(left, 0.0))
+    value += start - value[zero]
+    first = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    pieces = np.column_stack([ends[:-1], counts, first, counts / np.diff(ends)])
+    cells = np.column_stack([left, value[:-1], rising])
+    table = np.concatenate([[len(counts)], pieces.ravel(), [REACH], cells.ravel()])
+    return Curve(_spline, _spline_slope, "∫ φ dz, a piecewise polynomial", {}, table)

@@ -1,0 +1,79 @@
+"""How long one wrongly saturated logistic unit takes to come back, by the law of its motion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.learning.activations import ACTIVATIONS
+from study.learning.gradients.base import Gradient
+from study.learning.placement import factor_of
+from study.learning.records import Variant
+
+Array = NDArray[Any]
+PIECES, NODES = 256, 8  # of the quadrature: exact to rounding between kinks of φ
+
+
+def one_unit_law(
+    distance: float,
+    rate: float,
+    rule: Variant[Gradient],
+    target: float = 0.9,
+    sensitivity: float = 1.0,
+    beyond: float = 0.0,
+) -> float:
+    """Return the time, in updates, that a unit needs from z = -z0 to z = `beyond`.
+
+    Under the plain delta rule z' = η κ (t - y) φ(z), y the logistic function of z, so
+
+        T = ∫ dz / (η κ (t - y) φ(z)),   z from -z0 to 0.
+
+    With φ = f' that is of the order of e^z0, with any φ >= c about z0 / c.
+
+    Parameters
+    ----------
+    distance
+        z0.
+    rate
+        η; the law is that of small steps.
+    rule
+        φ. A rule that is drawn, or takes means of a batch, has no such law.
+    target
+        t.
+    sensitivity
+        κ = |∂z/∂w|², the squared length of the unit's inputs with its bias; 1 for a bias alone.
+    beyond
+        Where the time is taken; y = t must lie farther.
+
+    Returns
+    -------
+    The time; infinite where φ is 0 on the way.
+    """
+    ends = np.linspace(-distance, beyond, PIECES + 1)
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    half = 0.5 * (ends[1] - ends[0])
+    z = (ends[:-1, None] + half * (1.0 + nodes)).ravel()
+    phi = factor_of(rule, ACTIVATIONS["logistic"].bind(), z[None])[0]
+    y = 1.0 / (1.0 + np.exp(-z))
+    with np.errstate(divide="ignore"):
+        wait = 1.0 / (rate * sensitivity * (target - y) * phi)
+    return float(half * (wait * np.tile(weights, PIECES)).sum())
+
+
+def exact_escape(distance: float, rate: float, target: float = 0.9) -> float:
+    """Return `one_unit_law` for φ = f' and κ = 1 from -z0 to 0, in closed form.
+
+    With y for z the integrand is 1 / ((t - y) y² (1 - y)²), whose partial fractions are
+    A/y + B/y² + C/(1 - y) + D/(1 - y)² + E/(t - y).
+    """
+    t = target
+    b, d, e = 1.0 / t, 1.0 / (t - 1.0), 1.0 / (t**2 * (1.0 - t) ** 2)
+    a = (1.0 + 2.0 * t) / t**2
+    c = 2.0 / (t - 1.0) - 1.0 / (t - 1.0) ** 2
+
+    def integral(y: float) -> float:
+        return a * np.log(y) - b / y - c * np.log(1.0 - y) + d / (1.0 - y) - e * np.log(t - y)
+
+    return float((integral(0.5) - integral(1.0 / (1.0 + np.exp(distance)))) / rate)

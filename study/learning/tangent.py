@@ -1,0 +1,206 @@
+"""Whether a rule's field is a gradient, and whether errors decay under it.
+
+With g~ the modified gradient, w' = -g~(w) descends some objective only where J = ∂g~/∂w is
+symmetric, up to one scale a layer. Near a solution errors obey e' = -K~ e, K~ = J_true J_mod^T,
+where row (n, k) of J_true is the derivative of output k for pattern n, and that of J_mod what the
+rule propagates back from it: they decay if and only if all eigenvalues that are not 0 have a
+positive real part. With φ = f' both matrices are symmetric, and K~ has no negative eigenvalue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.learning import loops
+from study.learning.network import Layer, make_room
+from study.learning.optimizers import Updater
+from study.learning.problem import Problem
+from study.learning.seeds import generator
+from study.learning.stack import Stack
+
+if TYPE_CHECKING:
+    from study.learning.training import Design
+
+Array = NDArray[Any]
+PATTERNS = 32  # for the asymmetry
+DIRECTIONS = 4  # a layer: 6 pairs
+STEPS = {"float32": 2e-3, "float64": 1e-5}  # where rounding and the next term are about equal
+NEGATIVE = 1e-4  # of the largest eigenvalue's modulus: nearer to 0 is rounding, in float32
+
+
+def asymmetry(stack: Stack) -> Array:
+    """Estimate the asymmetry of the field within layers, ‖(J - J^T) / 2‖ / ‖J‖, (R,).
+
+    Of the diagonal block of J of each hidden layer, in Frobenius norms, then the mean over the
+    layers: 0 if and only if φ is proportional to f' on the net inputs visited, at most 1. From
+    u^T J v and v^T J u for the 6 pairs out of 4 random directions, by central differences on the
+    first 32 patterns: the estimate has a relative standard deviation of about a third, and is 0
+    but for about 1e-4 in float32 for a symmetric J. NaN without hidden layers, and where nothing
+    comes down to one.
+    """
+    depth, dtype = len(stack.widths) - 2, stack.parameters.dtype
+    if not depth:
+        return np.full(len(stack.parameters), np.nan)
+    step = STEPS[dtype.name]
+    rng = generator(0, "asymmetry")
+    found, begin = [], 0
+    for n_in, n_out in zip(stack.widths[:depth], stack.widths[1:], strict=False):
+        inside = slice(begin, begin + (n_in + 1) * n_out)
+        begin = inside.stop
+        ways = rng.standard_normal((DIRECTIONS, (n_in + 1) * n_out))
+        products = np.empty((len(stack.parameters), DIRECTIONS, DIRECTIONS))
+        for i, way in enumerate(ways):
+            ends = []
+            for signed in (step, -step):
+                moved = stack.parameters.copy()
+                moved[:, inside] += (signed * way).astype(dtype)
+                ends.append(stack.gradient(stack.rules, PATTERNS, moved)[:, inside])
+            change = ends[0].astype(np.float64) - ends[1]
+            products[:, i] = change @ ways.T
+        odd, whole = np.zeros((2, len(stack.parameters)))
+        for i in range(DIRECTIONS):
+            for k in range(i):
+                one, other = products[:, i, k], products[:, k, i]
+                odd, whole = odd + (one - other) ** 2, whole + 2.0 * (one**2 + other**2)
+        with np.errstate(invalid="ignore"):
+            found.append(np.sqrt(odd / whole))
+    return np.mean(found, axis=0)
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Eigenvalues of K~ for each of R networks.
+
+    Parameters
+    ----------
+    eigenvalues
+        (R, n k), complex, of all outputs k on n patterns.
+    negative
+        (R,) the share with a real part below -1e-4 times the largest modulus.
+    smallest
+        (R,) the smallest real part, over the largest modulus.
+    """
+
+    eigenvalues: Array
+    negative: Array
+    smallest: Array
+
+
+def tangent_spectrum(
+    design: Design,
+    problem: Problem,
+    parameters: Array,
+    patterns: int,
+    seeds: Sequence[int],
+    start: Array | None = None,
+) -> Spectrum:
+    """Return the eigenvalues of K~ = J_true J_mod^T on the first patterns.
+
+    Where no factor stands at the output (linear, and the cross-entropies), rows are derivatives of
+    the output's net inputs; else of the outputs. The rule sees all these patterns as one batch.
+
+    Parameters
+    ----------
+    design, problem
+        What was trained; one data set for all, or one a seed.
+    parameters
+        (R, P), one network a seed, as in `Outcome`.
+    patterns
+        n; the matrix has n k rows, and takes n (n k) backward passes.
+    seeds
+        Of the R networks.
+    start
+        Initial parameters (R, P), at which rules such as ``mean_matched`` prepare; `parameters`
+        themselves unless given.
+    """
+    patterns = min(patterns, problem.inputs.shape[1])
+    eigenvalues = np.array(
+        [
+            _eigenvalues(design, problem, parameters[r], patterns, seed, r, start)
+            for r, seed in enumerate(seeds)
+        ]
+    )
+    size = np.abs(eigenvalues).max(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        negative = (eigenvalues.real < -NEGATIVE * size[:, None]).mean(axis=1)
+        smallest = eigenvalues.real.min(axis=1) / size
+    return Spectrum(eigenvalues, np.where(np.isfinite(size), negative, np.nan), smallest)
+
+
+def _eigenvalues(
+    design: Design,
+    problem: Problem,
+    parameters: Array,
+    patterns: int,
+    seed: int,
+    r: int,
+    start: Array | None,
+) -> Array:
+    true, modified = jacobians(design, problem, parameters, patterns, seed, r, start)
+    tangent = true.astype(np.float64) @ modified.T.astype(np.float64)
+    if not np.isfinite(tangent).all():
+        return np.full(len(tangent), np.nan, complex)
+    return np.asarray(np.linalg.eigvals(tangent), complex)
+
+
+def jacobians(
+    design: Design,
+    problem: Problem,
+    parameters: Array,
+    patterns: int,
+    seed: int,
+    which: int = 0,
+    start: Array | None = None,
+) -> tuple[Array, Array]:
+    """Return J_true and J_mod of one network, (n k, P), rows in the order (pattern, output).
+
+    Parameters
+    ----------
+    which
+        Number of the network: of its data set, and its row in `start`.
+    """
+    own = which if len(problem.inputs) > 1 else 0
+    x, t = problem.inputs[own : own + 1], problem.targets[own : own + 1]
+    begin = parameters if start is None else start[which].astype(parameters.dtype)
+    begin = begin[None].copy()
+    numbers = {name: np.full(1, value) for name, value in design.optimizer.values.items()}
+    stack = Stack(
+        problem=replace(problem, inputs=x, targets=t),
+        hidden=design.hidden,
+        activation=design.forward,
+        output=design.output(problem.widths[1]),
+        objective=design.objective,
+        rules=design.rules(),
+        replicas=[seed],
+        batch_size=patterns,
+        parameters=begin,
+        updater=Updater(design.optimizer.record, numbers, np.zeros(1), begin),  # never called
+    )
+    stack.parameters[0] = parameters
+    return _rows(stack, stack.exact, patterns), _rows(stack, stack.rules, patterns)
+
+
+def _rows(stack: Stack, layers: tuple[Layer, Layer], patterns: int) -> Array:
+    """Propagate an error of 1 at each output for each pattern back, (n k, P)."""
+    dtype, outputs = stack.parameters.dtype, stack.widths[-1]
+    x = np.ascontiguousarray(stack.data.inputs[:, :patterns])
+    top = len(stack.widths) - 2
+    y = loops.layer_inputs(stack.sizes, stack.parameters, x, *layers, top, stack.room)[1][0].T
+    room = make_room(stack.sizes, patterns, dtype)
+    rows = []
+    for n in range(patterns):
+        for k in range(outputs):
+            aims = y.copy()[None]
+            aims[0, n, k] -= 1
+            data = loops.Patterns(x, np.ascontiguousarray(aims))
+            rows.append(
+                loops.gradients(
+                    stack.sizes, stack.parameters, data, *layers, max(stack.step, 1), room
+                )[0]
+            )
+    return np.array(rows) * patterns  # the objective is a mean over patterns
