@@ -31,7 +31,7 @@ def configuration(overrides: Sequence[str]) -> Config:
 
 def widened(config: Config, axes: Mapping[str, Sequence[Any]], experiment: str) -> Config:
     """Return the configuration with further axes in each of its grids."""
-    grids = [{**grid, **axes} for grid in config.grids]
+    grids = [replace(grid, axes={**grid.axes, **axes}) for grid in config.grids]
     return replace(config, grids=grids, experiment=experiment)
 
 

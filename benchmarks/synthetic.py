@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.ablation.plan import Plan, Planned
-from study.ablation.schema import Protocol
+from study.ablation.protocol import Protocol
 from study.ablation.store import FinishedCell
 from study.ablation.tables import curves_table, runs_table
 from study.learning.records import plain
@@ -28,15 +28,13 @@ def finished_cells(plan: Plan) -> Iterator[FinishedCell]:
     """Yield a finished cell for each cell of a plan, in its order."""
     best: dict[str, float] = {}
     for number, planned in enumerate(plan.cells):
-        made = _finish(planned, plan.config.protocol, best, number)
+        made = _finish(planned, best, number)
         best[planned.identity] = made.metrics["learning_rate"]
         yield made
 
 
-def _finish(
-    planned: Planned, protocol: Protocol, best: dict[str, float], number: int
-) -> FinishedCell:
-    cell = planned.cell
+def _finish(planned: Planned, best: dict[str, float], number: int) -> FinishedCell:
+    cell, protocol = planned.cell, planned.protocol
     rng = np.random.default_rng(int(planned.identity[:15], 16))
     grid = np.asarray(protocol.learning_rates[cell.optimizer.name])
     chosen = float(grid[len(grid) // 2])
@@ -46,14 +44,11 @@ def _finish(
         scored += [("transfer", best[planned.reference], seed) for seed in protocol.evaluation()]
     stages, rates, seeds = zip(*tuned, *scored, strict=True)
     columns, curves = _numbers(np.asarray(rates), chosen, _difficulty(planned), protocol, rng)
-    batch = "full" if protocol.batch_size is None else str(protocol.batch_size)
     shared = {
         **cell.params(),
         "gain": cell.gain,
         **cell.variant_parameters(),
-        "updates": protocol.updates,
-        "batch_size": batch,
-        "dtype": protocol.dtype,
+        **protocol.params(),
         "constant_objective": CONSTANT,
         "optimum": 0.0,
     }
@@ -68,8 +63,8 @@ def _finish(
     }
     return FinishedCell(
         cell=planned.identity,
-        name=cell.name,
-        params=cell.params() | {"updates": str(protocol.updates), "batch_size": batch},
+        name=planned.name,
+        params=cell.params() | {name: plain(v) for name, v in protocol.params().items()},
         metrics=metrics,
         runs=runs_table(
             {

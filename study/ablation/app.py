@@ -56,12 +56,13 @@ def _command(given: list[str]) -> int:
 def run(config: Config) -> int:
     """Plan an experiment and carry it out, as far as it is not finished."""
     from study.ablation import messages
+    from study.ablation.claims import claims_digest
     from study.ablation.plan import make_plan
     from study.ablation.store import open_store
     from study.datasets import ROOT
 
     started = time.monotonic()
-    plan = make_plan(config)
+    plan = make_plan(config, claims_digest() if config.claims and not config.dry_run else "")
     store = open_store(config.tracking.uri, config.experiment, ROOT)
     try:
         finished = store.finished(planned.identity for planned in plan.cells)

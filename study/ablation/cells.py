@@ -295,7 +295,12 @@ def _widths(value: Any) -> tuple[int, ...]:
     return tuple(value)
 
 
-def identity(cell: Cell, digest: str, protocol: Mapping[str, Any], reference: str | None) -> str:
+def identity(
+    cell: Cell,
+    digest: str,
+    protocol: Mapping[str, Any],
+    reference: str | Mapping[str, str] | None,
+) -> str:
     """Return the cell's identity, 40 hex digits of everything that decides its results.
 
     Parameters
@@ -307,7 +312,8 @@ def identity(cell: Cell, digest: str, protocol: Mapping[str, Any], reference: st
     protocol
         The part of the protocol that the cell sees.
     reference
-        Identity of the cell at whose rate this one is also evaluated.
+        Identity of the cell at whose rate this one is also evaluated; of a branched cell the
+        identities, by use, of those whose rates it takes.
     """
     content = {
         "cell": cell.specification(),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from study.ablation.including import included
 from study.ablation.schema import Config, read
 from study.datasets import ROOT
 from study.learning.records import UsageError, unknown
@@ -60,9 +61,13 @@ def with_configuration(overrides: Sequence[str], run: Callable[[Config], int]) -
         if mistakes or codes[-1] in STOPPED:
             return
         experiment = HydraConfig.get().runtime.choices["experiment"]
+        commanded = _protocol_keys(HydraConfig.get().overrides.task)
         container: Any = OmegaConf.to_container(composed, resolve=True)
         try:  # kept, not raised: Hydra would print a page about it
-            codes.append(run(read(experiment, container)))
+            files = included(
+                configuration_folder() / "experiment", experiment, container.get("include")
+            )
+            codes.append(run(read(experiment, container, files, commanded)))
         except UsageError as mistake:
             mistakes.append(mistake)
 
@@ -78,6 +83,12 @@ def with_configuration(overrides: Sequence[str], run: Callable[[Config], int]) -
     if mistakes:
         raise mistakes[0]
     return max(codes)
+
+
+def _protocol_keys(overrides: Sequence[str]) -> list[str]:
+    """Return which keys of the protocol a command line sets: they hold for all grids."""
+    keys = [word.lstrip("+~").partition("=")[0] for word in overrides]
+    return [key.removeprefix("protocol.") for key in keys if key.startswith("protocol.")]
 
 
 def _sweep_folder(overrides: Sequence[str], scratch: str) -> list[str]:

@@ -54,13 +54,15 @@ def carry_out(plan: Plan, store: Store, finished: set[str]) -> Tally:
     waves = plan.waves(finished)
     total = sum(planned.runs for wave in waves for planned in wave)
     rates = _reference_rates(plan, store, finished)
-    designs = (planned.cell.design() for wave in waves for planned in wave)
+    todo = [planned for wave in waves for planned in wave]
     stop = _Stop()
     # disable=None: no bar where there is no terminal
     bar = tqdm(total=total, bar_format=BAR, disable=None, smoothing=0.05)
     with _handling(signal.SIGINT, stop), _handling(signal.SIGTERM, stop), bar:
         bar.set_postfix_str("compiling")  # the first time half a minute
-        compile_kernels(designs, plan.config.protocol.dtype)
+        for dtype in sorted({planned.protocol.dtype for planned in todo}):
+            of_dtype = [planned for planned in todo if planned.protocol.dtype == dtype]
+            compile_kernels((d for planned in of_dtype for d in planned.designs()), dtype)
         store.prepare()
         bar.set_postfix_str(str(tally))
         for wave in waves:
@@ -71,7 +73,8 @@ def carry_out(plan: Plan, store: Store, finished: set[str]) -> Tally:
                     continue
                 with stop.held():
                     store.record(result)
-                    rates[result.cell] = result.metrics["learning_rate"]
+                    if "learning_rate" in result.metrics:
+                        rates[result.cell] = result.metrics["learning_rate"]
                     _advance(bar, tally.add(result), tally)
                 if stop.asked:
                     results.throw(stop.asked)
@@ -91,15 +94,18 @@ def _train(
     config = plan.config
     jobs = []
     for planned in wave:
-        if planned.reference is not None and planned.reference not in rates:
-            tally.failed.append(FailedCell(planned.identity, "its exact cell failed", ""))
+        if any(needed not in rates for needed in planned.needs.values()):
+            error = "a cell whose learning rate it takes failed"
+            tally.failed.append(FailedCell(planned.identity, error, ""))
             continue
         jobs.append(
             Job(
                 identity=planned.identity,
+                name=planned.name,
                 specification=planned.cell.specification(),
-                protocol=config.protocol,
-                reference_rate=None if planned.reference is None else rates[planned.reference],
+                protocol=planned.protocol,
+                rates={use: rates[needed] for use, needed in planned.needs.items()},
+                claims=plan.claims,
                 block=config.execution.block,
                 path=tuple(sys.path),
             )
@@ -144,9 +150,9 @@ def _end_with(parent: int) -> None:
 
 
 def _reference_rates(plan: Plan, store: Store, finished: set[str]) -> dict[str, float]:
-    """Read the rates that finished references have chosen, for the cells that still need them."""
+    """Read the rates that finished cells have chosen, for those that still need them."""
     needed = {
-        p.reference for p in plan.cells if p.reference is not None and p.identity not in finished
+        other for p in plan.cells if p.identity not in finished for other in p.needs.values()
     }
     known = sorted(needed & finished)
     return {

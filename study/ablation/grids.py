@@ -3,12 +3,62 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from study.ablation.cells import AXES, DEFAULTS, REGISTRIES, Cell, Facts, cell_from
+from study.ablation.protocol import Protocol
+from study.ablation.schema import Grid
 from study.learning.records import UsageError, Variant, plain, resolve, unknown
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A cell that grids ask for.
+
+    Parameters
+    ----------
+    cell
+        Canonical.
+    protocol
+        How it is trained.
+    experiments
+        Whose grids ask for it.
+    """
+
+    cell: Cell
+    protocol: Protocol
+    experiments: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """What makes it another cell: all but the number of evaluation seeds, and transfer.
+
+        Two requests that differ in these alone are one cell, which serves both (`united`).
+        """
+        seen = self.protocol.seen(self.cell.optimizer.name)
+        del seen["evaluation_seeds"]
+        # a user's own record is told from another by its target
+        return json.dumps([self.cell.specification(), seen], sort_keys=True)
+
+    def alone(self) -> Asked:
+        """Return the same cell without a branch: its rule, trained from the start."""
+        return replace(self, protocol=replace(self.protocol, branch=None))
+
+    def trunk(self, outputs: int) -> Asked | None:
+        """Return the cell of a branch's first rule, trained from the start; None without one."""
+        branch = self.protocol.branch
+        if branch is None:
+            return None
+        cell = replace(self.cell, gradient=branch.gradient, location=branch.location)
+        return replace(self.alone(), cell=cell.canonical(outputs))
+
+    def united(self, other: Asked) -> Asked:
+        """Return one request for two of one key."""
+        together = dict.fromkeys([*self.experiments, *other.experiments])
+        return Asked(self.cell, self.protocol.united(other.protocol), tuple(together))
 
 
 @dataclass
@@ -17,8 +67,8 @@ class Expansion:
 
     Parameters
     ----------
-    cells
-        Canonical, each once, in the order of the grids.
+    asked
+        Cells by key, each once, in the order of the grids.
     skipped
         (cell, reason) of the combinations that can't be trained.
     duplicates
@@ -27,10 +77,15 @@ class Expansion:
         Names of all optimizers in the grids, kept or not.
     """
 
-    cells: list[Cell] = field(default_factory=list)
+    asked: dict[str, Asked] = field(default_factory=dict)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     duplicates: int = 0
     optimizers: set[str] = field(default_factory=set)
+
+    @property
+    def cells(self) -> list[Cell]:
+        """The cells alone."""
+        return [asked.cell for asked in self.asked.values()]
 
 
 class Narrowing:
@@ -76,10 +131,9 @@ class Narrowing:
 
 
 def expand(
-    grids: Sequence[Mapping[str, Any]],
+    grids: Sequence[Grid],
     only: Mapping[str, Any],
     facts_of: Callable[[Variant[Any]], Facts],
-    full_batch: bool,
 ) -> Expansion:
     """Make the cells of all grids.
 
@@ -94,8 +148,6 @@ def expand(
         parameters. Datasets that are not kept are not loaded.
     facts_of
         Looks at the data of a dataset.
-    full_batch
-        Whether the protocol trains on full batches.
 
     Raises
     ------
@@ -104,56 +156,85 @@ def expand(
     """
     narrowing = Narrowing(only)
     found = Expansion()
-    seen: set[Cell] = set()
-    for number, grid in enumerate(grids):
-        axes = _axes(number, grid)
-        reasons: dict[tuple[str, str], str] = {}
-        alive: set[tuple[str, str]] = set()
-        for combination in itertools.product(*axes.values()):
-            cell = cell_from(dict(zip(axes, combination, strict=True)))
-            labels = {axis: _label(axis, getattr(cell, axis)) for axis in AXES}
-            found.optimizers.add(cell.optimizer.name)
-            kept = narrowing.keeps(labels)
-            if not kept.get("dataset", True):
-                alive.update(labels.items())  # without the data nobody can tell
-                continue
-            data = facts_of(cell.dataset)
-            canonical = cell.canonical(data.outputs)
-            reason = canonical.impossible(data, full_batch)
-            if reason:
-                for pair in labels.items():
-                    reasons.setdefault(pair, reason)
-            else:
-                alive.update(labels.items())
-            if not all(kept.values()):
-                continue
-            if reason:
-                found.skipped.append((cell.name, reason))
-            elif canonical in seen:
-                found.duplicates += 1
-            else:
-                seen.add(canonical)
-                found.cells.append(canonical)
-        for (axis, label), reason in reasons.items():
-            if not alive:
-                raise UsageError(f"grids[{number}] yields no cell: {reason}")
-            if (axis, label) not in alive:
-                raise UsageError(f"grids[{number}].{axis}: {label} yields no cell: {reason}")
+    for grid in grids:
+        _expand_one(grid, narrowing, facts_of, found)
     narrowing.check()
-    if not found.cells:
+    if not found.asked:
         why = found.skipped[0][1] if found.skipped else f"no grid has {narrowing} together"
         raise UsageError(f"the plan is empty: {why}")
     return found
 
 
-def _axes(number: int, grid: Mapping[str, Any]) -> dict[str, list[Any]]:
-    for axis in grid:
+def _expand_one(
+    grid: Grid,
+    narrowing: Narrowing,
+    facts_of: Callable[[Variant[Any]], Facts],
+    found: Expansion,
+) -> None:
+    axes = _axes(grid)
+    reasons: dict[tuple[str, str], str] = {}
+    alive: set[tuple[str, str]] = set()
+    for combination in itertools.product(*axes.values()):
+        cell = cell_from(dict(zip(axes, combination, strict=True)))
+        labels = {axis: _label(axis, getattr(cell, axis)) for axis in AXES}
+        found.optimizers.add(cell.optimizer.name)
+        kept = narrowing.keeps(labels)
+        if not kept.get("dataset", True):
+            alive.update(labels.items())  # without the data nobody can tell
+            continue
+        data = facts_of(cell.dataset)
+        asked = Asked(
+            cell.canonical(data.outputs), _at(grid.protocol, cell.location), (grid.experiment,)
+        )
+        reason = _impossible(asked, data)
+        if reason:
+            for pair in labels.items():
+                reasons.setdefault(pair, reason)
+        else:
+            alive.update(labels.items())
+        if not all(kept.values()):
+            continue
+        if reason:
+            found.skipped.append((cell.name, reason))
+            continue
+        before = found.asked.get(asked.key)
+        found.asked[asked.key] = before.united(asked) if before else asked
+        found.duplicates += before is not None
+    for (axis, label), reason in reasons.items():
+        if not alive:
+            raise UsageError(f"{grid.key} yields no cell: {reason}")
+        if (axis, label) not in alive:
+            raise UsageError(f"{grid.key}.{axis}: {label} yields no cell: {reason}")
+
+
+def _at(protocol: Protocol, location: str) -> Protocol:
+    """Put a branch's first rule where the grid puts the second."""
+    if protocol.branch is None:
+        return protocol
+    return replace(protocol, branch=replace(protocol.branch, location=location))
+
+
+def _impossible(asked: Asked, data: Facts) -> str:
+    """Return why a cell can't be trained, or ""."""
+    full_batch = asked.protocol.batch_size is None
+    reason = asked.cell.impossible(data, full_batch)
+    trunk = asked.trunk(data.outputs)
+    if reason or trunk is None:
+        return reason
+    if asked.cell.consistent != "false":
+        return "a branch goes on with the same activation: consistent is not for it"
+    return trunk.cell.impossible(data, full_batch)
+
+
+def _axes(grid: Grid) -> dict[str, list[Any]]:
+    given = grid.axes
+    for axis in given:
         if axis not in AXES:
-            raise UsageError(unknown(f"axis in grids[{number}]", axis, AXES))
-    if "dataset" not in grid:
-        raise UsageError(f"grids[{number}] names no dataset")
+            raise UsageError(unknown(f"axis in {grid.key}", axis, [*AXES, "protocol"]))
+    if "dataset" not in given:
+        raise UsageError(f"{grid.key} names no dataset")
     return {
-        axis: _values(f"grids[{number}].{axis}", axis, grid.get(axis, DEFAULTS.get(axis)))
+        axis: _values(f"{grid.key}.{axis}", axis, given.get(axis, DEFAULTS.get(axis)))
         for axis in AXES
     }
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from study.ablation.cells import AXES, REGISTRIES, Cell
-from study.ablation.plan import BYTES_A_RUN, Plan, Planned
+from study.ablation.cost import BYTES_A_RUN
+from study.ablation.plan import Plan, Planned
 from study.ablation.tally import OUTCOMES, Tally
 
 SHOWN = 12  # cells, reasons or failures that are listed in full
@@ -21,6 +22,8 @@ def show_plan(plan: Plan, finished: set[str]) -> None:
     """Print the plan: cells, trainings, what is finished, what is skipped and why, the cost."""
     config, protocol = plan.config, plan.config.protocol
     print_text(f"{config.experiment}: {config.about}" if config.about else config.experiment)
+    if config.claims:
+        print_row("claims", ", ".join(config.claims), 14)
     print()
     for axis in AXES:
         values = dict.fromkeys(_shown(planned.cell, axis) for planned in plan.cells)
@@ -33,12 +36,13 @@ def show_plan(plan: Plan, finished: set[str]) -> None:
         + f", {protocol.evaluation_seeds} evaluation seeds"
         + (", also at exact's rate" if protocol.transfer else "")
     )
+    _show_differences(plan)
     print()
     left = [planned for planned in plan.cells if planned.identity not in finished]
     done = [planned for planned in plan.cells if planned.identity in finished]
     for planned in [*left, *done][:SHOWN]:
         state = "finished" if planned.identity in finished else f"{planned.runs:,} runs"
-        print_row(f"{state:>8}", planned.cell.name, 8)
+        print_row(f"{state:>8}", planned.name, 8)
     if len(plan.cells) > SHOWN:
         print(f"  ... and {_count(len(plan.cells) - SHOWN, 'more cell')}")
     reasons = Counter(reason for _, reason in plan.skipped)
@@ -50,6 +54,7 @@ def show_plan(plan: Plan, finished: set[str]) -> None:
             print(f"  ... and for {_count(len(reasons) - SHOWN, 'other reason')}")
     if plan.duplicates:
         print(f"\n  made once: {_count(plan.duplicates, 'combination')} that would repeat a cell")
+    _show_parts(plan)
     print(
         f"\n{_count(len(plan.cells), 'cell')}, {_count(plan.runs, 'training')}; "
         f"{_count(len(done), 'cell')} finished"
@@ -63,6 +68,34 @@ def show_plan(plan: Plan, finished: set[str]) -> None:
         )
     else:
         print("nothing to do")
+
+
+def _show_differences(plan: Plan) -> None:
+    """Print what cells have of a protocol of their own, and how many."""
+    usual = plan.config.protocol
+    kinds = Counter(
+        ", ".join(p.protocol.differences(usual, p.cell.optimizer.name)) for p in plan.cells
+    )
+    del kinds[""]
+    for difference, number in kinds.most_common(SHOWN):
+        print_row(f"{number:>8,}", f"cells with {difference}", 8)
+    if len(kinds) > SHOWN:
+        print(f"  ... and {_count(len(kinds) - SHOWN, 'other difference')}")
+
+
+def _show_parts(plan: Plan) -> None:
+    """Print what each included experiment asks for; shared cells count where they are made."""
+    if not plan.config.parts:
+        return
+    width = max(len(part.experiment) for part in plan.config.parts)
+    print(f"\n  {'':{width}}  {'cells':>6} {'trainings':>10} {'time':>7}")
+    for part in plan.config.parts:
+        own, shared = plan.made_by(part.experiment), plan.shared_with(part.experiment)
+        time = duration(_seconds(plan, own)) if own else "-"
+        said = f"{len(own):>6,} {_runs(own):>10,} {time:>7}"
+        said += f"  and {_count(len(shared), 'cell')} of others" if shared else ""
+        said += f"  ({', '.join(part.claims)})" if part.claims else ""
+        print_row(f"{part.experiment:{width}}", said, width)
 
 
 def say_start(plan: Plan, finished: set[str]) -> None:
@@ -85,7 +118,7 @@ def say_trained(tally: Tally, seconds: float) -> None:
 
 def say_failed(plan: Plan, tally: Tally) -> None:
     """Name the cells that raised an error, and say how to see where."""
-    names = {planned.identity: planned.cell.name for planned in plan.cells}
+    names = {planned.identity: planned.name for planned in plan.cells}
     errors = [failed for failed in tally.failed if failed.traceback]
     for failed in tally.failed[:SHOWN]:
         print(f"study: failed: {names[failed.cell]}: {failed.error}", file=sys.stderr)

@@ -5,27 +5,20 @@ Pure: nothing is trained or written here.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from study import datasets
 from study.ablation.cells import Cell, Facts, identity
-from study.ablation.grids import Expansion, expand
-from study.ablation.schema import Config, Execution, Protocol
-from study.learning.loops import CHUNK
-from study.learning.network import count
+from study.ablation.cost import BYTES_A_RUN, seconds_a_run
+from study.ablation.grids import Asked, Expansion, expand
+from study.ablation.protocol import OWN, TRANSFER, TRUNK, Protocol
+from study.ablation.schema import Config
 from study.learning.optimizers import OPTIMIZERS
 from study.learning.records import UsageError, Variant, unknown
-
-# Measured on a core of 2.6 GHz that shares its cache with a busy neighbour; rough on purpose.
-MICROSECONDS_A_CALL = 6.0  # of a stack's update that do not depend on its size
-MICROSECONDS_A_REPLICA = 2.0  # of a replica's share that do not depend on its size
-FLOP_A_MICROSECOND = 65_000.0  # in small float32 products, all passes included
-SECONDS_A_RECORD = 0.0015  # a training's way into the store and into the exported tables
-BYTES_A_RUN = 14_000.0  # in the store, indexes and the share of artifacts included
+from study.learning.training import Design
 
 
 @dataclass(frozen=True)
@@ -36,59 +29,116 @@ class Planned:
     ----------
     cell
         Canonical.
+    protocol
+        How it is trained.
     identity
         Its 40 hex digits.
-    reference
-        Identity of the exact cell at whose rate it is also evaluated, or None.
+    name
+        For people: the cell's, and what of its protocol is not the experiment's usual one.
+    needs
+        Whose chosen rates it is trained at: use -> identity of that cell.
+    wave
+        0 without needs, else one more than the latest of the cells it needs.
     tuning, scoring
         Trainings that choose the rate (the least number: recentring may add some), and others.
     seconds
         Estimate, on one core.
+    experiments
+        Whose grids ask for it, or for a cell that needs it; the first one makes it.
+    trunk
+        The cell of a branch's first phase, or None.
     """
 
     cell: Cell
+    protocol: Protocol
     identity: str
-    reference: str | None
+    name: str
+    needs: Mapping[str, str]
+    wave: int
     tuning: int
     scoring: int
     seconds: float
+    experiments: tuple[str, ...]
+    trunk: Cell | None = None
+
+    @property
+    def reference(self) -> str | None:
+        """Identity of the exact cell at whose rate it is also evaluated, or None."""
+        return self.needs.get(TRANSFER)
 
     @property
     def runs(self) -> int:
         """All its trainings."""
         return self.tuning + self.scoring
 
+    def designs(self) -> list[Design]:
+        """Return what is compiled for it."""
+        return [self.cell.design()] + ([self.trunk.design()] if self.trunk else [])
+
 
 @dataclass(frozen=True)
 class Plan:
-    """All cells of an experiment: references first, else in the order of the grids."""
+    """All cells of an experiment: those that others need first, else in the order of the grids.
+
+    Parameters
+    ----------
+    config
+        Where it comes from.
+    cells
+        Each once.
+    skipped
+        (cell, reason) of combinations that can't be trained.
+    duplicates
+        How many combinations repeat a cell.
+    claims
+        Digest of conf/claims.yaml, if the experiment serves claims.
+    """
 
     config: Config
     cells: tuple[Planned, ...]
     skipped: tuple[tuple[str, str], ...]
     duplicates: int
+    claims: str = ""
 
     @property
     def runs(self) -> int:
         """All trainings."""
         return sum(planned.runs for planned in self.cells)
 
+    def made_by(self, experiment: str) -> list[Planned]:
+        """Return the cells that an experiment is the first to ask for."""
+        return [p for p in self.cells if p.experiments[0] == experiment]
+
+    def shared_with(self, experiment: str) -> list[Planned]:
+        """Return the cells that an experiment asks for, but another before it."""
+        return [p for p in self.cells if experiment in p.experiments[1:]]
+
     def waves(self, finished: Iterable[str]) -> list[list[Planned]]:
-        """Return the unfinished cells: references, then those that need a reference's rate.
+        """Return the unfinished cells: those without needs, then those that need their rates, ...
 
         Dear ones first within a wave, so that the workers end together.
         """
         done = set(finished)
-        left = [p for p in self.cells if p.identity not in done]
-        waves: list[list[Planned]] = [
-            [p for p in left if p.reference is None],
-            [p for p in left if p.reference is not None],
-        ]
-        return [sorted(wave, key=lambda p: -p.seconds) for wave in waves if wave]
+        waves: dict[int, list[Planned]] = {}
+        for planned in self.cells:
+            if planned.identity not in done:
+                waves.setdefault(planned.wave, []).append(planned)
+        return [sorted(waves[n], key=lambda p: -p.seconds) for n in sorted(waves)]
 
 
-def make_plan(config: Config) -> Plan:
+def make_plan(config: Config, claims: str = "") -> Plan:
     """Expand a configuration into its plan.
+
+    Parameters
+    ----------
+    config
+        Checked.
+    claims
+        Digest of conf/claims.yaml, which marks every scored training; no part of an identity.
+
+    Two grids may ask for one cell with different numbers of evaluation seeds: it is made once,
+    with the larger number. The exact cell that others are compared with has their protocol, and
+    their seeds. A cell with a branch takes the rates of the cells of both its rules without one.
 
     Raises
     ------
@@ -96,21 +146,16 @@ def make_plan(config: Config) -> Plan:
         For anything in the grids that can't be, an optimizer without learning rates, data that
         can't be loaded, a plan over ``execution.max_runs``.
     """
-    protocol = config.protocol
-    found = expand(config.grids, config.only, _facts, protocol.batch_size is None)
-    _check_rates(protocol.learning_rates, found)
-    references: dict[Cell, str] = {}
-    needed = [cell.reference() for cell in found.cells] if protocol.transfer else []
-    for cell in (*needed, *found.cells):
-        if cell not in references and cell == cell.reference():
-            references[cell] = _identity(cell, protocol, None)
-    planned = [_planned(cell, i, None, protocol) for cell, i in references.items()]
-    for cell in found.cells:
-        if cell not in references:
-            reference = references[cell.reference()] if protocol.transfer else None
-            own = _identity(cell, protocol, reference)
-            planned.append(_planned(cell, own, reference, protocol))
-    plan = Plan(config, tuple(planned), tuple(found.skipped), found.duplicates)
+    found = expand(config.grids, config.only, _facts)
+    _check_rates(config, found)
+    wanted: dict[str, Asked] = {}
+    for asked in found.asked.values():
+        _want_needs(wanted, asked)
+    for asked in found.asked.values():
+        _want(wanted, asked)
+    maker = _Maker(config.protocol, wanted)
+    planned = sorted((maker.planned(asked) for asked in wanted.values()), key=lambda p: p.wave)
+    plan = Plan(config, tuple(planned), tuple(found.skipped), found.duplicates, claims)
     if plan.runs > config.execution.max_runs:
         hours = sum(p.seconds for p in planned) / config.execution.processes() / 3600.0
         raise UsageError(
@@ -121,54 +166,89 @@ def make_plan(config: Config) -> Plan:
     return plan
 
 
-def _check_rates(rates: Mapping[str, Sequence[float]], found: Expansion) -> None:
+def _want_needs(wanted: dict[str, Asked], asked: Asked) -> None:
+    for needed in _needs(asked).values():
+        _want_needs(wanted, needed)
+        _want(wanted, needed)
+
+
+def _want(wanted: dict[str, Asked], asked: Asked) -> None:
+    before = wanted.get(asked.key)
+    wanted[asked.key] = before.united(asked) if before else asked
+
+
+def _needs(asked: Asked) -> dict[str, Asked]:
+    """Return the cells whose chosen rates a cell is trained at, by use."""
+    cell, protocol = asked.cell, asked.protocol
+    trunk = asked.trunk(_facts(cell.dataset).outputs)
+    if trunk is not None:
+        return {TRUNK: trunk, OWN: asked.alone()}
+    if not protocol.transfer or not protocol.tune or cell == cell.reference():
+        return {}
+    return {TRANSFER: replace(asked, cell=cell.reference())}
+
+
+class _Maker:
+    """Gives each cell its identity, those it needs before it."""
+
+    def __init__(self, usual: Protocol, wanted: Mapping[str, Asked]) -> None:
+        self._usual = usual
+        self._wanted = wanted
+        self._made: dict[str, Planned] = {}
+
+    def planned(self, asked: Asked) -> Planned:
+        if asked.key not in self._made:
+            self._made[asked.key] = self._make(asked)
+        return self._made[asked.key]
+
+    def _make(self, asked: Asked) -> Planned:
+        cell, protocol, optimizer = asked.cell, asked.protocol, asked.cell.optimizer.name
+        others = {
+            use: self.planned(self._wanted[needed.key]) for use, needed in _needs(asked).items()
+        }
+        needs = {use: other.identity for use, other in others.items()}
+        data = _facts(cell.dataset)
+        trunk = asked.trunk(data.outputs)
+        tuning = protocol.tuning_runs(optimizer)
+        rates = 1 if protocol.tune else len(protocol.learning_rates[optimizer])
+        together = rates * protocol.evaluation_seeds
+        scoring = together + (protocol.evaluation_seeds if TRANSFER in needs else 0)
+        return Planned(
+            cell=cell,
+            protocol=protocol,
+            identity=identity(
+                cell,
+                data.digest,
+                protocol.seen(optimizer),
+                needs if trunk else needs.get(TRANSFER),
+            ),
+            name=" · ".join([cell.name, *protocol.differences(self._usual, optimizer)]),
+            needs=needs,
+            wave=1 + max((other.wave for other in others.values()), default=-1),
+            tuning=tuning,
+            scoring=scoring,
+            seconds=tuning * seconds_a_run(cell, protocol, data, max(tuning, 1))
+            + scoring * seconds_a_run(cell, protocol, data, together),
+            experiments=asked.experiments,
+            trunk=trunk.cell if trunk else None,
+        )
+
+
+def _check_rates(config: Config, found: Expansion) -> None:
     valid = [*OPTIMIZERS, *sorted(found.optimizers - set(OPTIMIZERS))]
-    for name in rates:
-        if name not in valid:
-            key = "protocol.learning_rates."
-            raise UsageError(unknown("configuration key", key + name, [key + v for v in valid]))
-    for cell in found.cells:
-        if cell.optimizer.name not in rates:
-            raise UsageError(f"protocol.learning_rates.{cell.optimizer.name} is missing")
-
-
-def seen_by(cell: Cell, protocol: Protocol) -> dict[str, Any]:
-    """Return the part of the protocol that decides a cell's results.
-
-    The rates are those of its optimizer; whether it is evaluated at another's rate is said by
-    its reference.
-    """
-    content = dataclasses.asdict(protocol)
-    content["learning_rates"] = list(protocol.learning_rates[cell.optimizer.name])
-    del content["transfer"]
-    return content
-
-
-def _identity(cell: Cell, protocol: Protocol, reference: str | None) -> str:
-    return identity(cell, _facts(cell.dataset).digest, seen_by(cell, protocol), reference)
-
-
-def _planned(cell: Cell, own: str, reference: str | None, protocol: Protocol) -> Planned:
-    tuning = len(protocol.learning_rates[cell.optimizer.name]) * protocol.tuning_seeds
-    if protocol.refine:
-        tuning += protocol.refine.rates * protocol.refine.seeds
-    scoring = protocol.evaluation_seeds * (1 if reference is None else 2)
-    seconds = tuning * _seconds_a_run(cell, protocol, tuning)
-    seconds += scoring * _seconds_a_run(cell, protocol, protocol.evaluation_seeds)
-    return Planned(cell, own, reference, tuning, scoring, seconds)
-
-
-def _seconds_a_run(cell: Cell, protocol: Protocol, together: int) -> float:
-    data = _facts(cell.dataset)
-    batch = min(protocol.batch_size or data.patterns, data.patterns)
-    weights = count((data.inputs, *cell.hidden, data.outputs))
-    flop = weights / FLOP_A_MICROSECOND / (1.0 if protocol.dtype == "float32" else 0.5)
-    stack = min(together, Execution.block)
-    update = MICROSECONDS_A_CALL / stack + MICROSECONDS_A_REPLICA + 6.0 * batch * flop
-    objective = 2.5 * data.patterns * flop
-    probe = 12.0 * min(CHUNK, data.patterns) * flop
-    measuring = protocol.checkpoints * objective + protocol.probes * probe
-    return (protocol.updates * update + measuring) / 1e6 + SECONDS_A_RECORD
+    protocols = {"protocol": config.protocol}
+    protocols |= {f"{grid.key}.protocol": grid.protocol for grid in config.grids}
+    for where, protocol in protocols.items():
+        for name in protocol.learning_rates:
+            if name not in valid:
+                key = f"{where}.learning_rates."
+                raise UsageError(
+                    unknown("configuration key", key + name, [key + v for v in valid])
+                )
+    for asked in found.asked.values():
+        name = asked.cell.optimizer.name
+        if name not in asked.protocol.learning_rates:
+            raise UsageError(f"protocol.learning_rates.{name} is missing")
 
 
 @lru_cache(maxsize=1024)

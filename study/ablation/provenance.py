@@ -15,7 +15,8 @@ from typing import Any
 import threadpoolctl
 
 from study.ablation.plan import Plan
-from study.ablation.schema import Execution
+from study.ablation.protocol import Protocol
+from study.ablation.schema import Execution, Grid
 from study.ablation.tally import Tally
 from study.learning import NUMERICS_VERSION
 
@@ -50,7 +51,8 @@ def study_record(
         "commit": commit,
         "uncommitted changes": dirty,
         "configuration": _configuration(plan),
-        "cells by identity": {p.identity: p.cell.name for p in plan.cells},
+        "claims sha256": plan.claims,
+        "cells by identity": {p.identity: p.name for p in plan.cells},
         "skipped": [list(pair) for pair in plan.skipped],
     }
     name = f"study-{datetime.fromtimestamp(started, UTC):%Y%m%dT%H%M%SZ}.json"
@@ -60,6 +62,7 @@ def study_record(
         "study.cells": str(len(plan.cells)),
         "study.trainings": str(plan.runs),
         "study.commit": commit,
+        **({"study.claims": plan.claims} if plan.claims else {}),
         "study.machine": str(record["machine"]["processor"]),  # type: ignore[index]
         "study.wall_seconds": f"{ended - started:.1f}",
     }
@@ -112,13 +115,33 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
+def _grid(plan: Plan, grid: Grid) -> dict[str, Any]:
+    """Return a grid as it was written, and what of the protocol is its own."""
+    usual, own = _plain(plan.config.protocol), _plain(grid.protocol)
+    differences = {key: value for key, value in own.items() if usual[key] != value}
+    return {"experiment": grid.experiment, **grid.axes} | (
+        {"protocol": differences} if differences else {}
+    )
+
+
+def _plain(protocol: Protocol) -> dict[str, Any]:
+    content = dict(vars(protocol))
+    if protocol.refine:
+        content["refine"] = dict(vars(protocol.refine))
+    if protocol.branch:
+        content["branch"] = protocol.branch.params()
+    return content
+
+
 def _configuration(plan: Plan) -> dict[str, Any]:
     config = plan.config
     return {
         "experiment": config.experiment,
         "about": config.about,
-        "grids": [dict(grid) for grid in config.grids],
+        "claims": list(config.claims),
+        "included": [part.experiment for part in config.parts],
+        "grids": [_grid(plan, grid) for grid in config.grids],
         "only": dict(config.only),
-        "protocol": dataclasses.asdict(config.protocol),
+        "protocol": _plain(config.protocol),
         "execution": dataclasses.asdict(config.execution),
     }

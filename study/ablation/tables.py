@@ -34,6 +34,8 @@ class Column:
         What it says, with the unit.
     indexed
         Whether MLflow has it too; every column is in the tables, which are the truth.
+    optional
+        Whether whoever makes a table may leave it out: null then, as a metric is.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Column:
     type: str
     meaning: str
     indexed: bool = True
+    optional: bool = False
 
 
 REPLICA = Column("replica", "identity", "string", "stage/learning rate/seed: key within a cell")
@@ -79,6 +82,7 @@ RUNS: dict[str, Column] = {
         Column("stage", "param", "string", "tune, evaluate or transfer"),
         Column("updates", "param", "int64", "budget in updates"),
         Column("batch_size", "param", "string", "patterns of a batch, or full"),
+        Column("decay", "param", "bool", "rate falls to 0 over the second half", optional=True),
         Column("dtype", "param", "string", "float32 or float64"),
         Column("initial_objective", "metric", "float64", "objective before training"),
         Column("final_objective", "metric", "float64", "objective after training"),
@@ -98,6 +102,7 @@ RUNS: dict[str, Column] = {
         Column("diverged_by", "tag", "string", "nonfinite, objective, norm, or empty"),
         Column("failed", "tag", "bool", "diverged by nonfinite or objective, or stuck", False),
         Column("runaway", "tag", "bool", "diverged by norm", False),
+        Column("claims", "tag", "string", "sha256 of conf/claims.yaml when scored", optional=True),
     )
 }
 """One row a training. Beside these stand the parameters of variants, such as gradient.minimum."""
@@ -218,7 +223,8 @@ def _conform(columns: Mapping[str, Any], schema: Mapping[str, Column]) -> pa.Tab
         for name in columns
         if name not in known and not (schema is RUNS and is_variant_parameter(name))
     ]
-    missing = [c.name for c in known.values() if c.kind != "metric" and c.name not in columns]
+    needed = [c.name for c in known.values() if c.kind != "metric" and not c.optional]
+    missing = [name for name in needed if name not in columns]
     if strange or missing:
         raise ValueError(f"columns unknown: {strange}, missing: {missing}")
     rows = len(columns[REPLICA.name])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -14,20 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study import datasets
-from study.ablation import tables
+from study.ablation import results
 from study.ablation.cells import Cell, cell_from
-from study.ablation.schema import Protocol
+from study.ablation.protocol import OWN, TRANSFER, TRUNK, Protocol
+from study.ablation.results import Trained
 from study.ablation.spectra import SPECTRA, negative_eigenvalues
 from study.ablation.store import FinishedCell
 from study.ablation.tuning import choose_rate
+from study.learning import branching
 from study.learning.activations.base import Activation
 from study.learning.objectives import Objective
-from study.learning.probes import PROBES
 from study.learning.problem import Problem, pose
 from study.learning.records import UsageError, Variant, plain
-from study.learning.training import Budget, Outcome, train
+from study.learning.training import Outcome, train
 
 Array = NDArray[Any]
+Trainer = Callable[[Sequence[int], Sequence[float]], tuple[Outcome, Array]]
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,16 @@ class Job:
 
     Parameters
     ----------
-    identity
+    identity, name
         Of the cell.
     specification
         See `Cell.specification`.
     protocol
-        Of the experiment.
-    reference_rate
-        The rate chosen for exact, at which the cell is evaluated too; None without.
+        The cell's.
+    rates
+        Rates chosen for other cells, by their use here (see `study.ablation.plan`).
+    claims
+        Digest of the claims that were fixed before seeds were scored; "" for none.
     block
         Trainings in a stack, at the most.
     path
@@ -51,9 +55,11 @@ class Job:
     """
 
     identity: str
+    name: str
     specification: Mapping[str, Any]
     protocol: Protocol
-    reference_rate: float | None
+    rates: Mapping[str, float]
+    claims: str
     block: int
     path: tuple[str, ...]
 
@@ -77,18 +83,6 @@ class FailedCell:
     traceback: str
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A stage's trainings, in stacks.
-
-    ``negative_eigenvalues`` (R,) are NaN where the spectrum was not taken.
-    """
-
-    stage: str
-    outcome: Outcome
-    negative_eigenvalues: Array
-
-
 def attempt(job: Job) -> FinishedCell | FailedCell:
     """Train a cell; an error becomes a result, so that it stops no other cell."""
     try:
@@ -100,35 +94,19 @@ def attempt(job: Job) -> FinishedCell | FailedCell:
 
 
 def train_cell(job: Job) -> FinishedCell:
-    """Choose the cell's learning rate and train its replicas at it."""
+    """Choose the cell's learning rate, where there is a choice, and train its replicas at it."""
     started, processor = time.time(), time.process_time()
     sys.path.extend(p for p in job.path if p not in sys.path)
     cell = cell_from(job.specification)
-    protocol = job.protocol
-    budget = Budget(
-        updates=protocol.updates,
-        batch_size=protocol.batch_size,
-        decay=protocol.decay,
-        checkpoints=protocol.checkpoints,
-        probes=protocol.probes,
-        dtype=protocol.dtype,
-    )
-    done: list[Trained] = []
+    protocol, done = job.protocol, list[Trained]()
+    one = _branched(cell, job) if protocol.branch else _plain(cell, protocol)
 
     def run(stage: str, rates: Sequence[float], seeds: Sequence[int]) -> list[Outcome]:
         outcomes = []
         for s, r in blocks(seeds, rates, job.block):
-            problem = _problem(cell, s)
-            outcome = train(problem, cell.design(), budget, s, r)
-            looked_at = protocol.evaluation()[:SPECTRA] if protocol.probes else []
-            done.append(
-                Trained(
-                    stage,
-                    outcome,
-                    negative_eigenvalues(cell.design(), problem, outcome, looked_at),
-                )
-            )
+            outcome, spectrum = one(s, r)
             outcomes.append(outcome)
+            done.append(Trained(stage, outcome, spectrum))
         return outcomes
 
     def tune(rates: Sequence[float], seeds: Sequence[int]) -> tuple[Array, Array, Array]:
@@ -139,32 +117,71 @@ def train_cell(job: Job) -> FinishedCell:
             np.concatenate([o.failed for o in outcomes]),
         )
 
-    rate = choose_rate(protocol, protocol.learning_rates[cell.optimizer.name], tune)
-    scored = run("evaluate", [rate], protocol.evaluation())
-    if job.reference_rate == rate:
+    first = protocol.learning_rates[cell.optimizer.name]
+    if protocol.branch:
+        rates = [job.rates[OWN] * (0.1 if protocol.branch.rate == "tenth" else 1.0)]
+    else:
+        rates = [choose_rate(protocol, first, tune)] if protocol.tune else list(first)
+    scored = run("evaluate", rates, protocol.evaluation())
+    reference = job.rates.get(TRANSFER)
+    if reference is not None and [reference] == rates:
         same = [trained for trained in done if trained.stage == "evaluate"]
         done.extend(replace(trained, stage="transfer") for trained in same)
-    elif job.reference_rate is not None:
-        run("transfer", [job.reference_rate], protocol.evaluation())
+    elif reference is not None:
+        run("transfer", [reference], protocol.evaluation())
     ended = time.time()
-    metrics = _aggregate(scored) | {
-        "learning_rate": rate,
+    metrics = results.aggregate(scored) | {
         "runs": float(sum(len(t.outcome.seeds) for t in done)),
         "time.seconds": ended - started,
         "time.processor_seconds": time.process_time() - processor,
     }
-    if job.reference_rate is not None:
-        metrics["reference_learning_rate"] = job.reference_rate
+    if protocol.tune:
+        metrics["learning_rate"] = float(np.median(np.concatenate([o.rates for o in scored])))
+    if reference is not None:
+        metrics["reference_learning_rate"] = reference
+    runs, curves = results.tables_of(cell, protocol, done, job.claims)
     return FinishedCell(
         cell=job.identity,
-        name=cell.name,
-        params=cell.params() | _protocol_params(protocol),
+        name=job.name,
+        params=cell.params() | {name: plain(v) for name, v in protocol.params().items()},
         metrics=metrics,
-        runs=tables.runs_table(_runs(cell, protocol, done)),
-        curves=tables.curves_table(_curves(done)),
+        runs=runs,
+        curves=curves,
         started=started,
         ended=ended,
     )
+
+
+def _plain(cell: Cell, protocol: Protocol) -> Trainer:
+    """Return what trains a stack from its initial weights."""
+    design, budget = cell.design(), protocol.budget()
+    looked_at = protocol.evaluation()[:SPECTRA] if protocol.probes else []
+
+    def one(seeds: Sequence[int], rates: Sequence[float]) -> tuple[Outcome, Array]:
+        problem = _problem(cell, seeds)
+        outcome = train(problem, design, budget, seeds, rates)
+        return outcome, negative_eigenvalues(design, problem, outcome, looked_at)
+
+    return one
+
+
+def _branched(cell: Cell, job: Job) -> Trainer:
+    """Return what trains a stack along a trunk and then branches; it takes no spectrum."""
+    written, budget = job.protocol.branch, job.protocol.budget()
+    assert written is not None
+    design = replace(cell.design(), location=written.location)  # exact's own says nothing
+    trunk = branching.Branch(written.gradient, written.updates, job.rates[TRUNK])
+
+    def one(seeds: Sequence[int], rates: Sequence[float]) -> tuple[Outcome, Array]:
+        problem = _problem(cell, seeds)
+        if written.rate == "equal_path":
+            (rate,) = rates
+            outcome = branching.branch_on_equal_path(problem, design, budget, seeds, rate, trunk)
+        else:
+            outcome = branching.branch(problem, design, budget, seeds, rates, trunk)
+        return outcome, np.full(len(outcome.seeds), np.nan)
+
+    return one
 
 
 def blocks(
@@ -206,101 +223,3 @@ def _pose_fixed(
     dataset: Variant[Any], objective: Variant[Objective], activation: Variant[Activation]
 ) -> Problem:
     return _pose(dataset, objective, activation, [0])
-
-
-def _aggregate(scored: Sequence[Outcome]) -> dict[str, float]:
-    """Medians and rates over the evaluation seeds."""
-
-    def all_of(name: str) -> Array:
-        return np.concatenate([getattr(outcome, name) for outcome in scored])
-
-    with np.errstate(invalid="ignore"):
-        finals = np.nan_to_num(all_of("final_objective"), nan=np.inf)
-        return {
-            "final_objective": float(np.median(finals)),
-            "score": float(np.median(all_of("score"))),
-            "test_score": float(np.median(all_of("test_score"))),
-            "failed_rate": float(np.mean(all_of("failed"))),
-            "diverged_rate": float(np.mean(all_of("diverged_by") != "")),
-        }
-
-
-def _protocol_params(protocol: Protocol) -> dict[str, str]:
-    return {
-        "updates": str(protocol.updates),
-        "batch_size": _batch(protocol),
-        "dtype": protocol.dtype,
-    }
-
-
-def _batch(protocol: Protocol) -> str:
-    return "full" if protocol.batch_size is None else str(protocol.batch_size)
-
-
-def _replicas(stage: str, outcome: Outcome) -> list[str]:
-    return [
-        f"{stage}/{plain(rate)}/{seed}"
-        for rate, seed in zip(outcome.rates.tolist(), outcome.seeds.tolist(), strict=True)
-    ]
-
-
-def _runs(cell: Cell, protocol: Protocol, done: Sequence[Trained]) -> dict[str, Any]:
-    def joined(get: Any) -> Array:
-        return np.concatenate([get(t.outcome) for t in done])
-
-    count = sum(len(t.outcome.seeds) for t in done)
-    structural: dict[str, Any] = {
-        **cell.params(),
-        "gain": cell.gain,
-        **cell.variant_parameters(),
-        "updates": protocol.updates,
-        "batch_size": _batch(protocol),
-        "dtype": protocol.dtype,
-    }
-    columns: dict[str, Any] = {name: [value] * count for name, value in structural.items()}
-    columns |= {
-        "replica": [name for t in done for name in _replicas(t.stage, t.outcome)],
-        "stage": [t.stage for t in done for _ in t.outcome.seeds],
-        "learning_rate": joined(lambda o: o.rates),
-        "seed": joined(lambda o: o.seeds),
-        "constant_objective": joined(lambda o: o.constant),
-        "runaway": joined(lambda o: o.diverged_by == "norm"),
-        "negative_eigenvalues": np.concatenate([t.negative_eigenvalues for t in done]),
-    }
-    for name in (
-        "initial_objective",
-        "final_objective",
-        "optimum",
-        "score",
-        "test_score",
-        "updates_to_target",
-        "diverged_at",
-        "outcome",
-        "diverged_by",
-        "failed",
-        "path_length",
-        "asymmetry",
-    ):
-        columns[name] = joined(lambda o, name=name: getattr(o, name))
-    for name in ("weight_norm", *PROBES):
-        columns[name] = joined(lambda o, name=name: _last(o.curves[name]))
-    return columns
-
-
-def _last(curve: Array) -> Array:
-    """Return the last value of each row that was measured; NaN where none was."""
-    measured = ~np.isnan(curve)
-    at = curve.shape[1] - 1 - measured[:, ::-1].argmax(axis=1)
-    return curve[np.arange(len(curve)), at]
-
-
-def _curves(done: Sequence[Trained]) -> dict[str, Any]:
-    columns: dict[str, Any] = {"replica": [], "update": []}
-    for t in done:
-        marks = len(t.outcome.updates)
-        columns["replica"] += [n for n in _replicas(t.stage, t.outcome) for _ in range(marks)]
-        columns["update"].append(np.tile(t.outcome.updates, len(t.outcome.seeds)))
-    columns["update"] = np.concatenate(columns["update"])
-    for name in ("objective", "weight_norm", *PROBES):
-        columns[name] = np.concatenate([t.outcome.curves[name].ravel() for t in done])
-    return columns

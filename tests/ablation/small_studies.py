@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 from study.ablation import app
 from study.ablation.cells import DEFAULTS, cell_from
 from study.ablation.composition import with_configuration
-from study.ablation.schema import Protocol, read
+from study.ablation.protocol import TRANSFER, Protocol
+from study.ablation.schema import read
 from study.ablation.store import sqlite_uri
 from study.ablation.worker import Job
 
@@ -59,8 +60,10 @@ def make_cell(**axes):
     return cell_from({**DEFAULTS, "dataset": "iris", "hidden": [5, 4], **axes})
 
 
-def job_of(cell, protocol, reference_rate=None, block=32):
-    return Job("0" * 40, cell.specification(), protocol, reference_rate, block, ())
+def job_of(cell, protocol, reference_rate=None, block=32, claims="", **rates):
+    if reference_rate is not None:
+        rates[TRANSFER] = reference_rate
+    return Job("0" * 40, cell.name, cell.specification(), protocol, rates, claims, block, ())
 
 
 def in_order(table):

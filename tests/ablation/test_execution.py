@@ -251,8 +251,8 @@ def test_a_failed_reference_takes_along_what_needs_its_rate(memory, monkeypatch)
     assert tally.failed[0].cell == reference.identity
     assert [failed.error for failed in tally.failed] == [
         "OSError: the disk is gone",
-        "its exact cell failed",
-        "its exact cell failed",
+        "a cell whose learning rate it takes failed",
+        "a cell whose learning rate it takes failed",
     ]
     assert {cell.name.split(" · ")[0] for cell in memory.cells.values()} == {"wine"}
 

@@ -3,9 +3,11 @@
 import re
 
 import pytest
+from small_studies import tiny_protocol
 
 from study.ablation.cells import Facts
 from study.ablation.grids import expand
+from study.ablation.schema import Grid
 from study.datasets import DATASETS
 from study.learning.records import UsageError
 
@@ -18,7 +20,9 @@ def facts(dataset):
 
 
 def cells_of(*grids, only=None, full_batch=MINI_BATCH):
-    return expand(grids, only or {}, facts, full_batch)
+    protocol = tiny_protocol(batch_size=None if full_batch else 16)
+    written = [Grid(f"grids[{n}]", axes, protocol, "tiny") for n, axes in enumerate(grids)]
+    return expand(written, only or {}, facts)
 
 
 def names(found, axis="gradient"):
@@ -345,7 +349,8 @@ def test_datasets_that_only_leaves_out_are_not_looked_at():
         "gradient": ["exact", "shuffled_units"],
         "location": "output",
     }
-    found = expand([grid], {"dataset": ["breast_cancer"]}, look, MINI_BATCH)
+    written = Grid("grids[0]", grid, tiny_protocol(), "tiny")
+    found = expand([written], {"dataset": ["breast_cancer"]}, look)
     assert names(found) == ["exact"]
 
 

@@ -10,8 +10,8 @@ from small_studies import TINY, make_cell, tiny_config, tiny_protocol
 
 from study.ablation import cells
 from study.ablation.cells import identity
-from study.ablation.plan import make_plan, seen_by
-from study.ablation.schema import Refine
+from study.ablation.plan import make_plan
+from study.ablation.protocol import Refine
 
 GRID = {
     "dataset": ["iris", "wine"],
@@ -37,7 +37,7 @@ def mirrored(value):
 
 
 def of(cell, protocol, digest="d", reference=None):
-    return identity(cell, digest, seen_by(cell, protocol), reference)
+    return identity(cell, digest, protocol.seen(cell.optimizer.name), reference)
 
 
 CELL = make_cell(gradient={"floor": {"minimum": 0.1}}, location="all")

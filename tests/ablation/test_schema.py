@@ -4,7 +4,8 @@ import copy
 
 import pytest
 
-from study.ablation.schema import Execution, Refine, read
+from study.ablation.protocol import Refine
+from study.ablation.schema import Execution, read
 from study.learning.records import UsageError
 
 GOOD = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from small_studies import tiny_protocol
 
-from study.ablation.schema import Refine
+from study.ablation.protocol import Refine
 from study.ablation.tuning import Trials, choose_rate
 
 INF, NAN = np.inf, np.nan

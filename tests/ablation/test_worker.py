@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_studies import job_of, make_cell, tiny_protocol
 
-from study.ablation.schema import Refine
+from study.ablation.protocol import Refine
 from study.ablation.tables import CURVES, RUNS, is_variant_parameter
 from study.ablation.worker import _problem, attempt, blocks, train_cell
 from study.learning.training import Budget, train

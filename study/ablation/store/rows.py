@@ -135,7 +135,7 @@ def entries(
                 metrics=last[:LAST_VALUES] + points.get(replica, []),
                 tags={
                     **common,
-                    **{tag: values[row] for tag, values in tags.items()},
+                    **{tag: v[row] for tag, v in tags.items() if v[row] is not None},
                     "mlflow.runName": name,
                     "role": "training",
                 },

@@ -1,0 +1,39 @@
+"""What a training costs: an estimate, for the plan and for the order of the work."""
+
+from __future__ import annotations
+
+from study.ablation.cells import Cell, Facts
+from study.ablation.protocol import Protocol
+from study.ablation.schema import Execution
+from study.learning.loops import CHUNK
+from study.learning.network import count
+
+# Measured on a core of 2.6 GHz that shares its cache with a busy neighbour; rough on purpose.
+MICROSECONDS_A_CALL = 6.0  # of a stack's update that do not depend on its size
+MICROSECONDS_A_REPLICA = 2.0  # of a replica's share that do not depend on its size
+FLOP_A_MICROSECOND = 65_000.0  # in small float32 products, all passes included
+SECONDS_A_RECORD = 0.0015  # a training's way into the store and into the exported tables
+BYTES_A_RUN = 14_000.0  # in the store, indexes and the share of artifacts included
+
+
+def seconds_a_run(cell: Cell, protocol: Protocol, data: Facts, together: int) -> float:
+    """Estimate the seconds that a training takes on one core.
+
+    Parameters
+    ----------
+    cell, protocol
+        What is trained, and how.
+    data
+        Sizes of the cell's data.
+    together
+        How many trainings there are to stack.
+    """
+    batch = min(protocol.batch_size or data.patterns, data.patterns)
+    weights = count((data.inputs, *cell.hidden, data.outputs))
+    flop = weights / FLOP_A_MICROSECOND / (1.0 if protocol.dtype == "float32" else 0.5)
+    stack = min(together, Execution.block)
+    update = MICROSECONDS_A_CALL / stack + MICROSECONDS_A_REPLICA + 6.0 * batch * flop
+    objective = 2.5 * data.patterns * flop
+    probe = 12.0 * min(CHUNK, data.patterns) * flop
+    measuring = protocol.checkpoints * objective + protocol.probes * probe
+    return (protocol.updates * update + measuring) / 1e6 + SECONDS_A_RECORD
