@@ -22,7 +22,7 @@ from functools import lru_cache
 from numbers import Integral
 from typing import Any
 
-from study.datasets import bundled, downloaded, generated
+from study.datasets import bundled, downloaded, generated, parts
 from study.datasets.cache import ROOT as ROOT
 from study.datasets.cache import cache_folder as cache_folder
 from study.datasets.prepare import prepare
@@ -32,7 +32,9 @@ from study.datasets.record import Raw as Raw
 from study.learning.records import UsageError, resolve
 
 DATASETS: dict[str, Dataset] = {
-    record.name: record for record in (*bundled.RECORDS, *generated.RECORDS, *downloaded.RECORDS)
+    record.name: record
+    for module in (bundled, parts, generated, downloaded)
+    for record in module.RECORDS
 }
 
 

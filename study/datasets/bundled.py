@@ -43,7 +43,14 @@ def remake_checksums() -> dict[str, str]:
     return digests
 
 
-def _load(name: str, seed: int | None) -> Raw:
+def from_store(name: str, seed: int | None) -> Raw:
+    """Return a bundled dataset from the cache, else from scikit-learn; its digest is checked.
+
+    Raises
+    ------
+    UsageError
+        Where the digest is not that of data/checksums.json.
+    """
     made_with, expected = _expected(name)
     # a copy in the cache spares every process the import; its digest is checked just the same
     with suppress(UsageError):
@@ -90,7 +97,7 @@ RECORDS = (
         source="sklearn.datasets.load_iris (UCI 53)",
         licence=UCI,
         task="classification",
-        load=partial(_load, "iris"),
+        load=partial(from_store, "iris"),
     ),
     Dataset(
         name="wine",
@@ -100,7 +107,7 @@ RECORDS = (
         source="sklearn.datasets.load_wine (UCI 109)",
         licence=UCI,
         task="classification",
-        load=partial(_load, "wine"),
+        load=partial(from_store, "wine"),
     ),
     Dataset(
         name="breast_cancer",
@@ -110,7 +117,7 @@ RECORDS = (
         source="sklearn.datasets.load_breast_cancer (UCI 17)",
         licence=UCI,
         task="classification",
-        load=partial(_load, "breast_cancer"),
+        load=partial(from_store, "breast_cancer"),
     ),
     Dataset(
         name="digits",
@@ -120,7 +127,7 @@ RECORDS = (
         source="sklearn.datasets.load_digits (UCI 80, its test file)",
         licence=UCI,
         task="classification",
-        load=partial(_load, "digits"),
+        load=partial(from_store, "digits"),
     ),
     Dataset(
         name="diabetes",
@@ -130,7 +137,7 @@ RECORDS = (
         source="sklearn.datasets.load_diabetes(scaled=False)",
         licence=SILENT,
         task="regression",
-        load=partial(_load, "diabetes"),
+        load=partial(from_store, "diabetes"),
         solved_below=0.5,  # a linear fit leaves 0.48; the rest is mostly noise
     ),
     Dataset(
@@ -141,7 +148,7 @@ RECORDS = (
         source="sklearn.datasets.load_linnerud",
         licence=SILENT,
         task="regression",
-        load=partial(_load, "linnerud"),
+        load=partial(from_store, "linnerud"),
         solved_below=0.5,  # 16 training rows: a linear fit leaves about 0.7
     ),
 )

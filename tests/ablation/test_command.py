@@ -177,7 +177,7 @@ MISTAKES = {
     "a bare word": (["train"], "'train' is no command (list, explain, ui) and sets nothing: key="),
     "key": (["protocol.updats=3"], "unknown configuration key 'protocol.updats'. Did you mean 'p"),
     "key, added": (["+foo=3"], "unknown configuration key 'foo'. Valid: grids, protocol, track"),
-    "key of a group": (["foo.bar=3"], "unknown configuration key 'foo'. Valid: about, grids, on"),
+    "key of a group": (["foo.bar=3"], "unknown configuration key 'foo'. Valid: about, claims, in"),
     "key of a protocol": (
         ["protocol=study", "protocol.refine.sed=1"],
         "unknown configuration key 'protocol.refine.sed'. Did you mean 'protocol.refine.seeds'?",

@@ -11,7 +11,8 @@ from small_studies import TINY, make_cell, tiny_config, tiny_protocol
 from study.ablation import cells
 from study.ablation.cells import identity
 from study.ablation.plan import make_plan
-from study.ablation.protocol import Refine
+from study.ablation.protocol import Branch, Refine
+from study.learning.gradients import EXACT
 
 GRID = {
     "dataset": ["iris", "wine"],
@@ -108,6 +109,8 @@ PROTOCOL_CHANGES = {
     "checkpoints": 5,
     "probes": 3,
     "dtype": "float64",
+    "tune": False,
+    "branch": Branch(EXACT, 5),
 }
 
 

@@ -144,6 +144,7 @@ def test_params_stand_in_every_row():
     assert finished.params == cell.params() | {
         "updates": "6",
         "batch_size": "full",
+        "decay": "true",
         "dtype": "float64",
     }
     assert set(finished.runs["stage"].to_pylist()) == {"tune", "evaluate"}, "no reference"

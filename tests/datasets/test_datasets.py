@@ -13,7 +13,7 @@ from study.datasets.prepare import split, standardise
 from study.learning.records import resolve
 
 FRESH = [name for name, record in DATASETS.items() if record.fresh]
-FIXED = [record.name for record in BUNDLED] + ["encoder"]
+FIXED = [record.name for record in BUNDLED] + ["digits_part", "encoder"]
 # rows, inputs, and class counts (classification) or outputs, as the sources state them
 LITERATURE = {
     "iris": (150, 4, [50, 50, 50]),
@@ -174,6 +174,27 @@ def test_the_first_rows_are_a_fair_sample():
         data = load(name)
         first = data.targets[:100].mean(axis=0) - data.targets.mean(axis=0)
         assert np.all(np.abs(first) < 0.12)
+
+
+@pytest.mark.parametrize("patterns", [32, 64, 512, 1438])
+def test_a_part_of_digits_is_within_the_whole(patterns):
+    """Rows of digits' own training part, all classes among them; the same test part."""
+    raw = from_scikit_learn("digits")
+    inputs, labels = np.asarray(raw.inputs), np.asarray(raw.targets)
+    part = DATASETS["digits_part"].load(None, patterns=patterns)
+    train, test = split(1797, labels)
+    assert np.array_equal(part.test_inputs, inputs[test])
+    assert np.array_equal(part.test_targets, labels[test])
+    rows = [row.tobytes() for row in inputs]
+    found = [rows.index(row.tobytes()) for row in np.asarray(part.inputs)]
+    assert len(set(found)) == patterns and set(found) <= set(train)
+    assert np.array_equal(part.targets, labels[found])
+    shares = np.bincount(part.targets.astype(int), minlength=10) / patterns
+    assert shares.min() > 0 and shares.max() < 0.2
+    larger = DATASETS["digits_part"].load(None, patterns=min(2 * patterns, 1438))
+    assert np.array_equal(larger.inputs[-patterns:], part.inputs)
+    data = load({"digits_part": {"patterns": patterns}})
+    assert data.targets.shape == (patterns, 10) and data.test_targets.shape == (359, 10)
 
 
 def test_standardise_survives_constant_columns():

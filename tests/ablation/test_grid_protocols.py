@@ -1,0 +1,390 @@
+"""Grids with a protocol of their own, and experiments that are the union of others."""
+
+import copy
+import json
+
+import pytest
+from small_studies import TINY, composed, tiny_config, tiny_protocol
+
+from study.ablation.composition import configuration_folder
+from study.ablation.including import included
+from study.ablation.plan import make_plan
+from study.ablation.protocol import Refine, amended
+from study.ablation.schema import read
+from study.learning.records import UsageError
+
+GRID = {"dataset": "iris", "hidden": [5], "gradient": ["exact", "removed"]}
+REFINE = {"per_decade": 8, "rates": 9, "seeds": 5, "recentre_decades": 3}
+
+
+def own(**protocol):
+    return {**GRID, "protocol": protocol}
+
+
+def refusal(*grids, **protocol):
+    with pytest.raises(UsageError) as caught:
+        tiny_config(*grids, **protocol)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def by_name(plan):
+    return {planned.name: planned for planned in plan.cells}
+
+
+# ---------------------------------------------------------------- differences
+
+
+def test_a_grid_states_differences():
+    config = tiny_config(GRID, own(updates=60, batch_size="full", dtype="float64", decay=False))
+    usual, different = (grid.protocol for grid in config.grids)
+    assert usual == config.protocol
+    assert different == tiny_protocol(
+        updates=60, batch_size=None, dtype="float64", decay=False,
+        learning_rates=dict(usual.learning_rates),
+    )  # fmt: skip
+    assert "protocol" not in config.grids[1].axes
+
+
+def test_keys_within_keys_are_kept():
+    config = tiny_config(
+        own(refine={"seeds": 3}, learning_rates={"sgd": [0.5]}), own(refine=None), refine=REFINE
+    )
+    first, second = (grid.protocol for grid in config.grids)
+    assert first.refine == Refine(8, 9, 3, 3)
+    assert first.learning_rates == {"sgd": (0.5,), "adam": (0.01, 0.1)}
+    assert second.refine is None
+
+
+def test_amending_changes_nothing_that_was_given():
+    usual = {"refine": {"rates": 9, "seeds": 5}, "updates": 6}
+    before = copy.deepcopy(usual)
+    assert amended(usual, {"refine": {"seeds": 3}, "updates": 7, "decay": False}) == {
+        "refine": {"rates": 9, "seeds": 3}, "updates": 7, "decay": False,
+    }  # fmt: skip
+    assert usual == before
+
+
+@pytest.mark.parametrize(
+    ("protocol", "line"),
+    [
+        ({"updats": 3}, "unknown configuration key 'grids[1].protocol.updats'. Did you mean 'gri"),
+        ({"updates": 0}, "grids[1].protocol.updates = 0 is out of range: 1 to 100000000"),
+        ({"batch_size": "half"}, "grids[1].protocol.batch_size takes a whole number or full, not"),
+        ({"refine": {"sed": 3}}, "unknown configuration key 'grids[1].protocol.refine.sed'. Did"),
+        ({"refine": "no"}, "grids[1].protocol.refine takes keys with values, not 'no'"),
+        ({"learning_rates": {"sgd": 1}}, "grids[1].protocol.learning_rates.sgd takes a list of"),
+        ({"tune": 1}, "grids[1].protocol.tune takes true or false, not 1"),
+        ({"updates": None}, "grids[1].protocol.updates is missing"),
+        ({"branch": "exact"}, "grids[1].protocol.branch takes keys with values, not 'exact'"),
+        ({"branch": {"updates": 3}}, "grids[1].protocol.branch.gradient is missing"),
+        ({"branch": {"gradient": "exact"}}, "grids[1].protocol.branch.updates is missing"),
+        (
+            {"branch": {"gradient": "exact", "updates": 3, "rates": "own"}},
+            "unknown configuration key 'grids[1].protocol.branch.rates'. Did you mean",
+        ),
+        (
+            {"branch": {"gradient": "exact", "updates": 3, "rate": "ten"}},
+            "unknown grids[1].protocol.branch.rate 'ten'",
+        ),
+        (
+            {"branch": {"gradient": "exat", "updates": 3}},
+            "unknown gradient 'exat'. Did you mean 'exact'?",
+        ),
+        (
+            {"branch": {"gradient": "exact", "updates": 3}, "tune": False},
+            "grids[1].protocol.branch takes rates that were chosen, and grids[1].protocol.tune is",
+        ),
+    ],
+    ids=str,
+)
+def test_mistakes_are_one_line(protocol, line):
+    assert refusal(GRID, own(**protocol)).startswith(line)
+
+
+def test_a_protocol_is_a_mapping():
+    line = refusal({**GRID, "protocol": ["updates"]})
+    assert line == "grids[0].protocol takes keys with values, not ['updates']"
+
+
+def test_rates_of_what_is_no_optimizer():
+    config = tiny_config(own(learning_rates={"sdg": [0.1]}))
+    with pytest.raises(UsageError, match=r"'grids\[0\]\.protocol\.learning_rates\.sdg'.*sgd"):
+        make_plan(config)
+
+
+# ---------------------------------------------------------------- what cells become of it
+
+
+def test_each_cell_has_its_own_protocol_and_reference():
+    plan = make_plan(tiny_config(GRID, own(updates=60)))
+    cells = by_name(plan)
+    base = "iris · tanh · {} · sgd · 5"
+    exact, removed = base.format("exact · none"), base.format("removed · hidden")
+    assert set(cells) == {exact, removed, f"{exact} · 60 updates", f"{removed} · 60 updates"}
+    assert cells[removed].reference == cells[exact].identity
+    assert cells[f"{removed} · 60 updates"].reference == cells[f"{exact} · 60 updates"].identity
+    assert cells[f"{exact} · 60 updates"].protocol.updates == 60
+    assert cells[f"{exact} · 60 updates"].seconds > cells[exact].seconds
+    assert plan.duplicates == 0
+
+
+def test_a_difference_makes_the_same_cell_as_the_experiments_own_protocol():
+    """Identity knows results, not how the configuration was written."""
+    stated = make_plan(tiny_config(own(updates=60, decay=False)))
+    usual = make_plan(tiny_config(GRID, updates=60, decay=False))
+    assert [p.identity for p in stated.cells] == [p.identity for p in usual.cells]
+
+
+def test_one_cell_with_two_numbers_of_seeds_is_made_once_with_the_larger():
+    few, many = own(evaluation_seeds=2), own(evaluation_seeds=5)
+    for grids in ((few, many), (many, few), (few, many, few)):
+        plan = make_plan(tiny_config(*grids))
+        assert [p.protocol.evaluation_seeds for p in plan.cells] == [5, 5]
+        assert plan.duplicates == 2 * (len(grids) - 1)
+        alone = make_plan(tiny_config(many))
+        assert [p.identity for p in plan.cells] == [p.identity for p in alone.cells]
+
+
+def test_the_exact_cell_has_as_many_seeds_as_those_it_is_compared_with():
+    exact = {**GRID, "gradient": "exact", "protocol": {"evaluation_seeds": 2}}
+    removed = {**GRID, "gradient": "removed", "protocol": {"evaluation_seeds": 5}}
+    plan = make_plan(tiny_config(exact, removed))
+    assert [(p.cell.gradient.name, p.protocol.evaluation_seeds) for p in plan.cells] == [
+        ("exact", 5),
+        ("removed", 5),
+    ]
+
+
+def test_transfer_is_made_if_one_of_two_grids_asks_for_it():
+    without, asked = own(transfer=False), own(transfer=True)
+    for grids in ((without, asked), (asked, without)):
+        plan = make_plan(tiny_config(*grids))
+        assert [p.reference is None for p in plan.cells] == [True, False]
+        assert len(plan.cells) == 2
+
+
+def test_seeds_are_nested_and_never_shared_between_uses():
+    """Comparisons pair on the common seeds: the smaller set is the larger one's beginning."""
+    few, many = tiny_protocol(evaluation_seeds=3), tiny_protocol(evaluation_seeds=200)
+    assert many.evaluation()[:3] == few.evaluation()
+    tuned = tiny_protocol(tuning_seeds=1000, refine=Refine(seeds=1000))
+    assert not {*tuned.tuning(), *tuned.refining()} & set(many.evaluation())
+    pool = tiny_protocol(tune=False, evaluation_seeds=200)
+    assert pool.evaluation() == many.evaluation()
+    assert not {*tuned.tuning(), *tuned.refining()} & set(pool.evaluation())
+
+
+def test_full_batches_are_a_grids_own():
+    grid = {"dataset": "iris", "hidden": [5], "optimizer": "rprop"}
+    rates = {"rprop": [0.1], "sgd": [0.1]}
+    full = {**grid, "protocol": {"batch_size": "full"}}
+    assert len(make_plan(tiny_config(full, learning_rates=rates)).cells) == 1
+    with pytest.raises(UsageError, match=r"needs protocol\.batch_size=full"):
+        make_plan(tiny_config(grid, learning_rates=rates))
+
+
+def test_fixed_rates_are_evaluated_each_and_nothing_is_tuned():
+    plan = make_plan(tiny_config(own(tune=False, learning_rates={"sgd": [0.1, 0.3, 1.0]})))
+    assert [(p.tuning, p.scoring) for p in plan.cells] == [(0, 9), (0, 9)]
+    assert [p.reference for p in plan.cells] == [None, None]
+    assert len(plan.waves(())) == 1
+    assert all(p.name.endswith("3 rates, none chosen") for p in plan.cells)
+    # and what tuning would use does not matter
+    other = make_plan(
+        tiny_config(own(tune=False, learning_rates={"sgd": [0.1, 0.3, 1.0]}, tuning_seeds=9))
+    )
+    assert [p.identity for p in other.cells] == [p.identity for p in plan.cells]
+
+
+def test_names_say_what_is_unusual():
+    usual = tiny_protocol()
+    said = {
+        "8 updates": tiny_protocol(updates=8),
+        "full batches": tiny_protocol(batch_size=None),
+        "batches of 8": tiny_protocol(batch_size=8),
+        "constant rate": tiny_protocol(decay=False),
+        "float64": tiny_protocol(dtype="float64"),
+        "tuned by 6 runs": tiny_protocol(tuning_seeds=3),
+        "tuned by 49 runs": tiny_protocol(refine=Refine()),
+        "5 checkpoints, 2 probes": tiny_protocol(checkpoints=5),
+    }
+    for words, protocol in said.items():
+        assert protocol.differences(usual, "sgd") == [words]
+    assert usual.differences(usual, "sgd") == []
+    assert tiny_protocol(evaluation_seeds=9, transfer=False).differences(usual, "sgd") == []
+
+
+# ---------------------------------------------------------------- branches
+
+
+def branched(gradient="removed", rate="own", **protocol):
+    branch = {"gradient": "exact", "updates": 4, "rate": rate}
+    grid = {**GRID, "gradient": gradient, "protocol": {"branch": branch, **protocol}}
+    return make_plan(tiny_config(grid, transfer=False))
+
+
+def test_a_branch_needs_the_rates_of_both_rules():
+    plan = branched()
+    cells = by_name(plan)
+    exact, removed = (
+        cells[f"iris · tanh · {x} · sgd · 5"] for x in ("exact · none", "removed · hidden")
+    )
+    (last,) = (p for p in plan.cells if p.protocol.branch)
+    assert last.name == f"{removed.name} · after 4 updates of exact, own rate"
+    assert last.needs == {"trunk": exact.identity, "own": removed.identity}
+    assert (last.tuning, last.scoring) == (0, 3)
+    assert [[p.name for p in wave] for wave in plan.waves(())] == [
+        [exact.name, removed.name],
+        [last.name],
+    ]
+    assert last.trunk == exact.cell
+
+
+def test_waves_are_as_many_as_it_takes():
+    """Exact, then what is also evaluated at its rate, then what branches with that rule's rate."""
+    branch = {"gradient": "exact", "updates": 4}
+    grid = {**GRID, "gradient": "removed"}
+    plan = make_plan(tiny_config(grid, {**grid, "protocol": {"branch": branch}}))
+    assert [[p.wave for p in wave] for wave in plan.waves(())] == [[0], [1], [2]]
+
+
+def test_a_branch_and_back():
+    """From removed to exact: the first rule is where the grid's location is, which exact hides."""
+    branch = {"gradient": "removed", "updates": 4}
+    grid = {**GRID, "gradient": "exact", "location": ["hidden", "all"]}
+    plan = make_plan(tiny_config({**grid, "protocol": {"branch": branch}}, transfer=False))
+    back = [p for p in plan.cells if p.protocol.branch]
+    assert [p.trunk.location for p in back] == ["hidden", "all"]
+    assert len({p.identity for p in back}) == 2
+    assert {p.cell.location for p in back} == {"none"}
+
+
+def test_everything_about_a_branch_matters():
+    found = {branched().cells[-1].identity}
+    for change in (
+        {"rate": "tenth"},
+        {"gradient": "offset"},
+        {"updates": 7},
+        {"dtype": "float64"},
+    ):
+        found.add(branched(**change).cells[-1].identity)
+    assert len(found) == 5
+
+
+def test_a_first_rule_that_cannot_be_is_skipped_with_its_reason():
+    branch = {"gradient": "leaky_backward", "updates": 4}
+    with pytest.raises(UsageError, match=r"^grids\[0\] yields no cell: gradient leaky_backward"):
+        make_plan(tiny_config({**GRID, "protocol": {"branch": branch}}))
+
+
+# ---------------------------------------------------------------- unions
+
+
+FIRST = {"about": "one", "claims": ["C1"], "grids": [GRID]}
+SECOND = {
+    "about": "two",
+    "claims": ["C1", "C2"],
+    "protocol": {"evaluation_seeds": 5},
+    "grids": [GRID, own(updates=60)],
+}
+
+
+def union(grids=(), commanded=(), **files):
+    container = {"include": list(files), "grids": list(grids), "protocol": dict(TINY)}
+    container["claims"] = ["C9"]
+    return read("all", container, files, commanded)
+
+
+def test_a_union_has_the_grids_of_all_with_their_protocols():
+    config = union(first=FIRST, second=SECOND, grids=[own(decay=False)])
+    assert [(g.key, g.experiment) for g in config.grids] == [
+        ("first: grids[0]", "first"),
+        ("second: grids[0]", "second"),
+        ("second: grids[1]", "second"),
+        ("grids[0]", "all"),
+    ]
+    seen = [
+        (g.protocol.updates, g.protocol.evaluation_seeds, g.protocol.decay) for g in config.grids
+    ]
+    assert seen == [(6, 3, True), (6, 5, True), (60, 5, True), (6, 3, False)]
+    assert config.claims == ("C9", "C1", "C2")
+    plan = make_plan(config)
+    assert len(plan.cells) == 2 + 2 + 2
+    assert [len(plan.made_by(name)) for name in ("first", "second", "all")] == [2, 2, 2]
+    assert len(plan.shared_with("second")) == 2
+    assert plan.cells[0].protocol.evaluation_seeds == 5
+
+
+def test_what_an_experiment_makes_alone_it_makes_in_a_union():
+    """The same identities, where no other has more seeds: results need not be made again."""
+    alone = read("second", {**SECOND, "protocol": {**TINY, **SECOND["protocol"]}})
+    names = {p.identity for p in make_plan(alone).cells}
+    assert names <= {p.identity for p in make_plan(union(first=FIRST, second=SECOND)).cells}
+
+
+def test_the_command_line_has_the_last_word():
+    """A key that it sets holds for all grids: they no longer differ in it."""
+    config = union(first=FIRST, second=SECOND, commanded=["updates", "evaluation_seeds"])
+    assert {(g.protocol.updates, g.protocol.evaluation_seeds) for g in config.grids} == {(6, 3)}
+    kept = amended(
+        {"learning_rates": {"sgd": [1], "adam": [1]}},
+        {"learning_rates": {"sgd": [2], "adam": [2]}},
+        ["learning_rates.sgd"],
+    )
+    assert kept == {"learning_rates": {"sgd": [1], "adam": [2]}}
+
+
+def test_mistakes_in_an_included_file_name_it():
+    wrong = {"grids": [own(updates=0)]}
+    with pytest.raises(UsageError, match=r"^wrong: grids\[0\]\.protocol\.updates = 0 is out"):
+        union(first=FIRST, wrong=wrong)
+    with pytest.raises(UsageError, match=r"^experiment 'wrong': grids takes a list"):
+        union(wrong={"about": "nothing"})
+    with pytest.raises(UsageError, match=r"'wrong: protocol.updats'"):
+        union(wrong={**FIRST, "protocol": {"updats": 3}})
+    nowhere = {"dataset": "iris", "location": "output", "gradient": "frozen"}
+    with pytest.raises(UsageError, match=r"^wrong: grids\[0\] yields no cell: "):
+        make_plan(union(wrong={"grids": [nowhere]}))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Experiment files: `all` includes others."""
+    defaults = [{"override /protocol": "study"}]
+    files = {
+        "all": {"defaults": defaults, "include": ["one"]},
+        "one": {"defaults": defaults, **FIRST},
+        "other": FIRST,
+        "nested": {"defaults": defaults, "include": ["one"]},
+    }
+    for name, content in files.items():
+        (tmp_path / f"{name}.yaml").write_text(json.dumps(content))
+    return tmp_path
+
+
+def test_files_are_read(folder):
+    assert included(folder, "all", ["one"]) == {"one": FIRST}
+    assert included(folder, "all", None) == {}
+
+
+@pytest.mark.parametrize(
+    ("include", "line"),
+    [
+        (["on"], "unknown include 'on'. Did you mean 'one'? Valid: nested, one, other"),
+        (["all"], "unknown include 'all'. Valid: nested, one, other"),
+        ("one", "include takes a list of names, not 'one'"),
+        (["other"], "all cannot include other: it has other defaults"),
+        (["nested"], "unknown configuration key 'nested: include'. "),
+    ],
+)
+def test_files_that_cannot_be_included(folder, include, line):
+    with pytest.raises(UsageError) as caught:
+        included(folder, "all", include)
+    assert str(caught.value).startswith(line)
+
+
+def test_hydra_hands_over_what_the_command_line_set():
+    config = composed("experiment=paper", "protocol.updates=3", "protocol.evaluation_seeds=2")
+    assert {(g.protocol.updates, g.protocol.evaluation_seeds) for g in config.grids} == {(3, 2)}
+    assert (configuration_folder() / "experiment" / "paper.yaml").is_file()
