@@ -13,6 +13,7 @@ MICROSECONDS_A_CALL = 6.0  # of a stack's update that do not depend on its size
 MICROSECONDS_A_REPLICA = 2.0  # of a replica's share that do not depend on its size
 FLOP_A_MICROSECOND = 65_000.0  # in small float32 products, all passes included
 SECONDS_A_RECORD = 0.0015  # a training's way into the store and into the exported tables
+SEARCHED = 4.0  # trainings until the rate for a path is found, the one that is kept among them
 BYTES_A_RUN = 14_000.0  # in the store, indexes and the share of artifacts included
 
 
@@ -36,4 +37,13 @@ def seconds_a_run(cell: Cell, protocol: Protocol, data: Facts, together: int) ->
     objective = 2.5 * data.patterns * flop
     probe = 12.0 * min(CHUNK, data.patterns) * flop
     measuring = protocol.checkpoints * objective + protocol.probes * probe
-    return (protocol.updates * update + measuring) / 1e6 + SECONDS_A_RECORD
+    return (_updates(protocol) * update + measuring) / 1e6 + SECONDS_A_RECORD
+
+
+def _updates(protocol: Protocol) -> float:
+    """Return how many updates a scored training comes to, those before it included."""
+    branch = protocol.branch
+    if branch is None:
+        return protocol.updates
+    searched = SEARCHED if branch.rate == "equal_path" else 1.0
+    return branch.updates + searched * protocol.updates

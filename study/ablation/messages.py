@@ -78,7 +78,7 @@ def _show_differences(plan: Plan) -> None:
     )
     del kinds[""]
     for difference, number in kinds.most_common(SHOWN):
-        print_row(f"{number:>8,}", f"cells with {difference}", 8)
+        print_row(f"{number:>8,}", f"cells: {difference}", 8)
     if len(kinds) > SHOWN:
         print(f"  ... and {_count(len(kinds) - SHOWN, 'other difference')}")
 

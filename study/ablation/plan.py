@@ -153,7 +153,7 @@ def make_plan(config: Config, claims: str = "") -> Plan:
         _want_needs(wanted, asked)
     for asked in found.asked.values():
         _want(wanted, asked)
-    maker = _Maker(config.protocol, wanted)
+    maker = _Maker(config, wanted)
     planned = sorted((maker.planned(asked) for asked in wanted.values()), key=lambda p: p.wave)
     plan = Plan(config, tuple(planned), tuple(found.skipped), found.duplicates, claims)
     if plan.runs > config.execution.max_runs:
@@ -191,8 +191,9 @@ def _needs(asked: Asked) -> dict[str, Asked]:
 class _Maker:
     """Gives each cell its identity, those it needs before it."""
 
-    def __init__(self, usual: Protocol, wanted: Mapping[str, Asked]) -> None:
-        self._usual = usual
+    def __init__(self, config: Config, wanted: Mapping[str, Asked]) -> None:
+        self._usual = config.protocol
+        self._order = list(dict.fromkeys(grid.experiment for grid in config.grids))
         self._wanted = wanted
         self._made: dict[str, Planned] = {}
 
@@ -229,7 +230,7 @@ class _Maker:
             scoring=scoring,
             seconds=tuning * seconds_a_run(cell, protocol, data, max(tuning, 1))
             + scoring * seconds_a_run(cell, protocol, data, together),
-            experiments=asked.experiments,
+            experiments=tuple(sorted(asked.experiments, key=self._order.index)),
             trunk=trunk.cell if trunk else None,
         )
 

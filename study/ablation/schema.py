@@ -46,7 +46,8 @@ class Grid:
     axes
         Axis -> value or list of values, as they were written.
     protocol
-        Its own: the experiment's, with the differences that the grid states.
+        Its own: the experiment's, with the differences that the grid states. One that states a
+        list of differences is several grids.
     experiment
         Whose file states it.
     """
@@ -216,11 +217,18 @@ def _grids(
     found = []
     for number, grid in enumerate(grids):
         here = f"{before}grids[{number}]"
-        own = mapping(f"{here}.protocol", grid.get("protocol") or {})
-        protocol = read_protocol(amended(usual, own, commanded), f"{here}.protocol")
         axes = {axis: value for axis, value in grid.items() if axis != "protocol"}
-        found.append(Grid(here, axes, protocol, experiment))
+        for where, own in _differences(f"{here}.protocol", grid.get("protocol")):
+            protocol = read_protocol(amended(usual, own, commanded), where)
+            found.append(Grid(here, axes, protocol, experiment))
     return found
+
+
+def _differences(key: str, given: Any) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return what a grid states of its protocol, and where: nothing, one, or a list of them."""
+    if isinstance(given, list) and given:
+        return [(f"{key}[{n}]", mapping(f"{key}[{n}]", own)) for n, own in enumerate(given)]
+    return [(key, mapping(key, given or {}))]
 
 
 def _tracking(given: Mapping[str, Any]) -> Tracking:

@@ -102,9 +102,20 @@ def test_mistakes_are_one_line(protocol, line):
     assert refusal(GRID, own(**protocol)).startswith(line)
 
 
-def test_a_protocol_is_a_mapping():
-    line = refusal({**GRID, "protocol": ["updates"]})
-    assert line == "grids[0].protocol takes keys with values, not ['updates']"
+def test_a_protocol_is_a_mapping_or_several():
+    line = refusal({**GRID, "protocol": "updates"})
+    assert line == "grids[0].protocol takes keys with values, not 'updates'"
+    line = refusal({**GRID, "protocol": [{}, "updates"]})
+    assert line == "grids[0].protocol[1] takes keys with values, not 'updates'"
+    line = refusal({**GRID, "protocol": [{"updates": 3}, {"updates": 0}]})
+    assert line.startswith("grids[0].protocol[1].updates = 0 is out of range")
+
+
+def test_a_list_of_protocols_is_a_grid_under_each():
+    several = make_plan(tiny_config({**GRID, "protocol": [{}, {"updates": 60}, {"decay": False}]}))
+    written_out = make_plan(tiny_config(GRID, own(updates=60), own(decay=False)))
+    assert [p.identity for p in several.cells] == [p.identity for p in written_out.cells]
+    assert len(several.cells) == 6
 
 
 def test_rates_of_what_is_no_optimizer():

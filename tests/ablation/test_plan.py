@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,21 +59,21 @@ def test_every_experiment_plans_and_trains(name):
     names = [planned.cell.name for planned in plan.cells]
     assert len(set(names)) == len(names), "two cells have one name"
     assert len({planned.identity for planned in plan.cells}) == len(names)
-    few = {rule: rates[:1] for rule, rates in config.protocol.learning_rates.items()}
-    protocol = type(config.protocol)(
-        **{**vars(config.protocol), "learning_rates": few, "refine": None}
-    )
     seen: set[tuple[str, ...]] = set()
     for planned in plan.cells:
         params = planned.cell.params()
         marks = {(axis, value) for axis, value in params.items()}
         marks.add((params["activation"], params["gradient"], params["location"]))
+        marks |= set(planned.protocol.params().items())
         if marks <= seen:
             continue
         seen |= marks
-        rate = None if planned.reference is None else 0.5
-        finished = train_cell(job_of(planned.cell, protocol, rate))
-        assert len(finished.runs) == (2 if rate is None else 3)
+        rates = planned.protocol.learning_rates
+        few = {rule: some[:1] for rule, some in rates.items()}
+        protocol = replace(planned.protocol, learning_rates=few, refine=None)
+        finished = train_cell(job_of(planned.cell, protocol, **dict.fromkeys(planned.needs, 0.5)))
+        tuned, transferred = protocol.tunes, planned.reference is not None
+        assert len(finished.runs) == tuned + 1 + transferred
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
