@@ -30,6 +30,10 @@ class Curve:
     largest: float = 1.0
     low: float = -math.inf
     high: float = math.inf
+    rounding: float = 0.0  # of net inputs, before anything else
+
+    def at_zero(self, z: float) -> bool:
+        return (round(z / self.rounding) if self.rounding else z) == 0
 
 
 def logistic(z: float) -> float:
@@ -75,6 +79,11 @@ CURVES: dict[str, Callable[..., Curve]] = {
     "tanh": lambda: Curve(math.tanh, lambda z: sech(z) ** 2, 1.0, -1.0, 1.0),
     "scaled_tanh": _scaled_tanh,
     "relu": lambda: Curve(lambda z: max(z, 0.0), lambda z: 1.0 if z > 0.0 else 0.0),
+    "relu_rounded": lambda: Curve(
+        lambda z: max(round(8.0 * z) / 8.0, 0.0),
+        lambda z: 1.0 if round(8.0 * z) > 0 else 0.0,
+        rounding=0.125,
+    ),
     "leaky_relu": lambda slope=0.01: Curve(
         lambda z: z if z > 0.0 else slope * z,
         lambda z: 1.0 if z > 0.0 else slope,
@@ -223,7 +232,7 @@ def _random_sign(layer: Layer, n: int, j: int) -> float:
 
 
 def _relu_at_zero(layer: Layer, n: int, j: int) -> float:
-    at_zero = layer.net[n][j] == 0.0
+    at_zero = layer.curve.at_zero(layer.net[n][j])
     scale = layer.values["arm"] == "scale"
     return layer.values["value"] if at_zero and scale else layer.slope(n, j)
 
@@ -251,7 +260,9 @@ FACTORS: dict[str, Callable[[Layer, int, int], float]] = {
     "bump": _bump,
     "window": _window,
     "random": _random,
-    "leaky_backward": lambda layer, n, j: 1.0 if layer.net[n][j] > 0 else layer.values["slope"],
+    "leaky_backward": lambda layer, n, j: (
+        1.0 if layer.slope(n, j) > 0.0 else layer.values["slope"]
+    ),
     "relu_at_zero": _relu_at_zero,
     "negated_top": lambda layer, n, j: -layer.slope(n, j) if layer.topmost else layer.slope(n, j),
     "random_sign": _random_sign,
@@ -357,7 +368,7 @@ class Net:
                     for j in layer.units:
                         signal[n][j] *= FACTORS[here.name](layer, n, j)
                         overwrite = here.values.get("arm") == "overwrite"
-                        if overwrite and nets[number][n][j] == 0.0:
+                        if overwrite and f.at_zero(nets[number][n][j]):
                             signal[n][j] = here.values["value"]
             below = [[*row, 1.0] for row in outs[number]]
             for i in range(len(self.weights[number])):

@@ -61,7 +61,8 @@ def asymmetry(stack: Stack) -> Array:
                 moved[:, inside] += (signed * way).astype(dtype)
                 ends.append(stack.gradient(stack.rules, PATTERNS, moved)[:, inside])
             change = ends[0].astype(np.float64) - ends[1]
-            products[:, i] = change @ ways.T
+            for k in range(DIRECTIONS):  # no matrix product, whose bits depend on its size
+                products[:, i, k] = (change * ways[k]).sum(axis=1)
         odd, whole = np.zeros((2, len(stack.parameters)))
         for i in range(DIRECTIONS):
             for k in range(i):

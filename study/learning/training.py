@@ -286,6 +286,7 @@ def _run(
         stack.alive &= ~exploded
         if not stack.alive.any():
             break
+    nothing = np.full(replicas, np.nan)
     share = outcomes.excess_share(curves["objective"], constant[:, None], optimum[:, None])
     final_share = outcomes.excess_share(final, constant, optimum)
     test_score = np.where(stack.alive, stack.test_score(), np.nan)
@@ -307,7 +308,7 @@ def _run(
         diverged_at=diverged_at,
         failed=failure,
         path_length=norm(stack.parameters.astype(np.float64) - begin),
-        asymmetry=asymmetry(stack) if probed else np.full(replicas, np.nan),
+        asymmetry=np.where(stack.alive, asymmetry(stack), np.nan) if probed else nothing,
         parameters=stack.parameters,
     )
 

@@ -25,6 +25,7 @@ ACTIVATION_SPECS: list[Any] = [
     "tanh",
     "scaled_tanh",
     "relu",
+    "relu_rounded",
     "leaky_relu",
     {"leaky_relu": {"slope": 0.3}},
     "elu",
@@ -39,6 +40,8 @@ ACTIVATION_SPECS: list[Any] = [
     "tanh_linear",
     {"tanh_linear": {"c": 0.005}},
 ]
+
+DIFFERENTIABLE = [spec for spec in ACTIVATION_SPECS if not bound_activation(spec).rounding]
 
 # every rule at its defaults, and at the values of interest of the protocol
 RULE_SPECS: list[Any] = [
@@ -149,6 +152,7 @@ def design(
     optimizer: Any = "sgd",
     initialisation: Any = "glorot",
     gain: float = 1.0,
+    consistent: str = "false",
 ) -> Design:
     """Build a design from the grid's names."""
     return Design(
@@ -160,6 +164,7 @@ def design(
         resolve("initialisation", INITIALISATIONS, initialisation),
         gain,
         resolve("optimizer", OPTIMIZERS, optimizer),
+        consistent,
     )
 
 

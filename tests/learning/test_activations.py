@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import reference
-from small_nets import ACTIVATION_SPECS, label, reference_curve, same_bits
+from small_nets import ACTIVATION_SPECS, DIFFERENTIABLE, label, reference_curve, same_bits
 from stacks import slopes, values
 
 from study.learning.activations import ACTIVATIONS, bound_activation
@@ -38,7 +38,7 @@ def test_values_and_slopes_equal_the_twin(spec):
     np.testing.assert_allclose(slope, [curve.slope(z) for z in points], rtol=1e-9, atol=1e-15)
 
 
-@each
+@pytest.mark.parametrize("spec", DIFFERENTIABLE, ids=label)
 def test_slope_is_the_derivative(spec):
     activation = bound_activation(spec)
     z, h = np.linspace(-8.03, 8.04, 500), 1e-5
@@ -53,7 +53,7 @@ def test_slope_is_the_derivative(spec):
 @each
 def test_kinks_are_where_the_slope_jumps_and_nowhere_else(spec):
     activation = bound_activation(spec)
-    z = np.arange(-4000, 4001) / 1000.0
+    z = np.union1d(np.arange(-4000, 4001) / 1000.0, np.arange(-64, 65) / 16.0)
     gap = 1e-9
     jumps = np.abs(
         value_and_slope(activation, z + gap)[1] - value_and_slope(activation, z - gap)[1]
@@ -72,6 +72,7 @@ SLOPES = {
     "tanh": (0.41997434161402614, 1.0, 0.41997434161402614),
     "scaled_tanh": (1.1439333 * 0.6603640, 1.7159 * 2.0 / 3.0, 1.1439333 * 0.6603640),
     "relu": (0.0, 0.0, 1.0),
+    "relu_rounded": (0.0, 0.0, 1.0),
     "leaky_relu": (0.01, 0.01, 1.0),
     "elu": (E1, 1.0, 1.0),
     "softplus": (E1 / (1.0 + E1), 0.5, 1.0 / (1.0 + E1)),
@@ -268,6 +269,19 @@ def test_gudermannian_is_the_root_of_tanhs_slope():
         np.sqrt(value_and_slope(bound_activation("tanh"), z)[1]),
         rtol=1e-10,
     )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_relu_of_rounded_net_inputs(dtype):
+    z = np.array([-1.0, -0.07, -0.0625, 0.0, 0.06, 0.0625, 0.07, 0.1874, 0.1876, 3.3], dtype)
+    y, slope = value_and_slope(bound_activation("relu_rounded"), z)
+    assert y.tolist() == [0.0] * 6 + [0.125, 0.125, 0.25, 3.25]  # a half goes to the even one
+    assert slope.tolist() == [0.0] * 6 + [1.0] * 4
+
+
+def test_who_rectifies():
+    found = {name for name in ACTIVATIONS if bound_activation(name).rectifies}
+    assert found == {"relu", "relu_rounded"}
 
 
 def test_binding():

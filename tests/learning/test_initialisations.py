@@ -12,6 +12,7 @@ from study.learning.records import resolve
 from study.learning.training import Budget, train
 
 SIZES = (300, 200, 40)
+DRAWN = [name for name, record in INITIALISATIONS.items() if record.change is None]
 
 
 def layers(name, gain=1.0, seed=0, sizes=SIZES, **values):
@@ -34,7 +35,7 @@ def deviation(name, n_in, n_out):
 
 
 @pytest.mark.parametrize("gain", [0.5, 1.0, 8.0])
-@pytest.mark.parametrize("name", INITIALISATIONS)
+@pytest.mark.parametrize("name", DRAWN)
 def test_distribution(name, gain):
     for layer in layers(name, gain):
         weights, n_in, n_out = layer[:-1].ravel(), *(layer[:-1].shape)
@@ -50,7 +51,7 @@ def test_distribution(name, gain):
         assert stats.kstest(weights, law.cdf).pvalue > 1e-4
 
 
-@pytest.mark.parametrize("name", INITIALISATIONS)
+@pytest.mark.parametrize("name", DRAWN)
 def test_biases(name):
     for layer in layers(name):
         assert np.all(layer[-1] == 0.0)
@@ -64,7 +65,26 @@ def test_uniform_takes_its_range():
     assert 0.99 < np.abs(weights).max() <= 1.0
 
 
-@pytest.mark.parametrize("name", INITIALISATIONS)
+@pytest.mark.parametrize("base", ["glorot", "he", "lecun"])
+def test_a_zeroed_layer_is_the_base_but_for_one_layer(base):
+    sizes = (30, 20, 10, 4)
+    for which in (1, 2):
+        found = layers("zeroed_layer", 2.0, 5, sizes, layer=which, base=base, biases="same")
+        plain = layers(base, 2.0, 5, sizes, biases="same")
+        for number, (layer, other) in enumerate(zip(found, plain, strict=True), start=1):
+            assert np.array_equal(layer, 0.0 * other if number == which else other)
+
+
+@pytest.mark.parametrize("base", ["glorot", "he", "lecun"])
+def test_wrongly_saturated_is_the_base_but_for_the_outputs_biases(base):
+    found = layers("wrongly_saturated", 2.0, 5, distance=3.5, base=base)
+    plain = layers(base, 2.0, 5)
+    assert np.array_equal(found[0], plain[0])
+    assert np.array_equal(found[1][:-1], plain[1][:-1])
+    assert np.all(found[1][-1] == -3.5)
+
+
+@pytest.mark.parametrize("name", DRAWN)
 def test_a_seed_gives_its_weights(name):
     one = np.concatenate([layer.ravel() for layer in layers(name, seed=3)])
     again = np.concatenate([layer.ravel() for layer in layers(name, seed=3)])

@@ -178,6 +178,16 @@ def test_given_starts_may_differ_from_rate_to_rate():
         assert_same(stacked, np.array([r]), alone)
 
 
+@pytest.mark.parametrize("consistent", ["true", "forward"])
+@pytest.mark.parametrize(
+    ("activation", "gradient"),
+    [("tanh", "floor"), ("logistic", {"power": {"exponent": 0.5}}), ("softsign", "offset")],
+)
+def test_twins(activation, gradient, consistent):
+    plan = design((5, 4), activation, gradient=gradient, consistent=consistent)
+    assert_law(plan, BUDGET, [patterns(n=13)])
+
+
 def test_the_same_call_twice():
     plan = design(gradient="random", optimizer="adam")
     problem = posed(plan, patterns())

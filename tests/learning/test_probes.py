@@ -33,7 +33,13 @@ def twins_probes(plan, problem, flat, seed, most=256):
         for row in layer
         for z in row
     ]
+    middle, half = 0.5 * (curve.low + curve.high), 0.5 * (curve.high - curve.low)
+    away = [y - middle for layer in net.forward(inputs)[1][1:-1] for row in layer for y in row]
+    bounded = np.isfinite(half)
     return {
+        "decided": np.mean([abs(y) > 0.9 * half for y in away]) if bounded else np.nan,
+        "flips_decided": np.nan,
+        "flips_undecided": np.nan,
         "descent_cosine": cosine(used, true),
         "descent_cosine_first": cosine(used[:first], true[:first]),
         "saturated": sum(slopes) / len(slopes),
@@ -66,7 +72,8 @@ def test_probes_equal_the_twins(activation, gradient, location, objective, n):
     for r, seed in enumerate((1, 1, 2, 2)):
         flat = initial_parameters(plan.initialisation, plan.gain, (4, 5, 4, 3), seed)
         for name, expected in twins_probes(plan, problem, flat, seed).items():
-            assert outcome.curves[name][r, 0] == pytest.approx(expected, rel=1e-9), name
+            found = outcome.curves[name][r, 0]
+            assert found == pytest.approx(expected, rel=1e-9, nan_ok=True), name
     assert 0.0 < outcome.curves["saturated"][0, 0] < 1.0 or activation == "logistic"
 
 
@@ -125,6 +132,57 @@ def test_objective_of_a_large_set_is_its_mean():
         y = np.array(net.forward(problem.inputs[0].tolist())[1][-1])
         expected = -(problem.targets[0] * np.log(y)).sum(axis=1).mean()
         assert outcome.initial_objective[0] == pytest.approx(expected, rel=1e-10)
+
+
+def sides(plan, problem, parameters):
+    """Return y minus the middle for every hidden unit and pattern, by the slow twin."""
+    net = twin.net_of(plan, problem, parameters)
+    curve = reference_curve(plan.activation)
+    outs = net.forward(problem.inputs[0].tolist())[1][1:-1]
+    half = 0.5 * (curve.high - curve.low)
+    return (
+        np.concatenate([np.ravel(out) for out in outs]) - 0.5 * (curve.low + curve.high)
+    ) / half
+
+
+@pytest.mark.parametrize("activation", ["logistic", "tanh"])
+def test_who_changes_sides(activation):
+    """Against the slow twin: since the probe before, and with a given start since that."""
+    plan = design((5, 4), activation, gain=6.0)
+    problem = posed(plan, patterns(n=40))
+    budget = Budget(
+        updates=64, batch_size=8, checkpoints=4, probes=3, decay=False, dtype="float64"
+    )
+    start = np.stack(
+        [initial_parameters(plan.initialisation, 6.0, (4, 5, 4, 3), s) for s in (1, 2)]
+    )
+    for given in (None, start):
+        outcome = train(problem, plan, budget, [1, 2], [2.0], start=given)
+        probed = [u for u in outcome.updates.tolist() if u in budget.probed()]
+        states = [start]
+        for mark in probed[1:]:
+            part = Budget(updates=mark, batch_size=8, probes=0, decay=False, dtype="float64")
+            states.append(train(problem, plan, part, [1, 2], [2.0]).parameters)
+        for at in range(1, len(probed)):
+            before = states[0] if given is not None else states[at - 1]
+            column = outcome.updates.tolist().index(probed[at])
+            for r in range(2):
+                was = sides(plan, problem, before[r])
+                flipped = (was > 0) != (sides(plan, problem, states[at][r]) > 0)
+                decided = np.abs(was) > 0.9
+                for name, among in (("decided", decided), ("undecided", ~decided)):
+                    found = outcome.curves[f"flips_{name}"][r, column]
+                    assert found == pytest.approx(flipped[among].mean(), rel=1e-12)
+        assert np.nanmax(outcome.curves["flips_undecided"]) > 0.0
+
+
+def test_path_length_is_the_distance_moved():
+    plan = design((5, 4))
+    problem = posed(plan, patterns())
+    start = np.random.default_rng(0).normal(size=(2, 64))
+    outcome = train(problem, plan, Budget(updates=9, batch_size=4), [1, 2], [0.3], start=start)
+    expected = np.linalg.norm(outcome.parameters - start.astype(np.float32), axis=1)
+    assert outcome.path_length == pytest.approx(expected, rel=1e-5) and (expected > 0.0).all()
 
 
 def test_every_probe_is_tested():

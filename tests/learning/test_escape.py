@@ -1,0 +1,100 @@
+"""Escape: the law of one unit, and nets that begin wrongly saturated."""
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from small_nets import design, posed, rule_of
+
+from study import datasets
+from study.learning.escape import exact_escape, one_unit_law
+from study.learning.training import Budget, train
+
+FACTORS = {
+    "exact": lambda y: y * (1.0 - y),
+    "removed": lambda y: 1.0,
+    "offset": lambda y: y * (1.0 - y) + 0.025,
+    "floor": lambda y: max(y * (1.0 - y), 0.025),
+}
+
+
+@pytest.mark.parametrize("distance", [0.5, 2.0, 6.0, 9.0])
+@pytest.mark.parametrize("name", FACTORS)
+def test_the_law_is_the_integral(name, distance):
+    def wait(z):
+        y = 1.0 / (1.0 + np.exp(-z))
+        return 1.0 / (0.2 * 3.0 * (0.9 - y) * FACTORS[name](y))
+
+    knee = [-2.5, -1.5, -0.5] if distance > 2.5 else []
+    expected = quad(wait, -distance, 0.0, points=knee or None, limit=500)[0]
+    found = one_unit_law(distance, 0.2, rule_of(name), sensitivity=3.0)
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("target", [0.6, 0.8, 0.9, 0.99])
+def test_the_closed_form(target):
+    for distance in (0.1, 2.0, 6.0, 12.0):
+        law = one_unit_law(distance, 0.3, rule_of("exact"), target)
+        assert exact_escape(distance, 0.3, target) == pytest.approx(law, rel=1e-9)
+
+
+def test_growth_with_the_distance():
+    """Like e^z0 with f', like z0 with a factor that has a floor."""
+    exact = [exact_escape(z0, 1.0) for z0 in (8.0, 9.0)]
+    assert exact[1] / exact[0] == pytest.approx(np.e, rel=0.02)
+    for name in ("removed", "offset", "floor"):
+        a, b, c = (one_unit_law(z0, 1.0, rule_of(name)) for z0 in (20.0, 21.0, 22.0))
+        assert c - b == pytest.approx(b - a, rel=1e-3)
+    assert one_unit_law(3.0, 1.0, rule_of("frozen")) == np.inf
+
+
+def escape(name, distance, updates, rate=1.0, **changes):
+    plan = design(
+        (4,),
+        "logistic",
+        gradient=name,
+        location="all",
+        initialisation={"wrongly_saturated": {"distance": distance}},
+        **changes,
+    )
+    data = [datasets.load("escape", seed) for seed in (1, 2, 3)]
+    problem = posed(plan, *data)
+    budget = Budget(updates=updates, batch_size=None, decay=False, checkpoints=60, probes=0)
+    return problem, train(problem, plan, budget, [1, 2, 3], [rate])
+
+
+def test_what_is_constant_and_what_is_solved():
+    problem, outcome = escape("exact", 2.0, 300)
+    assert np.all(problem.targets == 0.9) and problem.inputs.shape == (3, 32, 4)
+    assert problem.constant == pytest.approx(0.5 * 0.8**2) and np.all(problem.optimum == 0.0)
+    assert (outcome.outcome == "solved").all() and not outcome.failed.any()
+    _, stays = escape("exact", 6.0, 20)
+    assert (stays.outcome == "stuck").all() and np.isnan(stays.updates_to_target).all()
+
+
+def test_the_target_is_reached_where_the_output_passes_one_half():
+    problem, outcome = escape("exact", 2.0, 300)
+    for r in range(3):
+        column = np.searchsorted(outcome.updates, outcome.updates_to_target[r])
+        before, after = outcome.curves["objective"][r, column - 1 : column + 1]
+        assert before >= 0.5 * 0.4**2 >= after
+    assert problem.solved_below * problem.constant[0] == pytest.approx(0.5 * 0.4**2)
+
+
+def test_nets_wait_for_the_slope_as_the_law_says():
+    """exact: by far more than removed, which takes its time in proportion to z0."""
+    times = {
+        (name, z0): escape(name, z0, updates)[1].updates_to_target
+        for name, z0, updates in (
+            *(("exact", 2.0, 1000), ("exact", 6.0, 8000)),
+            *(("removed", 2.0, 200), ("removed", 6.0, 200)),
+        )
+    }
+    exact = times["exact", 6.0] / times["exact", 2.0]
+    removed = times["removed", 6.0] / times["removed", 2.0]
+    assert (exact > 3.0 * removed).all() and (removed < 12.0).all()
+
+
+def test_with_a_cross_entropy_the_other_value_is_inside_the_bounds():
+    plan = design((4,), "logistic", "unit_cross_entropy")
+    problem = posed(plan, datasets.load("escape", 1))
+    assert problem.constant == pytest.approx(-np.log(0.1))

@@ -1,0 +1,221 @@
+"""Asymmetry and spectrum against explicit Jacobians by central differences."""
+
+import numpy as np
+import pytest
+from small_nets import design, patterns, posed
+
+from study.learning.optimizers import Updater
+from study.learning.stack import Stack
+from study.learning.tangent import PATTERNS, asymmetry, jacobians, tangent_spectrum
+from study.learning.training import Budget, outputs, train
+
+SIZES = (4, 5, 4, 3)
+SEEDS = [3, 4]
+STEP = 1e-6
+
+
+def stack_of(plan, problem, parameters):
+    return Stack(
+        problem,
+        plan.hidden,
+        plan.forward,
+        plan.output(problem.widths[1]),
+        plan.objective,
+        plan.rules(),
+        SEEDS[: len(parameters)],
+        4,
+        parameters.copy(),
+        Updater(plan.optimizer.record, {}, np.zeros(len(parameters)), parameters),
+    )
+
+
+def weights(scale=1.0, seed=0):
+    return np.random.default_rng(seed).normal(scale=scale, size=(2, 64))
+
+
+def block_asymmetry(plan, problem, parameters):
+    """Return ‖(J - J^T) / 2‖ / ‖J‖ of each hidden layer's block, J column by column."""
+    found, begin = [], 0
+    for n_in, n_out in ((4, 5), (5, 4)):
+        inside = np.arange(begin, begin + (n_in + 1) * n_out)
+        begin = inside[-1] + 1
+        columns = []
+        for place in inside:
+            ends = []
+            for way in (STEP, -STEP):
+                moved = parameters.copy()
+                moved[:, place] += way
+                stack = stack_of(plan, problem, moved)
+                stack.rules = stack_of(plan, problem, parameters).rules  # prepared where it began
+                ends.append(stack.gradient(stack.rules, PATTERNS)[:, inside])
+            columns.append((ends[0] - ends[1]) / (2.0 * STEP))
+        j = np.array(columns).transpose(1, 2, 0)
+        odd = 0.5 * (j - j.transpose(0, 2, 1))
+        found.append(np.linalg.norm(odd, axis=(1, 2)) / np.linalg.norm(j, axis=(1, 2)))
+    return np.mean(found, axis=0)
+
+
+@pytest.mark.parametrize("objective", ["squared_error", "cross_entropy"])
+@pytest.mark.parametrize("gradient", ["removed", "floor", "random", "unit_mean", "negated_top"])
+def test_asymmetry_estimates_that_of_the_blocks(gradient, objective):
+    """Six pairs of directions estimate a norm within a factor of about two."""
+    plan = design(SIZES[1:-1], objective=objective, gradient=gradient)
+    problem = posed(plan, patterns(n=40))
+    ratios = []
+    for seed in range(6):
+        parameters = weights(0.9, seed)
+        found = asymmetry(stack_of(plan, problem, parameters))
+        ratios.append(found / block_asymmetry(plan, problem, parameters))
+    if gradient == "negated_top":
+        return  # every block is symmetric, up to its sign
+    assert 0.7 < np.sqrt(np.mean(np.square(ratios))) < 1.3
+    assert (0.2 < np.array(ratios)).all() and (np.array(ratios) < 2.5).all()
+
+
+SYMMETRIC = ["exact", "scaled", "negated_top", {"blend": {"amount": 0.0}}]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("activation", ["tanh", "logistic", "softplus"])
+@pytest.mark.parametrize("gradient", SYMMETRIC, ids=str)
+def test_it_is_nothing_where_phi_is_proportional_to_the_slope(gradient, activation, dtype):
+    plan = design(SIZES[1:-1], activation, gradient=gradient)
+    problem = posed(plan, patterns(n=40))
+    found = asymmetry(stack_of(plan, problem, weights(0.7).astype(dtype)))
+    assert (found <= (2e-3 if dtype == "float32" else 1e-8)).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "gradient", ["removed", "mean_matched", "floor", "power", "bump", "window"]
+)
+def test_it_is_something_where_phi_is_not(gradient, dtype):
+    plan = design(SIZES[1:-1], gradient=gradient)
+    problem = posed(plan, patterns(n=40))
+    assert (asymmetry(stack_of(plan, problem, weights(1.0).astype(dtype))) > 5e-3).all()
+
+
+@pytest.mark.parametrize("gradient", ["floor", "offset", "power"])
+def test_a_twin_is_a_gradient_again(gradient):
+    for consistent, symmetric in (("true", True), ("forward", False)):
+        plan = design(SIZES[1:-1], gradient=gradient, consistent=consistent)
+        problem = posed(plan, patterns(n=40))
+        found = asymmetry(stack_of(plan, problem, weights()))
+        assert ((found < 1e-8) == symmetric).all()
+
+
+def test_where_nothing_comes_down_it_is_not_defined():
+    for plan in (design(()), design(SIZES[1:-1], gradient="frozen")):
+        problem = posed(plan, patterns(n=40))
+        outcome = train(problem, plan, Budget(updates=3, probes=2), [1, 2], [0.1])
+        assert np.isnan(outcome.asymmetry).all()
+    plan = design(SIZES[1:-1], gradient="removed")
+    outcome = train(problem, plan, Budget(updates=3, probes=0), [1, 2], [0.1])
+    assert np.isnan(outcome.asymmetry).all()
+
+
+def outputs_of(plan, problem, parameters, n, linear):
+    """Return outputs (or their net inputs) of the first patterns in the order (pattern, output)."""
+    if linear:
+        plan = design(plan.hidden, plan.activation.name, "linear_squared_error")
+    return (
+        outputs(plan, parameters, problem.inputs[:, :n])
+        .transpose(0, 2, 1)
+        .reshape(len(parameters), -1)
+    )
+
+
+@pytest.mark.parametrize("objective", ["squared_error", "cross_entropy", "linear_squared_error"])
+@pytest.mark.parametrize("activation", ["tanh", "logistic"])
+def test_the_true_jacobian(activation, objective):
+    """Against central differences of the outputs; where no factor stands there, of z."""
+    plan = design(SIZES[1:-1], activation, objective, gradient="removed")
+    problem, n = posed(plan, patterns(n=8)), 5
+    parameters = weights()[:1]
+    steps = np.concatenate([parameters + STEP * np.eye(64), parameters - STEP * np.eye(64)])
+    up, down = outputs_of(plan, problem, steps, n, objective != "squared_error").reshape(2, 64, -1)
+    true, modified = jacobians(plan, problem, parameters[0], n, 3)
+    np.testing.assert_allclose(true, (up - down).T / (2.0 * STEP), atol=1e-8)
+    assert np.abs(true - modified).max() > 1e-2
+
+
+@pytest.mark.parametrize("gradient", ["removed", "floor", "mean_tracked", "random"])
+def test_the_modified_jacobian_is_what_the_rule_makes_of_errors(gradient):
+    """g~ is linear in the errors: J_mod^T (y - t) / n must be the gradient on these patterns."""
+    plan = design(SIZES[1:-1], gradient=gradient, location="all")
+    problem, n = posed(plan, patterns(n=8)), 8
+    stack = stack_of(plan, problem, weights()[:1])
+    stack.step = 1
+    y = outputs_of(plan, problem, stack.parameters, n, False)[0]
+    _, modified = jacobians(plan, problem, stack.parameters[0], n, SEEDS[0])
+    expected = stack.gradient(stack.rules, n)[0]
+    found = modified.T @ (y - problem.targets[0].ravel()) / n
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize("objective", ["squared_error", "cross_entropy"])
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_exact_has_no_negative_eigenvalue(activation, objective):
+    """K = J J^T is symmetric and positive semi-definite, and the sum of its eigenvalues ‖J‖²."""
+    plan = design(SIZES[1:-1], activation, objective)
+    problem, parameters = posed(plan, patterns(n=12)), weights()
+    found = tangent_spectrum(plan, problem, parameters, 10, SEEDS)
+    assert found.eigenvalues.shape == (2, 30)
+    assert (found.negative == 0.0).all() and (found.smallest > -1e-12).all()
+    assert np.abs(found.eigenvalues.imag).max() < 1e-9
+    for r, seed in enumerate(SEEDS):
+        true, modified = jacobians(plan, problem, parameters[r], 10, seed)
+        assert np.array_equal(true, modified)
+        assert found.eigenvalues[r].sum().real == pytest.approx((true**2).sum(), rel=1e-9)
+
+
+def test_a_reversed_rule_has_negative_eigenvalues_and_its_errors_grow():
+    """e' = -K~ e: the eigenvectors of negative eigenvalues grow under the rule's own step."""
+    plan = design(SIZES[1:-1], objective="linear_squared_error", gradient="negated_top")
+    problem, parameters = posed(plan, patterns("regression", n=8)), weights(0.6)
+    found = tangent_spectrum(plan, problem, parameters, 8, SEEDS)
+    assert (found.negative > 0.1).all() and (found.smallest < -1e-3).all()
+    true, modified = jacobians(plan, problem, parameters[0], 8, SEEDS[0])
+    values, vectors = np.linalg.eig(true @ modified.T)
+    worst = values.real.argmin()
+    error = vectors[:, worst].real
+    moved = parameters[0] - 1e-6 * modified.T @ error
+    change = outputs_of(plan, problem, np.stack([moved, parameters[0]]), 8, False)
+    expected = -1e-6 * (values[worst] * vectors[:, worst]).real
+    if abs(values[worst].imag) < 1e-12:
+        np.testing.assert_allclose(
+            change[0] - change[1], expected, atol=1e-3 * np.abs(expected).max()
+        )
+
+
+def test_rules_that_prepare_do_so_at_the_start():
+    plan = design(SIZES[1:-1], gradient="mean_matched")
+    problem, start, end = posed(plan, patterns(n=12)), weights(0.5), weights(1.5, 1)
+    budget = Budget(updates=1, dtype="float64")
+    trained = train(problem, plan, budget, SEEDS, [0.0], start=start)
+    own = stack_of(plan, problem, trained.parameters)
+    c = own.rules[0].rule_numbers[0, 0, 0]
+    later = stack_of(plan, problem, end).rules[0].rule_numbers[0, 0, 0]
+    assert abs(c - later) > 0.05
+    one = tangent_spectrum(plan, problem, end, 6, SEEDS, start)
+    other = tangent_spectrum(plan, problem, end, 6, SEEDS)
+    assert np.abs(one.eigenvalues - other.eigenvalues).max() > 1e-3
+    constant = design(SIZES[1:-1], gradient={"constant": {"value": float(c)}})
+    assert c == pytest.approx(1.0 - np.mean(np.tanh(_first_net(start[0], problem)) ** 2))
+    assert constant.gradient.values["value"] == pytest.approx(c)
+
+
+def _first_net(parameters, problem):
+    layer = parameters[:25].reshape(5, 5)
+    return problem.inputs[0] @ layer[:-1] + layer[-1]
+
+
+def test_each_network_of_fresh_data_sees_its_own():
+    plan = design(SIZES[1:-1], gradient="removed")
+    sets = [patterns(n=12, seed=s) for s in (1, 2)]
+    both = tangent_spectrum(plan, posed(plan, *sets), weights(), 6, SEEDS)
+    for r in range(2):
+        alone = tangent_spectrum(
+            plan, posed(plan, sets[r]), weights()[r : r + 1], 6, SEEDS[r : r + 1]
+        )
+        assert np.array_equal(both.eigenvalues[r], alone.eigenvalues[0])
