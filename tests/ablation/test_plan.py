@@ -56,7 +56,7 @@ def test_every_experiment_plans_and_trains(name):
     config = composed(f"experiment={name}", *(f"protocol.{word}" for word in words))
     assert config.about, "an experiment says what it is for"
     plan = make_plan(config)
-    names = [planned.cell.name for planned in plan.cells]
+    names = [planned.name for planned in plan.cells]
     assert len(set(names)) == len(names), "two cells have one name"
     assert len({planned.identity for planned in plan.cells}) == len(names)
     seen: set[tuple[str, ...]] = set()

@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_studies import job_of, make_cell, tiny_protocol
 
-from study.ablation.protocol import Refine
+from study.ablation.protocol import Branch, Refine
 from study.ablation.tables import CURVES, RUNS, is_variant_parameter
 from study.ablation.worker import _problem, attempt, blocks, train_cell
+from study.learning.gradients import GRADIENTS
+from study.learning.records import resolve
 from study.learning.training import Budget, train
 
 PROTOCOL = tiny_protocol()
@@ -214,3 +216,82 @@ def test_an_error_becomes_a_result():
     assert "Traceback" in failed.traceback
     without_rates = attempt(replace(job, protocol=tiny_protocol(learning_rates={})))
     assert without_rates.error == "KeyError: 'sgd'"
+
+
+# ---------------------------------------------------------------- other ways than one chosen rate
+
+
+def test_fixed_rates_are_all_evaluated_and_none_is_chosen():
+    protocol = tiny_protocol(tune=False, learning_rates={"sgd": (0.1, 0.3, 1.0)})
+    finished = train_cell(job_of(axes("plain"), protocol))
+    found = {(row["stage"], row["learning_rate"], row["seed"]) for row in rows(finished.runs)}
+    seeds = protocol.evaluation()
+    assert found == {("evaluate", rate, seed) for rate in (0.1, 0.3, 1.0) for seed in seeds}
+    assert len(finished.runs) == 9
+    assert "learning_rate" not in finished.metrics
+    # the very trainings of a cell that has that rate alone
+    alone = train_cell(job_of(axes("plain"), tiny_protocol(learning_rates={"sgd": (0.3,)})))
+    same = [f.runs.filter(pc.equal(f.runs["learning_rate"], 0.3)) for f in (finished, alone)]
+    assert_same(same[0], same[1].filter(pc.equal(same[1]["stage"], "evaluate")))
+
+
+def branched(gradient, location, first, rate, trunk, own, block=32):
+    """A cell on iris that branches after 4 updates under another rule."""
+    protocol = tiny_protocol(branch=Branch(resolved(first), 4, rate, location))
+    cell = make_cell(gradient=gradient, location="none" if gradient == "exact" else location)
+    return train_cell(job_of(cell, protocol, block=block, trunk=trunk, own=own))
+
+
+def resolved(gradient):
+    return resolve("gradient", GRADIENTS, gradient)
+
+
+@pytest.mark.parametrize("location", ["hidden", "all"])
+@pytest.mark.parametrize(("rate", "factor"), [("own", 1.0), ("tenth", 0.1)])
+@pytest.mark.parametrize(("first", "second"), [("exact", "removed"), ("removed", "exact")])
+def test_a_branch_goes_on_from_another_rules_weights(first, second, rate, factor, location):
+    """Two trainings by hand: the first rule at its rate, then the own one from those weights."""
+    finished = branched(second, location, first, rate, trunk=0.5, own=2.0)
+    assert {row["stage"] for row in rows(finished.runs)} == {"evaluate"}
+    assert {row["learning_rate"] for row in rows(finished.runs)} == {2.0 * factor}
+    for row in rows(finished.runs):
+        seed = [row["seed"]]
+        cells = [make_cell(gradient=g, location=location) for g in (first, second)]
+        problem = _problem(cells[0], seed)
+        trunk = train(problem, cells[0].design(), Budget(4, 16), seed, [0.5])
+        budget = Budget(6, 16, checkpoints=4, probes=2)
+        by_hand = train(
+            *(problem, cells[1].design(), budget, seed, [2.0 * factor]),
+            start=trunk.parameters,
+            done=4,
+        )
+        assert row["initial_objective"] == trunk.final_objective[0] == by_hand.initial_objective[0]
+        assert row["final_objective"] == by_hand.final_objective[0]
+        assert row["path_length"] == by_hand.path_length[0] > 0.0
+        assert (row["gradient"], row["updates"]) == (second, 6)
+        marks = ("branch.gradient", "branch.updates", "branch.rate")
+        assert [row[name] for name in marks] == [first, 4, rate]
+    assert finished.params["branch.gradient"] == first
+    assert finished.metrics["learning_rate"] == 2.0 * factor
+
+
+def test_on_an_equal_path_the_rates_are_found_for_each_seed():
+    finished = branched("removed", "hidden", "exact", "equal_path", trunk=0.5, own=2.0)
+    going_on = branched("exact", "hidden", "exact", "own", trunk=0.5, own=0.5)
+    target = {row["seed"]: row["path_length"] for row in rows(going_on.runs)}
+    found = {row["seed"]: row["path_length"] for row in rows(finished.runs)}
+    assert found == pytest.approx(target, rel=0.05)
+    chosen = [row["learning_rate"] for row in rows(finished.runs)]
+    assert len(set(chosen)) == 3
+    assert finished.metrics["learning_rate"] == np.median(chosen)
+    by_ones = branched("removed", "hidden", "exact", "equal_path", trunk=0.5, own=2.0, block=1)
+    order = [("replica", "ascending")]
+    assert_same(finished.runs.sort_by(order), by_ones.runs.sort_by(order))
+
+
+def test_claims_mark_what_is_scored_and_nothing_else():
+    finished = train_cell(job_of(axes("plain"), PROTOCOL, 0.5, claims="d" * 64))
+    marks = {(row["stage"], row["claims"]) for row in rows(finished.runs)}
+    assert marks == {("tune", None), ("evaluate", "d" * 64), ("transfer", "d" * 64)}
+    without = train_cell(job_of(axes("plain"), PROTOCOL))
+    assert {row["claims"] for row in rows(without.runs)} == {None}
