@@ -236,7 +236,10 @@ MISTAKES = {
     "width 0": ({**IRIS, "hidden": [0]}, "hidden takes a list of widths"),
     "gain 0": ({**IRIS, "gain": 0}, "gain takes a number above 0, not 0"),
     "gain in words": ({**IRIS, "gain": "big"}, "gain takes a number above 0, not 'big'"),
-    "consistent in words": ({**IRIS, "consistent": "yes"}, "consistent takes false, not 'yes'"),
+    "consistent in words": (
+        {**IRIS, "consistent": "yes"},
+        "unknown consistent 'yes'. Valid: false, true, forward",
+    ),
     "nothing but the impossible": (
         {**IRIS, "gradient": "relu_at_zero"},
         "grids[0] yields no cell: gradient relu_at_zero(arm=scale, value=1) with tanh: it is",
@@ -302,7 +305,7 @@ WIDE = {
         ({"gain": 2.5}, {"gain": {2.5}}),
         ({"gain": [1]}, {"gain": {1.0}}),
         ({"gain": [1.0], "optimizer": ["sgd"]}, {"gain": {1.0}, "optimizer": {"sgd"}}),
-        ({"consistent": [False]}, {"consistent": {False}}),
+        ({"consistent": [False]}, {"consistent": {"false"}}),
         (
             {"optimizer": [{"adam": {"beta_1": 0.5}}]},
             {"optimizer": {"adam(beta_1=0.5, beta_2=0.999, epsilon=1e-08)"}},
