@@ -1,0 +1,29 @@
+"""A YAML file as plain containers, or one line of error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from study.learning.records import UsageError
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the keys of a YAML file with their values.
+
+    Raises
+    ------
+    UsageError
+        Where it is missing, no YAML, or holds no keys.
+    """
+    from omegaconf import OmegaConf
+    from yaml import YAMLError
+
+    try:
+        found: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    except (OSError, ValueError, YAMLError) as error:
+        said = " ".join(str(error).split())
+        raise UsageError(f"{path.name} cannot be read: {said}") from None
+    if not isinstance(found, dict):
+        raise UsageError(f"{path.name} holds no keys")
+    return {str(key): value for key, value in found.items()}

@@ -1,0 +1,29 @@
+"""The claims of the study: how each is compared, and what decides it.
+
+A claim is a record in conf/claims.yaml; a kind of comparison is one file here.
+"""
+
+from __future__ import annotations
+
+from study.analysis.claims import (
+    escape,
+    flips,
+    gain_by_depth,
+    gradients,
+    rates,
+    scores,
+)
+from study.analysis.claims.comparison import Comparison
+
+COMPARISONS: dict[str, Comparison] = {
+    kind.name: kind
+    for kind in (
+        scores.KIND,
+        rates.FAILED,
+        rates.DIFFERING,
+        escape.KIND,
+        flips.KIND,
+        gain_by_depth.KIND,
+        gradients.KIND,
+    )
+}

@@ -1,0 +1,36 @@
+"""Shares of runs in two arms: failed ones, and ones that are equal to the bit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from study.analysis.claims.comparison import Comparison, by_seed, column, common_seeds, rates
+from study.analysis.claims.records import Contrast
+from study.analysis.claims.selection import Place
+
+
+def _two(place: Place, contrast: Contrast) -> tuple[Any, Any, Any]:
+    seeds = common_seeds(place.arms)
+    plus = max(contrast.weights, key=lambda arm: contrast.weights[arm])
+    minus = min(contrast.weights, key=lambda arm: contrast.weights[arm])
+    return seeds, by_seed(place.arms[plus], seeds), by_seed(place.arms[minus], seeds)
+
+
+def failed(place: Place, contrast: Contrast) -> tuple[Any, Any, Any]:
+    """Return seeds, and whether the run of the arm with the larger weight, and the other, FAILED."""
+    seeds, plus, minus = _two(place, contrast)
+    return seeds, plus["failed"].to_numpy(bool), minus["failed"].to_numpy(bool)
+
+
+def differing(place: Place, contrast: Contrast) -> tuple[Any, Any, Any]:
+    """Return seeds, and whether the final objectives of the two arms differ in any bit."""
+    seeds, plus, minus = _two(place, contrast)
+    a, b = column(plus, "final_objective"), column(minus, "final_objective")
+    differ = ~((a == b) | (np.isnan(a) & np.isnan(b)))
+    return seeds, differ, np.zeros(len(seeds), bool)
+
+
+FAILED = Comparison(name="failed", unit="points", effect=rates(failed))
+DIFFERING = Comparison(name="differing", unit="points", effect=rates(differing))

@@ -1,0 +1,184 @@
+"""From a table of runs to the arms that a claim compares, stratum by stratum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from study.analysis.claims.records import Claims, Part, Selection
+from study.analysis.claims.runs import AXES, Mask, Runs, axis
+from study.analysis.tables import REFERENCE
+from study.learning.records import UsageError
+
+ANY = "any"
+"""In a selection: whatever the column holds; takes back what the file says for always."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A stratum: the runs of each arm that differ in nothing but what is compared.
+
+    Parameters
+    ----------
+    task
+        Its name: ``digits · tanh``.
+    block
+        Strata of one block draw their seeds together: they share data and batch order.
+    arms
+        Name -> runs, with the table's own index.
+    """
+
+    task: str
+    block: str
+    arms: Mapping[str, pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The strata of a part, and what was looked for in vain."""
+
+    places: tuple[Place, ...]
+    missing: str
+
+
+def places(
+    runs: Runs,
+    claims: Claims,
+    part: Part,
+    arms: Sequence[str],
+    *,
+    free: Sequence[str] = (),
+    rate: str = "own",
+) -> Found:
+    """Find the strata of a part in which all the arms were run.
+
+    Parameters
+    ----------
+    runs
+        The table.
+    claims, part
+        What is compared, and where.
+    arms
+        Those that are needed, of the part's.
+    free
+        Columns that vary within an arm, such as gain and depth.
+    rate
+        ``own``: each arm at the rate tuned for it; ``exact``: all at the rate tuned for exact.
+
+    Raises
+    ------
+    UsageError
+        If a seed has two runs in one arm.
+    """
+    compared = {c for arm in arms for c in part.arms[arm] if axis(c) in AXES} | set(free)
+    columns = [c for c in runs.structure if c not in compared and axis(c) not in compared]
+    found: list[Place] = []
+    absent: list[str] = []
+    for where in part.where:
+        for task, selection in _tasks(claims, where):
+            base = {**claims.always, **selection}
+            masks = {arm: runs.mask(_for_arm(base, part.arms[arm], rate)) for arm in arms}
+            if rate == "exact":
+                masks = _at_exacts_rate(masks, runs, base, part, columns)
+            anyone = np.logical_or.reduce(list(masks.values()))
+            if not anyone.any():
+                absent.append(task or "all of them")
+                continue
+            code, names = _strata(runs, anyone, columns, task, claims)
+            for k, name in sorted(enumerate(names), key=lambda pair: pair[1]):
+                here = {arm: runs.frame[mask & (code == k)] for arm, mask in masks.items()}
+                lacking = [f"{arm} ({name})" for arm, frame in here.items() if frame.empty]
+                absent += lacking
+                if not lacking:
+                    _never_twice(part, name, here, free)
+                    block = str(here[arms[0]]["dataset"].iloc[0])
+                    found.append(Place(name, block, here))
+    missing = f"no runs of {', '.join(dict.fromkeys(absent))}" if absent else ""
+    return Found(tuple(found), missing)
+
+
+def _tasks(claims: Claims, where: Selection) -> Iterator[tuple[str, Selection]]:
+    rest = {column: value for column, value in where.items() if column != "task"}
+    named = where.get("task", [])
+    named = named if isinstance(named, list) else [named]
+    if not named:
+        yield "", rest
+    for task in named:
+        yield task, {**claims.tasks[task], **rest}
+
+
+def _for_arm(base: Selection, arm: Selection, rate: str) -> dict[str, Any]:
+    wanted = {c: value for c, value in {**base, **arm}.items() if value != ANY}
+    if wanted.get("gradient") == REFERENCE:
+        wanted.pop("location", None)  # it has none
+    elif rate == "exact":
+        wanted["stage"] = "transfer"
+    return wanted
+
+
+def _at_exacts_rate(
+    masks: dict[str, Mask], runs: Runs, base: Selection, part: Part, columns: list[str]
+) -> dict[str, Mask]:
+    """Add the evaluations of arms whose own rate is exact's: they need not be trained twice."""
+    exact = next((a for a in masks if part.arms[a].get("gradient") == REFERENCE), None)
+    if exact is None or not masks[exact].any():
+        return masks
+    stratum = np.zeros(len(runs.frame), np.int64)
+    for column in columns:
+        codes, values = runs.coded(column)
+        stratum = stratum * len(values) + codes
+        stratum = np.unique(stratum, return_inverse=True)[1]
+    rates = runs.frame["learning_rate"].to_numpy()
+    of_exact = dict(zip(stratum[masks[exact]], rates[masks[exact]], strict=True))
+    wanted = np.array([of_exact.get(s, np.nan) for s in stratum])
+    same = np.isclose(rates, wanted, rtol=1e-9, atol=0.0)
+    full = dict(masks)
+    for arm, mask in masks.items():
+        there = np.isin(stratum, stratum[mask])
+        own = runs.mask(_for_arm(base, part.arms[arm], "own"))
+        full[arm] = mask | (own & same & ~there)
+    return full
+
+
+def _strata(
+    runs: Runs, chosen: Mask, columns: list[str], task: str, claims: Claims
+) -> tuple[np.ndarray[Any, Any], list[str]]:
+    """Number the strata among the chosen rows, -1 elsewhere, and name them.
+
+    By task and activation, and what else varies among these strata.
+    """
+    coded = np.stack([np.zeros(chosen.sum(), np.intp), *(runs.coded(c)[0][chosen] for c in columns)])
+    distinct, inverse = np.unique(coded, axis=1, return_inverse=True)
+    code = np.full(len(chosen), -1)
+    code[chosen] = inverse.reshape(-1)
+    rows = [
+        {c: runs.values(c)[int(k)] for c, k in zip(columns, column[1:], strict=True)}
+        for column in distinct.T
+    ]
+    fixed = {"dataset", "activation", *claims.tasks.get(task, {})}
+    names = []
+    for number, row in enumerate(rows):
+        first = runs.frame[code == number].iloc[0]
+        words = [task or str(first["dataset"]), str(first["activation"])]
+        for column in columns:
+            varies = len({other[column] for other in rows}) > 1
+            if column not in fixed and varies and row[column] is not None:
+                value = row[column]
+                text = f"{value:g}" if isinstance(value, float) else str(value)
+                words.append(f"{column.rpartition('.')[2]} {text}")
+        names.append(" · ".join(words).replace("_", " "))
+    return code, names
+
+
+def _never_twice(
+    part: Part, name: str, arms: Mapping[str, pd.DataFrame], free: Sequence[str]
+) -> None:
+    for arm, frame in arms.items():
+        twice = frame.duplicated([*free, "seed"])
+        if twice.any():
+            seed = frame.loc[twice, "seed"].iloc[0]
+            raise UsageError(f"{part.name}: two runs of {arm} in {name}, seed {seed}")

@@ -1,0 +1,283 @@
+"""What theory says of every rule's gradient, computed: rule × activation × objective × depth.
+
+Small nets in float64, by the compiled loops that the trainings use; derivatives by central
+differences. Nothing is trained.
+
+- ``derivative``: exact is the derivative of the objective.
+- ``another rule``: a rule whose φ clearly differs from f' on the visited net inputs gives another
+  gradient.
+- ``own objective``: a pointwise φ at the output is the gradient of L~ = ∫ (f - t) φ dz.
+- ``symmetric block``: within a hidden layer ∂g/∂w is symmetric where φ is proportional to f'.
+- ``asymmetric block``: it is not where φ_j f'_k and φ_k f'_j differ for two units of a pattern.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from study.learning import loops
+from study.learning.activations import ACTIVATIONS
+from study.learning.activations.base import Activation
+from study.learning.gradients import EXACT, GRADIENTS, canonical
+from study.learning.gradients.base import Gradient
+from study.learning.kernels import as_kernel
+from study.learning.network import Layer, count
+from study.learning.objectives import OBJECTIVES, Objective
+from study.learning.optimizers import OPTIMIZERS, Updater
+from study.learning.placement import factor_of
+from study.learning.problem import pose
+from study.learning.records import Variant, resolve
+from study.learning.stack import Stack
+
+Array = NDArray[np.float64]
+Layers = tuple[Layer, Layer]
+
+EQUAL, APART = 1e-6, 1e-3
+"""Relative errors up to which two gradients are equal, and above which they are not."""
+CLEARLY = 0.03
+"""How far a factor must be from the slope for its gradient to be asked to differ."""
+STEP = 1e-5
+INPUTS, PATTERNS, CLASSES, WIDTHS, SPREAD = 5, 6, 3, (4, 3, 4), 0.8
+DEPTHS = (1, 2, 3)
+QUADRATURE = np.polynomial.legendre.leggauss(6)
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """A data set as the core wants it."""
+
+    inputs: Array
+    targets: Array
+    test_inputs: Array
+    test_targets: Array
+    name: str = "small"
+    task: str = "classification"
+    solved_below: float = 0.05
+
+
+class Net:
+    """One small net, and the same net moved a little along each parameter."""
+
+    def __init__(self, activation: Activation, objective: Objective, depth: int) -> None:
+        self.objective, self.depth = objective, depth
+        self.output = objective.output(activation, CLASSES)
+        self.activation = activation
+        for seed in range(200):  # the first draw that is clear of kinks
+            self._draw(seed)
+            if self._clear():
+                break
+
+    def _draw(self, seed: int) -> None:
+        random = np.random.default_rng(seed)
+        x = random.normal(size=(PATTERNS, INPUTS))
+        t = np.eye(CLASSES)[np.arange(PATTERNS) % CLASSES]
+        problem = pose([Patterns(x, t, x, t)], self.objective, self.output)
+        sizes = (INPUTS, *WIDTHS[: self.depth], CLASSES)
+        self.w = random.normal(scale=SPREAD, size=(1, count(sizes)))
+        sgd = OPTIMIZERS["sgd"]
+        self.stack = Stack(
+            problem,
+            WIDTHS[: self.depth],
+            self.activation,
+            self.output,
+            self.objective,
+            self.rules(EXACT),
+            [0],
+            PATTERNS,
+            self.w,
+            Updater(sgd, {}, np.ones(1), self.w),
+        )
+        shifts = STEP * np.eye(self.w.size)
+        self.moved = np.concatenate([self.w + shifts, self.w - shifts])
+
+    def _clear(self) -> bool:
+        layers = [(self.activation, k) for k in range(self.depth)] + [(self.output, self.depth)]
+        gaps = [
+            np.abs(self.net_inputs(self.w, layer) - kink).min()
+            for activation, layer in layers
+            for kink, _ in activation.kinks
+        ]
+        return min(gaps, default=np.inf) > 1e3 * STEP
+
+    def rules(
+        self, hidden: Variant[Gradient], output: Variant[Gradient] = EXACT
+    ) -> list[Variant[Gradient] | None]:
+        """Place a rule in the hidden layers, and one at the output if it has a factor."""
+        return [hidden] * self.depth + [output if self.objective.output_factor else None]
+
+    def gradients(self, rules: list[Variant[Gradient] | None], w: Array) -> Array:
+        """Gradients (R, P) at w (R, P), by rules that prepared from the net's own weights."""
+        layers = self._tiled(self.stack.layers(rules), len(w))
+        stack = self.stack
+        return loops.gradients(stack.sizes, w, stack.data, *layers, 1, stack.room)
+
+    def objectives(self, w: Array) -> Array:
+        """Return the objective (R,) at w (R, P)."""
+        stack = self.stack
+        replicas = loops.Replicas(w, np.zeros((len(w), 0, w.shape[1])), np.ones(len(w), bool))
+        terms = as_kernel("terms", self.objective.terms).at(w.dtype)
+        layers = self._tiled(stack.rules, len(w))
+        return loops.objectives(stack.sizes, replicas, stack.data, *layers, terms, stack.room)
+
+    def net_inputs(self, w: Array, layer: int) -> Array:
+        """Net inputs (R, units, patterns) of a layer."""
+        stack = self.stack
+        layers = self._tiled(stack.rules, len(w))
+        return loops.layer_inputs(
+            stack.sizes, w, stack.data.inputs, *layers, layer, stack.room
+        )[0]
+
+    @staticmethod
+    def _tiled(layers: Layers, replicas: int) -> Layers:
+        first, second = (
+            layer._replace(
+                rule_numbers=np.repeat(layer.rule_numbers, replicas, axis=1),
+                keys=np.repeat(layer.keys, replicas, axis=1),
+            )
+            for layer in layers
+        )
+        return first, second
+
+    def blocks(self) -> list[slice]:
+        """Where the parameters of each hidden layer stand."""
+        sizes = [(a + 1) * b for a, b in pairwise(self.stack.widths)]
+        ends = np.cumsum([0, *sizes])
+        return [slice(int(a), int(b)) for a, b in pairwise(ends)][: self.depth]
+
+
+def gradient_checks() -> pd.DataFrame:
+    """Make all checks.
+
+    Returns
+    -------
+    frame
+        ``check, rule, location, activation, objective, depth, error, tolerance``, and ``ratio``,
+        of the error to what is tolerated, or of what is asked for to the difference found: the
+        check holds up to 1.
+    """
+    rows = [
+        row
+        for activation in ACTIVATIONS
+        for objective in OBJECTIVES.values()
+        for depth in DEPTHS
+        for row in _of_net(Net(ACTIVATIONS[activation].bind(), objective, depth))
+    ]
+    frame = pd.DataFrame(rows)
+    frame["ratio"] = frame["ratio"].fillna(np.inf)
+    order = {name: k for k, name in enumerate(dict.fromkeys(frame["check"]))}
+    return frame.sort_values("check", key=lambda c: c.map(order), kind="stable").reset_index(
+        drop=True
+    )
+
+
+def _of_net(net: Net) -> Iterator[dict[str, Any]]:
+    exact = net.gradients(net.rules(EXACT), net.w)[0]
+    up, down = net.objectives(net.moved).reshape(2, -1)
+    yield _row(net, EXACT, "hidden", "derivative", _apart((up - down) / (2 * STEP), exact), EQUAL)
+    visited = [net.net_inputs(net.w, layer)[0] for layer in range(net.depth)]
+    for name in GRADIENTS:
+        rule = resolve("gradient", GRADIENTS, name)
+        refusal = rule.record.refusal
+        if refusal and refusal(rule.values, net.activation, min(WIDTHS)):
+            continue
+        yield from _of_hidden_rule(net, rule, exact, visited)
+        if net.objective.output_factor and not rule.record.hidden_only:
+            yield from _of_output_rule(net, rule)
+
+
+def _of_hidden_rule(
+    net: Net, rule: Variant[Gradient], exact: Array, visited: list[Array]
+) -> Iterator[dict[str, Any]]:
+    apart, proportional, crossing = _against_slope(rule, net.activation, visited)
+    if canonical(rule, net.activation) != EXACT and apart:
+        found = net.gradients(net.rules(rule), net.w)[0]
+        yield _row(net, rule, "hidden", "another rule", _apart(found, exact), APART)
+    jacobian = net.gradients(net.rules(rule), net.moved)
+    jacobian = ((jacobian[: net.w.size] - jacobian[net.w.size :]) / (2 * STEP)).T
+    parts = [jacobian[block, block] for block in net.blocks()]
+    if not all(np.any(part) for part in parts):
+        return  # frozen: nothing moves
+    worst = max(_apart(part, part.T) for part in parts)
+    if proportional:
+        yield _row(net, rule, "hidden", "symmetric block", worst, EQUAL)
+    elif crossing:
+        yield _row(net, rule, "hidden", "asymmetric block", worst, APART)
+
+
+def _against_slope(
+    rule: Variant[Gradient], activation: Activation, visited: list[Array]
+) -> tuple[bool, bool, bool]:
+    """Compare φ with f' on the visited net inputs, layer by layer.
+
+    Returns
+    -------
+    Whether φ clearly differs from f' in the first layer; whether it is proportional to f' in all;
+    and whether in the first, for two units of one pattern, φ_j f'_k and φ_k f'_j clearly differ.
+    """
+    apart, proportional, crossing = False, True, False
+    for layer, z in enumerate(visited):
+        phi, slope = factor_of(rule, activation, z), activation.apply_slope(z)
+        scale = np.sum(phi * slope) / np.sum(slope * slope)
+        proportional &= bool(np.allclose(phi, scale * slope, rtol=1e-9, atol=1e-12))
+        if layer == 0:
+            apart = _apart(phi, slope) > CLEARLY
+            cross = phi[:, None] * slope[None] - phi[None] * slope[:, None]
+            size = np.abs(phi).max() * np.abs(slope).max()
+            crossing = bool(np.abs(cross).max() > CLEARLY * size)
+    return apart, proportional, crossing
+
+
+def _of_output_rule(net: Net, rule: Variant[Gradient]) -> Iterator[dict[str, Any]]:
+    z = net.net_inputs(net.moved, net.depth)
+    up, down = np.split(z, 2)
+    if not _pointwise(rule, net.output, up.reshape(-1)[:96]):
+        return
+    nodes, weights = QUADRATURE
+    half = (up - down) / 2
+    points = (up + down)[..., None] / 2 + half[..., None] * nodes
+    phi = factor_of(rule, net.output, points.reshape(1, -1)).reshape(points.shape)
+    targets = net.stack.data.targets[0].T[None, :, :, None]
+    slope = ((net.output.apply(points) - targets) * phi * weights).sum(axis=-1) * half
+    numeric = slope.sum(axis=(1, 2)) / PATTERNS / (2 * STEP)
+    found = net.gradients(net.rules(EXACT, rule), net.w)[0]
+    yield _row(net, rule, "output", "own objective", _apart(found, numeric), EQUAL)
+
+
+def _pointwise(rule: Variant[Gradient], activation: Activation, z: Array) -> bool:
+    """Whether φ depends on its own net input alone: not on the place, the others or the step."""
+    alone = factor_of(rule, activation, z.reshape(6, -1)).reshape(-1)
+    turned = factor_of(rule, activation, z[::-1].reshape(8, -1).copy(), seed=1, step=2)
+    fewer = factor_of(rule, activation, z[:48].reshape(4, -1).copy(), seed=2, step=3)
+    return bool(
+        np.array_equal(alone[::-1], turned.reshape(-1))
+        and np.array_equal(alone[:48], fewer.reshape(-1))
+    )
+
+
+def _apart(found: Array, expected: Array) -> float:
+    """Relative error; 0 for nothing where nothing is expected."""
+    gap, size = np.linalg.norm(found - expected), np.linalg.norm(expected)
+    return float(gap / size) if gap > 0 else 0.0
+
+
+def _row(
+    net: Net, rule: Variant[Gradient], location: str, check: str, error: float, bound: float
+) -> dict[str, Any]:
+    return {
+        "check": check,
+        "rule": str(rule),
+        "location": location,
+        "activation": net.activation.name,
+        "objective": net.objective.name,
+        "depth": net.depth,
+        "error": error,
+        "tolerance": bound,
+        "ratio": error / bound if bound == EQUAL else bound / max(error, 1e-300),
+    }
