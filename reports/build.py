@@ -10,7 +10,17 @@ from pathlib import Path
 import joblib
 from matplotlib.figure import Figure
 
-from reports import activations, curves, factors, failures, rates, relative, style, tables
+from reports import (
+    activations,
+    curves,
+    factors,
+    failures,
+    rates,
+    relative,
+    style,
+    tables,
+    verdicts,
+)
 from study.analysis.tables import NothingToShow, Results, load
 from study.learning.records import UsageError, unknown
 
@@ -22,7 +32,7 @@ FIGURES: dict[str, Callable[[Results], Iterator[Figure]]] = {
     "rates": rates.pages,
     "curves": curves.pages,
 }
-TABLES = "tables"
+TABLES, VERDICTS = "tables", "verdicts"
 MANY = 50_000  # runs; below, starting other processes takes longer than drawing
 USAGE = "usage: python -m reports.build EXPERIMENT [FIGURE ...]"
 
@@ -43,7 +53,8 @@ def build(experiment: str, only: Sequence[str] = (), base: Path | None = None) -
     experiment
         Its tables are read from ``data/results/<experiment>``.
     only
-        Names in `FIGURES`; all of them, and the tables, if empty.
+        Names in `FIGURES`; all of them, the tables, and the verdicts where this experiment
+        decides them, if empty.
     base
         Repository root.
 
@@ -60,7 +71,8 @@ def build(experiment: str, only: Sequence[str] = (), base: Path | None = None) -
             raise UsageError(unknown("figure", name, FIGURES))
     tables_of = base / "data" / "results" / experiment
     many = len(_loaded(tables_of).runs) >= MANY
-    parts = list(only) or [*FIGURES, TABLES]
+    judged = [VERDICTS] if verdicts.decides(experiment, base) else []
+    parts = list(only) or [*judged, *FIGURES, TABLES]  # what takes longest begins first
     jobs = (joblib.delayed(_make)(part, experiment, base) for part in parts)
     for lines in joblib.Parallel(-1 if many else 1, return_as="generator")(jobs):
         yield from lines
@@ -73,13 +85,11 @@ def _loaded(folder: Path) -> Results:
 
 def _make(part: str, experiment: str, base: Path) -> list[str]:
     """Make one figure or all tables, in whichever process; return a line for each file."""
+    if part == VERDICTS:
+        return _told(verdicts.write(experiment, base), base)
     results = _loaded(base / "data" / "results" / experiment)
     if part == TABLES:
-        made = tables.write(results, base / "reports" / "tables" / experiment)
-        return [
-            f"{path.relative_to(base) if path.is_absolute() else path}  {message}"
-            for path, message in made
-        ]
+        return _told(tables.write(results, base / "reports" / "tables" / experiment), base)
     stem = base / "reports" / "figures" / experiment / part
     try:
         with style.theme():
@@ -89,6 +99,13 @@ def _make(part: str, experiment: str, base: Path) -> list[str]:
             stem.with_suffix(suffix).unlink(missing_ok=True)
         return [f"{part}  not drawn: {reason}"]
     return [f"{path.relative_to(base)}  {message}" for path, message in files]
+
+
+def _told(made: Iterator[tuple[Path, str]], base: Path) -> list[str]:
+    return [
+        f"{path.relative_to(base) if path.is_absolute() else path}  {message}"
+        for path, message in made
+    ]
 
 
 def main(arguments: Sequence[str]) -> int:

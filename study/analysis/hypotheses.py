@@ -14,7 +14,14 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from study.analysis.statistics import Interval, hodges_lehmann, newcombe_paired, wilcoxon
+from study.analysis.statistics import (
+    Counts,
+    Interval,
+    hodges_lehmann,
+    newcombe_of_counts,
+    paired_counts,
+    wilcoxon,
+)
 
 SD_TO_MARGIN = 3.29
 """2 z(0.95): power 90 % for two one-sided 5 % tests where there is no difference at all."""
@@ -110,10 +117,15 @@ def newcombe_stratified(strata: Sequence[Pair], confidence: float = 0.95) -> Int
     """
     if not strata:
         raise ValueError("a stratified interval needs at least one stratum")
-    each = np.array([newcombe_paired(*pair, confidence) for pair in strata])
-    middle = float(each[:, 0].mean())
-    down, up = np.sqrt(((each[:, 1:] - each[:, :1]) ** 2).sum(axis=0)) / len(each)
-    return Interval(middle, middle - float(down), middle + float(up))
+    return _stratified([paired_counts(*pair) for pair in strata], norm.ppf(0.5 + confidence / 2))
+
+
+def _stratified(counts: Sequence[Counts], z: float) -> Interval:
+    each = [newcombe_of_counts(stratum, z) for stratum in counts]
+    middle = sum(one.estimate for one in each) / len(each)
+    down = math.sqrt(sum((one.estimate - one.low) ** 2 for one in each)) / len(each)
+    up = math.sqrt(sum((one.high - one.estimate) ** 2 for one in each)) / len(each)
+    return Interval(middle, middle - down, middle + up)
 
 
 def rates_exceed(strata: Sequence[Pair], margin: float) -> float:
@@ -122,16 +134,16 @@ def rates_exceed(strata: Sequence[Pair], margin: float) -> float:
     It is (1 - c)/2 with c the confidence at which the lower limit meets the margin, and its
     complement, from the upper limit, where the estimate is not above the margin.
     """
-    found = newcombe_stratified(strata).estimate
-    above = found > margin
+    counts = [paired_counts(*pair) for pair in strata]
+    above = _stratified(counts, 0.0).estimate > margin
 
     def gap(z: float) -> float:
-        limits = newcombe_stratified(strata, float(2 * norm.cdf(z) - 1))
+        limits = _stratified(counts, z)
         return (limits.low if above else limits.high) - margin
 
-    ends = 1e-9, 8.0
-    if gap(ends[0]) * gap(ends[1]) > 0:  # the margin lies beyond all limits, or at the estimate
-        p = 0.5 if abs(found - margin) < 1e-12 else float(norm.sf(ends[1]))
+    smallest, largest = 0.0, 8.0
+    if gap(smallest) * gap(largest) >= 0:  # the margin is the estimate, or beyond all limits
+        p = 0.5 if gap(smallest) == 0 else float(norm.sf(largest))
     else:
-        p = float(norm.sf(brentq(gap, *ends, xtol=1e-10)))
+        p = float(norm.sf(brentq(gap, smallest, largest, xtol=1e-10)))
     return p if above else 1.0 - p

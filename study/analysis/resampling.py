@@ -15,7 +15,7 @@ Counts = NDArray[np.int64]
 
 
 def draws(random: np.random.Generator, n: int, resamples: int) -> Counts:
-    """Counts (resamples, n) of draws of n out of n with replacement."""
+    """Draw n out of n with replacement: counts (resamples, n)."""
     return random.multinomial(n, np.full(n, 1.0 / n), size=resamples)
 
 

@@ -133,14 +133,28 @@ def newcombe_paired(first: ArrayLike, second: ArrayLike, confidence: float = 0.9
     ----------
     Newcombe (1998), Statistics in Medicine 17, 2635-2650, method 10.
     """
+    return newcombe_of_counts(paired_counts(first, second), float(norm.ppf(0.5 + confidence / 2)))
+
+
+Counts = tuple[int, int, int, int]
+"""Units where both, only the first, only the second, and neither are true."""
+
+
+def paired_counts(first: ArrayLike, second: ArrayLike) -> Counts:
+    """Count the pairs of each kind; see `newcombe_paired`."""
     one, two = np.asarray(first, bool), np.asarray(second, bool)
     if one.shape != two.shape or one.ndim != 1 or one.size == 0:
         raise ValueError(f"pairs need two equal lengths, not {one.shape} and {two.shape}")
-    n = one.size
-    a, b = int(np.sum(one & two)), int(np.sum(one & ~two))
-    c, d = int(np.sum(~one & two)), int(np.sum(~one & ~two))
+    both, only = int(np.sum(one & two)), int(np.sum(one & ~two))
+    return both, only, int(np.sum(~one & two)), int(np.sum(~one & ~two))
+
+
+def newcombe_of_counts(counts: Counts, z: float) -> Interval:
+    """Return Newcombe's paired interval from counts, with z the normal quantile of the level."""
+    a, b, c, d = counts
+    n = sum(counts)
     p1, p2 = (a + b) / n, (a + c) / n
-    (l1, l2), (u1, u2) = (limits.tolist() for limits in wilson([a + b, a + c], n, confidence))
+    (l1, u1), (l2, u2) = _wilson(a + b, n, z), _wilson(a + c, n, z)
     cross = float(a * d - b * c)
     if cross > 0:
         cross = max(cross - n / 2, 0.0)
@@ -151,6 +165,15 @@ def newcombe_paired(first: ArrayLike, second: ArrayLike, confidence: float = 0.9
         return math.sqrt(max(x * x - 2 * phi * x * y + y * y, 0.0))
 
     return Interval(p1 - p2, p1 - p2 - reach(p1 - l1, u2 - p2), p1 - p2 + reach(u1 - p1, p2 - l2))
+
+
+def _wilson(k: int, n: int, z: float) -> tuple[float, float]:
+    """Wilson's limits in plain numbers, as `wilson`."""
+    p, scale = k / n, 1 + z * z / n
+    centre = p + z * z / (2 * n)
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    low = 0.0 if k == 0 else max((centre - half) / scale, 0.0)
+    return low, 1.0 if k == n else min((centre + half) / scale, 1.0)
 
 
 def _sign_flips(doubled_ranks: NDArray[np.int64]) -> Array:

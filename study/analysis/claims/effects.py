@@ -23,7 +23,7 @@ from study.analysis.statistics import Interval, hodges_lehmann, newcombe_paired
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-RESAMPLES = 10_000
+RESAMPLES = 4000
 FEWEST = 6
 """Pairs below which no limits have 95 % confidence."""
 

@@ -43,7 +43,9 @@ def measure(place: Place, contrast: Contrast) -> Seeded:
         for arm, weight in contrast.weights.items():
             total += weight * sign * np.log10(flips[arm] + least)
     paths = np.stack([column(runs, "path_length") for runs in arms.values()])
-    within = paths.max(axis=0) <= paths.min(axis=0) * (1.0 + float(contrast.options["path_within"]))
+    within = paths.max(axis=0) <= paths.min(axis=0) * (
+        1.0 + float(contrast.options["path_within"])
+    )
     return seeds, np.where(within | np.isnan(paths).any(axis=0), total, np.nan), 0
 
 

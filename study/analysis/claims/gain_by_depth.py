@@ -21,7 +21,7 @@ LEAST_ROOM = 0.02
 
 def depth_of(hidden: pd.Series[str]) -> NDArray[np.float64]:
     """Return the number of hidden layers of ``32-32``."""
-    return hidden.astype(str).str.count("-").to_numpy(float) + 1.0
+    return np.array([str(widths).count("-") + 1.0 for widths in hidden])
 
 
 def harm(removed: pd.DataFrame, exact: pd.DataFrame, of: str) -> NDArray[np.float64]:
@@ -44,6 +44,8 @@ def interaction(
 ) -> float:
     """Coefficient of (log2 gain) × depth beside those of both alone; NaN if not estimable."""
     g, d = np.log2(gain), depth
+    if len(y) < 4:
+        return float("nan")
     g, d = g - g.mean(), d - d.mean()
     design = np.stack([np.ones_like(g), g, d, g * d], axis=1)
     if np.linalg.matrix_rank(design) < design.shape[1]:
@@ -68,13 +70,13 @@ def measure(place: Place, contrast: Contrast) -> Seeded:
         str(contrast.options["of"]),
     )
     pairs["depth"] = depth_of(pairs["hidden"])
-    each = {
-        int(seed): interaction(
+    found = np.full(len(seeds), np.nan)
+    for k, seed in enumerate(seeds):
+        rows = pairs[pairs["seed"] == seed]
+        found[k] = interaction(
             rows["gain"].to_numpy(float), rows["depth"].to_numpy(float), rows["y"].to_numpy(float)
         )
-        for seed, rows in pairs.groupby("seed")
-    }
-    return seeds, np.array([each.get(int(seed), np.nan) for seed in seeds]), 0
+    return seeds, found, 0
 
 
 KIND = Comparison(

@@ -19,7 +19,7 @@ def _two(place: Place, contrast: Contrast) -> tuple[Any, Any, Any]:
 
 
 def failed(place: Place, contrast: Contrast) -> tuple[Any, Any, Any]:
-    """Return seeds, and whether the run of the arm with the larger weight, and the other, FAILED."""
+    """Return seeds, and which runs FAILED of the arm with the larger weight and of the other."""
     seeds, plus, minus = _two(place, contrast)
     return seeds, plus["failed"].to_numpy(bool), minus["failed"].to_numpy(bool)
 

@@ -16,6 +16,7 @@ from study.learning.records import UsageError
 
 ANY = "any"
 """In a selection: whatever the column holds; takes back what the file says for always."""
+NAMED = 3  # arms without runs that a message names
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def places(
                 masks = _at_exacts_rate(masks, runs, base, part, columns)
             anyone = np.logical_or.reduce(list(masks.values()))
             if not anyone.any():
-                absent.append(task or "all of them")
+                absent.append(task.replace("_", " ") or "any arm")
                 continue
             code, names = _strata(runs, anyone, columns, task, claims)
             for k, name in sorted(enumerate(names), key=lambda pair: pair[1]):
@@ -97,8 +98,14 @@ def places(
                     _never_twice(part, name, here, free)
                     block = str(here[arms[0]]["dataset"].iloc[0])
                     found.append(Place(name, block, here))
-    missing = f"no runs of {', '.join(dict.fromkeys(absent))}" if absent else ""
-    return Found(tuple(found), missing)
+    return Found(tuple(found), _missing(list(dict.fromkeys(absent))))
+
+
+def _missing(absent: Sequence[str]) -> str:
+    if not absent:
+        return ""
+    more = f" and {len(absent) - NAMED} more" if len(absent) > NAMED else ""
+    return f"no runs of {', '.join(absent[:NAMED])}{more}"
 
 
 def _tasks(claims: Claims, where: Selection) -> Iterator[tuple[str, Selection]]:
@@ -147,11 +154,13 @@ def _at_exacts_rate(
 def _strata(
     runs: Runs, chosen: Mask, columns: list[str], task: str, claims: Claims
 ) -> tuple[np.ndarray[Any, Any], list[str]]:
-    """Number the strata among the chosen rows, -1 elsewhere, and name them.
+    """Return the number of each chosen row's stratum, -1 elsewhere, and the strata's names.
 
-    By task and activation, and what else varies among these strata.
+    Names say task and activation, and what else varies among these strata.
     """
-    coded = np.stack([np.zeros(chosen.sum(), np.intp), *(runs.coded(c)[0][chosen] for c in columns)])
+    coded = np.stack(
+        [np.zeros(chosen.sum(), np.intp), *(runs.coded(c)[0][chosen] for c in columns)]
+    )
     distinct, inverse = np.unique(coded, axis=1, return_inverse=True)
     code = np.full(len(chosen), -1)
     code[chosen] = inverse.reshape(-1)

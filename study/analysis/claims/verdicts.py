@@ -169,7 +169,7 @@ def _internal(contrast: Contrast) -> dict[str, object]:
 
 
 def _tasks_both_ways(finding: Finding, verdict: str) -> str:
-    if verdict == SUPPORTED or not finding.opposed:
+    if verdict not in (MIXED, NOT_DECIDED) or not finding.opposed:
         return ""
     return f"against it: {', '.join(finding.opposed)}"
 

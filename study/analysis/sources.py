@@ -1,0 +1,53 @@
+"""Where an experiment's tables lie: its own results, else the published ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from study.learning.records import UsageError
+
+PLACES = (("data", "results"), ("data", "published"))
+
+
+def folder_of(base: Path, experiment: str) -> Path:
+    """Return the first folder with the experiment's runs.
+
+    Parameters
+    ----------
+    base
+        Repository root.
+    experiment
+        A name.
+
+    Raises
+    ------
+    UsageError
+        Where there is none.
+    """
+    if Path(experiment).name != experiment:
+        raise UsageError(f"an experiment is a name, not a path: {experiment!r}")
+    for place in PLACES:
+        folder = base.joinpath(*place, experiment)
+        if (folder / "runs.parquet").is_file():
+            return folder
+    raise UsageError(
+        f"no results of experiment {experiment!r} yet; "
+        f"make them with: make ablation EXPERIMENT={experiment}"
+    )
+
+
+def stored_runs(base: Path, experiment: str) -> pd.DataFrame:
+    """Read the experiment's run table.
+
+    Raises
+    ------
+    UsageError
+        Where there is none, or it can't be read.
+    """
+    path = folder_of(base, experiment) / "runs.parquet"
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None

@@ -1,0 +1,308 @@
+"""Verdicts on run tables whose truth is known, and on tables with which little can be done."""
+
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from claim_tables import (
+    CASES,
+    FLOOR,
+    REMOVED,
+    TASKS,
+    arms,
+    at_zero,
+    deep,
+    divergence,
+    escapes,
+    flips,
+    optimizers,
+    runs,
+    settling,
+    small_changes,
+    table,
+    twins,
+)
+
+from study.ablation.claims import claims_digest, claims_path
+from study.analysis.claims import COMPARISONS
+from study.analysis.claims.decisions import DECISIONS, VERDICTS
+from study.analysis.claims.reading import read_claims
+from study.analysis.claims.records import claims_from
+from study.analysis.claims.runs import Runs
+from study.analysis.claims.verdicts import judge, judge_part
+from study.learning.records import UsageError
+
+
+@lru_cache
+def claims():
+    return read_claims()
+
+
+def only(name):
+    return replace(claims(), claims=tuple(c for c in claims().claims if c.id == name))
+
+
+def verdict(name, *cells, checks=None):
+    """Judge one claim by cells."""
+    (found,) = judge(Runs(table(*cells)), only(name), checks)
+    return found
+
+
+def part(name, number, *cells):
+    """Judge one part of a claim."""
+    (claim,) = only(name).claims
+    return judge_part(Runs(table(*cells)), claims(), claim.parts[number])
+
+
+@pytest.mark.parametrize("case", CASES, ids=" ".join)
+def test_a_known_truth_gets_its_verdict(case):
+    name, expected = case
+    assert verdict(name, *CASES[case]).verdict == expected
+
+
+def test_there_are_twelve_claims_and_each_has_cases():
+    names = [claim.id for claim in claims().claims]
+    assert names == [f"C{k}" for k in range(1, 13)]
+    wanted = {(name, word) for name in names[1:] for word in VERDICTS}
+    assert set(CASES) == wanted
+    assert [claim.id for claim in claims().claims if claim.holm] == names[2:]
+
+
+def test_every_claim_names_what_exists():
+    for claim in claims().claims:
+        for entry in claim.parts:
+            assert entry.decision in DECISIONS
+            assert all(contrast.comparison in COMPARISONS for contrast in entry.contrasts)
+
+
+@pytest.mark.parametrize("name", [f"C{k}" for k in range(1, 13)])
+def test_without_runs_nothing_is_decided_and_the_reason_says_so(name):
+    found = verdict(name, runs(dataset="iris"))
+    assert found.verdict == "not decided"
+    assert "no runs" in found.reason or "not made" in found.reason
+    assert found.runs == 0
+
+
+def test_a_missing_arm_is_named():
+    found = verdict("C4", *arms(TASKS, []))
+    assert found.verdict == "not decided"
+    assert "no runs of removed (digits · tanh)" in found.reason
+
+
+def test_a_missing_required_part_leaves_it_undecided():
+    found = verdict("C4", *arms(TASKS, [(REMOVED, 0.4)]))
+    assert found.verdict == "not decided"
+    assert "supported, but not shown: 4 × the updates" in found.reason
+
+
+def test_where_all_runs_failed_scores_say_nothing():
+    cells = arms(TASKS, [(REMOVED, 0.0)], failing=1.0)
+    found = part("C4", 0, *cells)
+    assert found.verdict == "not decided"
+    assert "digits · tanh: all runs failed" in found.reason
+
+
+def test_failed_and_nan_runs_count_as_the_constant_predictor():
+    # removed fails in every run: 1.5 decades worse than exact, in every task
+    cells = arms(TASKS, [])
+    cells += [runs(failing=1.0, **TASKS[task], **REMOVED) for task in TASKS]
+    found = part("C4", 0, *cells)
+    assert found.verdict == "supported"
+    level = [-r["final_objective"].map(np.log10).median() for r in cells[:5]]
+    assert found.effects["effect"].estimate == pytest.approx(np.mean(level), abs=0.03)
+
+
+def at_floor(updates, **columns):
+    cell = runs(-4.0, **columns)
+    cell["updates_to_target"] = updates
+    return cell
+
+
+@pytest.mark.parametrize(("other", "expected"), [(400.0, "supported"), (np.nan, "contradicted")])
+def test_at_the_floor_updates_to_target_decide(other, expected):
+    # sgd needs 1,000 of 2,000 updates; the others 400, or never get there, which is the worst
+    cells = []
+    for name in ("digits", "breast_cancer", "diabetes", "teacher"):
+        cells.append(at_floor(1000.0, **TASKS[name]))
+        for optimizer in ("nesterov", "adagrad", "rmsprop"):
+            cells.append(at_floor(other, optimizer=optimizer, **TASKS[name]))
+    found = verdict("C8", *cells)
+    assert found.verdict == expected
+    task = found.primary.effects["effect"].tasks[0]
+    assert task.ties == task.seeds == 40
+    budget = np.log10(1000.0 / 400.0) if expected == "supported" else np.log10(1000.0 / 2000.0)
+    assert found.primary.effects["effect"].estimate == pytest.approx(budget)
+
+
+def test_ties_that_nothing_breaks_are_equal():
+    cells = [at_floor(np.nan, **TASKS[task]) for task in TASKS]
+    cells += [at_floor(np.nan, **TASKS[task], **REMOVED) for task in TASKS]
+    found = part("C4", 0, *cells)
+    assert found.verdict == "contradicted"
+    assert found.effects["effect"].interval() == (0.0, 0.0, 0.0)
+
+
+def test_pairs_are_formed_on_the_common_seeds():
+    cells = []
+    for task in TASKS:
+        cells.append(runs(**TASKS[task], seeds=60))
+        cells.append(runs(-1.1, **TASKS[task], **REMOVED, seeds=30, first=2011))
+    found = part("C4", 0, *cells)
+    assert [t.seeds for t in found.effects["effect"].tasks] == [30] * 5
+    assert len(found.runs) == 300
+
+
+def test_too_few_common_seeds_are_told():
+    cells = arms(TASKS, [(REMOVED, 0.4)], seeds=5)
+    found = part("C4", 0, *cells)
+    assert found.verdict == "not decided"
+    assert "digits · tanh: 5 seeds, 6 needed" in found.reason
+
+
+def test_two_runs_of_a_seed_are_a_mistake():
+    again = runs(**TASKS["digits"], **REMOVED, learning_rate=0.2).iloc[:1]
+    cells = [*arms(TASKS, [(REMOVED, 0.4)]), again.assign(stage="evaluate", updates=2000)]
+    # one seed at two rates makes a cell of the pools, which are no arms
+    assert "no runs of removed (digits · tanh)" in part("C4", 0, *cells).reason
+    cells = [*arms(TASKS, [(REMOVED, 0.4)]), again.assign(seed=2041).iloc[[0, 0]]]
+    assert part("C4", 0, *cells).verdict == "supported"  # the very same run twice is one
+
+
+def test_other_budgets_batches_and_branches_are_no_part_of_the_core():
+    cells = [
+        *arms(TASKS, [(REMOVED, 0.4)]),
+        *arms(TASKS, [(REMOVED | {"batch_size": "8"}, -0.4)], {"batch_size": "8"}),
+        *arms(TASKS, [(REMOVED | {"decay": False}, -0.4)], {"decay": False}),
+        *arms(TASKS, [(REMOVED | {"gain": 2.0}, -0.4)], {"gain": 2.0}),
+        *[c.assign(**{"branch.gradient": "exact"}) for c in arms(TASKS, [(REMOVED, -0.4)])],
+    ]
+    assert part("C4", 0, *cells).verdict == "supported"
+
+
+def test_the_runs_of_tuning_decide_nothing():
+    cells = settling(0.4, 0.3)
+    tuning = [c.assign(stage="tune", final_objective=1e-9, seed=c["seed"] - 2000) for c in cells]
+    with_tuning, alone = verdict("C4", *cells, *tuning), verdict("C4", *cells)
+    assert with_tuning.verdict == alone.verdict == "supported"
+    assert with_tuning.primary.effects["effect"].interval() == (
+        alone.primary.effects["effect"].interval()
+    )
+
+
+def test_an_arm_at_exacts_own_rate_need_not_be_trained_twice():
+    cells = [c for c in divergence(0.0, 0.0) if not (c["stage"] == "transfer").any()]
+    removed = [c.assign(learning_rate=0.1) for c in cells]
+    assert "untuned" not in verdict("C3", *cells).primary.effects
+    assert verdict("C3", *removed).verdict == "contradicted"
+
+
+def test_guards_and_required_parts_make_it_mixed():
+    cells = settling(0.4, 0.0)
+    found = verdict("C4", *cells)
+    assert found.verdict == "mixed"
+    assert "supported, but contradicted: 4 × the updates" in found.reason
+
+
+def test_rules_with_other_amounts_are_other_arms():
+    other = FLOOR | {"gradient.minimum": 0.1}
+    found = part("C5", 0, *arms(TASKS, [(other, 0.0)]))
+    assert "no runs of changed" in found.reason
+
+
+def test_a_rate_at_which_nothing_escapes_is_left_out_and_a_censored_start_counts_against():
+    cells = escapes([({}, 1.6), (REMOVED, 0.4)])
+    for cell in cells:
+        slowest = cell["learning_rate"].iloc[0] == 0.1
+        if slowest:
+            cell["updates_to_target"] = np.nan
+    assert verdict("C2", *cells).verdict == "supported"
+    for cell in cells:
+        far = cell["initialisation.distance"].iloc[0] == 6.0
+        if far and cell["gradient"].iloc[0] == "removed":
+            cell["updates_to_target"] = np.nan
+    assert verdict("C2", *cells).verdict == "contradicted"
+
+
+def test_ways_of_other_lengths_are_left_out():
+    cells = flips(0.8, 0.7)
+    for cell in cells:
+        if cell["gradient"].iloc[0] == "removed":
+            cell.loc[:9, "path_length"] = 1.5
+    found = part("C11", 0, *cells)
+    assert [t.seeds for t in found.effects["effect"].tasks] == [20, 20]
+
+
+def test_cells_in_which_exact_fails_are_left_out_of_the_slope():
+    cells = deep(0.03)
+    for exact, removed in zip(cells[::2], cells[1::2], strict=True):
+        if exact["gain"].iloc[0] == 8.0 and exact["hidden"].iloc[0].count("-") == 3:
+            exact["failed"] = True  # and there removal would do no harm at all
+            removed["final_objective"] = 1e-3
+    estimate = part("C10", 0, *cells).effects["effect"].estimate
+    assert estimate == pytest.approx(0.03, abs=0.004)
+
+
+def test_exact_numbers_of_an_interaction():
+    # (F, φ) - (f, φ) - (F, f') + (f, f') = 0.1 - 0.4 - 0.25 + 0 in decades
+    found = part("C6", 0, *twins(0.4, 0.1, 0.25, noise=0.0))
+    assert found.effects["interaction"].estimate == pytest.approx(-0.55, abs=1e-9)
+    assert found.effects["twin"].estimate == pytest.approx(-0.3, abs=1e-9)
+
+
+def test_holm_over_the_claims_can_take_a_verdict_back():
+    # C8 alone is supported by a hair; among ten claims its p-value counts tenfold
+    cells = optimizers(0.075, 0.4, 0.4, noise=0.1, seeds=12)
+    alone = verdict("C8", *cells)
+    together = next(v for v in judge(Runs(table(*cells)), claims()) if v.claim.id == "C8")
+    assert alone.supported <= 0.05 < together.supported == pytest.approx(10 * alone.supported)
+    assert (alone.verdict, together.verdict) == ("supported", "not decided")
+    assert "not after Holm" in together.reason
+
+
+def test_a_published_table_without_ids_and_with_absent_columns_is_read():
+    frame = table(*settling(0.4, 0.3)).drop(columns=["decay", "updates_to_target", "optimum"])
+    frame["consistent"] = False  # as older tables have it
+    (found,) = judge(Runs(frame), only("C4"))
+    assert found.verdict == "supported"
+
+
+def test_the_order_of_rows_and_the_experiment_do_not_matter():
+    frame = table(*small_changes(0.0, 0.0), *at_zero(0.0, 0.0))
+    mixed = frame.sample(frac=1.0, random_state=1).assign(experiment="elsewhere")
+    assert [v.primary.finding for v in judge(Runs(frame), claims())] == [
+        v.primary.finding for v in judge(Runs(mixed), claims())
+    ]
+
+
+def test_checks_decide_the_first_claim():
+    good = pd.DataFrame({"check": ["derivative", "another rule"], "ratio": [1e-3, 0.5]})
+    assert verdict("C1", runs(), checks=good).verdict == "supported"
+    bad = good.assign(ratio=[1e-3, np.inf])
+    found = verdict("C1", runs(), checks=bad)
+    assert (found.verdict, found.reason) == ("contradicted", "does not hold for another rule")
+
+
+def test_the_digest_is_that_of_the_file():
+    import hashlib
+
+    assert claims_digest() == hashlib.sha256(claims_path().read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"parts": []}, "has no primary part"),
+        ({"rule": None, "ruel": "x"}, "unknown C8: key 'ruel'.*'rule'"),
+        ({"combine": "most"}, "unknown C8: combine 'most'"),
+    ],
+)
+def test_a_wrong_file_is_told_in_one_line(change, message):
+    from study.ablation.yaml_files import read_yaml
+
+    given = read_yaml(claims_path())
+    given["claims"] = [c | change for c in given["claims"] if c["id"] == "C8"]
+    with pytest.raises(UsageError, match=message) as told:
+        claims_from(given)
+    assert "\n" not in str(told.value)
