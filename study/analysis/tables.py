@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from study.analysis.pools import at_several_rates
 from study.analysis.statistics import remaining, score
 from study.datasets import DATASETS
 from study.learning.activations import ACTIVATIONS
@@ -26,13 +27,13 @@ REFERENCE = "exact"
 LOCATIONS = ("none", "hidden", "output", "all")
 STRUCTURE = (
     *("dataset", "objective", "hidden", "initialisation", "gain", "activation", "optimizer"),
-    *("updates", "batch_size", "dtype"),
+    *("updates", "batch_size", "dtype", "decay", "branch"),
 )
-"""Columns that, with their variants' parameters, make a stratum."""
+"""Columns that, with their variants' parameters, make a stratum; the last two may be missing."""
 
 NEEDED = {
     "runs": (
-        *("run_id", *STRUCTURE, "gradient", "location", "consistent", "learning_rate", "seed"),
+        *("run_id", *STRUCTURE[:-2], "gradient", "location", "consistent", "learning_rate", "seed"),
         *("stage", "final_objective", "constant_objective", "outcome", "diverged_by", "failed"),
     ),
     "curves": ("run_id", "update", "objective"),
@@ -121,7 +122,13 @@ def load(folder: Path) -> Results:
 
 
 def prepare(experiment: str, runs: pd.DataFrame, curves: pd.DataFrame) -> Results:
-    """Derive the columns of `Results` from stored tables."""
+    """Derive the columns of `Results` from stored tables.
+
+    Cells that were evaluated at several rates, as none was chosen, stay out: they are no rules at
+    their own rate.
+    """
+    structure = _with_parameters(runs, (*STRUCTURE, "gradient", "location", "consistent"))
+    runs = runs[~at_several_rates(runs, structure)]
     runs = _under_asked_names(_typed(runs))
     structure = _with_parameters(runs, STRUCTURE)
     runs["stratum"] = _strata(runs)

@@ -162,7 +162,7 @@ def escapes(quotients, noise=0.05, seeds=20):
         for rate, distance in itertools.product((0.1, 0.3, 1.0), (2.0, 4.0, 6.0)):
             cell = runs(
                 seeds=seeds,
-                **{"dataset": "escape", "activation": "logistic", "location": "all"},
+                **{"dataset": "escape", "activation": "logistic", "location": "output"},
                 **{"initialisation": "wrongly_saturated", "initialisation.distance": distance},
                 **{"hidden": "4", "updates": 10**6, "learning_rate": rate} | columns,
             )

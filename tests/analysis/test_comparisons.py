@@ -27,17 +27,31 @@ def test_pairs_take_the_same_seed_whatever_the_order(prepared):
     np.testing.assert_allclose(got["difference"], [np.log10(2), 1.0, 0.0], atol=1e-12)
 
 
-def test_a_run_without_partner_is_an_error_in_one_line(prepared):
-    changes = [*seeds({}, [0.1, 0.1]), *seeds(REMOVED, [0.2, 0.2, 0.2])]
-    with pytest.raises(UsageError, match="'digits · tanh · removed · SGD', seed 2") as told:
+def test_pairs_are_formed_on_the_common_seeds(prepared):
+    changes = [*seeds({}, [0.1, 0.1, 0.1]), *seeds(REMOVED, [0.2, 0.2])]
+    changes += [REMOVED | {"seed": 7, "final_objective": 0.9}]
+    paired = comparisons.pairs(prepared(*changes))
+    assert sorted(paired["seed"]) == [0, 1]
+    assert comparisons.effects(paired)["pairs"].tolist() == [2]
+
+
+def test_a_cell_without_a_common_seed_is_an_error_in_one_line(prepared):
+    changes = [*seeds({}, [0.1, 0.1]), REMOVED | {"seed": 7}]
+    with pytest.raises(UsageError, match="no run with a seed of 'digits · tanh · removed") as told:
         comparisons.pairs(prepared(*changes))
     assert "\n" not in str(told.value)
 
 
-def test_a_missing_run_is_an_error_too(prepared):
-    changes = [*seeds({}, [0.1, 0.1, 0.1]), *seeds(REMOVED, [0.2, 0.2])]
-    with pytest.raises(UsageError, match="has 2 seeds of stage 'evaluate', exact has 3"):
-        comparisons.pairs(prepared(*changes))
+def test_pools_of_many_rates_are_no_rules(prepared):
+    pool = [{"learning_rate": r, "seed": s, "dtype": "float64"} for r in (0.1, 1) for s in (0, 1)]
+    changes = [*seeds({}, [0.1, 0.1]), *seeds(REMOVED, [0.2, 0.2]), *pool]
+    results = prepared(*changes)
+    assert len(results.runs) == 4 and set(results.runs["dtype"]) == {"float32"}
+
+
+def test_constant_rates_and_branches_are_strata_of_their_own(prepared):
+    changes = [{"decay": True}, {"decay": False}, {"decay": True, "branch.gradient": "removed"}]
+    assert prepared(*changes).runs["stratum"].tolist() == [0, 1, 2]
 
 
 def test_two_runs_of_one_seed_are_an_error(prepared):
@@ -48,7 +62,7 @@ def test_two_runs_of_one_seed_are_an_error(prepared):
 
 def test_a_stratum_without_exact_is_an_error(prepared):
     changes = [*seeds({}, [0.1]), *seeds(REMOVED, [0.2]), *seeds(REMOVED | {"gain": 2.0}, [0.2])]
-    with pytest.raises(UsageError, match="exact has no run"):
+    with pytest.raises(UsageError, match="exact has no run with a seed"):
         comparisons.pairs(prepared(*changes))
 
 

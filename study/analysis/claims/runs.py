@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from study.analysis.claims.records import Selection
+from study.analysis.pools import at_several_rates
 from study.analysis.statistics import remaining, score
 
 Mask = NDArray[np.bool_]
@@ -52,7 +53,8 @@ class Runs:
         final, constant = runs["final_objective"], runs["constant_objective"]
         runs["remaining"] = remaining(final, constant, optimum)
         runs["score"] = score(final, constant, optimum, runs["failed"])
-        runs["rates"] = np.where(_at_several_rates(runs), "several", "one")
+        structure = [c for c in runs.columns if axis(c) in (*AXES, *RULE)]
+        runs["rates"] = np.where(at_several_rates(runs, structure), "several", "one")
         same = [c for c in runs.columns if axis(c) in (*AXES, *RULE, *RUN, "rates")]
         runs = runs[~runs[same].astype(object).duplicated()].reset_index(drop=True)
         self.frame = runs
@@ -89,18 +91,6 @@ class Runs:
             fits = [any(_same(value, one) for one in several) for value in values]
             chosen &= np.array(fits, bool)[codes]
         return chosen
-
-
-def _at_several_rates(runs: pd.DataFrame) -> Mask:
-    """Tell the runs of cells in which a seed was evaluated more than once."""
-    structure = [c for c in runs.columns if axis(c) in (*AXES, *RULE)]
-    cell = ["cell"] if "cell" in runs else structure
-    code = runs.groupby(cell, dropna=False, sort=False).ngroup()
-    scored = runs["stage"] == "evaluate"
-    seeds = pd.DataFrame({"code": code, "seed": runs["seed"], "rate": runs["learning_rate"]})
-    rates = seeds[scored].drop_duplicates()
-    again = rates.loc[rates.duplicated(["code", "seed"]), "code"]
-    return code.isin(again).to_numpy()
 
 
 def word(value: Any) -> Any:
