@@ -33,7 +33,15 @@ STRUCTURE = (
 
 NEEDED = {
     "runs": (
-        *("run_id", *STRUCTURE[:-2], "gradient", "location", "consistent", "learning_rate", "seed"),
+        *(
+            "run_id",
+            *STRUCTURE[:-2],
+            "gradient",
+            "location",
+            "consistent",
+            "learning_rate",
+            "seed",
+        ),
         *("stage", "final_objective", "constant_objective", "outcome", "diverged_by", "failed"),
     ),
     "curves": ("run_id", "update", "objective"),

@@ -72,7 +72,7 @@ def pools(runs: Runs) -> list[Pool]:
     chosen = {"rates": "several", "gradient": REFERENCE, "stage": "evaluate"}
     frame = runs.frame[runs.mask(chosen)]
     found = []
-    for _, rows in frame.groupby(runs.structure, dropna=False) if len(frame) else ():
+    for _, rows in frame.groupby(runs.structure or ["dataset"], dropna=False):
         tables = [
             rows.pivot_table(index="learning_rate", columns="seed", values=name, dropna=False)
             for name in ("final_objective", "failed", "score")

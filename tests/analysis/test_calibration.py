@@ -1,0 +1,96 @@
+"""The pipeline's own error rate, and what must never choose a rate."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from claim_tables import TASKS, runs, settling, table
+
+from study.analysis.claims import calibration
+from study.analysis.claims.reading import read_claims
+from study.analysis.claims.runs import Runs
+from study.analysis.tables import NothingToShow
+
+RATES = 10.0 ** (np.arange(9) / 8)
+
+
+def pool(spread=0.05, failing=0.02, tasks=("digits", "diabetes"), seeds=200):
+    """Exact at nine rates, best in the middle; the best rate fails least."""
+    cells = []
+    for task in tasks:
+        for k, rate in enumerate(RATES):
+            level = -1.5 + 0.02 * (k - 4) ** 2
+            cell = runs(level, noise=spread, seeds=seeds, key=k, **TASKS[task], learning_rate=rate)
+            lost = np.random.default_rng(k).random(seeds) < failing * (1 + (k > 6))
+            cells.append(cell.assign(failed=lost, cell=f"pool {task}"))
+    return table(*cells)
+
+
+def test_pools_are_found_beside_tuned_cells_and_other_runs():
+    tuned = table(*settling(0.3, 0.3)).assign(cell="tuned")
+    found = calibration.pools(Runs(pd.concat([pool(), tuned])))
+    assert sorted(p.task for p in found) == [
+        "diabetes linear squared error 16-16 tanh",
+        "digits squared error 32-32 tanh",
+    ]
+    assert all(p.scores.shape == (9, 200) for p in found)
+    np.testing.assert_allclose(found[0].rates, RATES)
+
+
+@pytest.mark.parametrize("frame", [pool(seeds=100), table(*settling(0.3, 0.3))])
+def test_too_small_a_pool_is_none(frame):
+    with pytest.raises(NothingToShow, match="no pool"):
+        calibration.pools(Runs(frame))
+
+
+def test_the_best_rate_is_found():
+    (one,) = calibration.pools(Runs(pool(spread=0.001, failing=0.0, tasks=("digits",))))
+    seeds = np.random.default_rng(0).permutation(200)[:68]
+    arm = calibration.tuned(one, seeds)
+    assert arm.rate in (3, 4, 5) and len(arm.seeds) == 60
+    assert not set(arm.seeds) & set(seeds[:8])
+
+
+def test_evaluation_seeds_do_not_choose_the_rate():
+    (one,) = calibration.pools(Runs(pool(tasks=("digits",))))
+    random = np.random.default_rng(1)
+    for _ in range(20):
+        seeds = random.permutation(200)[:68]
+        arm = calibration.tuned(one, seeds)
+        other = calibration.Pool(
+            *(np.array(v) if k else v for k, v in enumerate(vars(one).values()))
+        )
+        for rate in range(9):  # the outcomes of what is scored change places among the rates
+            other.finals[rate, arm.seeds] = random.permutation(one.finals[8 - rate, arm.seeds])
+            other.failed[rate, arm.seeds] = rate < 5
+        assert calibration.tuned(other, seeds).rate == arm.rate
+        for rate in range(9):  # the outcomes of tuning do choose it
+            other.finals[rate, seeds[:8]] = rate + 1.0
+            other.failed[rate, seeds[:8]] = False
+        assert calibration.tuned(other, seeds).rate == 0
+
+
+def test_nothing_differs_and_hardly_a_verdict_says_so():
+    rates = calibration.calibrate(Runs(pool()), read_claims(), repeats=25, resamples=300)
+    assert set(rates["claim"]) == {"C3", "C4", "C5", "C7"}
+    errors = rates[rates["verdict"] == "any error"].set_index("claim")
+    assert (errors["share"] <= 0.2).all() and (errors["repeats"] == 25).all()
+    assert ((errors["low"] <= errors["share"]) & (errors["share"] <= errors["high"])).all()
+    each = rates[rates["verdict"] != "any error"].groupby("claim")["count"].sum()
+    assert (each == 25).all()
+    right = rates[(rates["claim"] == "C3") & (rates["verdict"] == "contradicted")]
+    assert right["share"].item() > 0.8
+
+
+def test_arms_that_do_differ_are_seen(monkeypatch):
+    # one arm is tuned to the worst rate: the truth is no longer that nothing differs
+    honest, calls = calibration.tuned, []
+
+    def worse(pool, seeds):
+        arm = honest(pool, seeds)
+        calls.append(arm)
+        return calibration.Arm(0 if len(calls) % 2 else arm.rate, arm.seeds)
+
+    monkeypatch.setattr(calibration, "tuned", worse)
+    rates = calibration.calibrate(Runs(pool()), read_claims(), repeats=5, resamples=300)
+    wrong = rates[(rates["claim"] == "C4") & (rates["verdict"] == "supported")]
+    assert wrong["share"].item() == 1.0

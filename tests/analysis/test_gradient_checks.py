@@ -1,0 +1,57 @@
+"""The checks hold, cover the registries, and find a wrong gradient."""
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+
+from study.analysis import gradient_checks as checks
+from study.learning.activations import ACTIVATIONS
+from study.learning.gradients import GRADIENTS
+from study.learning.objectives import OBJECTIVES
+
+
+@lru_cache
+def few():
+    """Two smooth activations, one with kinks, all objectives, all depths."""
+    chosen = [ACTIVATIONS[name].bind() for name in ("tanh", "logistic", "relu")]
+    nets = [checks.Net(a, o, d) for a in chosen for o in OBJECTIVES.values() for d in (1, 3)]
+    return [row for net in nets for row in checks._of_net(net)]
+
+
+def test_every_check_holds():
+    assert [row for row in few() if not row["ratio"] <= 1] == []
+
+
+def test_all_rules_are_checked():
+    names = {row["rule"].partition("(")[0] for row in few()}
+    assert names >= set(GRADIENTS) - {"relu_at_zero"}
+    kinds = {row["check"] for row in few()}
+    assert len(kinds) == 5
+
+
+def test_a_staircase_has_no_derivative():
+    assert checks._has_derivative(ACTIVATIONS["tanh"].bind())
+    assert checks._has_derivative(ACTIVATIONS["relu"].bind())
+    rounded = [r.bind() for r in ACTIVATIONS.values() if getattr(r, "rounding", 0)]
+    assert not any(checks._has_derivative(a) for a in rounded)
+
+
+@pytest.mark.parametrize("name", ["removed", "mean_matched", "shuffled_units", "random", "floor"])
+def test_pointwise_is_what_depends_on_its_own_net_input_alone(name):
+    from study.learning.records import resolve
+
+    rule = resolve("gradient", GRADIENTS, name)
+    z = np.random.default_rng(0).normal(size=96)
+    found = checks._pointwise(rule, ACTIVATIONS["tanh"].bind(), z)
+    assert found == (name in ("removed", "floor"))
+
+
+def test_a_wrong_gradient_is_found(monkeypatch):
+    net = checks.Net(ACTIVATIONS["tanh"].bind(), OBJECTIVES["squared_error"], 2)
+    honest = checks.Net.gradients
+    monkeypatch.setattr(
+        checks.Net, "gradients", lambda self, rules, w: honest(self, rules, w) * (1 + 1e-5)
+    )
+    row = next(iter(checks._of_net(net)))
+    assert row["check"] == "derivative" and row["ratio"] > 5

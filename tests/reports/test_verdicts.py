@@ -1,0 +1,104 @@
+"""The tables of verdicts, from own and from published results."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from reports import build, verdicts
+from study.learning.records import UsageError
+
+ROOT = Path(build.__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "analysis"))
+from claim_tables import optimizers, settling, table  # noqa: E402
+
+CHECKS = pd.DataFrame(
+    {"check": ["derivative"], "location": ["hidden"], "rule": ["exact"], "ratio": [0.01]}
+)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """A checkout with published results of the experiment that decides."""
+    base = tmp_path_factory.mktemp("root")
+    (base / "conf").mkdir()
+    shutil.copy(ROOT / "conf" / "claims.yaml", base / "conf")
+    folder = base / "data" / "published" / "paper"
+    folder.mkdir(parents=True)
+    table(*settling(0.4, 0.3), *optimizers(0.3, 0.3, 0.3)).to_parquet(folder / "runs.parquet")
+    return base
+
+
+@pytest.fixture(scope="module")
+def written(base):
+    """The tables, by name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verdicts, "gradient_checks", lambda: CHECKS)
+        lines = dict(verdicts.write("paper", base))
+    folder = base / "reports" / "tables"
+    return lines, {path.stem: pd.read_csv(path) for path in folder.glob("*.csv")}
+
+
+def test_the_table_of_verdicts(written):
+    lines, tables = written
+    table = tables["verdicts"]
+    columns = ["claim", "statement", "verdict", "effect", "low", "high", "runs", "unit", "reason"]
+    assert list(table.columns) == columns
+    assert list(table["claim"]) == [f"C{k}" for k in range(1, 13)]
+    found = table.set_index("claim")
+    assert found["verdict"][["C1", "C4", "C8", "C12"]].tolist() == [
+        *("supported", "supported", "supported", "not decided")
+    ]
+    assert found.loc["C4", "low"] < found.loc["C4", "effect"] < found.loc["C4", "high"]
+    assert found.loc["C4", "effect"] == pytest.approx(10**0.4, rel=0.05)
+    assert found.loc["C4", "runs"] == 800 and found.loc["C12", "runs"] == 0
+    assert "no runs" in found.loc["C12", "reason"]
+    assert lines[Path("calibration")].startswith("not made: no pool")
+
+
+def test_every_task_and_part_is_shown(written):
+    _, tables = written
+    tasks = tables["verdicts_by_task"]
+    settled = tasks[(tasks["claim"] == "C4") & (tasks["part"] == "hidden")]
+    assert len(settled) == 5 and (settled["seeds"] == 40).all()
+    assert (
+        (settled["low"] <= settled["estimate"]) & (settled["estimate"] <= settled["high"])
+    ).all()
+    parts = tables["verdicts_by_part"]
+    later = parts[(parts["claim"] == "C4") & (parts["part"] == "4 × the updates")]
+    assert later["verdict"].tolist() == ["supported"] and later["tasks"].tolist() == [5.0]
+    assert (parts["low_90"].dropna() >= parts["low"].dropna()).all()
+
+
+def test_people_read_them_too(written, base):
+    text = (base / "reports" / "tables" / "verdicts.md").read_text(encoding="utf-8")
+    assert (
+        "| C4 | Without the factor training settles at a larger objective | **supported** |"
+        in text
+    )
+    assert "| C12 |" in text and "– | – | 0 |" in text
+
+
+def test_own_results_come_before_published_ones(base, tmp_path):
+    shutil.copytree(base / "conf", tmp_path / "conf")
+    for place, effect in (("published", 0.4), ("results", 0.0)):
+        folder = tmp_path / "data" / place / "paper"
+        folder.mkdir(parents=True)
+        table(*settling(effect, effect)).to_parquet(folder / "runs.parquet")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verdicts, "gradient_checks", lambda: CHECKS)
+        list(verdicts.write("paper", tmp_path))
+    found = pd.read_csv(tmp_path / "reports" / "tables" / "verdicts.csv").set_index("claim")
+    assert found.loc["C4", "verdict"] == "contradicted"
+
+
+def test_only_the_experiment_that_decides_has_verdicts(base):
+    assert verdicts.decides("paper", base) and not verdicts.decides("default", base)
+    assert not verdicts.decides("paper", base / "nowhere")
+
+
+def test_no_results_say_how_to_make_them(base):
+    with pytest.raises(UsageError, match="make ablation EXPERIMENT=never_run"):
+        list(verdicts.write("never_run", base))
