@@ -17,13 +17,12 @@ from typing import Any, NoReturn
 import joblib
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import threadpoolctl
 from tqdm import tqdm
 
 from study.ablation.plan import Plan, Planned
 from study.ablation.store import FinishedCell, Store
 from study.ablation.tally import Tally
-from study.ablation.worker import FailedCell, Job, attempt
+from study.ablation.worker import FailedCell, Job, attempt, one_thread
 from study.learning.warm_up import compile_kernels
 
 BAR = "{n_fmt}/{total_fmt} |{bar}| {remaining} left{postfix}"  # all of it fits in 80 columns
@@ -112,7 +111,7 @@ def _train(
         )
     workers = min(config.execution.processes(), len(jobs))
     if workers <= 1:
-        with threadpoolctl.threadpool_limits(1):
+        with one_thread():
             yield from map(attempt, jobs)
         return
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import threadpoolctl
+from numba.np.linalg import ensure_blas
 from numpy.typing import NDArray
 
 from study import datasets
@@ -81,6 +84,14 @@ class FailedCell:
     cell: str
     error: str
     traceback: str
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Give linear algebra one thread; numba's own is loaded late, and no limit is set before."""
+    ensure_blas()
+    with threadpoolctl.threadpool_limits(1):
+        yield
 
 
 def attempt(job: Job) -> FinishedCell | FailedCell:

@@ -1,10 +1,21 @@
 """Grids with a protocol of their own, and experiments that are the union of others."""
 
 import copy
+import hashlib
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
-from small_studies import TINY, composed, tiny_config, tiny_protocol
+from small_studies import (
+    TINY,
+    TINY_WORDS,
+    Command,
+    composed,
+    in_order,
+    tiny_config,
+    tiny_protocol,
+)
 
 from study.ablation.composition import configuration_folder
 from study.ablation.including import included
@@ -399,3 +410,76 @@ def test_hydra_hands_over_what_the_command_line_set():
     config = composed("experiment=paper", "protocol.updates=3", "protocol.evaluation_seeds=2")
     assert {(g.protocol.updates, g.protocol.evaluation_seeds) for g in config.grids} == {(3, 2)}
     assert (configuration_folder() / "experiment" / "paper.yaml").is_file()
+
+
+# ---------------------------------------------------------------- carried out
+
+
+@pytest.fixture
+def command(tmp_path, migrated, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return Command(tmp_path, migrated)
+
+
+ORDINARY = "{dataset: iris, hidden: [4], gradient: [exact, removed], protocol: {transfer: false}}"
+BRANCHED = (
+    "{dataset: iris, hidden: [4], gradient: removed, "
+    "protocol: {transfer: false, dtype: float64, branch: {gradient: exact, updates: 4}}}"
+)
+
+
+def test_a_study_with_protocols_of_many_kinds(command, tmp_path, migrated):
+    """In one go, or in two, where a branch reads the rates from the store: the same results."""
+    float64 = ORDINARY.replace("false}", "false, dtype: float64}")
+    assert command("experiment=smoke", f"grids=[{float64}, {BRANCHED}]", *TINY_WORDS).code == 0
+    found = command.runs("smoke")
+    kinds = {(r["stage"], r["gradient"], r["branch.gradient"]) for r in found.to_pylist()}
+    assert kinds == {
+        *((stage, rule, None) for stage in ("tune", "evaluate") for rule in ("exact", "removed")),
+        ("evaluate", "removed", "exact"),
+    }
+    assert set(found["dtype"].to_pylist()) == {"float64"}
+    later = Command(tmp_path / "later", migrated)
+    assert later("experiment=smoke", f"grids=[{float64}]", *TINY_WORDS).code == 0
+    said = later("experiment=smoke", f"grids=[{float64}, {BRANCHED}]", *TINY_WORDS)
+    assert (said.code, said.err) == (0, "")
+    assert in_order(later.runs("smoke")).equals(in_order(found))
+
+
+def test_claims_are_a_tag_of_every_scored_run(command, tmp_path, monkeypatch):
+    claims = tmp_path / "claims.yaml"
+    monkeypatch.setattr("study.ablation.claims.claims_path", lambda: claims)
+    words = ("experiment=smoke", f"grids=[{ORDINARY}]", "claims=[C3]", *TINY_WORDS)
+    said = command(*words)
+    assert said.code == 2
+    assert said.err == "study: conf/claims.yaml cannot be read: No such file or directory\n"
+    assert command(*words, "dry_run=true").code == 0
+    claims.write_bytes(b"fixed\n")
+    assert command(*words).code == 0
+    digest = hashlib.sha256(b"fixed\n").hexdigest()
+    with closing(sqlite3.connect(command.database)) as database:
+        rows = database.execute(
+            "SELECT stage.value, claims.value, count(*) FROM params AS stage"
+            " LEFT JOIN tags AS claims ON claims.run_uuid = stage.run_uuid"
+            " AND claims.key = 'claims' WHERE stage.key = 'stage' GROUP BY 1, 2"
+        ).fetchall()
+        (tag,) = database.execute("SELECT value FROM experiment_tags WHERE key = 'study.claims'")
+    assert sorted(rows) == [("evaluate", digest, 2 * 3), ("tune", None, 2 * 4)]
+    assert tag == (digest,)
+    records = [json.loads(p.read_text()) for p in command.folder.rglob("study-*.json")]
+    assert [record["claims sha256"] for record in records] == [digest]
+
+
+def test_what_is_recorded_of_the_configuration_says_whose_grids_they_are(command):
+    assert command("experiment=smoke", f"grids=[{ORDINARY}, {BRANCHED}]", *TINY_WORDS).code == 0
+    (path,) = command.folder.rglob("study-*.json")
+    grids = json.loads(path.read_text())["configuration"]["grids"]
+    assert [grid["protocol"] for grid in grids] == [
+        {"transfer": False},
+        {
+            "transfer": False,
+            "dtype": "float64",
+            "branch": {"branch.gradient": "exact", "branch.updates": 4, "branch.rate": "own"},
+        },
+    ]

@@ -1,7 +1,11 @@
 """What a worker hands back: tables in the schema, the same whatever the stacks were."""
 
+import os
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -295,3 +299,24 @@ def test_claims_mark_what_is_scored_and_nothing_else():
     assert marks == {("tune", None), ("evaluate", "d" * 64), ("transfer", "d" * 64)}
     without = train_cell(job_of(axes("plain"), PROTOCOL))
     assert {row["claims"] for row in rows(without.runs)} == {None}
+
+
+def test_linear_algebra_has_one_thread_also_where_it_is_loaded_late():
+    program = (
+        "import threadpoolctl\n"
+        "from small_studies import job_of, make_cell, tiny_protocol\n"
+        "from study.ablation.worker import one_thread, train_cell\n"
+        "with one_thread():\n"
+        "    train_cell(job_of(make_cell(), tiny_protocol()))\n"
+        "    found = threadpoolctl.threadpool_info()\n"
+        "print(sorted({(p['user_api'], p['num_threads']) for p in found}))\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment | {"PYTHONPATH": str(Path(__file__).parent)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[('blas', 1)]\n"
