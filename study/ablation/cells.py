@@ -214,28 +214,16 @@ class Cell:
             return f"optimizer {self.optimizer.name} needs protocol.batch_size=full"
         if self.location == "none" and self.gradient != EXACT:
             return f"location none is for exact alone, not for {rule.name}"
-        if self.location in ("output", "all") and not objective.output_factor:
-            return f"with {objective.name} no factor stands at the output, only in hidden layers"
-        if self.location == "output" and rule.hidden_only:
-            return f"gradient {rule.name} is defined for hidden layers alone"
-        if self.location == "hidden" and not self.hidden:
-            return "there is no hidden layer"
+        design = self.design()
+        if reason := design.misplaced(data.outputs):
+            return reason
         if self.consistent != "false" and self.location != "hidden":
             return "a twin replaces hidden activations alone: its location is hidden"
-        design = self.design()
         if self.consistent != "false" and (reason := no_twin(self.gradient, design.activation)):
             return f"gradient {self.gradient} with {design.activation.name} has no twin: {reason}"
         beginning = self.initialisation.record.refusal
         if beginning and (reason := beginning(self.initialisation.values, len(self.hidden))):
             return f"initialisation {self.initialisation}: {reason}"
-        layers = [(width, design.activation) for width in self.hidden]
-        layers.append((data.outputs, design.output(data.outputs)))
-        for (units, activation), placed in zip(layers, design.rules(), strict=True):
-            if placed is None or placed.record is not rule or rule.refusal is None:
-                continue
-            reason = rule.refusal(self.gradient.values, activation, units)
-            if reason:
-                return f"gradient {self.gradient} with {activation.name}: {reason}"
         return ""
 
 

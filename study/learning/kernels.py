@@ -14,6 +14,7 @@ import functools
 import hashlib
 import inspect
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -102,8 +103,15 @@ class Kernel:
 
     def __init__(self, family: str, function: Callable[..., Any]) -> None:
         self.family, self.function = family, function
-        self.__doc__ = function.__doc__
+        self.__doc__, self.__module__ = function.__doc__, function.__module__
         self._compiled: dict[str, Any] = {}
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """Pickle without compiled code: by name where it stands in its function's place."""
+        name = self.function.__qualname__
+        if getattr(sys.modules.get(self.__module__), name, None) is self:
+            return name
+        return Kernel, (self.family, self.function)
 
     def at(self, dtype: Any) -> Any:
         """Return the compiled loop for a dtype.

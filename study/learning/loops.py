@@ -59,11 +59,34 @@ class Batches(NamedTuple):
         (S,) random streams: an epoch's order is a function of (key, epoch).
     given
         (S, n) an order that stands for all epochs instead; (0, n) for none.
+    begun
+        Number of the update with which the first epoch begins.
     """
 
     size: int
     keys: Array
     given: Array
+    begun: int
+
+
+class Loss(NamedTuple):
+    """What updates minimise beside the objective, and the account of both.
+
+    Parameters
+    ----------
+    terms
+        Kernel of the objective.
+    alpha
+        Strength of the penalty ½ α Σ w² / b on the weights, without biases, b patterns in the
+        batch, as in scikit-learn; 0 for none.
+    met
+        (R, 2) sums over the batches as they were met, each before its update: of the objective's
+        terms, and of ½ α Σ w²; (0, 2) where no account is kept.
+    """
+
+    terms: Any
+    alpha: float
+    met: Array
 
 
 def make_work(sizes: Array, parameters: Array, data: Patterns, batch: int) -> Work:
@@ -81,7 +104,7 @@ def make_work(sizes: Array, parameters: Array, data: Patterns, batch: int) -> Wo
 
 @compiled
 def advance(  # type: ignore[no-untyped-def]
-    sizes, replicas, data, batches, hidden, output, update, rates, numbers, first, work
+    sizes, replicas, data, batches, hidden, output, loss, update, rates, numbers, first, work
 ):
     """Take ``len(rates)`` updates, the first of them number `first` (from 0).
 
@@ -104,7 +127,7 @@ def advance(  # type: ignore[no-untyped-def]
         else:
             order[:] = np.arange(patterns)
         for i in range(rates.shape[0]):
-            epoch, batch = divmod(first + i, in_epoch)
+            epoch, batch = divmod(first - batches.begun + i, in_epoch)
             reordered = (i == 0 or batch == 0) and batches.given.shape[0] == 0
             if reordered and size < patterns:
                 shuffled(order, batches.keys[s], epoch)
@@ -120,12 +143,31 @@ def advance(  # type: ignore[no-untyped-def]
             for r in range(s * per_seed, (s + 1) * per_seed):
                 if replicas.alive[r]:
                     w = row(parameters, r)
-                    forward(sizes, w, batch_x, hidden, output, room)
+                    y = forward(sizes, w, batch_x, hidden, output, room)
+                    if loss.met.shape[0] > 0:
+                        z = matrix(room.net, sizes[1:-1].sum() * b, y.shape[0], b)
+                        loss.met[r, 0] += loss.terms(z, y, batch_t)
                     backward(
                         *(sizes, w, gradient, batch_x, batch_t, hidden, output, room),
                         *(r, first + i + 1),
                     )
+                    if loss.alpha != 0:
+                        squares = penalise(sizes, w, gradient, loss.alpha / b)
+                        if loss.met.shape[0] > 0:
+                            loss.met[r, 1] += 0.5 * loss.alpha * squares
                     update(w, gradient, row(state, r), rates[i, r], row(numbers, r))
+
+
+@compiled
+def penalise(sizes, w, gradient, strength):  # type: ignore[no-untyped-def]
+    """Add `strength` times the weights, without biases, to the gradient; return their squares."""
+    at, factor, squares = 0, w.dtype.type(strength), 0.0
+    for layer in range(sizes.size - 1):
+        for i in range(at, at + sizes[layer] * sizes[layer + 1]):
+            gradient[i] += factor * w[i]
+            squares += np.float64(w[i]) * w[i]
+        at += (sizes[layer] + 1) * sizes[layer + 1]
+    return squares
 
 
 @compiled

@@ -44,6 +44,8 @@ class Objective(Record):
         True where the output delta holds a factor φ(z).
     """
 
+    registry = ("study.learning.objectives", "OBJECTIVES")
+
     terms: Kernel | Callable[..., float]
     output: Callable[[Activation, int], Activation]
     tasks: tuple[str, ...]

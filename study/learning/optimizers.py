@@ -51,6 +51,8 @@ class Optimizer(Record):
         True where the rule needs the gradient of the whole training set.
     """
 
+    registry = ("study.learning.optimizers", "OPTIMIZERS")
+
     kernel: Kernel | Callable[..., None]
     state: tuple[str, ...] = ()
     constants: Callable[[Numbers], tuple[Array, ...]] = _in_order

@@ -39,6 +39,43 @@ class Data(Protocol):
 
 
 @dataclass(frozen=True)
+class Encoding:
+    """How targets t are put into the output's range: low + (high - low) (t - least) / span.
+
+    Parameters
+    ----------
+    low, high
+        The two target values of the output.
+    least, span
+        What becomes `low`, and how far from there to what becomes `high`; numbers, or (outputs,).
+    """
+
+    low: float = 0.0
+    high: float = 1.0
+    least: Any = 0.0
+    span: Any = 1.0
+
+    def encode(self, targets: Array) -> Array:
+        """Return targets (..., outputs) in the output's range."""
+        return self.low + (self.high - self.low) * ((targets - self.least) / self.span)
+
+    def decode(self, outputs: Array) -> Array:
+        """Return outputs (..., outputs) in the range of the targets."""
+        return self.least + self.span * ((outputs - self.low) / (self.high - self.low))
+
+
+def encoding_of(task: str, targets: Array, objective: Objective, output: Activation) -> Encoding:
+    """Return how the targets (n, outputs) of a training part are encoded; see `pose`."""
+    if not objective.output_factor:
+        return Encoding()
+    low, high = output.targets or (0.0, 1.0)
+    if task != "regression":
+        return Encoding(low, high)
+    span = np.ptp(targets, axis=0)
+    return Encoding(low, high, targets.min(axis=0), np.where(span > 0.0, span, 1.0))
+
+
+@dataclass(frozen=True)
 class Problem:
     """Data posed for an objective. D is 1 where all seeds share the data, else one per seed.
 
@@ -99,11 +136,9 @@ def pose(data: Sequence[Data], objective: Objective, output: Activation) -> Prob
             f"objective {objective.name!r} does not fit {data[0].name!r}: that is {task}, "
             f"not {' or '.join(objective.tasks)}"
         )
-    low, high = (0.0, 1.0)
-    if objective.output_factor and output.targets:
-        low, high = output.targets
-    encoded = [_encode(d, objective, low, high) for d in data]
-    targets = np.stack([train for train, _ in encoded])
+    encodings = [encoding_of(task, d.targets, objective, output) for d in data]
+    targets = np.stack([e.encode(d.targets) for e, d in zip(encodings, data, strict=True)])
+    tests = [e.encode(d.test_targets) for e, d in zip(encodings, data, strict=True)]
     inputs = np.stack([d.inputs for d in data])
     groups = [_groups(x) for x in inputs]
     one = np.zeros(inputs.shape[1], dtype=np.intp)
@@ -111,14 +146,14 @@ def pose(data: Sequence[Data], objective: Objective, output: Activation) -> Prob
         inputs=inputs,
         targets=targets,
         test_inputs=np.stack([d.test_inputs for d in data]),
-        test_targets=np.stack([test for _, test in encoded]),
+        test_targets=np.stack(tests),
         task=task,
-        threshold=0.5 * (low + high),
+        threshold=0.5 * (encodings[0].low + encodings[0].high),
         constant=np.array(
             [
                 _best_constant(objective, t, one)
                 if np.ptp(t, axis=0).any()
-                else _other(objective, t, low, high)
+                else _other(objective, t, encodings[0].low, encodings[0].high)
                 for t in targets
             ]
         ),
@@ -129,15 +164,23 @@ def pose(data: Sequence[Data], objective: Objective, output: Activation) -> Prob
     )
 
 
-def _encode(data: Data, objective: Objective, low: float, high: float) -> tuple[Array, Array]:
-    train, test = data.targets, data.test_targets
-    if data.task == "regression":
-        if not objective.output_factor:
-            return train, test
-        least, span = train.min(axis=0), np.ptp(train, axis=0)
-        span = np.where(span > 0.0, span, 1.0)
-        train, test = (train - least) / span, (test - least) / span
-    return low + (high - low) * train, low + (high - low) * test
+def unscored(inputs: Array, targets: Array, task: str) -> Problem:
+    """Pose inputs (n, d) and encoded targets (n, outputs) for training alone.
+
+    There is no test part, and what scores are measured by is NaN.
+    """
+    nothing = np.full(1, np.nan)
+    return Problem(
+        inputs=inputs[None],
+        targets=targets[None],
+        test_inputs=inputs[None, :0],
+        test_targets=targets[None, :0],
+        task=task,
+        threshold=np.nan,
+        constant=nothing,
+        optimum=nothing,
+        solved_below=np.nan,
+    )
 
 
 def _groups(inputs: Array) -> Array:

@@ -7,7 +7,7 @@ import importlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, SupportsIndex, TypeVar
 
 
 class UsageError(ValueError):
@@ -86,6 +86,27 @@ class Record:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     label: str = ""
     family: str = ""
+
+    registry: ClassVar[tuple[str, str]] = ("", "")
+    """Module and name of the dict with the package's own records of a class."""
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        """Pickle the package's own by name: some hold functions that have none."""
+        if _registered(*self.registry).get(self.name) is self:
+            return _registered_record, (*self.registry, self.name)
+        return super().__reduce_ex__(protocol)
+
+    def __deepcopy__(self, memo: Any) -> Record:
+        """Return the record: it can't change."""
+        return self
+
+
+def _registered(module: str, registry: str) -> Mapping[str, Record]:
+    return getattr(importlib.import_module(module), registry) if module else {}
+
+
+def _registered_record(module: str, registry: str, name: str) -> Record:
+    return _registered(module, registry)[name]
 
 
 R = TypeVar("R", bound=Record)

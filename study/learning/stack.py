@@ -50,7 +50,14 @@ class Stack:
     updater
         The optimizer of these parameters.
     order
-        (S, n), an order of the patterns for all epochs; None for a fresh one each epoch.
+        (S, n), an order of the patterns for all epochs, which the caller may change in between;
+        None for a fresh one each epoch.
+    alpha
+        Strength of the penalty on the weights, see `loops.Loss`.
+    account
+        Keep an account of the loss that updates meet, see `met`.
+    begun
+        Updates that were taken before, in another stack; they count for random rules.
     """
 
     def __init__(
@@ -66,6 +73,9 @@ class Stack:
         parameters: Array,
         updater: Updater,
         order: Array | None = None,
+        alpha: float = 0.0,
+        account: bool = False,
+        begun: int = 0,
     ) -> None:
         self.problem, self.updater, self.parameters = problem, updater, parameters
         self.activations = (activation, output)
@@ -73,13 +83,15 @@ class Stack:
         self.widths = (problem.widths[0], *hidden, problem.widths[1])
         self.sizes = np.array(self.widths)
         self.alive = np.ones(len(parameters), bool)
-        self.step = 0
+        self.step = begun
         dtype = parameters.dtype
         self.data = _patterns(problem.inputs, problem.targets, dtype)
         given = np.empty((0, problem.inputs.shape[1]), np.int64) if order is None else order
         keys = seeds.stream_keys(self.seeds, "batches")
-        self.batches = loops.Batches(batch_size, keys, given)
+        self.batches = loops.Batches(batch_size, keys, given, begun)
         self.terms = as_kernel("terms", objective.terms).at(dtype)
+        met = np.zeros((len(parameters) if account else 0, 2))
+        self.loss = loops.Loss(self.terms, float(alpha), met)
         self.replicas = list(replicas)
         self.work = loops.make_work(self.sizes, parameters, self.data, batch_size)
         self.room = make_room(self.sizes, loops.CHUNK, dtype)
@@ -145,6 +157,7 @@ class Stack:
                 self.data,
                 self.batches,
                 *self.rules,
+                self.loss,
                 self.updater.kernel,
                 rates,
                 self.updater.numbers,
@@ -152,6 +165,12 @@ class Stack:
                 self.work,
             )
             self.step += len(part)
+
+    def met(self) -> Array:
+        """Return what updates met since the last call, (R, 2); see `loops.Loss`."""
+        found = self.loss.met.copy()
+        self.loss.met[:] = 0.0
+        return found
 
     def objective(self) -> Array:
         """Return the objective on the whole training set, (R,); NaN of replicas that left."""

@@ -85,6 +85,25 @@ class Design:
             output = EXACT
         return [hidden] * len(self.hidden) + [output if self.objective.output_factor else None]
 
+    def misplaced(self, outputs: int) -> str:
+        """Return the reason why the gradient can't stand at its location, or ""."""
+        objective, rule = self.objective, self.gradient.record
+        if self.location in ("output", "all") and not objective.output_factor:
+            return f"with {objective.name} no factor stands at the output, only in hidden layers"
+        if self.location == "output" and rule.hidden_only:
+            return f"gradient {rule.name} is defined for hidden layers alone"
+        if self.location == "hidden" and not self.hidden:
+            return "there is no hidden layer"
+        layers = [(width, self.activation) for width in self.hidden]
+        layers.append((outputs, self.output(outputs)))
+        for (units, activation), placed in zip(layers, self.rules(), strict=True):
+            if placed is None or placed.record is not rule or rule.refusal is None:
+                continue
+            reason = rule.refusal(self.gradient.values, activation, units)
+            if reason:
+                return f"gradient {self.gradient} with {activation.name}: {reason}"
+        return ""
+
 
 @dataclass(frozen=True)
 class Budget:

@@ -60,6 +60,8 @@ class Activation(Record):
         Further numbers for the kernels, after the parameters.
     """
 
+    registry = ("study.learning.activations", "ACTIVATIONS")
+
     derivative: str
     value: Kernel | Callable[..., Any]
     slope: Kernel | Callable[..., Any]
@@ -76,7 +78,10 @@ class Activation(Record):
 
     def bind(self, **values: Any) -> Activation:
         """Return the activation with its parameters' values put in (defaults where not given)."""
-        full = {name: values.get(name, p.default) for name, p in self.parameters.items()}
+        full = {
+            **self.values,  # of one that is bound already
+            **{name: values.get(name, p.default) for name, p in self.parameters.items()},
+        }
 
         def settle(entry: Any) -> Any:
             return entry(**full) if callable(entry) else entry

@@ -120,6 +120,8 @@ class Gradient(Record):
         None.
     """
 
+    registry = ("study.learning.gradients", "GRADIENTS")
+
     factor: Kernel | Callable[..., None] = keep_slope
     numbers: Callable[[Site], tuple[float, ...]] = _parameters
     prepare: Callable[[Site, Array], Array] | None = None
