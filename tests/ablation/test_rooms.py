@@ -8,10 +8,18 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 # from top to bottom; a room may import what stands under it
-ROOMS = ("reports", "study.analysis", "study.ablation", "study.datasets", "study.learning")
+ROOMS = (
+    "reports",
+    "study.analysis",
+    "study.ablation",
+    "study.estimator",
+    "study.datasets",
+    "study.learning",
+)
 OUTSIDE = {  # what a room may import beside the standard library
     "study.learning": {"numpy", "numba"},
     "study.datasets": {"numpy", "sklearn"},
+    "study.estimator": {"numpy", "sklearn"},
     "study.analysis": {"numpy", "pandas", "scipy"},
 }
 ABLATION_ALONE = {"hydra", "omegaconf", "mlflow", "sqlalchemy", "joblib"}

@@ -1,0 +1,311 @@
+"""What classifier and regressor share: parameters, starting weights, training epoch by epoch."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import warnings
+from abc import ABCMeta, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state, shuffle
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from study.estimator import settings
+from study.learning.network import layers_of
+from study.learning.objectives import LOGISTIC
+from study.learning.optimizers import Updater
+from study.learning.problem import Encoding, encoding_of, unscored
+from study.learning.records import UsageError
+from study.learning.stack import Stack
+from study.learning.training import Design, outputs
+
+Array = NDArray[Any]
+
+
+class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
+    """A stack of one replica behind scikit-learn's interface; see the two classes made of it."""
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        gradient: Any = "exact",
+        gradient_location: str = "hidden",
+        objective: Any = "auto",
+        solver: Any = "adam",
+        alpha: float = 0.0,
+        batch_size: Any = "auto",
+        learning_rate_init: float = 0.001,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        dtype: str = "float64",
+        coef_init: Sequence[Any] | None = None,
+        intercept_init: Sequence[Any] | None = None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.gradient = gradient
+        self.gradient_location = gradient_location
+        self.objective = objective
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.dtype = dtype
+        self.coef_init = coef_init
+        self.intercept_init = intercept_init
+
+    def fit(self, X: Any, y: Any) -> Any:
+        """Train on patterns.
+
+        Parameters
+        ----------
+        X
+            (n, d), dense.
+        y
+            (n,), or (n, outputs).
+
+        Returns
+        -------
+        The estimator.
+
+        Raises
+        ------
+        UsageError
+            A ValueError, in one line, for a parameter, name or combination that is not valid.
+        ValueError
+            For data that are not valid, and where the weights did not stay finite.
+        """
+        return self._fit(X, y, incremental=False)
+
+    @abstractmethod
+    def _checked(self, X: Any, y: Any, incremental: bool, first: bool) -> tuple[Array, Array]:
+        """Return checked inputs (n, d) and targets (n, outputs), not encoded yet."""
+
+    @property
+    @abstractmethod
+    def _task(self) -> str:
+        """The kind of task, once `_checked` has seen targets."""
+
+    def _reported(self, terms: float) -> float:
+        """Return the loss as scikit-learn reports it, given the objective's mean over patterns."""
+        return terms
+
+    def _design(self) -> Design:
+        return settings.design_of(self.get_params(deep=False), self._task)
+
+    def _fit(self, X: Any, y: Any, incremental: bool) -> Any:
+        settings.check_numbers(self.get_params(deep=False))
+        first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        x, targets = self._checked(X, y, incremental, first)
+        design, random = self._design(), check_random_state(self.random_state)
+        widths = (x.shape[1], *design.hidden, targets.shape[1])
+        settings.check_design(design, targets.shape[1])
+        size = self._batch_size(design, len(x))
+        if first:
+            self._begin(design, widths, targets, random)
+        elif widths != (held := tuple(map(len, [*self.coefs_, self.intercepts_[-1]]))):
+            raise UsageError(f"the weights to go on from have widths {held}, not {widths}")
+        stack, order = self._stack(design, x, self._encoding.encode(targets), size, incremental)
+        try:
+            with np.errstate(all="ignore"):  # floating-point exceptions are data here
+                self._epochs(stack, order, size, random, incremental)
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=3)
+        if not np.isfinite(stack.parameters).all():
+            raise ValueError(
+                f"the weights are not finite after {self.n_iter_} epochs: lower "
+                f"learning_rate_init = {self.learning_rate_init:g}, or scale the inputs"
+            )
+        self._keep(stack, design)
+        return self
+
+    def _batch_size(self, design: Design, patterns: int) -> int:
+        size = self.batch_size
+        if size == "auto":
+            return patterns if design.optimizer.record.full_batch else min(200, patterns)
+        if size < patterns and design.optimizer.record.full_batch:
+            raise UsageError(
+                f"solver {design.optimizer.name!r} needs full batches: batch_size='auto', or "
+                f"{patterns} here, not {size}"
+            )
+        if size > patterns:
+            warnings.warn(
+                f"batch_size {size} is larger than the {patterns} patterns, and is clipped",
+                stacklevel=4,
+            )
+        return int(min(size, patterns))
+
+    def _begin(
+        self,
+        design: Design,
+        widths: tuple[int, ...],
+        targets: Array,
+        random: np.random.RandomState,
+    ) -> None:
+        output = design.output(widths[-1])
+        self._encoding: Encoding = encoding_of(self._task, targets, design.objective, output)
+        # of random rules; from a copy, so that weights and order are those of scikit-learn
+        self._seed = int(copy.deepcopy(random).randint(2**31 - 1))
+        factor = 2.0 if design.activation.name == LOGISTIC.name else 6.0  # as scikit-learn
+        coefs, intercepts = [], []
+        for a, b in itertools.pairwise(widths):
+            bound = np.sqrt(factor / (a + b))
+            coefs.append(random.uniform(-bound, bound, (a, b)).astype(self.dtype))
+            intercepts.append(random.uniform(-bound, bound, b).astype(self.dtype))
+        self.coefs_ = _given("coef_init", self.coef_init, coefs)
+        self.intercepts_ = _given("intercept_init", self.intercept_init, intercepts)
+        self.n_layers_, self.n_outputs_ = len(widths), widths[-1]
+        self.out_activation_ = output.name
+        self.loss_curve_: list[float] = []
+        self.best_loss_ = np.inf
+        self.t_ = 0
+        self._without_progress = 0
+        self._kept: dict[str, Any] = {}
+
+    def _stack(
+        self, design: Design, x: Array, t: Array, size: int, incremental: bool
+    ) -> tuple[Stack, Array]:
+        """Return the network at its weights, and the order of patterns that it looks at."""
+        parameters = self._parameters()
+        numbers = {name: np.array([value]) for name, value in design.optimizer.values.items()}
+        rate = np.array([float(self.learning_rate_init)])
+        updater = Updater(design.optimizer.record, numbers, rate, parameters)
+        kept = self._kept if incremental else {}
+        if kept.get("solver") == str(design.optimizer):
+            updater.state[:], updater.step = kept["state"], kept["updates"]
+        order = np.arange(len(x))[None]
+        stack = Stack(
+            unscored(x, t, self._task),
+            design.hidden,
+            design.activation,
+            design.output(t.shape[1]),
+            design.objective,
+            design.rules(),
+            [self._seed],
+            size,
+            parameters,
+            updater,
+            order,
+            alpha=self.alpha,
+            account=True,
+            begun=kept.get("updates", 0),
+        )
+        if kept.get("gradient") == str(design.gradient):  # what a rule has prepared, stays
+            hidden, output = (
+                layer._replace(rule_numbers=numbers)
+                for layer, numbers in zip(stack.rules, kept["rule_numbers"], strict=True)
+            )
+            stack.rules = hidden, output
+        return stack, order
+
+    def _epochs(
+        self,
+        stack: Stack,
+        order: Array,
+        size: int,
+        random: np.random.RandomState,
+        incremental: bool,
+    ) -> None:
+        patterns = order.shape[1]
+        self.n_iter_ = 0
+        for _ in range(1 if incremental else self.max_iter):
+            if self.shuffle:
+                order[0] = shuffle(order[0], random_state=random)
+            stack.advance([1.0] * -(-patterns // size))
+            terms, penalty = stack.met()[0] / patterns
+            self.loss_ = float(self._reported(terms) + penalty)
+            self.loss_curve_.append(self.loss_)
+            self.n_iter_ += 1
+            self.t_ += patterns
+            if self.verbose:
+                print(f"Iteration {self.n_iter_}, loss = {self.loss_:.8f}")
+            # the form lets NaN through, as scikit-learn's does
+            stays = self.loss_ > self.best_loss_ - self.tol
+            self._without_progress = self._without_progress + 1 if stays else 0
+            self.best_loss_ = self.loss_ if self.loss_ < self.best_loss_ else self.best_loss_
+            if self._without_progress > self.n_iter_no_change:
+                if self.verbose:
+                    print(
+                        f"Training loss did not improve more than tol={self.tol:f} for "
+                        f"{self.n_iter_no_change} consecutive epochs. Stopping."
+                    )
+                return
+            if not np.isfinite(stack.parameters).all():
+                return
+        if not incremental:
+            warnings.warn(
+                f"the training has not converged after max_iter = {self.max_iter} epochs",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def _keep(self, stack: Stack, design: Design) -> None:
+        layers = [layer[0] for layer in layers_of(stack.parameters, stack.widths)]
+        self.coefs_ = [layer[:-1].copy() for layer in layers]
+        self.intercepts_ = [layer[-1].copy() for layer in layers]
+        self._kept = {
+            "solver": str(design.optimizer),
+            "state": stack.updater.state,
+            "updates": stack.updater.step,
+            "gradient": str(design.gradient),
+            "rule_numbers": [layer.rule_numbers for layer in stack.rules],
+        }
+
+    def _parameters(self) -> Array:
+        layers = zip(self.coefs_, self.intercepts_, strict=True)
+        flat = np.concatenate([np.vstack([w, b]).ravel() for w, b in layers])
+        return flat.astype(self.dtype)[None]
+
+    def _outputs(self, X: Any) -> Array:
+        """Return decoded outputs (n, outputs)."""
+        check_is_fitted(self)
+        x = validate_data(self, X, dtype=self.dtype, reset=False)
+        with np.errstate(all="ignore"):
+            y = outputs(self._design(), self._parameters(), x[None])[0].T
+        return self._encoding.decode(np.ascontiguousarray(y))
+
+
+def _given(name: str, given: Any, drawn: list[Array]) -> list[Array]:
+    """Return the user's starting values, copied, or the drawn ones where there are none."""
+    if given is None:
+        return drawn
+    shapes = [layer.shape for layer in drawn]
+    try:
+        found = [np.array(layer, dtype=drawn[0].dtype) for layer in given]
+    except (TypeError, ValueError):
+        raise UsageError(f"{name} takes arrays of the shapes {shapes}") from None
+    if [layer.shape for layer in found] != shapes:
+        raise UsageError(
+            f"{name} takes arrays of the shapes {shapes}, not {[a.shape for a in found]}"
+        )
+    if not all(np.isfinite(layer).all() for layer in found):
+        raise UsageError(f"{name} holds a number that is not finite")
+    return found

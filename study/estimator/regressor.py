@@ -1,0 +1,95 @@
+"""The regressor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import column_or_1d, validate_data
+
+from study.estimator.base import DeltaRuleEstimator
+from study.learning.records import UsageError
+
+Array = NDArray[Any]
+
+
+class DeltaRuleRegressor(RegressorMixin, DeltaRuleEstimator):
+    """A multi-layer perceptron for regression whose derivative can be changed.
+
+    With ``gradient="exact"`` and ``alpha=0`` it is scikit-learn's MLPRegressor, to rounding: the
+    same starting weights, order of samples, batches and stopping for the same ``random_state``.
+
+    Parameters
+    ----------
+    objective
+        ``"auto"`` is ``"linear_squared_error"``, ½ Σ_k (z_k - t_k)² with linear outputs.
+        ``"squared_error"`` has squashed outputs, onto which the range of the first `y` is mapped.
+    others
+        As in `DeltaRuleClassifier`.
+
+    Attributes
+    ----------
+    coefs_, intercepts_
+        Weights (n_in, n_out) and biases (n_out,) of each layer.
+    loss_curve_, loss_, best_loss_
+        The loss of each epoch, as its batches were met: the objective's mean over patterns and
+        outputs, and the penalty; the last and the least.
+    n_iter_, t_
+        Epochs of the last fit; patterns seen in all.
+    n_layers_, n_outputs_, out_activation_
+        Layers with inputs and outputs; outputs; the output units' activation.
+    n_features_in_, feature_names_in_
+        Inputs, and their names where `X` had any.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_regression
+    >>> from study.estimator import DeltaRuleRegressor
+    >>> X, y = make_regression(100, 4, random_state=0)
+    >>> net = DeltaRuleRegressor(gradient="removed", learning_rate_init=0.02, random_state=0)
+    >>> net.fit(X, y / y.std()).score(X, y / y.std()) > 0.9
+    True
+    """
+
+    _task = "regression"
+
+    def partial_fit(self, X: Any, y: Any) -> DeltaRuleRegressor:
+        """Go on for one epoch over these patterns, with the optimizer's state as it is.
+
+        Parameters
+        ----------
+        X, y
+            As in `fit`.
+
+        Returns
+        -------
+        The estimator.
+        """
+        return self._fit(X, y, incremental=True)
+
+    def predict(self, X: Any) -> Array:
+        """Return the outputs for patterns X (n, d): (n,), or (n, outputs) for several."""
+        y = self._outputs(X)
+        return y.ravel() if y.shape[1] == 1 else y
+
+    def _checked(self, X: Any, y: Any, incremental: bool, first: bool) -> tuple[Array, Array]:
+        x, y = validate_data(
+            self, X, y, dtype=self.dtype, multi_output=True, y_numeric=True, reset=first
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        targets = np.asarray(y, dtype=np.float64).reshape(len(x), -1)
+        if not first and targets.shape[1] != self.n_outputs_:
+            raise UsageError(f"y has {targets.shape[1]} outputs, the network {self.n_outputs_}")
+        return x, targets
+
+    def _reported(self, terms: float) -> float:
+        return terms / self.n_outputs_
+
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that `y` may have several columns."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

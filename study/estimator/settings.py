@@ -1,0 +1,182 @@
+"""What the estimators' parameters may be, and the design of the learning core that they name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, TypeVar
+
+import numpy as np
+
+from study.learning.activations import ACTIVATIONS, bound_activation
+from study.learning.activations.base import Activation
+from study.learning.gradients import EXACT, GRADIENTS
+from study.learning.gradients.base import Gradient
+from study.learning.initialisations import INITIALISATIONS
+from study.learning.objectives import OBJECTIVES, Objective
+from study.learning.optimizers import OPTIMIZERS, Optimizer
+from study.learning.records import Record, UsageError, Variant, resolve, unknown
+from study.learning.training import Design
+
+R = TypeVar("R", bound=Record)
+
+LOCATIONS = ("hidden", "output", "all")
+DTYPES = ("float32", "float64")
+OBJECTIVE_OF_TASK = {
+    "classification": "cross_entropy",
+    "multilabel": "unit_cross_entropy",
+    "regression": "linear_squared_error",
+}
+SOLVER_NUMBERS = {"momentum": 0.9, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
+"""scikit-learn's parameters of its solvers, with their defaults."""
+
+
+@dataclass(frozen=True)
+class _Range:
+    low: float
+    high: float = math.inf
+    without_low: bool = False
+    without_high: bool = False
+    whole: bool = False
+
+    def __contains__(self, value: Any) -> bool:
+        if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+            return False
+        if self.whole and not isinstance(value, Integral) and value != math.inf:
+            return False
+        number = float(value)
+        above = number > self.low if self.without_low else number >= self.low
+        return above and (number < self.high if self.without_high else number <= self.high)
+
+    def __str__(self) -> str:
+        low = f"{'above' if self.without_low else 'from'} {self.low:g}"
+        high = f" {'below' if self.without_high else 'to'} {self.high:g}"
+        return f"a {'whole ' if self.whole else ''}number {low}{high}"
+
+
+RANGES = {
+    "alpha": _Range(0.0, without_high=True),
+    "learning_rate_init": _Range(0.0, without_low=True, without_high=True),
+    "max_iter": _Range(1, without_high=True, whole=True),
+    "tol": _Range(0.0, without_high=True),
+    "momentum": _Range(0.0, 1.0),
+    "beta_1": _Range(0.0, 1.0, without_high=True),
+    "beta_2": _Range(0.0, 1.0, without_high=True),
+    "epsilon": _Range(0.0, without_low=True, without_high=True),
+    "n_iter_no_change": _Range(1, whole=True),
+}
+"""What the numbers may be; `n_iter_no_change` may be infinite."""
+
+
+def check_numbers(given: Mapping[str, Any]) -> None:
+    """Check the parameters that are plain numbers or words.
+
+    Raises
+    ------
+    UsageError
+        Naming the first that is wrong, and what is valid.
+    """
+    for name, valid in RANGES.items():
+        if given[name] not in valid:
+            raise UsageError(f"{name} takes {valid}, not {given[name]!r}")
+    size = given["batch_size"]
+    if not (isinstance(size, str) and size == "auto") and size not in _Range(
+        1, without_high=True, whole=True
+    ):
+        raise UsageError(f"batch_size takes 'auto' or a whole number from 1, not {size!r}")
+    for name, words in {"gradient_location": LOCATIONS, "dtype": DTYPES}.items():
+        if not isinstance(given[name], str) or given[name] not in words:
+            raise UsageError(unknown(name, given[name], words))
+
+
+def widths_of(hidden: Any) -> tuple[int, ...]:
+    """Return the widths of the hidden layers from scikit-learn's ``hidden_layer_sizes``."""
+    given = list(hidden) if hasattr(hidden, "__iter__") else [hidden]
+    if not all(width in _Range(1, without_high=True, whole=True) for width in given):
+        raise UsageError(f"hidden_layer_sizes takes widths from 1, not {hidden!r}")
+    return tuple(int(width) for width in given)
+
+
+def design_of(given: Mapping[str, Any], task: str) -> Design:
+    """Return the design that an estimator's parameters name.
+
+    Parameters
+    ----------
+    given
+        The estimator's parameters.
+    task
+        "classification", "multilabel" or "regression".
+
+    Raises
+    ------
+    UsageError
+        For a name, a parameter or a combination that does not exist.
+    """
+    variant = _variant("activation", ACTIVATIONS, Activation, given["activation"])
+    return Design(
+        hidden=widths_of(given["hidden_layer_sizes"]),
+        activation=bound_activation(variant),
+        objective=_objective(given["objective"], task),
+        gradient=_variant("gradient", GRADIENTS, Gradient, given["gradient"]),
+        location=given["gradient_location"],
+        initialisation=resolve("initialisation", INITIALISATIONS, "glorot"),
+        gain=1.0,
+        optimizer=_optimizer(given),
+    )
+
+
+def check_design(design: Design, outputs: int) -> None:
+    """Refuse a gradient that can't stand where it is asked for.
+
+    Raises
+    ------
+    UsageError
+        With the reason.
+    """
+    reason = design.misplaced(outputs) if design.gradient != EXACT else ""
+    if reason:
+        raise UsageError(f"gradient {design.gradient} at {design.location!r}: {reason}")
+
+
+def _objective(spec: Any, task: str) -> Objective:
+    auto = isinstance(spec, str) and spec == "auto"
+    name = OBJECTIVE_OF_TASK[task] if auto else spec
+    objective = _variant("objective", OBJECTIVES, Objective, name).record
+    if task not in objective.tasks:
+        fitting = [name for name, record in OBJECTIVES.items() if task in record.tasks]
+        raise UsageError(
+            f"objective {objective.name!r} is not for {task}. Valid: auto, {', '.join(fitting)}"
+        )
+    return objective
+
+
+def _optimizer(given: Mapping[str, Any]) -> Variant[Optimizer]:
+    """Return the solver, with scikit-learn's numbers where its record has the same default.
+
+    A default of its own (adadelta's ε is 1e-6) stands until ``{"adadelta": {"epsilon": ...}}``
+    says otherwise.
+    """
+    spec = given["solver"]
+    variant = _variant("solver", OPTIMIZERS, Optimizer, spec)
+    if isinstance(spec, Variant):
+        return variant
+    said = {*spec, *(spec.get(variant.name) or ())} if isinstance(spec, Mapping) else set()
+    shared = {
+        name: float(given[name])
+        for name, default in SOLVER_NUMBERS.items()
+        if name in variant.values.keys() - said
+        and variant.record.parameters[name].default == default
+    }
+    return Variant(variant.record, {**variant.values, **shared}, variant.target)
+
+
+def _variant(kind: str, registry: Mapping[str, R], record: type[R], spec: Any) -> Variant[R]:
+    variant = resolve(kind, registry, spec)
+    if not isinstance(variant.record, record):
+        raise UsageError(
+            f"{kind} takes a record of class {record.__name__}: {variant.name!r} is of class "
+            f"{type(variant.record).__name__}"
+        )
+    return variant
