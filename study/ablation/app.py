@@ -34,6 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"study: {error}", file=sys.stderr)
         return MISTAKE
+    except ModuleNotFoundError as error:
+        if os.environ.get("STUDY_TRACEBACK") or not error.name or error.name.startswith("study"):
+            raise
+        print(
+            f"study: the command needs {error.name}: pip install 'delta-rule-study[study]'",
+            file=sys.stderr,
+        )
+        return MISTAKE
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # the reader, such as head, has seen enough

@@ -180,8 +180,9 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
             bound = np.sqrt(factor / (a + b))
             coefs.append(random.uniform(-bound, bound, (a, b)).astype(self.dtype))
             intercepts.append(random.uniform(-bound, bound, b).astype(self.dtype))
-        self.coefs_ = _given("coef_init", self.coef_init, coefs)
-        self.intercepts_ = _given("intercept_init", self.intercept_init, intercepts)
+        coefs = _given("coef_init", self.coef_init, coefs)
+        intercepts = _given("intercept_init", self.intercept_init, intercepts)
+        self.coefs_, self.intercepts_ = coefs, intercepts
         self.n_layers_, self.n_outputs_ = len(widths), widths[-1]
         self.out_activation_ = output.name
         self.loss_curve_: list[float] = []
@@ -286,7 +287,7 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
 
     def _outputs(self, X: Any) -> Array:
         """Return decoded outputs (n, outputs)."""
-        check_is_fitted(self)
+        check_is_fitted(self, "coefs_")
         x = validate_data(self, X, dtype=self.dtype, reset=False)
         with np.errstate(all="ignore"):
             y = outputs(self._design(), self._parameters(), x[None])[0].T

@@ -1,5 +1,6 @@
 """scikit-learn's MLPClassifier and MLPRegressor: the same weights after every epoch, to 1e-9."""
 
+import itertools
 import warnings
 
 import numpy as np
@@ -53,7 +54,7 @@ def started(estimator, coefs, intercepts):
 def start(outputs):
     rng = np.random.default_rng(9)
     widths = (D, *HIDDEN, outputs)
-    coefs = [rng.normal(size=shape) for shape in zip(widths, widths[1:], strict=False)]
+    coefs = [rng.normal(size=shape) for shape in itertools.pairwise(widths)]
     return coefs, [rng.normal(size=width) for width in widths[1:]]
 
 
@@ -183,7 +184,9 @@ def test_without_hidden_layers():
     for settings in ({"solver": "adam"}, {"solver": "sgd"}):
         common = {"random_state": 0, "max_iter": 5, "batch_size": 6, **settings}
         ours = quiet_fit(DeltaRuleRegressor((), **common), x, y)
-        theirs = quiet_fit(MLPRegressor(hidden_layer_sizes=(), **common, alpha=0.0, momentum=0.0), x, y)
+        theirs = quiet_fit(
+            MLPRegressor(hidden_layer_sizes=(), **common, alpha=0.0, momentum=0.0), x, y
+        )
         assert_same(ours, theirs)
 
 
@@ -191,7 +194,9 @@ def test_float32():
     x, y = data("outputs")
     common = {"random_state": 0, "max_iter": 5, "batch_size": 6}
     ours = quiet_fit(DeltaRuleRegressor(HIDDEN, dtype="float32", **common), x, y)
-    theirs = quiet_fit(MLPRegressor(hidden_layer_sizes=HIDDEN, alpha=0.0, **common), x.astype("float32"), y)
+    theirs = quiet_fit(
+        MLPRegressor(hidden_layer_sizes=HIDDEN, alpha=0.0, **common), x.astype("float32"), y
+    )
     assert {w.dtype for w in ours.coefs_} == {np.dtype("float32")}
     for mine, other in zip(ours.coefs_, theirs.coefs_, strict=True):
         np.testing.assert_allclose(mine, other, atol=1e-5)

@@ -1,0 +1,371 @@
+"""As users meet them: pipelines, searches, copies, rules, starting weights, mistakes."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from study.estimator import DeltaRuleClassifier, DeltaRuleRegressor
+from study.learning.activations import ACTIVATIONS, bound_activation
+from study.learning.gradients import GRADIENTS
+from study.learning.gradients.base import Gradient
+from study.learning.optimizers import OPTIMIZERS
+from study.learning.records import UsageError
+
+SMALL = {"hidden_layer_sizes": (6,), "random_state": 0, "max_iter": 5, "batch_size": 30}
+X, Y = load_iris(return_X_y=True)
+X = (X - X.mean(axis=0)) / X.std(axis=0)
+REAL = np.stack([X @ [1.0, -1.0, 0.5, 2.0], X[:, 0] * X[:, 1]], axis=1)
+
+
+def halve(z, y, slope, numbers, key, step):
+    slope[:] = 0.5 * slope
+
+
+HALVED = Gradient(name="halved", formula="φ = f' / 2", reference="this test", factor=halve)
+
+
+def fit(net, x=X, y=Y):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return net.fit(x, y)
+
+
+def classifier(**settings):
+    return DeltaRuleClassifier(**{**SMALL, **settings})
+
+
+def regressor(**settings):
+    return DeltaRuleRegressor(**{**SMALL, **settings})
+
+
+def assert_equal_weights(a, b):
+    for one, other in zip(a.coefs_ + a.intercepts_, b.coefs_ + b.intercepts_, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def differ(a, b):
+    return max(np.abs(v - w).max() for v, w in zip(a.coefs_, b.coefs_, strict=True)) > 1e-6
+
+
+# ---- pipelines, searches, copies ----------------------------------------------------------------
+
+
+def test_grid_search_in_two_processes():
+    """Names, names with parameters, and a record of one's own, in a pipeline."""
+    pipeline = make_pipeline(StandardScaler(), classifier(activation="tanh"))
+    grid = {"deltaruleclassifier__gradient": ["exact", {"floor": {"minimum": 0.2}}, HALVED]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        alone = GridSearchCV(pipeline, grid, cv=2).fit(X, Y)  # compiles for the processes
+        search = GridSearchCV(pipeline, grid, cv=2, n_jobs=2, error_score="raise").fit(X, Y)
+    scores = search.cv_results_["mean_test_score"]
+    np.testing.assert_array_equal(scores, alone.cv_results_["mean_test_score"])
+    assert search.best_estimator_.predict(X).shape == Y.shape
+
+
+@pytest.mark.parametrize(
+    "gradient",
+    ["removed", {"floor": {"minimum": 0.1}}, GRADIENTS["removed"], HALVED],
+    ids=["name", "parameters", "record", "own"],
+)
+def test_clones_and_pickles(gradient):
+    net = classifier(gradient=gradient, activation=bound_activation("softsign"))
+    trained = fit(clone(net))
+    assert net.get_params()["gradient"] is gradient and not hasattr(net, "coefs_")
+    again = pickle.loads(pickle.dumps(trained))
+    np.testing.assert_array_equal(again.predict_proba(X), trained.predict_proba(X))
+    assert_equal_weights(again.partial_fit(X, Y), trained.partial_fit(X, Y))
+    assert_equal_weights(fit(clone(trained)), fit(net))
+
+
+def test_sparse_inputs_are_refused_clearly():
+    with pytest.raises(TypeError, match=r"(?s)[Ss]parse.*dense"):
+        fit(classifier(), csr_matrix(X))
+
+
+def test_several_labels():
+    labels = np.stack([X[:, 0] > 0, X[:, 1] > 0, X[:, 2] > 0], axis=1).astype(int)
+    net = fit(classifier(max_iter=80, learning_rate_init=0.02), y=labels)
+    assert (net.predict(X) == labels).mean() > 0.95
+    assert net.predict_proba(X).shape == (len(X), 3)
+    assert_equal_weights(
+        fit(classifier(), y=labels), fit(classifier(objective="unit_cross_entropy"), y=labels)
+    )
+    assert_equal_weights(fit(classifier(), y=labels), fit(classifier(), y=csr_matrix(labels)))
+
+
+# ---- rules --------------------------------------------------------------------------------------
+
+
+def test_the_gradient_is_at_work():
+    exact = fit(classifier(activation="tanh"))
+    assert differ(fit(classifier(activation="tanh", gradient="removed")), exact)
+    # sgd: half the slope in the one hidden layer is half the step of its weights, from one start
+    one = {"solver": "sgd", "max_iter": 1, "batch_size": len(X), "activation": "tanh"}
+    start = classifier(**one, learning_rate_init=1e-300)
+    before, full, half = (
+        fit(net).coefs_[0]
+        for net in (start, classifier(**one), classifier(**one, gradient=HALVED))
+    )
+    np.testing.assert_allclose(half - before, 0.5 * (full - before), rtol=1e-9, atol=1e-16)
+
+
+@pytest.mark.parametrize("gradient", GRADIENTS)
+def test_partial_fits_are_a_fit_in_parts(gradient):
+    """What a rule draws and has prepared is the same, whether or not training is interrupted."""
+    refusal = GRADIENTS[gradient].refusal
+    values = {name: p.default for name, p in GRADIENTS[gradient].parameters.items()}
+    refused = refusal is not None and refusal(values, bound_activation("tanh"), 6)
+    activation = "relu" if refused else "tanh"
+    settings = {"gradient": gradient, "activation": activation, "shuffle": False}
+    whole = fit(classifier(**settings, max_iter=3))
+    parts = classifier(**settings)
+    for _ in range(3):
+        parts = pickle.loads(pickle.dumps(parts)).partial_fit(X, Y, classes=[0, 1, 2])
+    assert_equal_weights(parts, whole)
+
+
+def test_random_rules_follow_random_state():
+    settings = {"gradient": {"random": {"low": 0.1, "high": 1.9}}, "activation": "tanh"}
+    first = fit(classifier(**settings))
+    assert_equal_weights(fit(classifier(**settings)), first)
+    start = {"coef_init": first.coefs_, "intercept_init": first.intercepts_, "shuffle": False}
+    one, two = (fit(classifier(**settings, **start | {"random_state": s})) for s in (1, 2))
+    assert differ(one, two)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_all_activations_train(activation):
+    net = fit(classifier(activation=activation, max_iter=60, learning_rate_init=0.02))
+    assert net.score(X, Y) > 0.9
+
+
+@pytest.mark.parametrize("solver", OPTIMIZERS)
+def test_all_solvers_descend(solver):
+    rate = {"adadelta": 1.0, "adam": 0.02, "quickprop": 0.3}.get(solver, 0.05)
+    full = OPTIMIZERS[solver].full_batch
+    net = regressor(
+        solver=solver, learning_rate_init=rate, max_iter=40, batch_size="auto" if full else 30
+    )
+    fit(net, y=REAL / REAL.std(axis=0))
+    assert net.loss_ < 0.6 * net.loss_curve_[0]
+
+
+def test_solvers_numbers():
+    """scikit-learn's keywords are for solvers with its defaults; others take theirs by name."""
+
+    def same(a, b):
+        return not differ(fit(classifier(**a)), fit(classifier(**b)))
+
+    assert same({"solver": "adam", "beta_1": 0.5}, {"solver": {"adam": {"beta_1": 0.5}}})
+    assert not same({"solver": "adam", "beta_1": 0.5}, {"solver": "adam"})
+    assert same(
+        {"solver": {"adam": {"beta_1": 0.5}}, "beta_1": 0.1, "beta_2": 0.9},
+        {"solver": {"adam": {"beta_1": 0.5, "beta_2": 0.9}}},
+    )
+    assert same({"solver": "adadelta", "epsilon": 1e-3}, {"solver": "adadelta"})
+    assert not same({"solver": {"adadelta": {"epsilon": 1e-3}}}, {"solver": "adadelta"})
+    assert not same({"solver": "momentum", "momentum": 0.1}, {"solver": "momentum"})
+    assert same({"solver": "sgd", "momentum": 0.1}, {"solver": "sgd"})
+
+
+# ---- objectives ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("activation", ["tanh", "logistic", "relu"])
+@pytest.mark.parametrize("location", ["hidden", "output", "all"])
+@pytest.mark.parametrize("y", [Y, Y > 0], ids=["classes", "binary"])
+def test_squashed_outputs_classify(activation, location, y):
+    net = classifier(
+        objective="squared_error",
+        activation=activation,
+        gradient={"floor": {"minimum": 0.1}},
+        gradient_location=location,
+        learning_rate_init=0.02,
+        max_iter=80,
+    )
+    fit(net, y=y)
+    assert net.score(X, y) > 0.9
+    proba = net.predict_proba(X)
+    assert proba.min() >= 0.0
+    np.testing.assert_allclose(proba.sum(axis=1), 1.0)
+    assert (net.classes_[proba.argmax(axis=1)] == net.predict(X)).mean() > 0.95
+
+
+def test_squashed_outputs_predict_in_the_targets_units():
+    y = 1000.0 + 50.0 * REAL
+    net = regressor(objective="squared_error", activation="tanh", learning_rate_init=0.02)
+    fit(net.set_params(max_iter=150), y=y)
+    assert net.score(X, y) > 0.8
+    later = net.partial_fit(X[:50], y[:50] + 1e6)  # the range is that of the first fit
+    assert np.abs(later.predict(X) - 1000.0).max() < 1000.0
+
+
+def test_reported_loss_of_a_regression_is_the_mean_over_outputs():
+    net = regressor(shuffle=False, batch_size=len(X), max_iter=2, solver="sgd", alpha=0.7)
+    before = fit(regressor(shuffle=False, max_iter=1, learning_rate_init=1e-300), y=REAL)
+    fit(net, y=REAL)
+    squares = 0.5 * ((before.predict(X) - REAL) ** 2).mean()
+    penalty = 0.5 * 0.7 * sum((w**2).sum() for w in before.coefs_) / len(X)
+    assert net.loss_curve_[0] == pytest.approx(squares + penalty, rel=1e-12)
+
+
+# ---- starts and ends ----------------------------------------------------------------------------
+
+
+def test_starting_weights_are_the_users_and_stay_as_they_are():
+    first = fit(classifier())
+    given = [w.copy() for w in first.coefs_]
+    net = fit(classifier(coef_init=given, intercept_init=first.intercepts_, random_state=7))
+    for mine, theirs in zip(given, first.coefs_, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    go_on = fit(first.set_params(warm_start=True, random_state=7))
+    assert_equal_weights(net, fit(clone(net)))
+    np.testing.assert_allclose(go_on.coefs_[0], net.coefs_[0], atol=0.5)
+
+
+def test_it_says_that_it_has_not_converged():
+    with pytest.warns(ConvergenceWarning, match="max_iter = 3 epochs"):
+        classifier(max_iter=3).fit(X, Y)
+
+
+def test_weights_that_explode_are_an_error_in_one_line():
+    net = regressor(solver="sgd", learning_rate_init=1e30, activation="identity")
+    with pytest.raises(ValueError, match=r"not finite after [12] epochs: lower"):
+        net.fit(X, 1e6 * REAL)
+
+
+def test_interrupted_training_keeps_what_it_has(monkeypatch):
+    from study.learning.stack import Stack
+
+    advance, calls = Stack.advance, []
+
+    def interrupted(stack, schedule):
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        calls.append(schedule)
+        advance(stack, schedule)
+
+    two = fit(classifier(max_iter=2))
+    monkeypatch.setattr(Stack, "advance", interrupted)
+    net = classifier(max_iter=50)
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        net.fit(X, Y)
+    assert net.n_iter_ == 2
+    assert_equal_weights(net, two)
+
+
+def test_a_batch_larger_than_the_data_is_clipped():
+    with pytest.warns(UserWarning, match="batch_size 1000 is larger than the 150 patterns"):
+        net = fit(classifier(batch_size=1000))
+    assert_equal_weights(net, fit(classifier(batch_size=150)))
+
+
+def test_names_of_features_are_kept():
+    from sklearn.datasets import load_iris
+
+    frame, y = load_iris(return_X_y=True, as_frame=True)
+    net = fit(classifier(), frame, y)
+    assert list(net.feature_names_in_) == list(frame.columns)
+    with pytest.raises(ValueError, match="feature names"):
+        net.predict(frame[frame.columns[::-1]])
+
+
+# ---- mistakes -----------------------------------------------------------------------------------
+
+MISTAKES = {
+    "unknown gradient 'flor'. Did you mean 'floor'": {"gradient": "flor"},
+    "unknown activation 'tahn'. Did you mean 'tanh'": {"activation": "tahn"},
+    "unknown solver 'addam'. Did you mean 'adam'": {"solver": "addam"},
+    "unknown objective 'cross_entrop'. Did you mean 'cross_entropy'": {
+        "objective": "cross_entrop"
+    },
+    "unknown gradient_location 'hiden'. Did you mean 'hidden'": {"gradient_location": "hiden"},
+    "unknown dtype 'float46'. Did you mean 'float": {"dtype": "float46"},
+    "unknown parameter of gradient 'floor' 'minimun'. Did you mean 'minimum'": {
+        "gradient": {"floor": {"minimun": 1}}
+    },
+    "floor.minimum = -1 is out of range": {"gradient": {"floor": {"minimum": -1}}},
+    "gradient takes a record of class Gradient": {"gradient": ACTIVATIONS["tanh"]},
+    "gradient takes a name, or a name with parameters": {"gradient": 3},
+    "objective 'linear": {"objective": "linear_squared_error", "gradient_location": "output"},
+    "no factor stands at the output": {"gradient": "removed", "gradient_location": "all"},
+    "there is no hidden layer": {"gradient": "removed", "hidden_layer_sizes": ()},
+    "gradient relu_at_zero(": {"gradient": "relu_at_zero", "activation": "tanh"},
+    "alpha takes a number from 0 below inf, not -1": {"alpha": -1},
+    "learning_rate_init takes a number above 0 below inf, not 0": {"learning_rate_init": 0},
+    "beta_1 takes a number from 0 below 1, not 1": {"beta_1": 1},
+    "momentum takes a number from 0 to 1, not nan": {"momentum": float("nan")},
+    "max_iter takes a whole number from 1 below inf, not 2.5": {"max_iter": 2.5},
+    "tol takes a number from 0 below inf, not None": {"tol": None},
+    "n_iter_no_change takes": {"n_iter_no_change": 0},
+    "batch_size takes 'auto' or a whole number from 1, not 'all'": {"batch_size": "all"},
+    "hidden_layer_sizes takes widths from 1, not (5, 0)": {"hidden_layer_sizes": (5, 0)},
+    "solver 'rprop' needs full batches": {"solver": "rprop"},
+    "coef_init takes arrays of the shapes [(4, 6), (6, 3)], not [(4, 6)]": {
+        "coef_init": [np.ones((4, 6))]
+    },
+    "coef_init takes arrays of the shapes": {"coef_init": [["a"], ["b"]]},
+    "intercept_init takes arrays of the shapes": {"intercept_init": 3},
+    "intercept_init holds a number that is not finite": {
+        "intercept_init": [np.full(6, np.nan), np.ones(3)]
+    },
+}
+
+
+@pytest.mark.parametrize("message", MISTAKES)
+def test_mistakes_are_one_line(message):
+    net = classifier(**MISTAKES[message])
+    if message == "objective 'linear":
+        net, message = classifier(**MISTAKES[message], gradient="removed"), "no factor stands"
+    with pytest.raises(UsageError) as caught:
+        net.fit(X, Y)
+    assert isinstance(caught.value, ValueError)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+    with pytest.raises(NotFittedError):
+        net.predict(X)
+
+
+def test_an_objective_that_does_not_fit_the_task():
+    with pytest.raises(UsageError, match=r"not for regression\. Valid: auto, squared_error"):
+        fit(regressor(objective="cross_entropy"), y=REAL)
+    with pytest.raises(UsageError, match="not for multilabel"):
+        fit(classifier(objective="cross_entropy"), y=(REAL > 0).astype(int))
+
+
+def test_going_on_with_something_else():
+    net = fit(classifier(warm_start=True))
+    with pytest.raises(ValueError, match="must be the same"):
+        net.fit(X[:100], Y[:100])
+    with pytest.raises(ValueError, match="among these"):
+        net.partial_fit(X, Y + 1)
+    with pytest.raises(ValueError, match="since the first call"):
+        net.partial_fit(X, Y, classes=[0, 1])
+    with pytest.raises(ValueError, match="classes must be passed"):
+        classifier().partial_fit(X, Y)
+    with pytest.raises(UsageError, match=r"widths \(4, 6, 3\), not \(4, 7, 3\)"):
+        fit(net.set_params(hidden_layer_sizes=(7,)))
+    with pytest.raises(UsageError, match="y has 1 outputs, the network 2"):
+        fit(regressor(warm_start=True), y=REAL).fit(X, REAL[:, 0])
+
+
+def test_part_of_the_classes_is_enough_to_go_on():
+    net = classifier().partial_fit(X[:60], Y[:60], classes=[0, 1, 2])
+    assert net.predict_proba(X).shape == (150, 3)
+    net.partial_fit(X[100:], Y[100:])
+    assert net.loss_curve_[1] > 0 and net.n_iter_ == 1 and net.t_ == 110
+
+
+def test_every_parameter_is_documented():
+    text = DeltaRuleClassifier.__doc__
+    for name in classifier().get_params():
+        assert name in text, name
