@@ -32,7 +32,12 @@ def test_nothing_of_the_study_is_imported(tmp_path):
 def test_they_work_where_nothing_of_the_study_is_installed(tmp_path):
     done = run(
         "-c",
-        f"import sys; sys.modules.update(dict.fromkeys({TOOLS}))\n"
+        "import sys\n"
+        "class Missing:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name.partition('.')[0] in {TOOLS}:\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Missing())\n"
         "from study.estimator import DeltaRuleClassifier\n"
         "net = DeltaRuleClassifier(learning_rate_init=0.1, tol=0.01, random_state=0)\n"
         "print(net.fit([[0.0], [1.0], [0.1], [0.9]], ['a', 'b', 'a', 'b']).predict([[0], [1]]))",
