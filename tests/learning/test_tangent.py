@@ -115,7 +115,7 @@ def test_where_nothing_comes_down_it_is_not_defined():
 
 
 def outputs_of(plan, problem, parameters, n, linear):
-    """Return outputs (or their net inputs) of the first patterns in the order (pattern, output)."""
+    """Return outputs (or their net inputs) of the first patterns, in order (pattern, output)."""
     if linear:
         plan = design(plan.hidden, plan.activation.name, "linear_squared_error")
     return (
