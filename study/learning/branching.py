@@ -19,7 +19,7 @@ from study.learning.training import Budget, Design, Outcome, train
 
 Array = NDArray[Any]
 AGREEMENT = 0.05  # of the path length that is aimed at
-ROUNDS = 8  # of trainings that look for it
+ROUNDS = 10  # of trainings that look for it
 WIDEST = 1e4  # how far from its start a rate is looked for, as a factor
 
 
@@ -86,7 +86,7 @@ def branch_on_equal_path(
     """Branch at the rates, one a seed, that move the weights as far as the trunk would go on.
 
     That is ``path_length``, the distance between the parameters before and after the second phase,
-    of the trunk's rule at the trunk's rate. The search begins at `rate`; where 8 rounds do not
+    of the trunk's rule at the trunk's rate. The search begins at `rate`; where 10 rounds do not
     bring the path within 5 % (it need not be a continuous function of the rate), a seed keeps the
     nearest it met. The rates that were found are ``Outcome.rates``.
     """

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from small_studies import make_cell
 
+from study.ablation.cells import Facts
 from study.ablation.worker import _problem
 from study.learning.gradients import EXACT, GRADIENTS
 from study.learning.records import UsageError
@@ -188,6 +189,69 @@ def test_the_canonical_cell_trains_like_the_one_that_was_asked_for(activation, o
                 rtol=1e-9,
                 err_msg=f"{cell.name} is not {simple.name}",
             )
+
+
+TWIN = {"gradient": "floor", "location": "hidden", "consistent": True}
+
+
+@pytest.mark.parametrize("value", [True, "true", "forward", False, "false"])
+def test_consistent_is_a_word(value):
+    cell = make_cell(**(TWIN | {"consistent": value}))
+    assert cell.consistent == str(value).lower() == cell.params()["consistent"]
+    assert make_cell(**cell.specification()) == cell
+    assert cell.design().consistent == cell.consistent
+    assert cell.canonical(3) == cell and cell.impossible(FACTS, False) == ""
+    assert cell.reference().consistent == "false" and cell.reference().gradient == EXACT
+
+
+def test_exact_is_its_own_twin():
+    exact = make_cell(gradient="exact", location="hidden")
+    for axes in ({"gradient": "exact"}, {"gradient": {"floor": {"minimum": 0.0}}}):
+        for consistent in ("true", "forward"):
+            cell = make_cell(**axes, location="hidden", consistent=consistent)
+            assert cell.canonical(3) == exact.canonical(3)
+
+
+def test_names_of_twins():
+    assert make_cell(**TWIN).name == "iris · tanh · floor(minimum=0.1) · hidden · twin · sgd · 5-4"
+    forward = make_cell(**TWIN | {"consistent": "forward"})
+    assert " · hidden · twin forward · sgd" in forward.name
+
+
+def test_with_linear_outputs_a_twin_everywhere_is_one_in_the_hidden_layers():
+    cell = make_cell(**TWIN | {"location": "all"}, objective="linear_squared_error")
+    assert cell.canonical(3) == make_cell(**TWIN, objective="linear_squared_error")
+
+
+FACTS = Facts(100, 4, 3, "classification", "0" * 64)
+IMPOSSIBLE = {
+    "at the output": (TWIN | {"location": "all"}, "hidden activations alone"),
+    "chance": (
+        TWIN | {"gradient": "random"},
+        "random(high=1, low=0) with tanh has no twin: it is",
+    ),
+    "a number of each training": (TWIN | {"gradient": "mean_matched"}, "no twin: its number"),
+    "not on this activation": (TWIN | {"gradient": "bump", "activation": "relu"}, "bounded"),
+    "without hidden layers": (TWIN | {"hidden": []}, "there is no hidden layer"),
+    "no such layer": (
+        {"initialisation": {"zeroed_layer": {"layer": 2}}},
+        "layer 2 is none of the hidden ones, of which there are 1",
+    ),
+}
+
+
+@pytest.mark.parametrize(("axes", "reason"), IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+def test_impossible_twins_say_why(axes, reason):
+    cell = make_cell(**({"hidden": [5]} | axes)).canonical(3)
+    assert reason in cell.impossible(FACTS, False)
+
+
+def test_the_four_arms_train_apart():
+    arms = [TWIN | {"consistent": c} for c in ("false", "true", "forward")]
+    found = [trained(axes) for axes in (*arms, {"gradient": "exact"})]
+    for i, one in enumerate(found):
+        for other in found[:i]:
+            assert np.abs(one - other).max() > 1e-4
 
 
 def test_exact_is_its_own_reference_and_that_of_all_rules():

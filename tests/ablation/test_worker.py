@@ -20,7 +20,8 @@ from study.ablation.tables import CURVES, RUNS, is_variant_parameter
 from study.ablation.worker import _problem, attempt, blocks, train_cell
 from study.learning.gradients import GRADIENTS
 from study.learning.records import resolve
-from study.learning.training import Budget, train
+from study.learning.tangent import tangent_spectrum
+from study.learning.training import Budget, initial, train
 
 PROTOCOL = tiny_protocol()
 CELLS = {
@@ -129,6 +130,8 @@ def test_numbers_are_those_of_the_core():
         )
         for name in ("initial_objective", "final_objective", "score", "test_score", "outcome"):
             assert row[name] == getattr(alone, name)[0], name
+        for name in ("path_length", "asymmetry"):
+            assert row[name] == pytest.approx(getattr(alone, name)[0], nan_ok=True, rel=1e-12)
         assert row["constant_objective"] == alone.constant[0]
         assert row["weight_norm"] == alone.curves["weight_norm"][0, -1]
         curve = [r["objective"] for r in rows(finished.curves, replica=row["replica"])]
@@ -182,6 +185,29 @@ def test_the_aggregate_is_that_of_the_evaluation():
     assert finished.metrics["failed_rate"] == np.mean([row["failed"] for row in scored])
     assert finished.ended >= finished.started
     assert finished.metrics["time.seconds"] == finished.ended - finished.started
+
+
+def test_spectra_are_taken_of_the_first_evaluation_seeds():
+    cell = make_cell(gradient="removed", location="all", dataset="moons", hidden=[4])
+    protocol = replace(PROTOCOL, evaluation_seeds=5)
+    finished = train_cell(job_of(cell, protocol, reference_rate=0.5))
+    design, seen = cell.design(), protocol.evaluation()[:3]
+    for row in rows(finished.runs):
+        if row["seed"] not in seen:
+            assert np.isnan(row["negative_eigenvalues"])
+            continue
+        problem = _problem(cell, [row["seed"]])
+        budget = Budget(updates=6, batch_size=16, checkpoints=4, probes=2)
+        alone = train(problem, design, budget, [row["seed"]], [row["learning_rate"]])
+        start = initial(design, problem, [row["seed"]])
+        spectrum = tangent_spectrum(design, problem, alone.parameters, 32, [row["seed"]], start)
+        assert row["negative_eigenvalues"] == spectrum.negative[0]
+    assert {row["stage"] for row in rows(finished.runs) if row["seed"] in seen} == {
+        "evaluate",
+        "transfer",
+    }
+    unprobed = train_cell(job_of(cell, replace(protocol, probes=0)))
+    assert np.isnan([row["negative_eigenvalues"] for row in rows(unprobed.runs)]).all()
 
 
 def test_divergence_is_a_result():

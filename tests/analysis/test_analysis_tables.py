@@ -80,9 +80,11 @@ def test_location_is_named_only_where_a_stratum_has_several(prepared):
 
 
 def test_twins_are_rules_of_their_own(prepared):
-    assert labels(prepared({}, floor(0.1), floor(0.1, consistent="true"))) == [
+    twins = [floor(0.1, consistent=word) for word in ("true", "forward")]
+    assert labels(prepared({}, floor(0.1), *twins)) == [
         "exact",
         "floor 0.1",
+        "floor 0.1 (twin forward)",
         "floor 0.1 (twin)",
     ]
 

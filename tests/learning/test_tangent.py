@@ -35,7 +35,7 @@ def weights(scale=1.0, seed=0):
 
 def block_asymmetry(plan, problem, parameters):
     """Return ‖(J - J^T) / 2‖ / ‖J‖ of each hidden layer's block, J column by column."""
-    found, begin = [], 0
+    stack, found, begin = stack_of(plan, problem, parameters), [], 0
     for n_in, n_out in ((4, 5), (5, 4)):
         inside = np.arange(begin, begin + (n_in + 1) * n_out)
         begin = inside[-1] + 1
@@ -45,9 +45,7 @@ def block_asymmetry(plan, problem, parameters):
             for way in (STEP, -STEP):
                 moved = parameters.copy()
                 moved[:, place] += way
-                stack = stack_of(plan, problem, moved)
-                stack.rules = stack_of(plan, problem, parameters).rules  # prepared where it began
-                ends.append(stack.gradient(stack.rules, PATTERNS)[:, inside])
+                ends.append(stack.gradient(stack.rules, PATTERNS, moved)[:, inside])
             columns.append((ends[0] - ends[1]) / (2.0 * STEP))
         j = np.array(columns).transpose(1, 2, 0)
         odd = 0.5 * (j - j.transpose(0, 2, 1))
@@ -56,20 +54,18 @@ def block_asymmetry(plan, problem, parameters):
 
 
 @pytest.mark.parametrize("objective", ["squared_error", "cross_entropy"])
-@pytest.mark.parametrize("gradient", ["removed", "floor", "random", "unit_mean", "negated_top"])
+@pytest.mark.parametrize("gradient", ["removed", "floor", "random", "unit_mean"])
 def test_asymmetry_estimates_that_of_the_blocks(gradient, objective):
-    """Six pairs of directions estimate a norm within a factor of about two."""
+    """Fifteen pairs of directions estimate a norm within a factor of about two."""
     plan = design(SIZES[1:-1], objective=objective, gradient=gradient)
     problem = posed(plan, patterns(n=40))
     ratios = []
-    for seed in range(6):
+    for seed in range(8):
         parameters = weights(0.9, seed)
         found = asymmetry(stack_of(plan, problem, parameters))
         ratios.append(found / block_asymmetry(plan, problem, parameters))
-    if gradient == "negated_top":
-        return  # every block is symmetric, up to its sign
-    assert 0.7 < np.sqrt(np.mean(np.square(ratios))) < 1.3
-    assert (0.2 < np.array(ratios)).all() and (np.array(ratios) < 2.5).all()
+    assert 0.8 < np.exp(np.mean(np.log(ratios))) < 1.25
+    assert 0.25 < np.min(ratios) and np.max(ratios) < 4.0
 
 
 SYMMETRIC = ["exact", "scaled", "negated_top", {"blend": {"amount": 0.0}}]
@@ -115,7 +111,7 @@ def test_where_nothing_comes_down_it_is_not_defined():
 
 
 def outputs_of(plan, problem, parameters, n, linear):
-    """Return outputs (or their net inputs) of the first patterns, in order (pattern, output)."""
+    """Return outputs, or their net inputs, in the order (pattern, output)."""
     if linear:
         plan = design(plan.hidden, plan.activation.name, "linear_squared_error")
     return (
