@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 PATTERNS = 32  # for the asymmetry
-DIRECTIONS = 6  # a layer: 15 pairs
+DIRECTIONS = 5  # a layer: 10 pairs
 STEPS = {"float32": 2e-3, "float64": 1e-5}  # where rounding and the next term are about equal
 NEGATIVE = 1e-4  # of the largest eigenvalue's modulus: nearer to 0 is rounding, in float32
 
@@ -38,7 +38,7 @@ def asymmetry(stack: Stack) -> Array:
 
     Of the diagonal block of J of each hidden layer, in Frobenius norms, then the mean over the
     layers: 0 if and only if φ is proportional to f' on the net inputs visited, at most 1. From
-    u^T J v and v^T J u for the 15 pairs out of 6 random directions, by central differences on the
+    u^T J v and v^T J u for the 10 pairs out of 5 random directions, by central differences on the
     first 32 patterns: one network's estimate is right within a factor of about two, and for a
     symmetric J it is 0 but for about 1e-4 in float32. NaN without hidden layers, and where
     nothing comes down to one.
@@ -168,8 +168,9 @@ def jacobians(
     own = which if len(problem.inputs) > 1 else 0
     x, t = problem.inputs[own : own + 1], problem.targets[own : own + 1]
     begin = parameters if start is None else start[which].astype(parameters.dtype)
-    begin = begin[None].copy()
-    numbers = {name: np.full(1, value) for name, value in design.optimizer.values.items()}
+    rows = min(patterns, x.shape[1]) * problem.widths[1]
+    begin = np.repeat(begin[None], rows, axis=0)
+    numbers = {name: np.full(rows, value) for name, value in design.optimizer.values.items()}
     stack = Stack(
         problem=replace(problem, inputs=x, targets=t),
         hidden=design.hidden,
@@ -177,31 +178,26 @@ def jacobians(
         output=design.output(problem.widths[1]),
         objective=design.objective,
         rules=design.rules(),
-        replicas=[seed],
+        replicas=[seed] * rows,
         batch_size=patterns,
         parameters=begin,
-        updater=Updater(design.optimizer.record, numbers, np.zeros(1), begin),  # never called
+        updater=Updater(design.optimizer.record, numbers, np.zeros(rows), begin),  # never called
     )
-    stack.parameters[0] = parameters
+    stack.parameters[:] = parameters
     return _rows(stack, stack.exact, patterns), _rows(stack, stack.rules, patterns)
 
 
 def _rows(stack: Stack, layers: tuple[Layer, Layer], patterns: int) -> Array:
-    """Propagate an error of 1 at each output for each pattern back, (n k, P)."""
-    dtype, outputs = stack.parameters.dtype, stack.widths[-1]
+    """Propagate an error of 1 at each output for each pattern back, one a replica, (n k, P)."""
+    rows, outputs = len(stack.parameters), stack.widths[-1]
     x = np.ascontiguousarray(stack.data.inputs[:, :patterns])
     top = len(stack.widths) - 2
-    y = loops.layer_inputs(stack.sizes, stack.parameters, x, *layers, top, stack.room)[1][0].T
-    room = make_room(stack.sizes, patterns, dtype)
-    rows = []
-    for n in range(patterns):
-        for k in range(outputs):
-            aims = y.copy()[None]
-            aims[0, n, k] -= 1
-            data = loops.Patterns(x, np.ascontiguousarray(aims))
-            rows.append(
-                loops.gradients(
-                    stack.sizes, stack.parameters, data, *layers, max(stack.step, 1), room
-                )[0]
-            )
-    return np.array(rows) * patterns  # the objective is a mean over patterns
+    y = loops.layer_inputs(stack.sizes, stack.parameters[:1], x, *layers, top, stack.room)[1]
+    aims = np.repeat(y.swapaxes(1, 2), rows, axis=0)
+    pattern, output = np.divmod(np.arange(rows), outputs)
+    aims[np.arange(rows), pattern, output] -= 1
+    data = loops.Patterns(np.repeat(x, rows, axis=0), np.ascontiguousarray(aims))
+    room = make_room(stack.sizes, patterns, stack.parameters.dtype)
+    step = max(stack.step, 1)
+    found = loops.gradients(stack.sizes, stack.parameters, data, *layers, step, room)
+    return found * patterns  # the objective is a mean over patterns

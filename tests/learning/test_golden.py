@@ -68,6 +68,23 @@ CASES = {
     },
     "tanh, offset, rprop, full batch": {"gradient": "offset", "optimizer": "rprop"},
     "tanh, random sign, sgd": {"gradient": "random_sign"},
+    "logistic, twin of power, sgd": {
+        "activation": "logistic",
+        "gradient": "power",
+        "consistent": "true",
+    },
+    "softsign, twin of floor as a spline, adam": {
+        "activation": "softsign",
+        "gradient": "floor",
+        "consistent": "true",
+        "optimizer": "adam",
+    },
+    "tanh, twin of offset forward, sgd": {"gradient": "offset", "consistent": "forward"},
+    "rounded relu at zero, a zeroed layer, sgd": {
+        "activation": "relu_rounded",
+        "gradient": {"relu_at_zero": {"value": 0.5}},
+        "initialisation": {"zeroed_layer": {"layer": 2}},
+    },
     "tanh, rank one, quickprop, full batch": {
         "gradient": "rank_one",
         "optimizer": {"quickprop": {"growth": 1.2}},

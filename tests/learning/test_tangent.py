@@ -56,7 +56,7 @@ def block_asymmetry(plan, problem, parameters):
 @pytest.mark.parametrize("objective", ["squared_error", "cross_entropy"])
 @pytest.mark.parametrize("gradient", ["removed", "floor", "random", "unit_mean"])
 def test_asymmetry_estimates_that_of_the_blocks(gradient, objective):
-    """Fifteen pairs of directions estimate a norm within a factor of about two."""
+    """Ten pairs of directions estimate a norm within a factor of about two."""
     plan = design(SIZES[1:-1], objective=objective, gradient=gradient)
     problem = posed(plan, patterns(n=40))
     ratios = []
