@@ -55,7 +55,7 @@ class Observer:
 
     def __init__(self, stack: Stack, moving: bool) -> None:
         self.stack, self.moving = stack, moving
-        self._before: tuple[Array, Array] | None = None
+        self._before: tuple[list[Array], list[Array]] | None = None
 
     def probe(self) -> dict[str, Array]:
         """Measure each replica.
@@ -89,24 +89,28 @@ class Observer:
         if not depth:
             return found
         layers = [self.stack.layer(layer, PATTERNS) for layer in range(depth)]
-        slopes = np.concatenate([slope for _, slope in layers], axis=1)
-        found["saturated"] = _share(np.abs(slopes) <= SATURATED_SHARE * activation.largest_slope)
+        least = SATURATED_SHARE * activation.largest_slope
+        found["saturated"] = _share([(s <= least) & (s >= -least) for _, s in layers])
         if not activation.bounded:
             return found
         low, high = activation.bounds
-        middle, half = 0.5 * (low + high), 0.5 * (high - low)
-        away = np.concatenate([y for y, _ in layers], axis=1) - middle
-        above, decided = away > 0, np.abs(away) > DECIDED_ABOVE * half
+        middle, far = 0.5 * (low + high), 0.5 * DECIDED_ABOVE * (high - low)
+        above = [y > middle for y, _ in layers]
+        decided = [(y > middle + far) | (y < middle - far) for y, _ in layers]
         found["decided"] = _share(decided)
         if self._before is not None:
-            flipped, was = above != self._before[0], self._before[1]
-            found["flips_decided"] = _share(flipped & was) / _share(was)
-            found["flips_undecided"] = _share(flipped & ~was) / _share(~was)
+            sides, was = self._before
+            flipped = [now != then for now, then in zip(above, sides, strict=True)]
+            of_decided = _share([f & w for f, w in zip(flipped, was, strict=True)])
+            share = _share(was)
+            found["flips_decided"] = of_decided / share
+            found["flips_undecided"] = (_share(flipped) - of_decided) / (1.0 - share)
         if self.moving or self._before is None:
             self._before = above, decided
         return found
 
 
-def _share(pairs: Array) -> Array:
-    """Share of the (unit, pattern) pairs of each replica."""
-    return pairs.sum(axis=(1, 2)) / pairs[0].size
+def _share(layers: list[Array]) -> Array:
+    """Share of the (unit, pattern) pairs of each replica, over layers (R, units, patterns)."""
+    counts = sum(np.array([np.count_nonzero(own) for own in pairs]) for pairs in layers)
+    return counts / sum(pairs[0].size for pairs in layers)

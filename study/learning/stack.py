@@ -202,8 +202,9 @@ class Stack:
     def layer(self, layer: int, patterns: int) -> tuple[Array, Array]:
         """Return y and f'(z) of a hidden layer on the first `patterns`: (R, units, patterns)."""
         x = np.ascontiguousarray(self.data.inputs[:, :patterns])
-        z, y = loops.layer_inputs(self.sizes, self.parameters, x, *self.rules, layer, self.room)
-        return y, loops.slopes(z, y, self.rules[0].slope, self.rules[0].numbers)
+        here, below = self.rules[0], self.sizes[: layer + 2]  # nothing above it is computed
+        z, y = loops.layer_inputs(below, self.parameters, x, here, here, layer, self.room)
+        return y, loops.slopes(z, y, here.slope, here.numbers)
 
     def test_score(self) -> Array:
         """Return the accuracy on the test part, (R,); for regression the outputs' mean R²."""

@@ -306,7 +306,6 @@ WIDE = {
         ({"gain": [1]}, {"gain": {1.0}}),
         ({"gain": [1.0], "optimizer": ["sgd"]}, {"gain": {1.0}, "optimizer": {"sgd"}}),
         ({"consistent": [False]}, {"consistent": {"false"}}),
-        ({"consistent": "false"}, {"consistent": {"false"}}),
         (
             {"optimizer": [{"adam": {"beta_1": 0.5}}]},
             {"optimizer": {"adam(beta_1=0.5, beta_2=0.999, epsilon=1e-08)"}},
