@@ -206,7 +206,7 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
         stack = Stack(
             unscored(x, t, self._task),
             design.hidden,
-            design.activation,
+            design.forward,
             design.output(t.shape[1]),
             design.objective,
             design.rules(),
