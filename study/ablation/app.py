@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from study.ablation.signals import Stop, Terminated, handling
 from study.learning.records import UsageError
 
 if TYPE_CHECKING:
@@ -28,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if os.getcwd() not in sys.path:  # users' own records, named by {_target_: module.object}
         sys.path.append(os.getcwd())
     try:
-        return _command(given)
+        with handling(Stop(), signal.SIGINT, signal.SIGTERM):
+            return _command(given)
     except UsageError as error:
         if os.environ.get("STUDY_TRACEBACK"):
             raise
@@ -42,11 +45,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return MISTAKE
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    except (KeyboardInterrupt, Terminated) as stop:
+        print("\nstopped; go on with the same command")
+        return _stopped(stop)
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+
+
+def _stopped(stop: BaseException) -> int:
+    return TERMINATED if isinstance(stop, Terminated) else INTERRUPTED
 
 
 def _command(given: list[str]) -> int:
@@ -81,11 +89,16 @@ def run(config: Config) -> int:
         folder = Path(tables).absolute() if tables else ROOT / "data" / "results"
         folder /= config.experiment
         _check_writable(folder)
-        if len(finished) < len(plan.cells):
-            code = _train(plan, store, finished, ROOT)
-            if code:
-                return code
-        _, _, runs = store.export([planned.identity for planned in plan.cells], folder)
+        if len(finished) == len(plan.cells):
+            runs: int | None = _export(plan, store, folder)
+        else:
+            try:
+                runs = _train(plan, store, finished, folder, ROOT)
+            except (KeyboardInterrupt, Terminated) as stop:
+                messages.say_interrupted(plan)
+                return _stopped(stop)
+        if runs is None:
+            return FAILED
         messages.say_done(plan, finished, runs, time.monotonic() - started, folder)
         return DONE
     finally:
@@ -111,27 +124,31 @@ def _check_writable(folder: Path) -> None:
         raise UsageError(f"cannot write {folder}: permission denied")
 
 
-def _train(plan: Plan, store: Store, finished: set[str], root: Path) -> int:
+def _train(plan: Plan, store: Store, finished: set[str], folder: Path, root: Path) -> int | None:
+    """Train, record and export; return how many runs were exported, None where that failed."""
     from study.ablation import messages
 
     messages.say_start(plan, finished)
-    from study.ablation.execution import Terminated, WorkerDied, carry_out
+    from study.ablation.execution import StoreFailed, carry_out, recording
     from study.ablation.provenance import study_record
 
-    started = time.time()
+    started, clock = time.time(), time.monotonic()
     try:
         tally = carry_out(plan, store, finished)
-    except (KeyboardInterrupt, Terminated) as stop:
+        seconds = time.monotonic() - clock
+        with recording():
+            store.describe(*study_record(plan, tally, started, started + seconds, root))
+        messages.say_trained(tally, seconds)
+        if tally.failed:
+            messages.say_failed(plan, tally)
+            return None
+        with recording():
+            return _export(plan, store, folder)
+    except StoreFailed as error:
+        print(f"study: {error}", file=sys.stderr)
         messages.say_interrupted(plan)
-        return INTERRUPTED if isinstance(stop, KeyboardInterrupt) else TERMINATED
-    except WorkerDied as death:
-        print(f"study: {death}", file=sys.stderr)
-        messages.say_interrupted(plan)
-        return FAILED
-    tags, files = study_record(plan, tally, started, time.time(), root)
-    store.describe(tags, files)
-    messages.say_trained(tally, time.time() - started)
-    if tally.failed:
-        messages.say_failed(plan, tally)
-        return FAILED
-    return DONE
+        return None
+
+
+def _export(plan: Plan, store: Store, folder: Path) -> int:
+    return store.export([planned.identity for planned in plan.cells], folder)[2]

@@ -2,42 +2,38 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
-import threading
-import time
-from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from multiprocessing import resource_tracker
-from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
-import joblib
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from study.ablation.plan import Plan, Planned
+from study.ablation.signals import Stop, handling
 from study.ablation.store import FinishedCell, Store
 from study.ablation.tally import Tally
 from study.ablation.worker import FailedCell, Job, attempt, one_thread
+from study.ablation.workers import Workers
+from study.learning.records import UsageError
 from study.learning.warm_up import compile_kernels
 
 BAR = "{n_fmt}/{total_fmt} |{bar}| {remaining} left{postfix}"  # all of it fits in 80 columns
 
-
-class Terminated(BaseException):
-    """SIGTERM arrived; like KeyboardInterrupt no error, which something could catch."""
+Trainer = Callable[[Iterable[Job]], Iterable[FinishedCell | FailedCell]]
 
 
-class WorkerDied(Exception):
-    """A worker process is gone."""
+class StoreFailed(Exception):
+    """The store took no more, after the study had begun to train."""
 
 
 def carry_out(plan: Plan, store: Store, finished: set[str]) -> Tally:
     """Train and record all cells of the plan that are not finished.
+
+    A cell that raises an error, or whose worker dies twice, fails alone.
 
     Raises
     ------
@@ -46,18 +42,18 @@ def carry_out(plan: Plan, store: Store, finished: set[str]) -> Tally:
         nothing was trained.
     KeyboardInterrupt, Terminated
         On SIGINT and SIGTERM; what was recorded stays, cells in flight are dropped whole.
-    WorkerDied
-        When a worker is killed from outside; the same holds.
+    StoreFailed
+        When the store can no longer be written; the same holds.
     """
     tally = Tally()
     waves = plan.waves(finished)
     total = sum(planned.runs for wave in waves for planned in wave)
     rates = _reference_rates(plan, store, finished)
     todo = [planned for wave in waves for planned in wave]
-    stop = _Stop()
+    stop = Stop()
     # disable=None: no bar where there is no terminal
     bar = tqdm(total=total, bar_format=BAR, disable=None, smoothing=0.05)
-    with _handling(signal.SIGINT, stop), _handling(signal.SIGTERM, stop), bar:
+    with handling(stop, signal.SIGINT, signal.SIGTERM), bar, _trainer(plan, stop) as train:
         bar.set_postfix_str("compiling")  # the first time half a minute
         for dtype in sorted({planned.protocol.dtype for planned in todo}):
             of_dtype = [planned for planned in todo if planned.protocol.dtype == dtype]
@@ -65,19 +61,25 @@ def carry_out(plan: Plan, store: Store, finished: set[str]) -> Tally:
         store.prepare()
         bar.set_postfix_str(str(tally))
         for wave in waves:
-            results = _train(plan, wave, rates, tally, stop)
-            for result in results:
+            for result in train(_jobs(plan, wave, rates, tally)):
                 if isinstance(result, FailedCell):
                     tally.failed.append(result)
                     continue
-                with stop.held():
+                with stop.held(), recording():
                     store.record(result)
                     if "learning_rate" in result.metrics:
                         rates[result.cell] = result.metrics["learning_rate"]
                     _advance(bar, tally.add(result), tally)
-                if stop.asked:
-                    results.throw(stop.asked)
     return tally
+
+
+@contextmanager
+def recording() -> Iterator[None]:
+    """Tell a store that fails, whatever the reason, from a user's mistake."""
+    try:
+        yield
+    except UsageError as error:
+        raise StoreFailed(str(error)) from error
 
 
 def _advance(bar: tqdm[NoReturn], runs: int, tally: Tally) -> None:
@@ -87,10 +89,28 @@ def _advance(bar: tqdm[NoReturn], runs: int, tally: Tally) -> None:
     bar.update(runs)
 
 
-def _train(
-    plan: Plan, wave: Sequence[Planned], rates: dict[str, float], tally: Tally, stop: _Stop
-) -> Generator[FinishedCell | FailedCell, None, None]:
-    config = plan.config
+@contextmanager
+def _trainer(plan: Plan, stop: Stop) -> Iterator[Trainer]:
+    """Give what trains jobs: worker processes, or this one where there is to be but one."""
+    most = plan.config.execution.processes()
+    if most == 1:
+        with one_thread():
+            yield lambda jobs: map(attempt, jobs)
+        return
+    names = {planned.identity: planned.name for planned in plan.cells}
+
+    def tell(cell: str, how: str) -> None:
+        line = f"study: a worker died ({how}); its cell is tried again: {names[cell]}"
+        tqdm.write(line, file=sys.stderr)
+
+    workers = Workers(most, stop.held, tell)
+    try:
+        yield workers.train
+    finally:
+        workers.close()
+
+
+def _jobs(plan: Plan, wave: Sequence[Planned], rates: dict[str, float], tally: Tally) -> list[Job]:
     jobs = []
     for planned in wave:
         if any(needed not in rates for needed in planned.needs.values()):
@@ -105,47 +125,11 @@ def _train(
                 protocol=planned.protocol,
                 rates={use: rates[needed] for use, needed in planned.needs.items()},
                 claims=plan.claims,
-                block=config.execution.block,
+                block=plan.config.execution.block,
                 path=tuple(sys.path),
             )
         )
-    workers = min(config.execution.processes(), len(jobs))
-    if workers <= 1:
-        with one_thread():
-            yield from map(attempt, jobs)
-        return
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        parallel = joblib.Parallel(workers, return_as="generator_unordered", batch_size=1)
-        try:
-            with stop.held(), _sigint_blocked():
-                results = parallel(joblib.delayed(_in_worker)(job, os.getpid()) for job in jobs)
-            if stop.asked:
-                results.throw(stop.asked)  # in there, so that the workers are ended
-            yield from results
-        except BrokenProcessPool:
-            raise WorkerDied("a worker was killed, perhaps because memory ran out") from None
-
-
-def _in_worker(job: Job, parent: int) -> FinishedCell | FailedCell:
-    _end_with(parent)
-    return attempt(job)
-
-
-_watching: list[threading.Thread] = []
-
-
-def _end_with(parent: int) -> None:
-    """End this worker when its parent dies, which loky alone would not do while it is busy."""
-    if _watching:
-        return
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    _watching.append(threading.Thread(target=watch, daemon=True))
-    _watching[0].start()
+    return jobs
 
 
 def _reference_rates(plan: Plan, store: Store, finished: set[str]) -> dict[str, float]:
@@ -163,51 +147,3 @@ def _reference_rates(plan: Plan, store: Store, finished: set[str]) -> dict[str, 
 def _chosen_rate(path: str) -> float:
     table = pq.read_table(path, columns=["stage", "learning_rate"])
     return float(table.filter(pc.equal(table["stage"], "evaluate"))["learning_rate"][0].as_py())
-
-
-class _Stop:
-    """What SIGINT and SIGTERM do: raise at once, but where they are held.
-
-    An exception that is raised in the midst of a database's or joblib's own calls may be lost.
-    """
-
-    def __init__(self) -> None:
-        self.asked: BaseException | None = None
-        self._held = False
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        self.asked = Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
-        if not self._held:
-            raise self.asked
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Only note a signal in `asked`; whoever holds it looks afterwards."""
-        self._held = True
-        try:
-            yield
-        finally:
-            self._held = False
-
-
-@contextmanager
-def _sigint_blocked() -> Iterator[None]:
-    """Block SIGINT, which processes that begin here inherit: Ctrl-C is for their parent alone."""
-    resource_tracker.ensure_running()  # where joblib starts this itself, it unblocks SIGINT
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _handling(number: signal.Signals, handler: Any) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(number, handler)
-    try:
-        yield
-    finally:
-        signal.signal(number, before)

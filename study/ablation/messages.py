@@ -124,7 +124,7 @@ def say_failed(plan: Plan, tally: Tally) -> None:
         print(f"study: failed: {names[failed.cell]}: {failed.error}", file=sys.stderr)
     if len(tally.failed) > SHOWN:
         print(f"study: ... and {len(tally.failed) - SHOWN:,} more", file=sys.stderr)
-    if os.environ.get("STUDY_TRACEBACK"):
+    if os.environ.get("STUDY_TRACEBACK") and errors:
         print(errors[0].traceback, file=sys.stderr)
     print(
         f"study: {_count(len(tally.failed), 'cell')} failed, the others are recorded, no tables "

@@ -9,6 +9,7 @@ from small_studies import TINY_WORDS, Command, in_order
 
 from study.ablation import app, composition, execution
 from study.ablation.cells import REGISTRIES
+from study.ablation.signals import Terminated
 
 SMOKE = ["experiment=smoke", "execution.workers=1", *TINY_WORDS]
 FEW = [*SMOKE, "only.activation=[tanh]", "only.optimizer=[sgd]"]  # 3 cells
@@ -325,9 +326,7 @@ def test_a_multirun_is_one_study_after_the_other(command, tmp_path):
     assert list((tmp_path / "empty").iterdir()) == [], "no multirun.yaml"
 
 
-@pytest.mark.parametrize(
-    ("signal", "code"), [(KeyboardInterrupt, 130), (execution.Terminated, 143)]
-)
+@pytest.mark.parametrize(("signal", "code"), [(KeyboardInterrupt, 130), (Terminated, 143)])
 def test_a_multirun_that_is_stopped_stops(command, monkeypatch, signal, code):
     calls = []
 
@@ -345,13 +344,17 @@ def test_a_multirun_that_is_stopped_stops(command, monkeypatch, signal, code):
     )
 
 
-def test_a_dead_worker_is_exit_code_1(command, monkeypatch):
-    def die(*arguments):
-        raise execution.WorkerDied("a worker was killed")
+def test_a_store_that_fails_on_the_way_is_exit_code_1(command, monkeypatch):
+    def fail(*arguments):
+        raise execution.StoreFailed("the disk is full")
 
-    monkeypatch.setattr(execution, "carry_out", die)
+    monkeypatch.setattr(execution, "carry_out", fail)
     said = command(*SMOKE)
-    assert (said.code, said.err) == (1, "study: a worker was killed\n")
+    assert (said.code, said.err) == (1, "study: the disk is full\n")
+    assert said.out.endswith(
+        "\nstopped; finished cells are recorded. Go on with the same command, or with: "
+        "make ablation EXPERIMENT=smoke\n"
+    )
 
 
 def test_the_folder_is_searched_last_and_once(command):

@@ -1,6 +1,7 @@
 """Carrying out a plan: workers, records of a user's own, errors, references that are there."""
 
 import contextlib
+import multiprocessing
 import os
 import signal
 from pathlib import Path
@@ -9,9 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from small_studies import in_order, job_of, tiny_config
 
-from study.ablation.execution import Terminated, WorkerDied, carry_out
+from study.ablation.execution import StoreFailed, carry_out
 from study.ablation.plan import make_plan
-from study.ablation.worker import train_cell
+from study.ablation.signals import Terminated
+from study.ablation.worker import FailedCell, train_cell
 from study.learning.activations import ACTIVATIONS
 from study.learning.gradients import GRADIENTS
 from study.learning.kernels import Kernel
@@ -76,6 +78,7 @@ OWN_GRID = {
 BREAKING = """
 import os
 import signal
+from pathlib import Path
 
 from study.learning.gradients.base import Gradient
 
@@ -85,7 +88,9 @@ def breaks(site, z):
 
 
 def dies(site, z):
-    if os.getpid() != PARENT:
+    marker = Path(__file__).with_suffix(".died")
+    if os.getpid() != PARENT and (OFTEN == "always" or not marker.exists()):
+        marker.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return z[:, :1, 0]
 
@@ -257,12 +262,40 @@ def test_a_failed_reference_takes_along_what_needs_its_rate(memory, monkeypatch)
     assert {cell.name.split(" · ")[0] for cell in memory.cells.values()} == {"wine"}
 
 
-def test_a_worker_that_is_killed_ends_the_study_in_words(own, memory):
-    module = own(BREAKING.replace("PARENT", str(os.getpid())))
-    grid = {**GRID, "gradient": ["removed", {"_target_": f"{module}.deadly"}]}
-    plan = make_plan(tiny_config(grid, transfer=False, execution={"workers": 2}))
-    with pytest.raises(WorkerDied, match="a worker was killed, perhaps because memory ran out"):
-        carry_out(plan, memory, set())
+@pytest.mark.parametrize("often", ["once", "always"])
+def test_a_worker_that_dies_is_replaced_and_harms_no_other_cell(own, memory, often, capfd):
+    deadly = BREAKING.replace("PARENT", str(os.getpid())).replace("OFTEN", repr(often))
+    module = own(deadly)
+    grid = {**GRID, "gradient": ["exact", {"_target_": f"{module}.deadly"}, "removed"]}
+    grids = [grid, {**GRID, "dataset": ["wine", "moons"]}]
+    plan = make_plan(tiny_config(*grids, execution={"workers": 2}))
+    tally = carry_out(plan, memory, set())
+    names = {planned.identity: planned.cell.name for planned in plan.cells}
+    (guilty,) = (cell for cell, name in names.items() if "deadly" in name)
+    if often == "once":
+        assert tally.failed == []
+        assert set(memory.cells) == set(names)
+    else:
+        killed = "killed, perhaps because memory ran out"
+        assert tally.failed == [FailedCell(guilty, f"its worker died 2 times ({killed})", "")]
+        assert set(memory.cells) == set(names) - {guilty}
+    assert capfd.readouterr().err == (
+        "study: a worker died (killed, perhaps because memory ran out); its cell is tried again: "
+        f"{names[guilty]}\n"
+    )
+
+
+def test_a_store_that_fails_stops_the_study(memory, monkeypatch):
+    def full(cell, record=memory.record):
+        if memory.cells:
+            raise UsageError("the disk is full")
+        record(cell)
+
+    monkeypatch.setattr(memory, "record", full)
+    with pytest.raises(StoreFailed, match=r"^the disk is full$"):
+        carry_out(make_plan(tiny_config(GRID, execution={"workers": 2})), memory, set())
+    assert len(memory.cells) == 1
+    assert multiprocessing.active_children() == []
 
 
 SIGNALS = [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)]

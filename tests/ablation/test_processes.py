@@ -73,7 +73,7 @@ def workers_of(parent: int) -> set[int]:
             words = (path / "cmdline").read_text()
         except OSError:
             continue
-        if ppid == parent and "LokyProcess" in words:
+        if ppid == parent and "spawn_main" in words:
             found.add(int(path.name))
     return found
 
