@@ -128,7 +128,7 @@ def _train(plan: Plan, store: Store, finished: set[str], folder: Path, root: Pat
     """Train, record and export; return how many runs were exported, None where that failed."""
     from study.ablation import messages
 
-    messages.say_start(plan, finished)
+    messages.say_start(plan, finished, store.damaged)
     from study.ablation.execution import StoreFailed, carry_out, recording
     from study.ablation.provenance import study_record
 

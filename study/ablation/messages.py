@@ -98,8 +98,8 @@ def _show_parts(plan: Plan) -> None:
         print_row(f"{part.experiment:{width}}", said, width)
 
 
-def say_start(plan: Plan, finished: set[str]) -> None:
-    """Say what is about to be trained."""
+def say_start(plan: Plan, finished: set[str], damaged: int = 0) -> None:
+    """Say what is about to be trained, with the recorded cells whose tables are not whole."""
     left = [planned for planned in plan.cells if planned.identity not in finished]
     going_on = f", {len(finished):,} finished before" if finished else ""
     skipped = f", {len(plan.skipped):,} impossible ones skipped" if plan.skipped else ""
@@ -108,6 +108,8 @@ def say_start(plan: Plan, finished: set[str]) -> None:
         f"{_count(_runs(left), 'training')}, about {duration(_seconds(plan, left))}",
         flush=True,
     )
+    if damaged:
+        print(f"{_count(damaged, 'cell')} of them recorded, but without whole tables", flush=True)
 
 
 def say_trained(tally: Tally, seconds: float) -> None:

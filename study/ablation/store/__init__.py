@@ -69,6 +69,8 @@ class Store(ABC):
     def __init__(self, uri: str, experiment: str) -> None:
         self.uri = uri
         self.experiment = experiment
+        self.damaged = 0
+        """How many of the cells last asked for are recorded, but their tables are not whole."""
 
     @property
     @abstractmethod
@@ -80,6 +82,11 @@ class Store(ABC):
         """Return which of `cells` are recorded whole: nothing deleted, tables in place.
 
         Reads only: a store that does not exist yet is not made, and has no cells.
+
+        Raises
+        ------
+        UsageError
+            Where cells are recorded, but the whole folder of their tables is gone.
         """
 
     @abstractmethod

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 RUNS_FILE = "runs.parquet"
 CURVES_FILE = "curves.parquet"
+END = b"PAR1"
 
 
 def local_path(uri: str) -> Path | None:
@@ -26,8 +27,16 @@ def local_path(uri: str) -> Path | None:
 
 
 def present(folder: Path) -> bool:
-    """Whether a cell's tables are there."""
-    return all(_size(folder / name) > 0 for name in (RUNS_FILE, CURVES_FILE))
+    """Whether a cell's tables are there, and not cut short."""
+    return all(_whole(folder / name) for name in (RUNS_FILE, CURVES_FILE))
+
+
+def gone(folder: Path, cells: int, store: str) -> str:
+    """One line for a folder of artifacts that was moved or removed."""
+    return (
+        f"{cells:,} cells are recorded in {store}, but the folder with their tables is gone: "
+        f"put {folder} back, or make it anew, empty, to have them trained again"
+    )
 
 
 def tables_of(
@@ -144,7 +153,9 @@ def _read(path: Path) -> pa.Table:
         with pq.ParquetFile(path) as file:
             return file.read(use_threads=False)  # threads cost more than such a file
     except (OSError, pa.ArrowInvalid) as error:
-        raise UsageError(f"cannot read {path}: {error}") from error
+        raise UsageError(
+            f"cannot read {path}: {error}; without that file its cell is trained again"
+        ) from error
 
 
 def _replace(table: pa.Table, run_ids: dict[str, str]) -> pa.Array:
@@ -153,8 +164,11 @@ def _replace(table: pa.Table, run_ids: dict[str, str]) -> pa.Array:
     return pa.array([run_ids[replica] for replica in table["replica"].to_pylist()], pa.string())
 
 
-def _size(path: Path) -> int:
+def _whole(path: Path) -> bool:
+    """Whether a parquet file has its end, which is written last."""
     try:
-        return path.stat().st_size
+        with open(path, "rb") as file:
+            file.seek(-len(END), os.SEEK_END)
+            return file.read() == END
     except OSError:
-        return 0
+        return False

@@ -104,7 +104,13 @@ class BulkStore(Store):
         if self._find() is None:
             return set()
         self._parents = self._scan()
-        return {cell for cell in cells if self._finished(cell)}
+        asked = set(cells)
+        found = {cell for cell in asked if self._finished(cell)}
+        recorded = {cell for cell in asked if any(p.whole for p in self._parents.get(cell, ()))}
+        self.damaged = len(recorded - found)
+        if self.damaged and not self._folder().exists():
+            raise UsageError(artifacts.gone(self._folder(), self.damaged, self._database.shown))
+        return found
 
     def prepare(self) -> None:
         """Make database, experiment and folder of artifacts where they are missing."""

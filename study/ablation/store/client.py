@@ -2,15 +2,18 @@
 
 Ids are the server's; a cell is known by its tag ``cell``. Children are written first and the
 parent is finished last, so an interrupted cell leaves an unfinished parent: the next start
-deletes it with its children.
+deletes it with its children, unless another study that is alive is writing it. Where two have
+written a cell, both delete the same one of the two.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import tempfile
+import time
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,10 +29,17 @@ from study.learning.records import UsageError
 
 PAGE = 1000
 
+WRITER = "study.writer"
+"""Tag of a cell's run while it is written: host, process and time of who writes it."""
+
+STALE = 3600.0
+"""Seconds after which an unfinished cell is no longer taken for one that is being written."""
+
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5",  # a minute's patience, as with a locked file
 }
 """Environment variables that MLflow reads; set before it is imported."""
 
@@ -87,24 +97,32 @@ class ClientStore(Store):
                 f"experiment {self.experiment!r} keeps its artifacts with a server ({location}): "
                 "give that server's address as tracking.uri"
             )
-        self._parents = self._scan()
-        for cell, runs in self._parents.items():
-            for run in runs:
-                if run.info.status != "FINISHED":
-                    self._delete(run)
-            self._parents[cell] = [run for run in runs if run.info.status == "FINISHED"]
+        with _one_line_errors(self.uri):
+            self._parents = self._scan()
+            for runs in self._parents.values():
+                for run in runs:
+                    if run.info.status != "FINISHED" and not _being_written(run):
+                        self._delete(run)
         self._ready = True
 
     def record(self, cell: FinishedCell) -> None:
         """Write a cell: parent, children, tables; then the parent is finished."""
         self.prepare()
-        if self._whole(cell.cell):
-            return
-        for run in self._parents.get(cell.cell, ()):
-            self._delete(run)
+        with _one_line_errors(self.uri):
+            self._look_again(cell.cell)
+            if self._whole(cell.cell):
+                return
+            for run in self._parents[cell.cell]:
+                if not _being_written(run):
+                    self._delete(run)
+            self._write(cell)
+            self._settle(cell.cell)
+
+    def _write(self, cell: FinishedCell) -> None:
         runs, curves = conform(cell.runs, RUNS), conform(cell.curves, CURVES)
         parent, children = rows.entries(cell, runs, curves, self._source)
-        made = self._create(cell, parent, {})
+        writer = f"{socket.gethostname()} {os.getpid()} {time.time():.0f}"
+        made = self._create(cell, parent, {WRITER: writer})
         ids: dict[str, str] = {}
         for entry in children:
             child = self._create(cell, entry, {rows.PARENT: made.info.run_id})
@@ -119,8 +137,28 @@ class ClientStore(Store):
             )
             for path in paths:
                 self._client.log_artifact(made.info.run_id, str(path))
+        for child in self._children(made):  # a request whose answer was lost is made twice
+            if child.info.run_id not in ids.values():
+                self._client.delete_run(child.info.run_id)
         self._end(made, cell)
-        self._parents[cell.cell] = [self._client.get_run(made.info.run_id)]
+        self._client.delete_tag(made.info.run_id, WRITER)
+
+    def _look_again(self, cell: str) -> None:
+        """Find what others have recorded of a cell since the study began."""
+        from mlflow.entities import ViewType
+
+        condition = f"tags.role = 'cell' and tags.cell = '{cell}'"
+        self._parents[cell] = list(self._search(condition, ViewType.ALL))
+
+    def _settle(self, cell: str) -> None:
+        """Leave one run of a cell, the same whoever of two writers chooses."""
+        self._look_again(cell)
+        chosen = self._chosen(cell)
+        for run in self._parents[cell]:
+            if run is not chosen and run.info.lifecycle_stage == "active":
+                if run.info.status == "FINISHED" or not _being_written(run):
+                    self._delete(run)
+        self._parents[cell] = [chosen]
 
     def describe(self, tags: Mapping[str, str], files: Mapping[str, str]) -> None:
         """Set tags of the experiment and put texts under ``study/`` of its artifacts."""
@@ -128,14 +166,17 @@ class ClientStore(Store):
 
         self.prepare()
         found = self._find()
-        repository: Any = get_artifact_repository(found.artifact_location, tracking_uri=self.uri)
-        with tempfile.TemporaryDirectory(prefix="study-") as folder:
-            for name, text in files.items():
-                path = Path(folder) / name
-                path.write_text(text, encoding="utf-8")
-                repository.log_artifact(str(path), "study")
-        for key, value in tags.items():
-            self._client.set_experiment_tag(found.experiment_id, key, value)
+        with _one_line_errors(self.uri):
+            repository: Any = get_artifact_repository(
+                found.artifact_location, tracking_uri=self.uri
+            )
+            with tempfile.TemporaryDirectory(prefix="study-") as folder:
+                for name, text in files.items():
+                    path = Path(folder) / name
+                    path.write_text(text, encoding="utf-8")
+                    repository.log_artifact(str(path), "study")
+            for key, value in tags.items():
+                self._client.set_experiment_tag(found.experiment_id, key, value)
 
     def tables(self, cells: Sequence[str]) -> list[tuple[Path, Path]]:
         """Return the files of each cell, fetched where the artifacts are elsewhere."""
@@ -189,7 +230,7 @@ class ClientStore(Store):
 
     def _chosen(self, cell: str) -> Any:
         """Return the finished run of a cell, None if there is none."""
-        for run in self._parents.get(cell, ()):
+        for run in sorted(self._parents.get(cell, ()), key=lambda run: run.info.run_id):
             info = run.info
             if (info.status, info.lifecycle_stage) != ("FINISHED", "active"):
                 continue
@@ -230,15 +271,38 @@ class ClientStore(Store):
     def _end(self, run: Any, cell: FinishedCell) -> None:
         self._client.set_terminated(run.info.run_id, "FINISHED", round(cell.ended * 1000))
 
-    def _delete(self, parent: Any) -> None:
-        """Delete a cell's run and its children, the parent last: a kill leaves it to be found."""
+    def _children(self, parent: Any) -> list[Any]:
         from mlflow.entities import ViewType
 
         condition = f"tags.`{rows.PARENT}` = '{parent.info.run_id}'"
-        for run in list(self._search(condition, ViewType.ACTIVE_ONLY)):
+        return list(self._search(condition, ViewType.ACTIVE_ONLY))
+
+    def _delete(self, parent: Any) -> None:
+        """Delete a cell's run and its children, the parent last: a kill leaves it to be found."""
+        for run in self._children(parent):
             self._client.delete_run(run.info.run_id)
         if parent.info.lifecycle_stage == "active":
             self._client.delete_run(parent.info.run_id)
+
+
+def _being_written(parent: Any) -> bool:
+    """Whether another study may be alive and writing an unfinished cell."""
+    if parent.info.lifecycle_stage != "active" or parent.info.status == "FINISHED":
+        return False
+    host, process, since = parent.data.tags.get(WRITER, "- 0 0").split()
+    if time.time() - float(since) > STALE or int(process) == os.getpid():
+        return False
+    return host != socket.gethostname() or _alive(int(process))
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
 
 
 def connect(uri: str) -> Any:
@@ -251,6 +315,7 @@ def connect(uri: str) -> Any:
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it tells every retry
     with warnings.catch_warnings():
         # raised by MLflow 3.17.2 itself, once, where it sets up its tables with SQLAlchemy 2.1
         warnings.filterwarnings("ignore", "The ``noload`` loader strategy", DeprecationWarning)
@@ -281,6 +346,7 @@ def _one_line_errors(uri: str) -> Iterator[None]:
 
     try:
         yield
-    except (MlflowException, ImportError) as error:
+    except (MlflowException, ImportError, OSError) as error:
+        _reachable(uri)
         reason = str(error).partition("\n")[0]
         raise UsageError(f"MLflow cannot use {masked(uri)}: {reason}") from error

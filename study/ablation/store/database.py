@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib.util
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +23,15 @@ if TYPE_CHECKING:
 
 PATIENCE = 60.0
 """Seconds to wait for another writer of an SQLite file."""
+
+AGAIN = "put a copy of it back, or move it away to have its cells trained again"
+HINTS = {
+    sqlite3.SQLITE_BUSY: f"another program has held it for {PATIENCE:.0f} s",
+    sqlite3.SQLITE_CANTOPEN: "is there such a folder, and may it be written?",
+    sqlite3.SQLITE_CORRUPT: AGAIN,
+    sqlite3.SQLITE_NOTADB: AGAIN,
+}
+"""What people can do, by SQLite's error code."""
 
 MIGRATE = "import os, mlflow.db; mlflow.db.upgrade.callback(os.environ['MLFLOW_TRACKING_URI'])"
 """`mlflow db upgrade` without the rest of the command line; in a process of its own, since
@@ -66,8 +78,9 @@ class Database:
     def create(self) -> None:
         """Make MLflow's tables where there are none.
 
-        An SQLite file is made under another name and appears whole: a kill during MLflow's first
-        migration would leave a file that no later start can open.
+        An SQLite file is made in a folder beside its place and appears whole: a kill during
+        MLflow's first migration would leave a file that no later start can open. Of several
+        studies that begin at once one makes it.
 
         Raises
         ------
@@ -79,19 +92,12 @@ class Database:
         if self.path is None:
             self._migrate(self.uri)
             return
-        fresh = self.path.with_name(f"{self.path.name}.new-{os.getpid()}")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            fresh.touch()
-            self._migrate(sqlite_uri(fresh))
-            with contextlib.closing(sqlite3.connect(fresh)) as connection:
-                connection.execute("PRAGMA journal_mode = WAL")  # the file remembers it
-            self._publish(fresh)
+            with _only_one(self.path.with_name(f"{self.path.name}.lock")):
+                self._make(self.path)
         except OSError as error:
             raise UsageError(f"cannot make {self.path}: {error.strerror or error}") from error
-        finally:
-            for leftover in self.path.parent.glob(f"{self.path.name}.new-*"):
-                leftover.unlink(missing_ok=True)
 
     def read(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
         """Return the rows of a query, whose parameters are written ``:name``."""
@@ -137,8 +143,7 @@ class Database:
         except Exception as error:
             if not _of_environment(error):
                 raise
-            reason = _first_line(getattr(error, "orig", error))
-            raise UsageError(f"cannot use the store {self.shown}: {reason}") from error
+            raise UsageError(f"cannot use the store {self.shown}: {_reason(error)}") from error
 
     def close(self) -> None:
         """Close all connections."""
@@ -182,19 +187,32 @@ class Database:
             *_, reason = done.stderr.strip().splitlines() or ["no reason given"]
             raise UsageError(f"MLflow cannot make its tables in {self.shown}: {reason}")
 
-    def _publish(self, fresh: Path) -> None:
-        """Give a finished file its name, unless another process was first."""
-        assert self.path is not None
+    def _make(self, path: Path) -> None:
+        """Make an SQLite file; what a killed study has left of it goes."""
+        unfinished = f"{path.name}.new-"
+        for leftover in path.parent.glob(f"{unfinished}*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        if self.revision() is not None:  # by another study, which had the lock before
+            return
+        with tempfile.TemporaryDirectory(prefix=unfinished, dir=path.parent) as folder:
+            fresh = Path(folder) / path.name
+            self._migrate(sqlite_uri(fresh))
+            with contextlib.closing(sqlite3.connect(fresh)) as connection:
+                connection.execute("PRAGMA journal_mode = WAL")  # the file remembers it
+            self._publish(fresh, path)
+
+    def _publish(self, fresh: Path, path: Path) -> None:
+        """Give a finished file its name, unless MLflow itself has just made one there."""
         if not self._file_has_content():
-            self.path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         try:
-            os.link(fresh, self.path)
-        except (FileExistsError, FileNotFoundError):
+            os.link(fresh, path)
+        except FileExistsError:
             if self.revision() is None:
                 raise
         except OSError:  # a file system without hard links
-            if not self.path.exists():
-                fresh.replace(self.path)
+            if not path.exists():
+                fresh.replace(path)
 
     def _file_has_content(self) -> bool:
         assert self.path is not None
@@ -207,6 +225,26 @@ class Database:
 
 
 MARK = "alembic_version"
+
+
+@contextlib.contextmanager
+def _only_one(path: Path) -> Iterator[None]:
+    """Hold a lock file, which the kernel lets go of when its holder dies; it is removed after."""
+    while True:
+        with open(path, "w") as file:
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                mine = os.path.samestat(os.fstat(file.fileno()), path.stat())
+            except FileNotFoundError:
+                mine = False
+            if not mine:  # its last holder has removed it
+                continue
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
 
 
 def _installed_mlflow_knows(revision: str) -> bool:
@@ -226,6 +264,14 @@ def _of_environment(error: Exception) -> bool:
     from sqlalchemy import exc
 
     return type(error) in (exc.OperationalError, exc.DatabaseError)
+
+
+def _reason(error: Exception) -> str:
+    """Say what is wrong and, of an SQLite file, what can be done."""
+    cause = getattr(error, "orig", error)
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+    hint = HINTS.get(code, "")
+    return _first_line(cause) + (f"; {hint}" if hint else "")
 
 
 def _first_line(error: object) -> str:
