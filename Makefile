@@ -1,6 +1,6 @@
 # `make` alone lists the targets. Every target that needs the environment makes it first, in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ablation plan figures ui test lint bench lock clean
+.PHONY: help setup demo ablation plan figures ui test test-faults lint bench lock clean
 
 PYTHON ?= python3
 EXPERIMENT ?= default
@@ -10,7 +10,7 @@ READY := .venv/.ready
 PEERS := .venv/.peers
 
 help:  ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  EXPERIMENT=smoke|default|paper chooses the experiment (conf/experiment); ARGS='...' adds Hydra overrides,"
 	@echo "  as in: make ablation EXPERIMENT=smoke ARGS='protocol.updates=500'"
@@ -47,6 +47,9 @@ ui: $(READY)  ## browse the runs in MLflow on 127.0.0.1
 
 test: $(READY)  ## the tests
 	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+test-faults: $(READY)  ## kills, full disks, servers that go away: some ten minutes
+	@$(BIN)/python -m pytest -n auto -m "long_faults or not long_faults" tests/faults $(ARGS)
 
 lint: $(READY)  ## style and types
 	@$(BIN)/ruff check .

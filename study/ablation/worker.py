@@ -106,7 +106,7 @@ def attempt(job: Job) -> FinishedCell | FailedCell:
 
 def train_cell(job: Job) -> FinishedCell:
     """Choose the cell's learning rate, where there is a choice, and train its replicas at it."""
-    started, processor = time.time(), time.process_time()
+    started, clock, processor = time.time(), time.perf_counter(), time.process_time()
     sys.path.extend(p for p in job.path if p not in sys.path)
     cell = cell_from(job.specification)
     protocol, done = job.protocol, list[Trained]()
@@ -140,10 +140,10 @@ def train_cell(job: Job) -> FinishedCell:
         done.extend(replace(trained, stage="transfer") for trained in same)
     elif reference is not None:
         run("transfer", [reference], protocol.evaluation())
-    ended = time.time()
+    seconds = time.perf_counter() - clock  # the time of day may be set back meanwhile
     metrics = results.aggregate(scored) | {
         "runs": float(sum(len(t.outcome.seeds) for t in done)),
-        "time.seconds": ended - started,
+        "time.seconds": seconds,
         "time.processor_seconds": time.process_time() - processor,
     }
     if protocol.tune:
@@ -159,7 +159,7 @@ def train_cell(job: Job) -> FinishedCell:
         runs=runs,
         curves=curves,
         started=started,
-        ended=ended,
+        ended=started + seconds,
     )
 
 

@@ -1,15 +1,13 @@
 """A store that is ready at once, and small finished cells with numbers one can check by eye."""
 
-import fcntl
-import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from small_studies import template
 
-from study.ablation.store import FinishedCell, sqlite_uri
-from study.ablation.store.database import Database
+from study.ablation.store import FinishedCell
 from study.ablation.tables import curves_table, runs_table
 
 UPDATES = [0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144]
@@ -18,14 +16,7 @@ UPDATES = [0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144]
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory) -> Path:
     """An empty database of MLflow's, made once for all test processes (it takes 5 s)."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    path = folder / "migrated.db"
-    with open(folder / "migrated.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        Database(sqlite_uri(path)).create()
-    return path
+    return template(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture

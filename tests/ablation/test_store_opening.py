@@ -206,7 +206,9 @@ def test_an_empty_file_is_no_store_yet(elsewhere, migrated, monkeypatch, make_ce
 def test_files_that_are_no_store(elsewhere):
     path = elsewhere / "mlflow.db"
     path.write_text("notes " * 1000)
-    with pytest.raises(UsageError, match=r"mlflow.db: file is not a database; put a copy of it back"):
+    with pytest.raises(
+        UsageError, match=r"mlflow.db: file is not a database; put a copy of it back"
+    ):
         open_store(None, "small", elsewhere)
     path.unlink()
     with sqlite3.connect(path) as connection:
@@ -239,7 +241,9 @@ def test_a_locked_store_is_one_line(mlflow_root, monkeypatch):
     other = sqlite3.connect(mlflow_root / "mlflow.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     store = open_store(None, "small", mlflow_root)
-    with pytest.raises(UsageError, match=r"mlflow.db: database is locked; another program has held it for 60 s$"):
+    with pytest.raises(
+        UsageError, match=r"mlflow.db: database is locked; another program has held it for 60 s$"
+    ):
         store.prepare()
     other.execute("ROLLBACK")
     other.close()

@@ -29,6 +29,7 @@ HINTS = {
     sqlite3.SQLITE_BUSY: f"another program has held it for {PATIENCE:.0f} s",
     sqlite3.SQLITE_CANTOPEN: "is there such a folder, and may it be written?",
     sqlite3.SQLITE_CORRUPT: AGAIN,
+    sqlite3.SQLITE_IOERR: "is its disk full, or failing?",
     sqlite3.SQLITE_NOTADB: AGAIN,
 }
 """What people can do, by SQLite's error code."""

@@ -1,0 +1,56 @@
+"""What fault tests share: a template of a store, the tables of a study that nothing disturbs."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "ablation"))
+
+from faulty import FEW, MANY
+from small_studies import Command, job_of, template, tiny_protocol
+from small_studies import make_cell as cell_of
+
+from study.ablation.worker import train_cell
+
+
+@pytest.fixture(autouse=True)
+def _own_store(monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory) -> Path:
+    """An empty database of MLflow's."""
+    return template(tmp_path_factory.getbasetemp())
+
+
+def undisturbed(words, migrated, folder):
+    command = Command(folder, migrated)
+    said = command(*words, "execution.workers=1")
+    assert (said.code, said.err) == (0, "")
+    return command
+
+
+@pytest.fixture(scope="session")
+def many(migrated, tmp_path_factory) -> Command:
+    """A finished study of MANY."""
+    return undisturbed(MANY, migrated, tmp_path_factory.mktemp("many"))
+
+
+@pytest.fixture(scope="session")
+def few(migrated, tmp_path_factory) -> Command:
+    """A finished study of FEW."""
+    return undisturbed(FEW, migrated, tmp_path_factory.mktemp("few"))
+
+
+@pytest.fixture
+def make_finished():
+    """Return a maker of finished cells, whose identity is a digit's."""
+
+    def make(digit: str):
+        done = train_cell(job_of(cell_of(hidden=[4]), tiny_protocol()))
+        return replace(done, cell=digit * 40)
+
+    return make

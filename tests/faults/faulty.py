@@ -1,0 +1,165 @@
+"""Small studies to disturb, and what must hold of their stores whatever was done to them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import time
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from small_studies import TINY_WORDS, Command, in_order
+
+long = pytest.mark.long_faults
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+
+MANY = [  # 10 cells, two of them exact
+    "grids=[{dataset: [iris, moons], hidden: [4], "
+    "gradient: [exact, removed, offset, random, random_sign]}]",
+    *TINY_WORDS,
+]
+FEW = [  # 3 cells
+    "grids=[{dataset: iris, hidden: [4], gradient: [exact, removed, offset]}]",
+    *TINY_WORDS,
+]
+PART = [*FEW, "only.gradient=[removed]"]  # 2 of them, with exact
+GO_ON = (
+    "\nstopped; finished cells are recorded. Go on with the same command, or with: make ablation\n"
+)
+
+
+def query(database: Path, sql: str) -> list[tuple]:
+    connection = sqlite3.connect(database, timeout=60)
+    try:
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
+
+
+def recorded(database: Path) -> int:
+    """How many cells are in a store, which need not be there yet."""
+    try:
+        uri = f"file:{database}?mode=ro"
+        with sqlite3.connect(uri, uri=True, timeout=20) as connection:
+            found = "SELECT count(*) FROM tags WHERE key = 'role' AND value = 'cell'"
+            return connection.execute(found).fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0
+
+
+def check_whole(database: Path, artifacts: Path | None = None) -> int:
+    """Fail unless the store is sound and each cell in it whole and there once; count them.
+
+    A server keeps its artifacts in `artifacts`.
+    """
+    assert query(database, "PRAGMA integrity_check") == [("ok",)]
+    assert query(database, "PRAGMA foreign_key_check") == []
+    for table in ("params", "tags", "metrics", "latest_metrics"):
+        lost = f"SELECT count(*) FROM {table} WHERE run_uuid NOT IN (SELECT run_uuid FROM runs)"
+        assert query(database, lost) == [(0,)], table
+    runs = query(
+        database,
+        "SELECT runs.run_uuid, role.value, cell.value, parent.value, status, artifact_uri "
+        "FROM runs JOIN experiments USING (experiment_id) "
+        "LEFT JOIN tags role ON role.run_uuid = runs.run_uuid AND role.key = 'role' "
+        "LEFT JOIN tags cell ON cell.run_uuid = runs.run_uuid AND cell.key = 'cell' "
+        "LEFT JOIN tags parent ON parent.run_uuid = runs.run_uuid "
+        "AND parent.key = 'mlflow.parentRunId' "
+        "WHERE experiments.name = 'default' AND runs.lifecycle_stage = 'active'",
+    )
+    assert {status for *_, status, _ in runs} <= {"FINISHED"}
+    parents = {run: (cell, uri) for run, role, cell, _, _, uri in runs if role == "cell"}
+    assert len({cell for cell, _ in parents.values()}) == len(parents), "a cell is there twice"
+    children: dict[str, set[str]] = {parent: set() for parent in parents}
+    for run, role, cell, parent, _, _ in runs:
+        if role != "cell":
+            assert role == "training"
+            assert parents[parent][0] == cell
+            children[parent].add(run)
+    for parent, (_, uri) in parents.items():
+        folder = Path(unquote(urlparse(uri).path))
+        if artifacts is not None:
+            folder = artifacts / str(folder).lstrip("/")
+        table = pq.read_table(folder / "runs.parquet")
+        assert set(table["run_id"].to_pylist()) == children[parent], "half a cell"
+        assert len(table) == len(children[parent])
+        curves = pq.read_table(folder / "curves.parquet")
+        assert set(curves["run_id"].to_pylist()) == children[parent]
+    return len(parents)
+
+
+def check_same(command: Command, undisturbed: Command, ids: bool = True) -> None:
+    """Fail unless the exported tables are those of an undisturbed study, to the bit.
+
+    A server chooses ids by itself; without `ids` they are replaced by what they stand for.
+    """
+    for table in ("runs", "curves"):
+        one, other = (_table(c, table, ids) for c in (command, undisturbed))
+        assert one.equals(other), table
+
+
+def _table(command: Command, name: str, ids: bool):
+    table, runs = getattr(command, name)("default"), command.runs("default")
+    if not ids:
+        columns = [runs[c].to_pylist() for c in ("cell", "stage", "learning_rate", "seed")]
+        names = dict(zip(runs["run_id"].to_pylist(), zip(*columns, strict=True), strict=True))
+        said = pa.array([str(names[run]) for run in table["run_id"].to_pylist()])
+        table = table.set_column(table.column_names.index("run_id"), "run_id", said)
+        if "parent_run_id" in table.column_names:
+            table = table.drop_columns(["parent_run_id"])
+    return in_order(table)
+
+
+def check_clean(command: Command) -> None:
+    """Fail if anything lies beside the store that is not of it."""
+    names = {path.name for path in command.database.parent.iterdir()}
+    assert names - {"mlflow.db-wal", "mlflow.db-shm"} == {"mlflow.db", "mlartifacts"}
+
+
+def wait_for(condition, seconds: float = 120.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it takes too long"
+        time.sleep(0.01)
+
+
+def workers_of(parent: int) -> list[int]:
+    """The worker processes of a study, read from /proc."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            ppid = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            words = (path / "cmdline").read_text()
+        except OSError:
+            continue
+        if ppid == parent and "spawn_main" in words:
+            found.append(int(path.name))
+    return sorted(found)
+
+
+def catches(process: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler for a signal by now."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return False
+    mask = next(line for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(mask.split()[1], 16) >> (number - 1) & 1)
+
+
+def kill(process: int) -> None:
+    try:
+        os.kill(process, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def hook(folder: Path, code: str) -> dict[str, str]:
+    """An environment in which every Python process runs `code` first."""
+    folder.mkdir(exist_ok=True)
+    (folder / "sitecustomize.py").write_text(code)
+    return {"PYTHONPATH": str(folder)}

@@ -1,0 +1,306 @@
+"""A store that can't be used, or no longer: one clear line, nothing lost, it goes on when mended.
+
+Each fault is met by the command in this process and, in the long part, in one of its own.
+"""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+
+import pytest
+from faulty import FEW, GO_ON, PART, check_clean, check_same, check_whole, hook, long, query
+from small_studies import Command, Said, finish
+
+ONE = "execution.workers=1"
+TWO_CELLS, THREE_CELLS = [*PART, ONE], [*FEW, ONE]
+
+
+@pytest.fixture(params=["here", pytest.param("process", marks=long)])
+def run(request):
+    """Run a command's words, here or as people do."""
+    if request.param == "here":
+        return Command.__call__
+    return lambda command, *words: finish(command.start(*words))
+
+
+@pytest.fixture
+def begun(run, migrated, tmp_path):
+    """A store that has two of the three cells."""
+    command = Command(tmp_path / "study", migrated)
+    assert run(command, *TWO_CELLS).code == 0
+    return command
+
+
+def contents(command: Command) -> dict[str, list]:
+    """All that a store has of runs."""
+    tables = ("runs", "params", "tags", "metrics", "latest_metrics")
+    return {table: sorted(query(command.database, f"SELECT * FROM {table}")) for table in tables}
+
+
+def check_line(said: Said, code: int, *parts: str) -> None:
+    """Fail unless an error was said in one line, with these parts in it."""
+    assert said.code == code, said
+    assert said.err.startswith("study: "), said
+    assert said.err.count("\n") == 1, said
+    for part in parts:
+        assert part in said.err
+    assert said.out.endswith(GO_ON) == (code == 1), said
+
+
+def check_goes_on(run, command: Command, few: Command, trained: int = 1) -> None:
+    """Fail unless exactly the cells that are missing are trained, and all is right then."""
+    said = run(command, *THREE_CELLS)
+    assert (said.code, said.err) == (0, ""), said
+    cells = "1 cell, 2 finished before" if trained == 1 else f"{trained} cells"
+    assert said.out.startswith(f"default: {cells}"), said
+    assert check_whole(command.database) == 3
+    check_same(command, few)
+    check_clean(command)
+
+
+def no_database(command):
+    command.database.write_text("notes " * 1000)
+
+
+def cut_short(command):
+    os.truncate(command.database, command.database.stat().st_size // 2)
+
+
+def cut_very_short(command):
+    os.truncate(command.database, 50)
+
+
+def newer(command):
+    connection = sqlite3.connect(command.database)
+    with connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'f00dfeed0000'")
+    connection.close()
+
+
+BROKEN = [
+    (no_database, "file is not a database; put a copy of it back, or move it away"),
+    (cut_short, "database disk image is malformed; put a copy of it back, or move it away"),
+    (cut_very_short, "; put a copy of it back, or move it away to have its cells trained again"),
+    (newer, "was made by a newer MLflow (schema f00dfeed0000)"),
+]
+
+
+@pytest.mark.parametrize(("harm", "line"), BROKEN, ids=lambda p: getattr(p, "__name__", ""))
+def test_a_file_that_is_no_whole_store(harm, line, run, begun, few):
+    copy = begun.database.with_name("copy")
+    shutil.copy(begun.database, copy)
+    harm(begun)
+    harmed = begun.database.read_bytes()
+    check_line(run(begun, *THREE_CELLS), 2, str(begun.database), line)
+    assert begun.database.read_bytes() == harmed, "it is the user's to mend"
+    for end in ("-wal", "-shm"):
+        begun.database.with_name(f"mlflow.db{end}").unlink(missing_ok=True)
+    copy.replace(begun.database)
+    check_goes_on(run, begun, few)
+
+
+def test_artifacts_that_were_moved(run, begun, few):
+    before, folder = contents(begun), begun.database.parent / "mlartifacts" / "default"
+    folder.rename(folder.with_name("moved"))
+    said = run(begun, *THREE_CELLS)
+    check_line(said, 2, "2 cells are recorded", f"put {folder} back, or make it anew, empty")
+    assert contents(begun) == before
+    folder.with_name("moved").rename(folder)
+    check_goes_on(run, begun, few)
+
+
+def test_artifacts_that_are_gone_for_good(run, begun, few):
+    folder = begun.database.parent / "mlartifacts" / "default"
+    shutil.rmtree(folder)
+    folder.mkdir()
+    check_goes_on(run, begun, few, trained=3)
+
+
+def test_a_table_that_was_cut_short(run, begun, few):
+    """Its cell is trained again, which the study says."""
+    one = next((begun.database.parent / "mlartifacts").rglob("curves.parquet"))
+    os.truncate(one, one.stat().st_size - 100)
+    said = run(begun, *THREE_CELLS)
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith("default: 2 cells, 1 finished before")
+    assert "\n1 cell of them recorded, but without whole tables\n" in said.out
+    assert check_whole(begun.database) == 3
+    check_same(begun, few)
+
+
+# ---------------------------------------------------------------- file systems
+
+
+@pytest.fixture
+def mounting(tmp_path):
+    """Mount file systems, where this user may; they are gone afterwards."""
+    mounted = []
+
+    def mount(folder, *words):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            subprocess.run(["mount", *words, str(folder)], check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            pytest.skip("needs the right to mount file systems")
+        if folder not in mounted:
+            mounted.append(folder)
+
+    yield mount
+    for folder in reversed(mounted):
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_read_only_store(run, begun, few, mounting):
+    before, folder = contents(begun), begun.database.parent
+    mounting(folder, "--bind", str(folder))
+    mounting(folder, "-o", "remount,bind,ro")
+    check_line(run(begun, *THREE_CELLS), 2, str(begun.database), "may it be written?")
+    mounting(folder, "-o", "remount,bind,rw")
+    assert contents(begun) == before
+    check_goes_on(run, begun, few)
+
+
+def test_no_store_where_nothing_can_be_written(run, few, tmp_path, mounting):
+    command = Command(tmp_path / "study", None)
+    folder = command.database.parent
+    mounting(folder, "--bind", str(folder))
+    mounting(folder, "-o", "remount,bind,ro")
+    check_line(run(command, *THREE_CELLS), 2, f"cannot make {command.database}: Read-only file")
+    assert list(folder.iterdir()) == []
+
+
+def fill(folder, leave: int):
+    """Fill a file system but for some bytes; return the file that does it."""
+    ballast, state = folder.parent / "ballast", os.statvfs(folder)
+    size = max(0, state.f_bavail * state.f_bsize - leave)
+    with open(ballast, "wb") as file:
+        file.write(b"\0" * size)
+    return ballast
+
+
+@pytest.mark.parametrize("leave", [0, 8_000, 40_000, 120_000])
+def test_a_full_disk(leave, run, few, migrated, tmp_path, mounting):
+    disk = tmp_path / "disk"
+    mounting(disk, "-t", "tmpfs", "-o", "size=16m", "tmpfs")
+    command = Command(disk / "study", migrated)
+    command.tables = tmp_path / "tables"
+    assert run(command, *TWO_CELLS).code == 0
+    before = contents(command)
+    ballast = fill(command.folder, leave)
+    said = run(command, *THREE_CELLS)
+    # with nothing left SQLite can't even read: at once, else when the cell is to be recorded
+    check_line(said, 2 if leave < 32_768 else 1, "cannot ", str(command.database.parent))
+    assert "full" in said.err or "No space left on device" in said.err
+    ballast.unlink()
+    assert check_whole(command.database) == 2
+    assert contents(command) == before
+    check_goes_on(run, command, few)
+
+
+def test_a_full_disk_for_the_tables(run, few, begun, tmp_path, mounting):
+    disk = tmp_path / "disk"
+    mounting(disk, "-t", "tmpfs", "-o", "size=1m", "tmpfs")
+    begun.tables = disk / "tables" / "here"
+    begun.tables.mkdir(parents=True)
+    ballast = fill(begun.tables, 0)
+    said = run(begun, *THREE_CELLS)
+    check_line(said, 1, f"cannot write {begun.tables}/default/runs.parquet: ")
+    assert check_whole(begun.database) == 3, "it is recorded, if not exported"
+    ballast.unlink()
+    said = run(begun, *THREE_CELLS)
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith("default: nothing to train, 3 cells finished before")
+    check_same(begun, few)
+
+
+# ---------------------------------------------------------------- others, and the clock
+
+
+@long
+def test_a_store_that_is_locked_for_too_long(begun, few, tmp_path):
+    """At the start, and when a cell is to be recorded: another program holds it then."""
+    impatient = hook(
+        tmp_path / "hook",
+        "import study.ablation.store.database as database\ndatabase.PATIENCE = 0.5\n",
+    )
+    before = contents(begun)
+    other = sqlite3.connect(begun.database, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    said = finish(begun.start(*THREE_CELLS, env=impatient))
+    check_line(said, 2, "database is locked; another program has held it for")
+    other.execute("ROLLBACK")
+    late = hook(  # it is taken from the study in the middle, whose own connection is not it
+        tmp_path / "hook",
+        "import sqlite3\n"
+        "import study.ablation.store.database as database\n"
+        "import study.ablation.store.bulk as bulk\n"
+        "database.PATIENCE = 0.5\n"
+        "place = bulk.BulkStore.record\n"
+        "def record(self, cell):\n"
+        "    global other\n"
+        "    other = sqlite3.connect(self._database.path, isolation_level=None)\n"
+        "    other.execute('BEGIN IMMEDIATE')\n"
+        "    place(self, cell)\n"
+        "bulk.BulkStore.record = record\n",
+    )
+    said = finish(begun.start(*THREE_CELLS, env=late))
+    check_line(said, 1, "database is locked; another program has held it for")
+    other.close()
+    assert contents(begun) == before
+    check_goes_on(Command.__call__, begun, few)
+
+
+@long
+def test_a_store_of_an_older_mlflow(tmp_path, few):
+    """It says how to bring it up to date, and takes nothing by halves."""
+    command = Command(tmp_path / "study", None)
+    make = (
+        "import sys, sqlalchemy as sa\n"
+        "from alembic import command\n"
+        "from mlflow.store.db.utils import _get_alembic_config\n"
+        "from mlflow.store.tracking.dbmodels.initial_models import Base\n"
+        "Base.metadata.create_all(sa.create_engine(sys.argv[1]))\n"
+        "command.upgrade(_get_alembic_config(sys.argv[1]), '0584bdc529eb')\n"
+    )
+    uri = f"sqlite:///{command.database}"
+    python = shutil.which("python", path=os.path.dirname(os.sys.executable))
+    subprocess.run([python, "-c", make, uri], check=True, capture_output=True)
+    old = command.database.read_bytes()
+    said = finish(command.start(*THREE_CELLS))
+    check_line(said, 2, "out-of-date database schema", "mlflow db upgrade")
+    assert command.database.read_bytes() == old
+    mlflow = os.path.join(os.path.dirname(python), "mlflow")
+    subprocess.run([mlflow, "db", "upgrade", uri], check=True, capture_output=True)
+    said = finish(command.start(*THREE_CELLS))
+    assert (said.code, said.err) == (0, "")
+    assert check_whole(command.database) == 3
+    check_same(command, few)
+
+
+@long
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_clock_that_is_set_back(workers, migrated, few, tmp_path):
+    """By a day, at every third look: no time is negative, the tables are the same."""
+    back = hook(
+        tmp_path / "hook",
+        "import time\n"
+        "clock, looks = time.time, [0]\n"
+        "def backwards():\n"
+        "    looks[0] += 1\n"
+        "    return clock() - 86400.0 * (looks[0] // 3)\n"
+        "time.time = backwards\n",
+    )
+    command = Command(tmp_path / "study", migrated)
+    words = [*FEW, f"execution.workers={workers}"]
+    said = finish(command.start(*words, env=back))
+    assert (said.code, said.err) == (0, ""), said
+    assert check_whole(command.database) == 3
+    check_same(command, few)
+    assert query(command.database, "SELECT count(*) FROM runs WHERE end_time < start_time") == [
+        (0,)
+    ]
+    times = query(command.database, "SELECT min(value) FROM metrics WHERE key LIKE 'time.%'")
+    assert times[0][0] >= 0.0
+    said = finish(command.start(*words, env=back))
+    assert said.out.startswith("default: nothing to train")

@@ -1,0 +1,138 @@
+"""Two studies on one store at once: both end right, and no cell is there twice."""
+
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+from faulty import MANY, check_clean, check_same, check_whole, long, query
+from small_studies import Command, finish
+
+from study.ablation.store import sqlite_uri
+from study.ablation.store.client import WRITER, ClientStore
+
+
+@long
+@pytest.mark.parametrize("start", ["from-no-store", "from-an-empty-one"])
+def test_two_at_once(start, migrated, many, tmp_path):
+    command = Command(tmp_path / "study", migrated if start == "from-an-empty-one" else None)
+    both = [command.start(*MANY, "execution.workers=2") for _ in range(2)]
+    said = [finish(process, 600) for process in both]
+    assert [(s.code, s.err) for s in said] == [(0, ""), (0, "")], said
+    assert check_whole(command.database) == 10
+    check_same(command, many)
+    check_clean(command)
+
+
+@long
+def test_two_parts_of_one_experiment_at_once(migrated, many, tmp_path):
+    """As people share an experiment's datasets out."""
+    command = Command(tmp_path / "study", migrated)
+    parts = ["only.dataset=[iris]", "only.dataset=[moons]"]
+    both = [command.start(*MANY, part, f"tracking.tables={tmp_path}/{part}") for part in parts]
+    said = [finish(process, 600) for process in both]
+    assert [(s.code, s.err) for s in said] == [(0, ""), (0, "")], said
+    assert check_whole(command.database) == 10
+    last = command(*MANY, "execution.workers=1")
+    assert last.out.startswith("default: nothing to train")
+    check_same(command, many)
+
+
+# ---------------------------------------------------------------- two clients, without locks
+
+
+@pytest.fixture
+def clients(migrated, make_finished, tmp_path):
+    """Two of MLflow's clients on one store, and a cell to record."""
+    command = Command(tmp_path / "study", migrated)
+    location = (command.database.parent / "mlartifacts" / "default").as_uri()
+    uri = sqlite_uri(command.database)
+    pair = [ClientStore(uri, "default", location, tmp_path) for _ in range(2)]
+    yield command.database, *pair, make_finished("a")
+    for store in pair:
+        store.close()
+
+
+def test_the_second_of_two_clients_takes_what_the_first_has_recorded(clients):
+    database, one, two, cell = clients
+    for store in (one, two):
+        store.prepare()
+    one.record(cell)
+    two.record(cell)
+    assert check_whole(database) == 1
+    assert query(database, "SELECT count(*) FROM runs") == [(1 + len(cell.runs),)]
+    assert one.tables([cell.cell]) == two.tables([cell.cell])
+
+
+def test_two_clients_that_record_a_cell_at_the_same_time_leave_it_once(clients, monkeypatch):
+    database, one, two, cell = clients
+    write = one._write
+
+    def overtaken(given):
+        two.record(given)
+        write(given)
+
+    monkeypatch.setattr(one, "_write", overtaken)
+    one.record(cell)
+    assert check_whole(database) == 1
+    assert one.finished([cell.cell]) == two.finished([cell.cell]) == {cell.cell}
+    assert one.tables([cell.cell]) == two.tables([cell.cell])
+
+
+def interrupted(store, cell, monkeypatch):
+    """Record a cell as far as its parent's end."""
+
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store._client, "log_artifact", stop)
+        with pytest.raises(KeyboardInterrupt):
+            store.record(cell)
+
+
+def alive_elsewhere():
+    """A process that lives, and whose child this is not."""
+    return subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+
+
+@pytest.mark.parametrize(
+    ("writer", "kept"),
+    [("alive", 1), ("dead", 0), ("elsewhere", 1), ("long ago", 0), ("long ago elsewhere", 0)],
+)
+def test_only_what_nobody_writes_is_removed(clients, monkeypatch, writer, kept):
+    database, one, two, cell = clients
+    interrupted(one, cell, monkeypatch)
+    (parent,) = (run for (run,) in query(database, "SELECT run_uuid FROM tags WHERE value='cell'"))
+    now, here = time.time(), socket.gethostname()
+    with alive_elsewhere() as other:
+        dead = subprocess.Popen([sys.executable, "-c", ""])
+        dead.wait()
+        said = {
+            "alive": f"{here} {other.pid} {now:.0f}",
+            "dead": f"{here} {dead.pid} {now:.0f}",
+            "elsewhere": f"another.host {dead.pid} {now:.0f}",
+            "long ago": f"{here} {other.pid} {now - 7200:.0f}",
+            "long ago elsewhere": f"another.host {dead.pid} {now - 7200:.0f}",
+        }
+        one._client.set_tag(parent, WRITER, said[writer])
+        two.prepare()
+        other.communicate(b"\n")
+    left = "SELECT count(*) FROM runs WHERE lifecycle_stage = 'active' AND run_uuid = "
+    assert query(database, f"{left}'{parent}'") == [(kept,)]
+    assert two.finished([cell.cell]) == set()
+
+
+def test_a_request_that_was_made_twice_leaves_no_run(clients, monkeypatch):
+    """The answer to a `create_run` was lost, and it was tried again."""
+    database, one, _, cell = clients
+    create = one._client.create_run
+
+    def twice(*arguments, **named):
+        create(*arguments, **named)
+        return create(*arguments, **named)
+
+    monkeypatch.setattr(one._client, "create_run", twice)
+    one.record(cell)
+    assert check_whole(database) == 1
