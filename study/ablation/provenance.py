@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
 import subprocess
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from study.ablation.schema import Execution, Grid
 from study.ablation.tally import Tally
 from study.learning import NUMERICS_VERSION
 
-PACKAGES = ("numpy", "numba", "scikit-learn", "scipy", "mlflow", "hydra-core", "joblib", "pyarrow")
+PACKAGES = ("numpy", "numba", "scikit-learn", "scipy", "mlflow", "hydra-core", "pyarrow")
 
 
 def study_record(
@@ -55,7 +56,7 @@ def study_record(
         "cells by identity": {p.identity: p.name for p in plan.cells},
         "skipped": [list(pair) for pair in plan.skipped],
     }
-    name = f"study-{datetime.fromtimestamp(started, UTC):%Y%m%dT%H%M%SZ}.json"
+    name = f"study-{datetime.fromtimestamp(started, UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}.json"
     tags = {
         "mlflow.note.content": plan.config.about,
         "mlflow.experimentKind": "custom_model_development",  # else its pages speak of agents

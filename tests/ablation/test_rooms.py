@@ -22,7 +22,7 @@ OUTSIDE = {  # what a room may import beside the standard library
     "study.estimator": {"numpy", "sklearn"},
     "study.analysis": {"numpy", "pandas", "scipy"},
 }
-ABLATION_ALONE = {"hydra", "omegaconf", "mlflow", "sqlalchemy", "joblib"}
+ABLATION_ALONE = {"hydra", "omegaconf", "mlflow", "sqlalchemy"}
 SOURCES = sorted(p for folder in ("study", "reports") for p in (ROOT / folder).rglob("*.py"))
 FILES = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]
 
