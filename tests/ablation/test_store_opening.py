@@ -262,7 +262,9 @@ def test_schemas_of_other_versions(mlflow_root):
     with pytest.raises(UsageError, match=r"made by a newer MLflow \(schema f00dfeed0000\)$"):
         open_store(None, "small", mlflow_root)
     revise(mlflow_root, "bd07f7e963c5")  # of MLflow 1.22
-    with pytest.raises(UsageError, match=r"out-of-date database schema.*mlflow db upgrade"):
+    with pytest.raises(
+        UsageError, match=r"by an older MLflow \(schema bd07f7e963c5\).*db upgrade"
+    ):
         open_store(None, "small", mlflow_root)
 
 

@@ -63,7 +63,7 @@ def await_moment(process, command, draw: random.Random, seconds: float) -> tuple
     return ("seconds", round(moment, 3))
 
 
-@pytest.mark.parametrize("victim", ["worker", "both"])
+@pytest.mark.parametrize("victim", [pytest.param("worker", marks=long), "both"])
 def test_a_kill_in_the_middle(victim, migrated, many, tmp_path):
     command = Command(tmp_path / "store", migrated)
     process = command.start(*TWO)

@@ -14,7 +14,7 @@ from small_studies import Command, finish, start
 from study.ablation.store import sqlite_uri
 
 ROOT = Path(__file__).resolve().parents[2]
-UNPICKLERS = {"pickle", "cloudpickle", "joblib", "dill", "shelve", "marshal", "numpy.load"}
+UNPICKLERS = {"pickle", "cloudpickle", "dill", "shelve", "marshal", "joblib.load"}
 WATCHED = """
 import sys
 
@@ -35,6 +35,8 @@ def test_no_code_of_stores_or_data_can_unpickle():
                     names = {alias.name for alias in node.names}
                 elif isinstance(node, ast.ImportFrom):
                     names = {node.module, *(f"{node.module}.{a.name}" for a in node.names)}
+                elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                    names = {f"{node.value.id}.{node.attr}"}
                 elif isinstance(node, ast.keyword) and node.arg == "allow_pickle":
                     assert isinstance(node.value, ast.Constant), path
                     assert node.value.value is False, path

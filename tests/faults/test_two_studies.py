@@ -29,8 +29,10 @@ def test_two_at_once(start, migrated, many, tmp_path):
 def test_two_parts_of_one_experiment_at_once(migrated, many, tmp_path):
     """As people share an experiment's datasets out."""
     command = Command(tmp_path / "study", migrated)
-    parts = ["only.dataset=[iris]", "only.dataset=[moons]"]
-    both = [command.start(*MANY, part, f"tracking.tables={tmp_path}/{part}") for part in parts]
+    both = []
+    for part in ("iris", "moons"):
+        command.tables = tmp_path / part
+        both.append(command.start(*MANY, "execution.workers=2", f"only.dataset=[{part}]"))
     said = [finish(process, 600) for process in both]
     assert [(s.code, s.err) for s in said] == [(0, ""), (0, "")], said
     assert check_whole(command.database) == 10

@@ -177,6 +177,7 @@ def open_store(uri: str | None, experiment: str, root: Path) -> Store:
             if store.artifacts_are_local():
                 return store
             store.close()
+        database.check_not_older()
         location: str | None = home.as_uri()
     else:
         location = None  # a server decides by itself where artifacts go

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import importlib.util
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -72,9 +73,24 @@ class Database:
         if not rows:
             raise UsageError(f"{self.shown} is a database, but not a whole one of MLflow's")
         revision = str(rows[0][0])
-        if not _installed_mlflow_knows(revision):
+        if _is_newer(revision):
             raise UsageError(f"{self.shown} was made by a newer MLflow (schema {revision})")
         return revision
+
+    def check_not_older(self) -> None:
+        """Leave a database of an older MLflow alone, which MLflow itself would at times migrate.
+
+        Raises
+        ------
+        UsageError
+            For one that the installed MLflow would have to bring up to date.
+        """
+        revision = self.revision()
+        if revision is not None and _is_older(revision):
+            raise UsageError(
+                f"{self.shown} was made by an older MLflow (schema {revision}): keep a copy, and "
+                f"bring it up to date with `mlflow db upgrade {masked(self.uri)}`"
+            )
 
     def create(self) -> None:
         """Make MLflow's tables where there are none.
@@ -248,13 +264,26 @@ def _only_one(path: Path) -> Iterator[None]:
             return
 
 
-def _installed_mlflow_knows(revision: str) -> bool:
-    """Look for a schema's revision in MLflow's files, without importing MLflow."""
+def _migrations() -> Path | None:
+    """Return the folder of the installed MLflow's schemas, without importing MLflow."""
     package = importlib.util.find_spec("mlflow")
     if package is None or package.origin is None:
-        return True  # whoever needs MLflow will say that it is missing
-    versions = Path(package.origin).parent / "store" / "db_migrations" / "versions"
-    return any(versions.glob(f"{revision}_*.py"))
+        return None  # whoever needs MLflow will say that it is missing
+    return Path(package.origin).parent / "store" / "db_migrations" / "versions"
+
+
+def _is_newer(revision: str) -> bool:
+    versions = _migrations()
+    return versions is not None and not any(versions.glob(f"{revision}_*.py"))
+
+
+def _is_older(revision: str) -> bool:
+    """Whether another schema follows this one."""
+    follows = re.compile(rf"^down_revision = ['\"]{re.escape(revision)}['\"]", re.MULTILINE)
+    versions = _migrations()
+    return versions is not None and any(
+        follows.search(path.read_text(encoding="utf-8")) for path in versions.glob("*.py")
+    )
 
 
 def _of_environment(error: Exception) -> bool:
