@@ -1,6 +1,6 @@
 # `make` alone lists the targets. Every target that needs the environment makes it first, in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ablation plan figures ui test test-faults lint bench lock clean
+.PHONY: help setup demo ablation plan figures verify ui test test-faults lint bench lock clean
 
 PYTHON ?= python3
 EXPERIMENT ?= default
@@ -41,6 +41,9 @@ plan: $(READY)  ## what would be trained, skipped and why, and how long it will 
 
 figures: $(READY)  ## figures (PDF, PNG) and tables (CSV, Markdown) from the exported results
 	@$(BIN)/python -m reports.build $(EXPERIMENT)
+
+verify: $(READY)  ## committed results against this machine's: some cells anew, a verdict each
+	@$(BIN)/study verify $(EXPERIMENT) $(ARGS)
 
 ui: $(READY)  ## browse the runs in MLflow on 127.0.0.1
 	@$(BIN)/study ui experiment=$(EXPERIMENT) $(ARGS)

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         if os.environ.get("STUDY_TRACEBACK"):
             raise
-        print(f"study: {error}", file=sys.stderr)
+        print("study:", " ".join(str(error).splitlines()), file=sys.stderr)
         return MISTAKE
     except ModuleNotFoundError as error:
         if os.environ.get("STUDY_TRACEBACK") or not error.name or error.name.startswith("study"):
@@ -151,4 +151,8 @@ def _train(plan: Plan, store: Store, finished: set[str], folder: Path, root: Pat
 
 
 def _export(plan: Plan, store: Store, folder: Path) -> int:
-    return store.export([planned.identity for planned in plan.cells], folder)[2]
+    from study.ablation import provenance
+
+    runs = store.export([planned.identity for planned in plan.cells], folder)[2]
+    provenance.export(plan, store.descriptions(), folder)
+    return runs

@@ -33,6 +33,20 @@ def names(key: str, value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def text(key: str, value: Any) -> str:
+    """Return words."""
+    if not isinstance(value, str):
+        raise UsageError(f"{key} takes a text, not {value!r}")
+    return value
+
+
+def refuse_twice(key: str, values: Sequence[Any]) -> None:
+    """Refuse a value that a list has twice, as a slip of the pen does."""
+    for at, value in enumerate(values):
+        if value in values[:at]:
+            raise UsageError(f"{key} has {value!r} twice: each value once")
+
+
 def whole(key: str, value: Any, low: int, high: int) -> int:
     """Return a whole number from `low` to `high`."""
     if isinstance(value, bool) or not isinstance(value, int):

@@ -1,9 +1,10 @@
-"""The small commands beside the study itself: list, explain, ui."""
+"""The small commands beside the study itself: list, explain, ui, publish, verify."""
 
 from __future__ import annotations
 
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -61,10 +62,11 @@ def explain(arguments: Sequence[str]) -> int:
     """``study explain floor``: formula, parameters and reference of whatever has that name."""
     if not arguments:
         raise UsageError("study explain takes a name, such as: study explain floor")
-    everything = {n: r for registry, _ in REGISTRIES.values() for n, r in registry.items()}
     for name in arguments:
-        if name not in everything:
-            raise UsageError(unknown("name", name, everything))
+        if not any(name in registry for registry, _ in REGISTRIES.values()):
+            names = [n for registry, _ in REGISTRIES.values() for n in registry]
+            raise UsageError(unknown("name", name, names) + "; study list shows them")
+    for name in arguments:
         for kind, (registry, _) in REGISTRIES.items():
             if name in registry:
                 _explain(kind, registry[name])
@@ -128,8 +130,10 @@ def serve_ui(arguments: Sequence[str]) -> int:
         if not separator or key not in options:
             raise UsageError(unknown("option of study ui", key, options) + ", as in port=5001")
         options[key] = value
-    if not options["port"].isdigit() or not 0 < int(options["port"]) < 65536:
+    if not re.fullmatch("[0-9]+", options["port"]) or not 0 < int(options["port"]) < 65536:
         raise UsageError(f"port takes a number from 1 to 65535, not {options['port']!r}")
+    if not re.fullmatch(r"[\w.:-]+", options["host"]):
+        raise UsageError(f"host takes an address such as 127.0.0.1, not {options['host']!r}")
     from study.ablation.store import open_store
 
     store = open_store(options["tracking.uri"] or None, options["experiment"], ROOT)
@@ -159,8 +163,24 @@ def serve_ui(arguments: Sequence[str]) -> int:
     os.execve(mlflow, words, {**os.environ, **quiet})
 
 
+def publish(arguments: Sequence[str]) -> int:
+    """``study publish NAME [key=value ...]``: results as data/published/NAME, to commit."""
+    from study.ablation.publish import command
+
+    return command(arguments)
+
+
+def verify(arguments: Sequence[str]) -> int:
+    """``study verify NAME [cells=all] [only.<axis>=...]``: published cells, trained anew."""
+    from study.ablation.verify import command
+
+    return command(arguments)
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "list": show_list,
     "explain": explain,
     "ui": serve_ui,
+    "publish": publish,
+    "verify": verify,
 }

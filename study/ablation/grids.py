@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from study.ablation.cells import AXES, DEFAULTS, REGISTRIES, Cell, Facts, cell_from
+from study.ablation.checks import refuse_twice
 from study.ablation.protocol import Protocol
 from study.ablation.schema import Grid
 from study.learning.records import UsageError, Variant, plain, resolve, unknown
@@ -112,10 +115,15 @@ class Narrowing:
         kept = {}
         for axis, values in self.wanted.items():
             self.offered[axis][labels[axis]] = None
-            hits = {v for v in values if v in (labels[axis], _base(labels[axis]))}
+            hits = {v for v in values if self.wants(axis, labels[axis], v)}
             self.matched[axis] |= hits
             kept[axis] = bool(hits)
         return kept
+
+    def wants(self, axis: str, label: str, value: str | None = None) -> bool:
+        """Return whether any wanted value, or this one, stands for a label."""
+        values = self.wanted[axis] if value is None else [value]
+        return any(v in (label, _base(label)) for v in values)
 
     def check(self) -> None:
         """Raise `UsageError` for the first wanted value that no grid has."""
@@ -183,10 +191,11 @@ def _expand_one(
             alive.update(labels.items())  # without the data nobody can tell
             continue
         data = facts_of(cell.dataset)
-        asked = Asked(
-            cell.canonical(data.outputs), _at(grid.protocol, cell.location), (grid.experiment,)
-        )
-        reason = _impossible(asked, data)
+        with _own_mistakes(cell):
+            asked = Asked(
+                cell.canonical(data.outputs), _at(grid.protocol, cell.location), (grid.experiment,)
+            )
+            reason = _impossible(asked, data)
         if reason:
             for pair in labels.items():
                 reasons.setdefault(pair, reason)
@@ -226,6 +235,37 @@ def _impossible(asked: Asked, data: Facts) -> str:
     return trunk.cell.impossible(data, full_batch)
 
 
+@contextmanager
+def _own_mistakes(cell: Cell) -> Iterator[None]:
+    """Tell errors in the functions of users' own records (`refusal`, `output`, ...) in a line."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except Exception as error:
+        targets = [v.target for axis in REGISTRIES if (v := getattr(cell, axis)).target]
+        if not targets:
+            raise
+        said = " ".join(str(error).split())
+        raise UsageError(f"{', '.join(targets)}: {type(error).__name__}: {said}") from error
+
+
+def combinations(grid: Grid, only: Mapping[str, Any]) -> tuple[int, int]:
+    """Count the combinations of a grid, and those that `only` keeps, without making them."""
+    narrowing, axes = Narrowing(only), _axes(grid)
+    wanted = math.prod(
+        sum(narrowing.wants(axis, _label(axis, _named(axis, value))) for value in values)
+        if axis in only
+        else len(values)
+        for axis, values in axes.items()
+    )
+    return math.prod(len(values) for values in axes.values()), wanted
+
+
+def _named(axis: str, value: Any) -> Any:
+    return resolve(axis, REGISTRIES[axis][0], value) if axis in REGISTRIES else value
+
+
 def _axes(grid: Grid) -> dict[str, list[Any]]:
     given = grid.axes
     for axis in given:
@@ -250,6 +290,7 @@ def _values(key: str, axis: str, given: Any) -> list[Any]:
         values = [variant for value in values for variant in _variants(key, value)]
     if not values:
         raise UsageError(f"{key} has no value")
+    refuse_twice(key, values)
     return values
 
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from study import datasets
 from study.ablation.cells import Cell, Facts, identity
-from study.ablation.cost import BYTES_A_RUN, seconds_a_run
+from study.ablation.cost import seconds_a_run
 from study.ablation.grids import Asked, Expansion, expand
+from study.ablation.limits import check_cell, check_grids, check_runs
 from study.ablation.protocol import OWN, TRANSFER, TRUNK, Protocol
 from study.ablation.schema import Config
 from study.learning.optimizers import OPTIMIZERS
@@ -144,10 +145,15 @@ def make_plan(config: Config, claims: str = "") -> Plan:
     ------
     UsageError
         For anything in the grids that can't be, an optimizer without learning rates, data that
-        can't be loaded, a plan over ``execution.max_runs``.
+        can't be loaded, batches larger than the data, networks larger than the memory, a plan
+        over ``execution.max_runs``.
     """
+    check_grids(config)
     found = expand(config.grids, config.only, _facts)
     _check_rates(config, found)
+    for asked in found.asked.values():
+        facts = _facts(asked.cell.dataset)
+        check_cell(asked.cell, facts, asked.protocol, config.execution)
     wanted: dict[str, Asked] = {}
     for asked in found.asked.values():
         _want_needs(wanted, asked)
@@ -156,13 +162,7 @@ def make_plan(config: Config, claims: str = "") -> Plan:
     maker = _Maker(config, wanted)
     planned = sorted((maker.planned(asked) for asked in wanted.values()), key=lambda p: p.wave)
     plan = Plan(config, tuple(planned), tuple(found.skipped), found.duplicates, claims)
-    if plan.runs > config.execution.max_runs:
-        hours = sum(p.seconds for p in planned) / config.execution.processes() / 3600.0
-        raise UsageError(
-            f"the plan has {plan.runs:,} trainings (about {hours:,.1f} hours, "
-            f"{plan.runs * BYTES_A_RUN / 1e9:,.1f} GB), more than execution.max_runs = "
-            f"{config.execution.max_runs:,}: raise that, or narrow the grids with only.<axis>"
-        )
+    check_runs(plan)
     return plan
 
 

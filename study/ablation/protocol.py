@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from study.ablation.checks import flag, known, mapping, number, whole
+from study.ablation.checks import flag, known, mapping, number, refuse_twice, whole
 from study.learning.gradients import GRADIENTS
 from study.learning.gradients.base import Gradient
 from study.learning.records import UsageError, Variant, resolve, unknown
@@ -359,7 +359,9 @@ def _rate_list(key: str, given: Any) -> tuple[float, ...]:
             f"{key} takes a list of rates, or a range such as '2 a decade from 1e-3 to 10', "
             f"not {given!r}"
         )
-    return tuple(sorted({round_rate(_rate(key, rate)) for rate in given}))
+    rates = [round_rate(_rate(key, rate)) for rate in given]
+    refuse_twice(key, rates)
+    return tuple(sorted(rates))
 
 
 def _rate(key: str, value: Any) -> float:

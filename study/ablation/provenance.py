@@ -9,19 +9,26 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import llvmlite.binding
 import threadpoolctl
 
 from study.ablation.plan import Plan
 from study.ablation.protocol import Protocol
 from study.ablation.schema import Execution, Grid
+from study.ablation.store import artifacts
 from study.ablation.tally import Tally
 from study.learning import NUMERICS_VERSION
 
-PACKAGES = ("numpy", "numba", "scikit-learn", "scipy", "mlflow", "hydra-core", "pyarrow")
+RECORDS_FILE = "study.json"
+PACKAGES = (
+    *("numpy", "numba", "llvmlite", "scikit-learn", "scipy", "pandas"),
+    *("mlflow", "hydra-core", "joblib", "pyarrow"),
+)
 
 
 def study_record(
@@ -51,7 +58,7 @@ def study_record(
         "lock sha256": _digest(root / "requirements.lock"),
         "commit": commit,
         "uncommitted changes": dirty,
-        "configuration": _configuration(plan),
+        "configuration": configuration(plan),
         "claims sha256": plan.claims,
         "cells by identity": {p.identity: p.name for p in plan.cells},
         "skipped": [list(pair) for pair in plan.skipped],
@@ -70,8 +77,26 @@ def study_record(
     return tags, {name: json.dumps(record, indent=1, default=str)}
 
 
+def export(plan: Plan, records: Sequence[str], folder: Path) -> None:
+    """Put the records of all studies that trained cells of a plan beside its exported tables.
+
+    Parameters
+    ----------
+    plan
+        Whose tables are exported.
+    records
+        Texts as `study_record` makes them, in the order of their dates.
+    folder
+        Where the tables are.
+    """
+    mine = {planned.identity for planned in plan.cells}
+    read = [json.loads(text) for text in records]
+    took_part = [record for record in read if mine & record["cells by identity"].keys()]
+    artifacts.write_text(folder / RECORDS_FILE, json.dumps(took_part, indent=1))
+
+
 def machine() -> dict[str, Any]:
-    """Return processor, cores, system, and the linear algebra in use with its kernel.
+    """Return processor, cores, system, what numba compiles for, and the linear algebra in use.
 
     Workers give it one thread each.
     """
@@ -84,6 +109,7 @@ def machine() -> dict[str, Any]:
         "processor": _processor(),
         "cores": Execution().processes(),
         "system": platform.platform(),
+        "compiled for": llvmlite.binding.get_host_cpu_name(),
         "blas": blas,
         "blas threads a worker": 1,
     }
@@ -134,10 +160,12 @@ def _plain(protocol: Protocol) -> dict[str, Any]:
     return content
 
 
-def _configuration(plan: Plan) -> dict[str, Any]:
+def configuration(plan: Plan) -> dict[str, Any]:
+    """Return a plan's configuration, and the overrides that it was composed from."""
     config = plan.config
     return {
         "experiment": config.experiment,
+        "overrides": list(config.overrides),
         "about": config.about,
         "claims": list(config.claims),
         "included": [part.experiment for part in config.parts],

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from study.ablation.checks import flag, known, mapping, names, whole
+from study.ablation.checks import flag, known, mapping, names, text, whole
 from study.ablation.protocol import Protocol, amended, read_protocol
 from study.learning.records import UsageError
 
@@ -125,6 +125,8 @@ class Config:
         What it is for, and which claims it serves.
     parts
         The experiments it includes.
+    overrides
+        The words of the command line that it was composed from, for the record.
     """
 
     experiment: str
@@ -137,9 +139,11 @@ class Config:
     about: str = ""
     claims: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
+    overrides: tuple[str, ...] = ()
 
 
-KEYS = [f.name for f in fields(Config) if f.name not in ("experiment", "parts")] + ["include"]
+NO_KEYS = ("experiment", "parts", "overrides")
+KEYS = [f.name for f in fields(Config) if f.name not in NO_KEYS] + ["include"]
 
 
 def read(
@@ -197,7 +201,7 @@ def read(
 
 def _part(experiment: str, file: Mapping[str, Any]) -> Part:
     claims = names("claims", file.get("claims") or [])
-    return Part(experiment, str(file.get("about") or ""), claims)
+    return Part(experiment, text("about", file.get("about") or ""), claims)
 
 
 def _grids(

@@ -22,6 +22,8 @@ from functools import lru_cache
 from numbers import Integral
 from typing import Any
 
+import numpy as np
+
 from study.datasets import bundled, downloaded, generated, parts
 from study.datasets.cache import ROOT as ROOT
 from study.datasets.cache import cache_folder as cache_folder
@@ -29,8 +31,10 @@ from study.datasets.prepare import prepare
 from study.datasets.record import Data as Data
 from study.datasets.record import Dataset as Dataset
 from study.datasets.record import Raw as Raw
+from study.datasets.record import one_line
 from study.learning.records import UsageError, resolve
 
+RAW = ("inputs", "targets", "test_inputs", "test_targets")
 DATASETS: dict[str, Dataset] = {
     record.name: record
     for module in (bundled, parts, generated, downloaded)
@@ -75,9 +79,46 @@ def _fixed(record: Dataset, values: tuple[tuple[str, float | str | bool], ...]) 
 
 
 def _made(record: Dataset, values: dict[str, float | str | bool], seed: int | None) -> Data:
-    raw = record.load(seed, **values)
+    raw = _loaded(record, values, seed)
     if not isinstance(raw, Raw):
         raise UsageError(
             f"dataset {record.name!r}: its load returned a {type(raw).__name__}, not a Raw"
         )
     return prepare(record, values, raw)
+
+
+def _loaded(record: Dataset, values: dict[str, float | str | bool], seed: int | None) -> Any:
+    """Call a loader; a user's own is called twice where a plan looks at the data (seed 0).
+
+    Every worker loads for itself: data that differ from call to call would go unnoticed.
+    """
+    if DATASETS.get(record.name) is record:
+        return record.load(seed, **values)
+    found = []
+    for _ in range(1 if seed else 2):
+        try:
+            found.append(record.load(seed, **values))
+        except UsageError:
+            raise
+        except (Exception, SystemExit) as error:  # whatever a user's function does
+            raise UsageError(
+                f"dataset {record.name!r}: its load fails: {type(error).__name__}: "
+                f"{one_line(error)}"
+            ) from error
+    if any(isinstance(raw, Raw) and not _same(raw, found[0]) for raw in found):
+        raise UsageError(
+            f"dataset {record.name!r}: its load gives other numbers each time: draw them from a "
+            "generator of a fixed seed, or (fresh=True) of the seed it is given"
+        )
+    return found[0]
+
+
+def _same(raw: Raw, other: Any) -> bool:
+    names = [n for n in RAW if getattr(raw, n) is not None]
+    try:
+        return all(
+            np.array_equal(np.asarray(getattr(raw, n)), np.asarray(getattr(other, n)), True)
+            for n in names
+        )
+    except (TypeError, ValueError):  # no numbers: `prepare` will say so
+        return True

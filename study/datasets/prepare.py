@@ -62,6 +62,8 @@ def prepare(record: Dataset, values: Mapping[str, Any], raw: Raw) -> Data:
         inputs, test_inputs = inputs[train], inputs[test]
         targets, test_targets = targets[train], targets[test]
 
+    if (inputs.min(axis=0) == inputs.max(axis=0)).all():
+        raise _error(name, "every input column is constant in the training part: nothing to learn")
     if record.standardised:
         inputs, test_inputs = _finite(name, "inputs", *standardise(inputs, test_inputs))
     if task == "classification":

@@ -49,7 +49,7 @@ def initial_parameters(
     initialisation says ``biases = same``.
     """
     rng = generator(seed, "weights")
-    same = initialisation.values["biases"] == "same"
+    same = initialisation.values.get("biases") == "same"
     layers = []
     for fan_in, fan_out in itertools.pairwise(sizes):
         layer = np.zeros((fan_in + 1, fan_out))

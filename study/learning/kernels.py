@@ -135,7 +135,8 @@ class Kernel:
             except OSError:  # of the folder for compiled code
                 raise
             except Exception as error:  # numba has many, some from its own depths
-                line = " ".join(str(error).split()).removeprefix(_NOISE)[:300]
+                line = " ".join(str(error).split()).removeprefix(_NOISE)
+                line = line.partition(" During: ")[0][:300]
                 raise UsageError(
                     f"{self.family} {self.function.__name__!r} can't be compiled: {line}"
                 ) from None

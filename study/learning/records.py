@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import importlib
 import math
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Generic, SupportsIndex, TypeVar
 
 
@@ -111,6 +112,22 @@ def _registered_record(module: str, registry: str, name: str) -> Record:
 
 R = TypeVar("R", bound=Record)
 
+NAME = re.compile(r"\w[\w.+-]*")
+"""What a record's name looks like: it names columns, figures, files, and stands in labels."""
+
+KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "str": (lambda value: isinstance(value, str), "a text"),
+    "bool": (lambda value: isinstance(value, bool), "True or False"),
+    "int": (lambda value: isinstance(value, int), "a whole number"),
+    "float": (lambda value: isinstance(value, int | float), "a number"),
+    "tuple": (lambda value: isinstance(value, tuple), "a tuple"),
+    "Callable": (callable, "a function"),
+}
+"""What the annotation of a record's field begins with -> whether a value fits, and what would."""
+
+TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
+SHOWN = 40  # valid names that a message lists
+
 
 @dataclass(frozen=True)
 class Variant(Generic[R]):
@@ -173,10 +190,12 @@ def plain(value: float | str | bool) -> str:
 
 
 def unknown(kind: str, name: str, valid: Any) -> str:
-    """One line for a name that does not exist, with the nearest and all the valid ones."""
+    """One line for a name that does not exist, with the nearest and the valid ones."""
     names = [str(v) for v in valid]
     near = difflib.get_close_matches(str(name), names, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
+    if len(names) > SHOWN:
+        names = [*names[:SHOWN], f"... ({len(names)} in all)"]
     return f"unknown {kind} {str(name)!r}.{hint} Valid: {', '.join(names)}"
 
 
@@ -240,11 +259,53 @@ def resolve(kind: str, registry: Mapping[str, R], spec: Any) -> Variant[R]:
 
 
 def _import(kind: str, target: str) -> Record:
+    if not TARGET.fullmatch(target):
+        raise UsageError(
+            f"{kind} _target_ takes module.object, such as my_rules.halved for halved in "
+            f"my_rules.py, not {target!r}"
+        )
     module, _, name = target.rpartition(".")
+    culprit = f"{kind} _target_ {target!r}"
     try:
-        found = getattr(importlib.import_module(module), name)
-    except Exception as error:  # whatever a user's module does when it is imported
-        raise UsageError(f"{kind} _target_ {target!r} cannot be imported: {error}") from None
+        home = importlib.import_module(module)
+    except (Exception, SystemExit) as error:  # whatever a user's module does when it is imported
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise UsageError(f"{culprit} cannot be imported: {said}") from error
+    found = getattr(home, name, None)
+    if found is None:
+        records = [n for n, value in vars(home).items() if isinstance(value, Record)]
+        raise UsageError(unknown(f"{kind} of module {module}", name, records or ["(no record)"]))
     if not isinstance(found, Record):
-        raise UsageError(f"{kind} _target_ {target!r} is a {type(found).__name__}, not a Record")
+        raise UsageError(f"{culprit} is a {type(found).__name__}, not a Record")
+    if not isinstance(found.name, str) or not NAME.fullmatch(found.name):
+        raise UsageError(
+            f"{culprit} has the name {found.name!r}: a name is letters, digits, '_', '-', '.', '+'"
+        )
+    _check_fields(culprit, found)
+    _check_parameters(culprit, found.parameters)
     return found
+
+
+def _check_fields(culprit: str, record: Record) -> None:
+    """Compare a record's fields with their annotations, as far as these are plain ones."""
+    for entry in fields(record):
+        value, said = getattr(record, entry.name), str(entry.type)
+        if value is None and said.endswith("| None"):
+            continue
+        for name, (fits, meaning) in KINDS.items():
+            if said.startswith(name) and not fits(value):
+                raise UsageError(f"{culprit}: {entry.name} takes {meaning}, not {value!r:.80}")
+
+
+def _check_parameters(culprit: str, parameters: Any) -> None:
+    valid = isinstance(parameters, Mapping) and all(
+        isinstance(name, str) and name.isidentifier() and isinstance(parameter, Parameter)
+        for name, parameter in parameters.items()
+    )
+    if not valid:
+        raise UsageError(
+            f"{culprit}: parameters takes a dict of names to Parameter(default, meaning), "
+            f"not {parameters!r}"
+        )
+    for name, parameter in parameters.items():
+        parameter.check(f"{culprit}: the default of {name}", parameter.default)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from study.learning.guard import check_output, check_records
 from study.learning.problem import pose
 from study.learning.records import UsageError
 from study.learning.training import Budget, Design, train
@@ -40,12 +41,13 @@ def compile_kernels(designs: Iterable[Design], dtype: str) -> None:
     Raises
     ------
     UsageError
-        For a kernel of a user's own that can't be compiled. Other errors of users' own records
-        are left for the training itself to meet.
+        For a record of a user's own that does not do what it should; see `guard`. Errors that
+        need the real data to show are left for the training itself to meet.
     """
     seen: set[tuple[str, ...]] = set()
     for design in designs:
         for outputs in (1, 2):  # whose activation may be another one
+            check_output(design, outputs)
             keys = {
                 ("optimizer", design.optimizer.name),
                 ("rule", str(design.gradient)),
@@ -57,6 +59,7 @@ def compile_kernels(designs: Iterable[Design], dtype: str) -> None:
             if keys <= seen:
                 continue
             seen |= keys
+            check_records(design, outputs, dtype)
             try:
                 _run(design, outputs, dtype)
             except UsageError:

@@ -245,7 +245,7 @@ MISTAKES = {
         "grids[0] yields no cell: gradient relu_at_zero(arm=scale, value=1) with tanh: it is",
     ),
     "a value without a cell": (
-        {**IRIS, "gradient": ["exact", "removed"], "location": "hidden", "hidden": [[], []]},
+        {**IRIS, "gradient": ["exact", "removed"], "location": "hidden", "hidden": [[]]},
         "grids[0].gradient: removed yields no cell: there is no hidden layer",
     ),
     "a value without a cell, parameters and all": (

@@ -157,7 +157,7 @@ def test_a_plan_that_is_too_large_is_refused():
     with pytest.raises(UsageError) as caught:
         make_plan(tiny_config(GRID, execution={"max_runs": 26, "workers": 2}))
     assert str(caught.value) == (
-        "the plan has 27 trainings (about 0.0 hours, 0.0 GB), more than execution.max_runs = 26: "
+        "the plan has 27 trainings (about 0.0 min, 0 MB), more than execution.max_runs = 26: "
         "raise that, or narrow the grids with only.<axis>"
     )
     assert make_plan(tiny_config(GRID, execution={"max_runs": 27})).runs == 27

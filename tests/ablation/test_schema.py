@@ -15,7 +15,7 @@ GOOD = {
     "protocol": {
         "updates": 100,
         "batch_size": 32,
-        "learning_rates": {"sgd": "2 a decade from 0.01 to 10", "adam": [0.1, 0.01, 0.1]},
+        "learning_rates": {"sgd": "2 a decade from 0.01 to 10", "adam": [0.1, 0.01]},
         "tuning_seeds": 3,
         "evaluation_seeds": 10,
         "refine": {"per_decade": 4, "rates": 5, "seeds": 2, "recentre_decades": 1},

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SQLITE = "sqlite:///"
 BULK = (SQLITE, "postgresql")
+SCHEMES = ("sqlite", "postgresql", "mysql", "mssql", "https?", "databricks")
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,10 @@ class Store(ABC):
         """Set tags of the experiment, and put texts by name under ``study/`` of its artifacts."""
 
     @abstractmethod
+    def descriptions(self) -> list[str]:
+        """Return the texts that `describe` put there, by their names, which are dates."""
+
+    @abstractmethod
     def tables(self, cells: Sequence[str]) -> list[tuple[Path, Path]]:
         """Return the files runs.parquet and curves.parquet of each cell, in the order given.
 
@@ -161,10 +166,7 @@ def open_store(uri: str | None, experiment: str, root: Path) -> Store:
     UsageError
         For a URI or a database that cannot serve.
     """
-    if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", experiment):
-        raise UsageError(
-            f"experiment {experiment!r} cannot name a folder: letters, digits, '-', '_', '.', '/'"
-        )
+    check_name(experiment)
     address = tracking_uri(uri, root)
     if address.startswith(BULK):
         from study.ablation.store.bulk import BulkStore
@@ -186,6 +188,14 @@ def open_store(uri: str | None, experiment: str, root: Path) -> Store:
     return ClientStore(address, experiment, location, root)
 
 
+def check_name(experiment: str) -> None:
+    """Raise `UsageError` for a name that cannot safely name a folder."""
+    if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", experiment):
+        raise UsageError(
+            f"experiment {experiment!r} cannot name a folder: letters, digits, '-', '_', '.', '/'"
+        )
+
+
 def tracking_uri(uri: str | None, root: Path) -> str:
     """Resolve the address of a store; SQLite addresses become absolute.
 
@@ -201,15 +211,16 @@ def tracking_uri(uri: str | None, root: Path) -> str:
     UsageError
         For an address that MLflow 3 does not take.
     """
+    said = "tracking.uri" if uri else "MLFLOW_TRACKING_URI"
     address = uri or os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(root / "mlflow.db")
     path = sqlite_path(address)
     if path is not None:
         return sqlite_uri(path)
     if address.startswith("sqlite"):
-        raise UsageError(f"tracking.uri {address!r} names no file: sqlite:///folder/mlflow.db")
-    if not re.match(r"[a-z][a-z0-9+.-]*:", address) and address != "databricks":
+        raise UsageError(f"{said} {address!r} names no file: sqlite:///folder/mlflow.db")
+    if not re.match(rf"({'|'.join(SCHEMES)})(\+\w+)?://.", address) and address != "databricks":
         raise UsageError(
-            f"tracking.uri {address!r} is no address that MLflow takes: "
+            f"{said} {masked(address)!r} is no address that MLflow takes: "
             "sqlite:///folder/mlflow.db, postgresql+psycopg://..., http://..."
         )
     return address

@@ -139,13 +139,20 @@ def export(files: Sequence[tuple[Path, Path]], folder: Path) -> tuple[Path, Path
     """
     if not files:
         raise UsageError("there is nothing to export: no cell is finished")
-    runs = concatenate([_read(path) for path, _ in files], RUNS)
-    curves = concatenate([_read(path) for _, path in files], CURVES)
+    runs = concatenate([read(path) for path, _ in files], RUNS)
+    curves = concatenate([read(path) for _, path in files], CURVES)
     runs_path, curves_path = write_tables(folder, runs, curves)
     return runs_path, curves_path, len(runs)
 
 
-def _read(path: Path) -> pa.Table:
+def read(path: Path) -> pa.Table:
+    """Return a table.
+
+    Raises
+    ------
+    UsageError
+        Where there is none.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -170,6 +170,12 @@ class BulkStore(Store):
                     [{"experiment_id": self._id, "key": k, "value": v} for k, v in tags.items()],
                 )
 
+    def descriptions(self) -> list[str]:
+        """Return the texts under ``study/``."""
+        if self._find() is None:
+            return []
+        return [p.read_text(encoding="utf-8") for p in sorted(self._folder().glob("study/*.json"))]
+
     def tables(self, cells: Sequence[str]) -> list[tuple[Path, Path]]:
         """Return the files of each cell."""
         unfinished = set(cells) - self.finished(cells)

@@ -162,14 +162,9 @@ class ClientStore(Store):
 
     def describe(self, tags: Mapping[str, str], files: Mapping[str, str]) -> None:
         """Set tags of the experiment and put texts under ``study/`` of its artifacts."""
-        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
         self.prepare()
-        found = self._find()
+        found, repository = self._find(), self._repository()
         with _one_line_errors(self.uri):
-            repository: Any = get_artifact_repository(
-                found.artifact_location, tracking_uri=self.uri
-            )
             with tempfile.TemporaryDirectory(prefix="study-") as folder:
                 for name, text in files.items():
                     path = Path(folder) / name
@@ -177,6 +172,23 @@ class ClientStore(Store):
                     repository.log_artifact(str(path), "study")
             for key, value in tags.items():
                 self._client.set_experiment_tag(found.experiment_id, key, value)
+
+    def descriptions(self) -> list[str]:
+        """Return the texts under ``study/``, fetched where the artifacts are elsewhere."""
+        if self._find() is None:
+            return []
+        repository = self._repository()
+        names = sorted(entry.path for entry in repository.list_artifacts("study"))
+        with _one_line_errors(self.uri), tempfile.TemporaryDirectory(prefix="study-") as folder:
+            return [
+                Path(repository.download_artifacts(name, folder)).read_text(encoding="utf-8")
+                for name in names
+            ]
+
+    def _repository(self) -> Any:
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        return get_artifact_repository(self._find().artifact_location, tracking_uri=self.uri)
 
     def tables(self, cells: Sequence[str]) -> list[tuple[Path, Path]]:
         """Return the files of each cell, fetched where the artifacts are elsewhere."""

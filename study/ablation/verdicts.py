@@ -1,0 +1,144 @@
+"""Verdicts on a cell that was trained again: equal to the bit, within the interval, different.
+
+*Equal to the bit*: every number and word of every training is the same, NaN equal to NaN, but for
+the digest of the claims, which is no result.
+
+*Within the interval*: it is not, but another machine rounds otherwise and training amplifies that,
+so the evaluation seeds are compared in pairs. With d the differences of scores (fresh minus
+published, one a seed), the cell is *different* where the Student interval
+
+    mean(d) ± t(1 - α / (2 m), n - 1) · sd(d) / √n,    α = 1 %, m cells
+
+lies beyond ±`MARGIN` on one side, log10(1.05): 5 % of the relative objective, the study's own
+margin. With no true difference the chance that any of m cells is called different is at most α
+(Bonferroni); the margin keeps a harmless bias in the last digits from counting. The score of a
+failed training is 0, the worst, so a change of outcomes enters as a change of scores; a cell whose
+outcomes changed class by more than chance allows (exact McNemar test of failed, same level) is
+different too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BIT, WITHIN, DIFFERENT = "equal to the bit", "equal within the interval", "different"
+LEVEL = 0.01
+MARGIN = math.log10(1.05)
+NO_RESULTS = {"claims"}
+TESTS = 2  # of a cell: scores and failures
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a cell.
+
+    Parameters
+    ----------
+    word
+        `BIT`, `WITHIN` or `DIFFERENT`.
+    reason
+        Why, where it is not equal to the bit.
+    """
+
+    word: str
+    reason: str = ""
+
+
+def judge(published: pa.Table, fresh: pa.Table, cells: int) -> Verdict:
+    """Compare the trainings of one cell.
+
+    Parameters
+    ----------
+    published, fresh
+        Runs with ``replica`` as key, of the same columns (in any order).
+    cells
+        How many cells are compared, for the level of each.
+    """
+    if _bits(published) == _bits(fresh):
+        return Verdict(BIT)
+    pairs = _paired(published, fresh)
+    if pairs is None:
+        return Verdict(DIFFERENT, "other evaluation seeds")
+    before, after, failed_before, failed_after = pairs
+    level = LEVEL / (TESTS * max(cells, 1))
+    low, high = interval(after - before, level)
+    words = f"scores differ by {_signed(low)} to {_signed(high)} in log10"
+    if low > MARGIN or high < -MARGIN:
+        return Verdict(DIFFERENT, f"{words}, beyond ±{MARGIN:.3f}")
+    chance = mcnemar(failed_before, failed_after)
+    if chance < level:
+        had, has = int(failed_before.sum()), int(failed_after.sum())
+        return Verdict(DIFFERENT, f"{had} of {len(before)} failed, now {has}")
+    return Verdict(WITHIN, words)
+
+
+def interval(differences: Sequence[float] | np.ndarray, level: float) -> tuple[float, float]:
+    """Return the two-sided Student interval of a mean at the level 1 - `level`.
+
+    A single pair says nothing: its interval is infinite, unless the difference is 0.
+    """
+    from scipy import stats
+
+    d = np.asarray(differences, dtype=float)
+    mean = float(d.mean())
+    if len(d) < 2:
+        return (mean, mean) if mean == 0.0 else (-math.inf, math.inf)
+    half = float(stats.t.ppf(1.0 - level / 2.0, len(d) - 1) * d.std(ddof=1) / math.sqrt(len(d)))
+    return mean - half, mean + half
+
+
+def mcnemar(before: np.ndarray, after: np.ndarray) -> float:
+    """Return the exact two-sided p of a change of a rate, from pairs of which one side has it."""
+    from scipy import stats
+
+    lost, won = int((before & ~after).sum()), int((~before & after).sum())
+    return float(stats.binomtest(won, won + lost).pvalue) if won + lost else 1.0
+
+
+def _bits(table: pa.Table) -> dict[str, tuple[object, ...]]:
+    """Return each training by its key, floats by their bits (all NaN alike)."""
+    filled = {n for n in table.column_names if table[n].null_count < len(table)}
+    names = sorted(filled - NO_RESULTS)
+    columns = [_exact(table[name]) for name in names]
+    keys = table["replica"].to_pylist()
+    return {
+        key: (tuple(names), *row)
+        for key, row in zip(keys, zip(*columns, strict=True), strict=True)
+    }
+
+
+def _exact(column: pa.ChunkedArray) -> list[object]:
+    if str(column.type) != "double":
+        return list(column.to_pylist())
+    return [
+        value if value is None else "nan" if math.isnan(value) else float(value).hex()
+        for value in column.to_pylist()
+    ]
+
+
+def _paired(
+    published: pa.Table, fresh: pa.Table
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:
+    found = []
+    for table in (published, fresh):
+        columns = table.select(["stage", "seed", "score", "failed"]).to_pydict()
+        rows = zip(*columns.values(), strict=True)
+        found.append({seed: (s, f) for stage, seed, s, f in rows if stage == "evaluate"})
+    seeds = sorted(found[0])
+    if not seeds or seeds != sorted(found[1]):
+        return None
+    scores = [np.array([side[seed][0] for seed in seeds], dtype=float) for side in found]
+    failed = [np.array([side[seed][1] for seed in seeds], dtype=bool) for side in found]
+    return scores[0], scores[1], failed[0], failed[1]
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2g}"

@@ -1,0 +1,249 @@
+"""``study verify NAME``: train some published cells anew, and compare; see `verdicts`."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from study.ablation import publish, verdicts
+from study.ablation.composition import with_configuration
+from study.ablation.messages import SHOWN, duration
+from study.ablation.plan import Plan, Planned, make_plan
+from study.ablation.store import FinishedCell, Store, artifacts
+from study.learning import NUMERICS_VERSION
+from study.learning.records import UsageError, unknown
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from study.ablation.schema import Config
+
+SECONDS = 60.0  # of all workers together, which a sample may cost
+HELD, FAILED = 0, 1
+OWN_WORDS = ("only.", "execution.")
+
+
+class Kept(Store):
+    """Cells in memory, for a comparison: nothing is recorded."""
+
+    def __init__(self, experiment: str) -> None:
+        super().__init__("memory:", experiment)
+        self.cells: dict[str, FinishedCell] = {}
+
+    @property
+    def experiment_id(self) -> str | None:
+        """None: there is no MLflow."""
+        return None
+
+    def finished(self, cells: Iterable[str]) -> set[str]:
+        """Return none."""
+        return set()
+
+    def prepare(self) -> None:
+        """Do nothing."""
+
+    def record(self, cell: FinishedCell) -> None:
+        """Keep a cell."""
+        self.cells[cell.cell] = cell
+
+    def describe(self, tags: Mapping[str, str], files: Mapping[str, str]) -> None:
+        """Do nothing."""
+
+    def descriptions(self) -> list[str]:
+        """Return none."""
+        return []
+
+    def tables(self, cells: Sequence[str]) -> list[tuple[Path, Path]]:
+        """Return none: no cell was finished before."""
+        return []
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def command(arguments: Sequence[str]) -> int:
+    """``study verify NAME [cells=60s|all|N] [seed=0] [only.<axis>=...]``.
+
+    Returns
+    -------
+    0 where all verdicts hold, else 1.
+
+    Raises
+    ------
+    UsageError
+        Where nothing is published, and for other words.
+    """
+    name, *rest = publish.words(arguments, "verify")
+    options = {"cells": "", "seed": "0"}
+    own = []
+    for word in rest:
+        key, _, value = word.partition("=")
+        if key in options:
+            options[key] = value
+        elif key.startswith(OWN_WORDS):
+            own.append(word)
+        else:
+            valid = [*options, "only.<axis>", "execution.workers"]
+            raise UsageError(unknown("option of study verify", key, valid))
+    many, seed = options["cells"], options["seed"]
+    if not (many in ("", "all") or (many.isdecimal() and int(many))):
+        raise UsageError(f"cells takes a number above 0, or all, not {many!r}")
+    if not seed.isdecimal():
+        raise UsageError(f"seed takes a whole number, not {seed!r}")
+    folder = publish.FOLDER / name.removeprefix("experiment=")
+    manifest, runs = read(folder)
+
+    def run(config: Config) -> int:
+        return verify(config, manifest, runs, many, int(seed))
+
+    return with_configuration([name, *manifest["overrides"], *own], run)
+
+
+def read(folder: Path) -> tuple[dict[str, Any], pa.Table]:
+    """Return what was published: the manifest, and all runs.
+
+    Raises
+    ------
+    UsageError
+        Where nothing is published, or a file is not the one of the manifest.
+    """
+    import pyarrow as pa
+
+    try:
+        manifest = json.loads((folder / publish.MANIFEST).read_text(encoding="utf-8"))
+        digests = dict(manifest["sha256"])
+        _ = manifest["overrides"], manifest["cells"], manifest["numerics"]
+    except FileNotFoundError:
+        there = sorted(p.parent.name for p in folder.parent.glob(f"*/{publish.MANIFEST}"))
+        raise UsageError(
+            f"nothing is published of experiment {folder.name!r}; there is: "
+            f"{', '.join(there) or 'nothing yet (study publish makes it)'}"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{folder / publish.MANIFEST} is damaged: {error!r}") from error
+    tables = []
+    for name, digest in digests.items():
+        path = folder / Path(name).name  # a name, never a path
+        try:
+            found = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise UsageError(f"cannot read {path}: {error.strerror}") from error
+        if found != digest:
+            raise UsageError(f"{path} is not the file that its manifest names: restore both")
+        if not name.startswith("curves"):
+            tables.append(artifacts.read(path))
+    return manifest, pa.concat_tables(tables, promote_options="default")
+
+
+def verify(
+    config: Config, manifest: Mapping[str, Any], runs: pa.Table, many: str, seed: int
+) -> int:
+    """Choose cells, train them, print a verdict each; 0 where all hold."""
+    from study.ablation.execution import carry_out
+
+    whole = make_plan(dataclasses.replace(config, only={}))
+    narrow = make_plan(config) if config.only else whole
+    names: dict[str, str] = manifest["cells"]
+    gone = [cell for cell in names if cell not in {p.identity for p in whole.cells}]
+    _say_gone(gone, names, manifest)
+    chosen = choose(narrow, set(names), many, seed)
+    if not chosen:
+        if gone:
+            return FAILED
+        raise UsageError("no published cell is left to compare: widen only.<axis>")
+    needed = with_needs(whole, {p.identity for p in chosen})
+    plan = dataclasses.replace(narrow, cells=tuple(p for p in whole.cells if p.identity in needed))
+    print(
+        f"{config.experiment}: {len(chosen):,} of {len(names):,} published cells, about "
+        f"{duration(sum(p.seconds for p in plan.cells) / config.execution.processes())}",
+        flush=True,
+    )
+    store = Kept(config.experiment)
+    tally = carry_out(plan, store, set())
+    errors = {failed.cell: failed.error for failed in tally.failed}
+    found = []
+    for planned in chosen:
+        if planned.identity in errors:
+            verdict = verdicts.Verdict(verdicts.DIFFERENT, errors[planned.identity])
+        else:
+            published = _of(runs, planned.identity)
+            fresh = store.cells[planned.identity].runs
+            verdict = verdicts.judge(published, fresh, len(chosen))
+        found.append(verdict)
+        reason = f": {verdict.reason}" if verdict.reason else ""
+        print(f"  {verdict.word:26} {planned.name}{reason}")
+    words = [v.word for v in found]
+    order = (verdicts.BIT, verdicts.WITHIN, verdicts.DIFFERENT)
+    print(", ".join(f"{words.count(word):,} {word}" for word in order))
+    return FAILED if gone or verdicts.DIFFERENT in words else HELD
+
+
+def choose(plan: Plan, published: set[str], many: str, seed: int) -> list[Planned]:
+    """Return cells of the plan that are published, in the plan's order.
+
+    Parameters
+    ----------
+    plan
+        What may be chosen from.
+    published
+        Identities.
+    many
+        "all", a number, or "" for as many as cost `SECONDS` on each worker, the cells at whose
+        rate they are evaluated included; one at the least.
+    seed
+        Of the sample.
+    """
+    there = [p for p in plan.cells if p.identity in published]
+    order = np.random.default_rng(seed).permutation(len(there))
+    if many == "all":
+        return there
+    if many:
+        return [there[i] for i in sorted(order[: int(many)])]
+    cost = {p.identity: p.seconds for p in plan.cells}
+    budget = SECONDS * plan.config.execution.processes()
+    paid: set[str] = set()
+    taken: list[int] = []
+    for i in order:
+        paid = with_needs(plan, {*paid, there[i].identity})
+        if taken and sum(cost[cell] for cell in paid) > budget:
+            break
+        taken.append(i)
+    return [there[i] for i in sorted(taken)]
+
+
+def with_needs(plan: Plan, cells: set[str]) -> set[str]:
+    """Return cells and those at whose rates they are trained, and so on."""
+    needs = {p.identity: set(p.needs.values()) for p in plan.cells}
+    found: set[str] = set()
+    while cells - found:
+        found |= cells
+        cells = {needed for cell in cells for needed in needs[cell]}
+    return found
+
+
+def _of(runs: pa.Table, cell: str) -> pa.Table:
+    import pyarrow.compute as pc
+
+    return runs.filter(pc.equal(runs["cell"], cell)).drop_columns(["experiment", "cell"])
+
+
+def _say_gone(gone: Sequence[str], names: Mapping[str, str], manifest: Mapping[str, Any]) -> None:
+    if not gone:
+        return
+    then, now = manifest["numerics"], NUMERICS_VERSION
+    why = (
+        f"results are of numerics version {then}, this is {now}"
+        if then != now
+        else "the experiment, its data or the code that it names changed since"
+    )
+    print(f"{len(gone):,} published cells are not in the plan of this version: {why}")
+    for cell in gone[:SHOWN]:
+        print(f"  {'not in the plan':26} {names[cell]} ({cell[:12]})")
+    if len(gone) > SHOWN:
+        print(f"  ... and {len(gone) - SHOWN:,} more")

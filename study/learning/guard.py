@@ -1,0 +1,324 @@
+"""Users' own records, tried on small arrays before anything is trained with them.
+
+A compiled loop has no way to complain: an index beyond an array writes elsewhere, an error in a
+kernel is lost, ``slope = ...`` changes nothing. So each kernel from outside this package is tried
+once with its bounds checked, and its other functions are looked at for what they return.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numba
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from study.learning.activations.base import Activation
+from study.learning.gradients.base import Gradient, Site
+from study.learning.kernels import ARGUMENTS, FAMILIES, Kernel, as_kernel
+from study.learning.records import UsageError, Variant
+
+if TYPE_CHECKING:
+    from study.learning.training import Design
+
+Array = NDArray[Any]
+
+WRITTEN = {
+    "value": ("out",),
+    "slope": ("out",),
+    "factor": ("slope",),
+    "replace": ("delta",),
+    "terms": (),
+    "update": ("w", "state"),
+}
+"""The arguments that a kernel writes into; all others must stay as they are (but for `g`)."""
+
+LEFT = (1234.5, -4321.5)  # what `out` holds before a kernel is tried, the first and second time
+REPLICAS, UNITS, PATTERNS = 2, 3, 5
+
+
+def check_records(design: Design, outputs: int, dtype: str) -> None:
+    """Try those records of a design that are not this package's.
+
+    Parameters
+    ----------
+    design
+        What is to be trained.
+    outputs
+        How many output units it has.
+    dtype
+        float32 or float64.
+
+    Raises
+    ------
+    UsageError
+        For a kernel that rebinds or does not fill what it should write into, writes into its
+        inputs or beyond an array, raises an error or gives NaN on ordinary numbers; for another
+        function of a record that raises an error or returns a wrong shape or type.
+    """
+    for activation in {id(a): a for a in (design.activation, design.output(outputs))}.values():
+        _check_activation(activation, dtype)
+    for rule in design.rules():
+        if rule is not None:
+            _check_rule(rule, design.activation, dtype)
+    for number in (outputs, outputs + 1):  # with one output, shapes that don't fit may broadcast
+        _check_objective(design, number, dtype)
+    _check_draw(design)
+    _check_optimizer(design, dtype)
+
+
+def check_output(design: Design, outputs: int) -> None:
+    """Raise `UsageError` where an objective gives something else than an activation."""
+    name = design.objective.name
+    found = called(f"output of objective {name!r}", design.output, outputs)
+    if not isinstance(found, Activation):
+        raise UsageError(
+            f"output of objective {name!r} gave {found!r:.80}: it takes an activation"
+        )
+
+
+def own(function: Any) -> bool:
+    """Whether a kernel or function comes from outside this package."""
+    while isinstance(function, Kernel):
+        function = function.function
+    return str(getattr(function, "__module__", None)).partition(".")[0] != "study"
+
+
+def called(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function of a user's; an error in it becomes one line."""
+    try:
+        return function(*arguments)
+    except UsageError:
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split())
+        raise UsageError(f"{what} fails: {type(error).__name__}: {said}") from error
+
+
+def numbers_from(what: str, found: Any, shape: tuple[int | None, ...], meaning: str) -> Array:
+    """Return what a function gave as an array of numbers of that shape (None: any length)."""
+    try:
+        array = np.asarray(found)
+    except ValueError:
+        array = np.asarray(None)
+    fits = array.ndim == len(shape) and all(
+        wanted in (None, had) for wanted, had in zip(shape, array.shape, strict=True)
+    )
+    if array.dtype.kind not in "biuf" or not fits:
+        had = f"{array.dtype} of shape {array.shape}" if array.dtype != object else repr(found)
+        raise UsageError(f"{what} gave {had[:80]}: it takes {meaning}")
+    return array
+
+
+def _z(rows: int = UNITS) -> Array:
+    """Net inputs of an ordinary size, 0 among them, no two units alike."""
+    return np.linspace(-2.4, 2.6, rows * PATTERNS).round(1).reshape(rows, PATTERNS)
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A kernel with the arguments that it is tried on, in the order of its family."""
+
+    family: str
+    kernel: Kernel | Callable[..., Any]
+    owner: str
+
+    def run(self, dtype: str, **given: Any) -> None:
+        if not own(self.kernel):
+            return
+        loop = as_kernel(self.family, self.kernel)
+        what = f"{self.family} {loop.function.__name__!r} of {self.owner}"
+        _read_source(what, self.family, loop.function)
+        loop.at(dtype)
+        signature = FAMILIES[self.family](getattr(types, dtype))
+        checked = numba.njit(signature, error_model="numpy", boundscheck=True)(loop.function)
+        written = WRITTEN[self.family]
+        stale = None
+        for filling in LEFT:
+            arguments = {
+                name: np.array(value, dtype, order="C") if isinstance(value, np.ndarray) else value
+                for name, value in given.items()
+            }
+            if "out" in arguments:
+                arguments["out"][:] = filling
+            before = {name: np.copy(value) for name, value in arguments.items()}
+            result = called(what, checked, *arguments.values())
+            for name, value in arguments.items():
+                same = np.array_equal(value, before[name], equal_nan=True)
+                if name not in (*written, "g") and not same:
+                    told = f", it writes into {' and '.join(written)} alone" if written else ""
+                    raise UsageError(f"{what} changes {name}, which must stay as it is{told}")
+            if "out" in arguments:
+                left = arguments["out"] == np.asarray(filling, dtype)
+                stale = left if stale is None else stale & left
+            results = [arguments[name] for name in written] if written else [result]
+            if any(np.isnan(np.asarray(found, dtype)).any() for found in results):
+                into = " and ".join(written) or "what it returns"
+                raise UsageError(f"{what} gives NaN in {into} for ordinary numbers")
+        if stale is not None and stale.any():
+            raise UsageError(f"{what} does not fill out: write every element, as in out[:] = ...")
+
+
+def _read_source(what: str, family: str, function: Callable[..., Any]) -> None:
+    """Refuse what no run can show: an assignment to a name that was to be written into."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, SyntaxError, TypeError):
+        return  # typed at a prompt
+    theirs = list(inspect.signature(function).parameters)
+    names = dict(zip(theirs, ARGUMENTS[family].split(", "), strict=False))
+    ours = {their for their, our in names.items() if our in WRITTEN[family]}
+    returns = [n.value for n in ast.walk(tree) if isinstance(n, ast.Return) and n.value]
+    if family == "terms" and not returns:
+        raise UsageError(f"{what} returns nothing: it returns the sum of its terms, a number")
+    in_place = {id(node.target) for node in ast.walk(tree) if isinstance(node, ast.AugAssign)}
+    for node in ast.walk(tree):
+        stored = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        if stored and node.id in ours and id(node) not in in_place:  # type: ignore[attr-defined]
+            name = node.id  # type: ignore[attr-defined]
+            raise UsageError(
+                f"{what} sets the name {name}, which changes nothing: write into the array, "
+                f"{name}[:] = ..."
+            )
+    if family != "terms" and returns:
+        raise UsageError(
+            f"{what} returns a value, which is lost: write into {' and '.join(sorted(ours))}, "
+            f"as in {min(ours)}[:] = ..."
+        )
+
+
+def _check_activation(activation: Activation, dtype: str) -> None:
+    owner = f"activation {activation.name!r}"
+    if own(activation.value):
+        _check_facts(owner, activation)
+    for rows in (UNITS, 1):
+        z, out = _z(rows), np.zeros((rows, PATTERNS))
+        numbers = activation.constants(dtype)
+        _Trial("value", activation.value, owner).run(dtype, z=z, out=out, numbers=numbers)
+        if own(activation.slope):
+            y = activation.apply(z.astype(dtype))
+            trial = _Trial("slope", activation.slope, owner)
+            trial.run(dtype, z=z, y=y, out=out, numbers=numbers)
+    if own(activation.value):
+        z = _z().astype(dtype)
+        y, slope, (low, high) = activation.apply(z), activation.apply_slope(z), activation.bounds
+        if not (low <= y.min() and y.max() <= high):
+            raise UsageError(f"{owner} has values from {y.min():g} to {y.max():g}, outside bounds")
+        if np.abs(slope).max() > 1.001 * activation.largest_slope:
+            raise UsageError(
+                f"{owner} has a slope of {np.abs(slope).max():g}, more than its largest_slope, "
+                f"{activation.largest_slope:g}"
+            )
+
+
+def _check_facts(owner: str, activation: Activation) -> None:
+    for name, meaning in (("bounds", "(low, high)"), ("saturation", "(below, above)")):
+        pair = numbers_from(f"{name} of {owner}", getattr(activation, name), (2,), meaning)
+        if not pair[0] < pair[1]:
+            raise UsageError(
+                f"{name} of {owner} takes {meaning}, upwards, not {tuple(pair.tolist())}"
+            )
+    largest = numbers_from(f"largest_slope of {owner}", activation.largest_slope, (), "a number")
+    if not 0.0 < largest < np.inf:
+        raise UsageError(f"largest_slope of {owner} takes a number above 0, not {largest:g}")
+
+
+def _check_rule(rule: Variant[Gradient], activation: Activation, dtype: str) -> None:
+    from study.learning.placement import numbers_of  # which needs this package's own records
+
+    record, owner = rule.record, f"gradient {rule.name!r}"
+    site = Site(activation, True, rule.values)
+    if own(record.numbers):
+        found = called(f"numbers of {owner}", record.numbers, site)
+        numbers_from(f"numbers of {owner}", found, (None,), "a tuple of numbers")
+    z = _z()
+    if record.source is not None and own(record.source):
+        _check_source(owner, record.source, site, dtype)
+    if record.prepare is not None and own(record.prepare):
+        stack = np.stack([z, z[::-1]]).astype(dtype)
+        assert len(stack) == REPLICAS
+        before, what = stack.copy(), f"prepare of {owner}"
+        found = called(what, record.prepare, site, stack)
+        meaning = "numbers (R, k), a row for each of the R replicas of z (R, units, patterns)"
+        numbers_from(what, found, (REPLICAS, None), meaning)
+        if not np.array_equal(stack, before):
+            raise UsageError(f"{what} changes z, which must stay as it is")
+    if not own(record.factor) and (record.replace is None or not own(record.replace)):
+        return
+    numbers = numbers_of(rule, site, z.astype(dtype)[None])[0]
+    y, slope = activation.apply(z.astype(dtype)), activation.apply_slope(z.astype(dtype))
+    chance = {"key": np.uint64(12345), "step": 1}
+    trial = _Trial("factor", record.factor, owner)
+    trial.run(dtype, z=z, y=y, slope=slope, numbers=numbers, **chance)
+    if record.replace is not None:
+        trial = _Trial("replace", record.replace, owner)
+        trial.run(dtype, z=z, delta=slope, numbers=numbers)
+
+
+def _check_source(owner: str, source: Callable[[Site], Any], site: Site, dtype: str) -> None:
+    what = f"source of {owner}"
+    found = called(what, source, site)
+    pair = isinstance(found, Sequence) and len(found) == 2
+    if not pair or not isinstance(found[0], Activation):
+        raise UsageError(f"{what} gave {found!r:.80}: it takes (bound activation, steepness)")
+    numbers_from(what, found[1], (), "(bound activation, steepness), the latter a number")
+    _check_activation(found[0], dtype)
+
+
+def _check_objective(design: Design, outputs: int, dtype: str) -> None:
+    objective, owner = design.objective, f"objective {design.objective.name!r}"
+    z = _z(outputs)
+    t = (np.arange(PATTERNS * outputs).reshape(PATTERNS, outputs) % 2).astype(float)
+    if own(objective.terms):
+        y = design.output(outputs).apply(z.astype(dtype))
+        _Trial("terms", objective.terms, owner).run(dtype, z=z, y=y, t=t)
+    if own(objective.constant_terms):
+        mean = np.tile(t.mean(axis=0), (PATTERNS, 1))
+        found = called(f"constant_terms of {owner}", objective.constant_terms, t, mean)
+        meaning = "numbers (n, outputs), as many as t has"
+        numbers_from(f"constant_terms of {owner}", found, t.shape, meaning)
+
+
+def _check_draw(design: Design) -> None:
+    record, values = design.initialisation.record, design.initialisation.values
+    if own(record.draw):
+        what = f"draw of initialisation {record.name!r}"
+        rng, shape = np.random.default_rng(0), (UNITS, 2)
+        found = called(what, record.draw, rng, shape, UNITS, 2, values)
+        drawn = numbers_from(what, found, shape, f"numbers of the shape it is given, {shape}")
+        if not np.isfinite(drawn).all():
+            raise UsageError(f"{what} gave weights that are not finite")
+
+
+def _check_optimizer(design: Design, dtype: str) -> None:
+    record, owner = design.optimizer.record, f"optimizer {design.optimizer.name!r}"
+    given: Mapping[str, Array] = {
+        name: np.full(REPLICAS, value) for name, value in design.optimizer.values.items()
+    }
+    constants = called(f"constants of {owner}", record.constants, given)
+    rate = np.full(REPLICAS, 0.1)
+    if own(record.constants):
+        meaning = "a tuple of numbers or arrays (R,)"
+        if not isinstance(constants, Sequence):
+            numbers_from(f"constants of {owner}", constants, (REPLICAS, -1), meaning)
+        for entry in constants:
+            shape = np.shape(entry) and (REPLICAS,)
+            numbers_from(f"constants of {owner}", entry, shape, meaning)
+    if own(record.rate_at):
+        found = called(f"rate_at of {owner}", record.rate_at, rate, given, 1)
+        numbers_from(f"rate_at of {owner}", found, (REPLICAS,), "rates (R,), as it is given")
+    count = UNITS * PATTERNS
+    state = np.zeros((REPLICAS, len(record.state), count), dtype)
+    if record.start is not None and own(record.start):
+        called(f"start of {owner}", record.start, state, rate.astype(dtype))
+    numbers = np.array([np.broadcast_to(c, REPLICAS)[0] for c in constants], dtype)
+    w, g = _z().ravel(), 0.1 * _z()[::-1].ravel()
+    scalar = np.dtype(dtype).type(0.1)
+    trial = _Trial("update", record.kernel, owner)
+    trial.run(dtype, w=w, g=g, state=state[0], rate=scalar, numbers=numbers)

@@ -1,0 +1,102 @@
+"""Each study records what made it."""
+
+import hashlib
+import json
+import platform
+import subprocess
+
+import numba
+import numpy as np
+import pytest
+import threadpoolctl
+from small_studies import composed
+
+from study.ablation import provenance
+from study.ablation.plan import make_plan
+from study.ablation.tally import Tally
+from study.datasets import ROOT
+from study.learning import NUMERICS_VERSION
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return make_plan(composed("experiment=smoke", "protocol.updates=7", "execution.workers=2"))
+
+
+@pytest.fixture(scope="module")
+def record(plan):
+    tally = Tally(cells=12, updates=1000, seconds=3.0, processor_seconds=2.5)
+    _, files = provenance.study_record(plan, tally, 1000.0, 1004.0, ROOT)
+    ((name, text),) = files.items()
+    assert name == "study-19700101T001640Z.json"
+    return json.loads(text)
+
+
+def test_machine(record):
+    machine = record["machine"]
+    assert machine["processor"] and machine["system"] == platform.platform()
+    assert machine["compiled for"] == numba.core.codegen.get_host_cpu_name()
+    wanted = {
+        (pool["internal_api"], pool["version"], pool["architecture"])
+        for pool in threadpoolctl.threadpool_info()
+        if pool["user_api"] == "blas"
+    }
+    assert wanted, "there is a BLAS, and it tells its kernel"
+    assert {tuple(blas.values()) for blas in machine["blas"]} == wanted
+    assert machine["blas threads a worker"] == 1
+    assert record["workers"] == 2 and machine["cores"] >= 1
+
+
+def test_versions_and_lock(record):
+    assert record["versions"]["numpy"] == np.__version__
+    assert record["versions"]["numba"] == numba.__version__
+    assert record["versions"]["python"] == platform.python_version()
+    assert record["versions"]["numerics"] == str(NUMERICS_VERSION)
+    lock = (ROOT / "requirements.lock").read_bytes()
+    assert record["lock sha256"] == hashlib.sha256(lock).hexdigest()
+
+
+def test_times(record):
+    assert record["wall seconds"] == 4.0
+    assert record["processor seconds in cells"] == 2.5
+    assert record["worker seconds in cells"] == 3.0
+
+
+def test_configuration_makes_the_same_plan_again(plan, record):
+    configuration = record["configuration"]
+    words = configuration["overrides"]
+    assert words == ["experiment=smoke", "protocol.updates=7", "execution.workers=2"]
+    again = make_plan(composed(*words))
+    assert [p.identity for p in again.cells] == list(record["cells by identity"])
+    assert configuration["protocol"]["updates"] == 7
+
+
+def test_commit_and_changes(tmp_path):
+    """Against git itself, in a repository of its own."""
+
+    def git(*words):
+        known = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
+        done = subprocess.run(
+            ["git", *known, *words], cwd=tmp_path, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    assert provenance.git_state(tmp_path) == ("", False)
+    git("init", "-q")
+    (tmp_path / "a").write_text("1")
+    git("add", "a")
+    git("commit", "-qm", "one")
+    commit = git("rev-parse", "HEAD")
+    assert provenance.git_state(tmp_path) == (commit, False)
+    (tmp_path / "a").write_text("2")
+    assert provenance.git_state(tmp_path) == (commit, True)
+
+
+def test_the_records_of_a_plan_are_put_beside_its_tables(plan, tmp_path):
+    mine, other = {plan.cells[0].identity: "mine"}, {"0" * 40: "another"}
+    texts = [
+        json.dumps({"cells by identity": cells, "n": n}) for n, cells in ((1, other), (2, mine))
+    ]
+    provenance.export(plan, texts, tmp_path)
+    (kept,) = json.loads((tmp_path / provenance.RECORDS_FILE).read_text())
+    assert kept["n"] == 2

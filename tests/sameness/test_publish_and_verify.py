@@ -1,0 +1,296 @@
+"""What is published is exact, small and the same twice; verify finds what is different."""
+
+import contextlib
+import io
+import json
+import shutil
+from types import SimpleNamespace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from small_studies import TINY_WORDS
+
+from study.ablation import app, plan, provenance, publish, verify
+from study.ablation import cells as cells_module
+from study.ablation.tables import CURVES, RUNS
+
+WORDS = [*TINY_WORDS, "only.optimizer=[sgd]", "only.activation=[tanh]"]  # 3 cells
+
+
+def command(*words):
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = app.main(list(words))
+    return SimpleNamespace(code=code, out=out.getvalue(), err=err.getvalue())
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Three cells of smoke, trained, exported and published, in folders of their own."""
+    home = tmp_path_factory.mktemp("made")
+    places = [f"tracking.uri=sqlite:///{home}/mlflow.db", f"tracking.tables={home}/tables"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        patch.setattr(publish, "FOLDER", home / "published")
+        said = command("experiment=smoke", "execution.workers=1", *WORDS, *places)
+        assert said.code == 0, said
+        said = command("publish", "smoke", *WORDS, *places)
+        assert (said.code, said.err) == (0, ""), said
+    return SimpleNamespace(home=home, places=places, tables=home / "tables" / "smoke", said=said)
+
+
+@pytest.fixture
+def published(made, tmp_path, monkeypatch):
+    """A copy that a test may spoil."""
+    folder = tmp_path / "published" / "smoke"
+    shutil.copytree(made.home / "published" / "smoke", folder)
+    monkeypatch.setattr(publish, "FOLDER", folder.parent)
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+def replace_runs(folder, change):
+    """Change the published runs and put their new digest in the manifest."""
+    table = change(pq.read_table(folder / "runs.parquet"))
+    content = publish._bytes(table)
+    (folder / "runs.parquet").write_bytes(content)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["sha256"]["runs.parquet"] = publish.hashlib.sha256(content).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def moved(gradient, by, stage="evaluate"):
+    """Move the scores of a cell's trainings."""
+
+    def change(table):
+        mine = pc.and_(pc.equal(table["gradient"], gradient), pc.equal(table["stage"], stage))
+        at = table.column_names.index("score")
+        scores = pc.if_else(mine, pc.add(table["score"], by), table["score"])
+        return table.set_column(at, "score", scores)
+
+    return change
+
+
+def test_published_runs_are_the_exported_ones_to_the_bit(made):
+    exported = pq.read_table(made.tables / "runs.parquet")
+    found = pq.read_table(made.home / "published" / "smoke" / "runs.parquet")
+    assert found.column_names[:3] == ["experiment", "cell", "replica"]
+    rest = exported.drop_columns(["run_id", "parent_run_id"])
+    again = found.drop_columns(["replica"])
+    assert again.to_pandas().equals(rest.to_pandas())
+    keys = list(zip(found["cell"].to_pylist(), found["replica"].to_pylist(), strict=True))
+    assert len(set(keys)) == len(found)
+    for key, rate, seed in zip(
+        found["replica"].to_pylist(),
+        found["learning_rate"].to_pylist(),
+        found["seed"].to_pylist(),
+        strict=True,
+    ):
+        _, said_rate, said_seed = key.split("/")
+        assert (float(said_rate), int(said_seed)) == (rate, seed)
+
+
+def test_curves_are_quantiles_that_occurred(made):
+    """Against numpy, cell by cell; a diverged training counts as infinite."""
+    found = pq.read_table(made.home / "published" / "smoke" / "curves.parquet").to_pandas()
+    runs = pq.read_table(made.tables / "runs.parquet").to_pandas()
+    curves = pq.read_table(made.tables / "curves.parquet").to_pandas()
+    assert set(found["stage"]) == {"evaluate", "transfer"}
+    for row in found.to_dict("records"):
+        ids = runs[(runs["cell"] == row["cell"]) & (runs["stage"] == row["stage"])]["run_id"]
+        here = curves[curves["run_id"].isin(ids) & (curves["update"] == row["update"])]
+        values = sorted(here["objective"].fillna(float("inf")))
+        assert row["runs"] == len(values) == 3
+        assert row["objective_50"] == values[1]
+        assert row["objective_05"] == values[0] and row["objective_95"] == values[2]
+
+
+def test_the_manifest(made):
+    manifest = json.loads((made.home / "published" / "smoke" / "manifest.json").read_text())
+    assert manifest["experiment"] == "smoke"
+    assert manifest["overrides"] == WORDS
+    assert len(manifest["cells"]) == 3 and manifest["runs"] == 27
+    (session,) = manifest["sessions"]
+    assert session["trainings"] == 27
+    assert session["machine"] == json.loads(json.dumps(provenance.machine()))
+    text = json.dumps(manifest)
+    assert str(made.home) not in text, "no place of this machine"
+
+
+def test_written_twice_the_bytes_are_the_same(made, published):
+    before = {path.name: path.read_bytes() for path in published.iterdir()}
+    stale = published / "tuning-07.parquet"
+    stale.write_text("of an earlier time")
+    assert command("publish", "smoke", *WORDS, *made.places).code == 0
+    assert {path.name: path.read_bytes() for path in published.iterdir()} == before
+
+
+def test_the_dictionary_has_every_column(published):
+    text = publish.dictionary()
+    for column in RUNS.values():
+        shown = f"| `{column.name}` | {column.type} | {column.meaning} |" in text
+        assert shown == (column.name not in ("run_id", "parent_run_id"))
+    for name in pq.read_table(published / "curves.parquet").column_names:
+        assert f"`{name}`" in text
+    assert CURVES["update"].meaning in text
+
+
+def test_large_results_are_cut(made, monkeypatch):
+    """Into parts that hold all rows once, tuning apart."""
+    runs = publish.keyed(pq.read_table(made.tables / "runs.parquet"))
+    assert list(publish._parts(runs)) == ["runs.parquet"]
+    most = len(publish._bytes(runs.slice(0, 1))) + 1200
+    monkeypatch.setattr(publish, "MOST_BYTES", most)
+    parts = publish._parts(runs)
+    assert len(parts) > 2 and {"runs.parquet", "tuning-00.parquet"} <= parts.keys()
+    assert all(len(part) <= most for part in parts.values())
+    tables = {name: pq.read_table(pa.BufferReader(part)) for name, part in parts.items()}
+    assert {n for n, t in tables.items() if "tune" in t["stage"].to_pylist()} == {
+        name for name in parts if name.startswith("tuning")
+    }
+    keys = [(c, r) for t in tables.values() for c, r in zip(t["cell"], t["replica"], strict=True)]
+    assert len(set(keys)) == len(keys) == len(runs)
+
+
+def test_too_large_to_commit(made, published, monkeypatch):
+    monkeypatch.setattr(publish, "MOST_BYTES", 100)
+    said = command("publish", "smoke", *WORDS, *made.places)
+    assert said.code == 2 and "MB of a file to commit: publish a narrower" in said.err
+
+
+def test_results_of_another_plan_are_not_published(made, published):
+    said = command("publish", "smoke", *made.places)
+    assert said.code == 2
+    assert "holds other cells than the plan (12 are missing, 3 too many)" in said.err
+
+
+def test_results_that_are_not_there(published, tmp_path):
+    said = command("publish", "smoke", *WORDS, f"tracking.tables={tmp_path}/none")
+    assert said.code == 2 and said.err.startswith("study: cannot read ")
+    assert not (tmp_path / "none").exists()
+
+
+# ---- verify -------------------------------------------------------------------------------------
+
+
+def test_equal_to_the_bit(published, tmp_path):
+    said = command("verify", "smoke", "execution.workers=1")
+    assert (said.code, said.err) == (0, "")
+    lines = said.out.splitlines()
+    assert lines[0].startswith("smoke: 3 of 3 published cells, about ")
+    assert [line.split("  iris")[0].strip() for line in lines[1:4]] == ["equal to the bit"] * 3
+    assert lines[4] == "3 equal to the bit, 0 equal within the interval, 0 different"
+    assert [path.name for path in tmp_path.iterdir()] == ["published"], "nothing is recorded"
+
+
+def test_narrowed_and_sampled(published):
+    said = command("verify", "smoke", "cells=1", "seed=3", "execution.workers=1")
+    assert said.code == 0
+    assert said.out.splitlines()[0].startswith("smoke: 1 of 3 published cells")
+    assert command("verify", "smoke", "cells=1", "seed=3", "execution.workers=1").out == said.out
+    said = command("verify", "smoke", "only.gradient=[removed]", "execution.workers=1")
+    assert "floor" not in said.out and "removed" in said.out
+
+
+def test_a_bit_is_within(published):
+    replace_runs(published, moved("removed", 1e-15))
+    said = command("verify", "smoke", "execution.workers=1")
+    assert said.code == 0
+    assert "2 equal to the bit, 1 equal within the interval, 0 different" in said.out
+
+
+def test_a_shift_is_different(published):
+    replace_runs(published, moved("floor", 0.5))
+    said = command("verify", "smoke", "execution.workers=1")
+    assert said.code == 1
+    assert "2 equal to the bit, 0 equal within the interval, 1 different" in said.out
+    (line,) = [line for line in said.out.splitlines() if line.startswith("  different")]
+    assert "floor(minimum=0.1)" in line and "beyond ±0.021" in line
+
+
+def test_cells_of_another_version(published, monkeypatch):
+    """Their identity is not in the plan of this code: a line says why."""
+    for module in (cells_module, verify):
+        monkeypatch.setattr(module, "NUMERICS_VERSION", verify.NUMERICS_VERSION + 1)
+    plan._facts.cache_clear()
+    said = command("verify", "smoke", "execution.workers=1")
+    assert said.code == 1
+    assert "3 published cells are not in the plan of this version: results are of numerics" in (
+        said.out
+    )
+    assert said.out.count("not in the plan  ") == 3
+
+
+def test_one_cell_too_many(published):
+    manifest = json.loads((published / "manifest.json").read_text())
+    manifest["cells"]["f" * 40] = "iris · of another day"
+    (published / "manifest.json").write_text(json.dumps(manifest))
+    said = command("verify", "smoke", "execution.workers=1")
+    assert said.code == 1
+    assert "1 published cells are not in the plan of this version: the experiment" in said.out
+    assert "iris · of another day (ffffffffffff)" in said.out
+    assert "3 equal to the bit" in said.out
+
+
+def spoil(folder, how):
+    if how == "missing":
+        (folder / "runs.parquet").unlink()
+    elif how == "changed":
+        with (folder / "runs.parquet").open("ab") as file:
+            file.write(b"x")
+    elif how == "no manifest":
+        (folder / "manifest.json").unlink()
+    elif how == "no json":
+        (folder / "manifest.json").write_text("{")
+    else:
+        manifest = json.loads((folder / "manifest.json").read_text())
+        if how == "a path":
+            manifest["sha256"] = {"../../../../etc/passwd": "0"}
+        else:
+            del manifest["overrides"]
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+SPOILT = {
+    "missing": "cannot read ",
+    "changed": "is not the file that its manifest names: restore both",
+    "no manifest": "nothing is published of experiment 'smoke'; there is: nothing yet",
+    "no json": "manifest.json is damaged",
+    "no key": "manifest.json is damaged: KeyError('overrides')",
+    "a path": "smoke/passwd: No such file",
+}
+
+
+@pytest.mark.parametrize(("how", "line"), SPOILT.items())
+def test_damaged(published, how, line):
+    spoil(published, how)
+    said = command("verify", "smoke")
+    assert said.code == 2
+    assert line in said.err and said.err.count("\n") == 1
+    assert said.out == ""
+
+
+def test_what_a_sample_costs():
+    """Cells until a minute a worker is spent, those at whose rate they are evaluated included."""
+
+    def planned(i, reference, seconds):
+        needs = {} if reference is None else {"transfer": reference}
+        return SimpleNamespace(identity=str(i), needs=needs, seconds=seconds)
+
+    cells = (planned(0, None, 50.0), *(planned(i, "0", 4.0) for i in range(1, 100)))
+    execution = SimpleNamespace(processes=lambda: 1)
+    whole = SimpleNamespace(cells=cells, config=SimpleNamespace(execution=execution))
+    names = {c.identity for c in cells}
+    taken = verify.choose(whole, names, "", 0)
+    paid = {c.identity for c in taken} | {"0"}
+    assert sum(c.seconds for c in cells if c.identity in paid) <= verify.SECONDS
+    assert len(taken) == 2
+    assert (
+        len({tuple(c.identity for c in verify.choose(whole, names, "", s)) for s in range(9)}) > 1
+    )
+    assert verify.choose(whole, names, "all", 0) == list(cells)
+    assert len(verify.choose(whole, names, "7", 0)) == 7
+    dear = SimpleNamespace(cells=(planned(0, None, 900.0),), config=whole.config)
+    assert len(verify.choose(dear, {"0"}, "", 0)) == 1, "one at the least"

@@ -1,0 +1,149 @@
+"""Verdicts against synthetic perturbations, scipy's intervals and closed forms."""
+
+import math
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy import stats
+
+from study.ablation import verdicts
+from study.ablation.verdicts import BIT, DIFFERENT, MARGIN, WITHIN, judge
+
+SEEDS = 12
+
+
+def runs(scores, failed=None, seeds=None, rate=0.1):
+    """A cell's trainings: three of tuning, and these evaluated."""
+    scores = np.asarray(scores, dtype=float)
+    seeds = list(range(2001, 2001 + len(scores))) if seeds is None else seeds
+    failed = [False] * len(scores) if failed is None else list(failed)
+    count = len(scores)
+    return pa.table(
+        {
+            "replica": [f"tune/{rate}/{s}" for s in (1, 2, 3)]
+            + [f"evaluate/{rate}/{s}" for s in seeds],
+            "stage": ["tune"] * 3 + ["evaluate"] * count,
+            "seed": [1, 2, 3, *seeds],
+            "score": np.concatenate([[-0.1, -0.2, -0.3], scores]),
+            "test_score": np.r_[np.full(3, np.nan), np.linspace(0.5, 1, count)],
+            "failed": [False] * 3 + failed,
+            "outcome": ["plateau"] * 3 + ["stuck" if f else "plateau" for f in failed],
+        }
+    )
+
+
+@pytest.fixture
+def scores():
+    return np.random.default_rng(3).normal(-1.5, 0.3, SEEDS)
+
+
+def test_the_same(scores):
+    assert judge(runs(scores), runs(scores.copy()), 1).word == BIT
+
+
+def test_the_order_of_rows_and_columns_is_no_difference(scores):
+    table = runs(scores)
+    turned = table.take(list(range(len(table)))[::-1]).select(table.column_names[::-1])
+    assert judge(table, turned, 1).word == BIT
+
+
+def test_a_column_that_no_row_fills_is_no_difference(scores):
+    table = runs(scores)
+    empty = table.append_column("gradient.minimum", pa.nulls(len(table), pa.float64()))
+    assert judge(empty, table, 1).word == BIT
+
+
+@pytest.mark.parametrize("where", [0, 4, -1])
+def test_one_bit_of_one_number(scores, where):
+    """In tuning too; it is seen, and is within the interval."""
+    for column in ("score", "test_score"):
+        table = runs(scores)
+        values = table[column].to_numpy().copy()
+        if math.isnan(values[where]):
+            continue
+        values[where] = np.nextafter(values[where], 9.0)
+        at = table.column_names.index(column)
+        verdict = judge(table, table.set_column(at, column, pa.array(values)), 1)
+        assert verdict.word == WITHIN
+        assert "scores differ by" in verdict.reason
+
+
+def test_minus_zero_is_another_number(scores):
+    scores[0] = 0.0
+    other = scores.copy()
+    other[0] = -0.0
+    assert judge(runs(scores), runs(other), 1).word == WITHIN
+
+
+def test_noise_of_rounding(scores):
+    noise = np.random.default_rng(5).normal(0, 1e-6, SEEDS)
+    assert judge(runs(scores), runs(scores + noise), 20).word == WITHIN
+    biased = judge(runs(scores), runs(scores - 1e-7), 20)
+    assert biased.word == WITHIN, "all move by the same: significant, and of no consequence"
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_shift_of_the_mean(scores, sign):
+    noise = np.random.default_rng(5).normal(0, 0.05, SEEDS)
+    verdict = judge(runs(scores), runs(scores + noise + sign * 0.3), 20)
+    assert verdict.word == DIFFERENT
+    assert verdict.reason.endswith(f"beyond ±{MARGIN:.3f}")
+    small = judge(runs(scores), runs(scores + noise + sign * 0.01), 20)
+    assert small.word == WITHIN
+
+
+def test_another_learning_rate_is_judged_by_its_scores(scores):
+    assert judge(runs(scores), runs(scores + 1e-9, rate=0.3), 1).word == WITHIN
+
+
+def test_other_seeds(scores):
+    other = runs(scores, seeds=list(range(1, SEEDS + 1)))
+    assert judge(runs(scores), other, 1) == verdicts.Verdict(DIFFERENT, "other evaluation seeds")
+    assert judge(runs(scores), runs(scores[:-1]), 1).word == DIFFERENT
+
+
+def test_outcomes_that_change():
+    """Scores at 0 all along, so that failures alone speak."""
+    zeros, none = np.zeros(20), np.zeros(20, bool)
+    assert judge(runs(zeros, none), runs(zeros, ~none), 1) == verdicts.Verdict(
+        DIFFERENT, "0 of 20 failed, now 20"
+    )
+    few = none.copy()
+    few[:3] = True
+    assert judge(runs(zeros, none), runs(zeros, few), 1).word == WITHIN
+
+
+def test_the_interval_is_students():
+    d = np.random.default_rng(8).normal(0.1, 1.0, 15)
+    for level in (0.05, 1e-4):
+        wanted = stats.ttest_1samp(d, 0.0).confidence_interval(1.0 - level)
+        np.testing.assert_allclose(verdicts.interval(d, level), tuple(wanted), rtol=1e-10)
+    assert verdicts.interval([0.4], 0.01) == (-math.inf, math.inf)
+    assert verdicts.interval([0.0], 0.01) == (0.0, 0.0)
+
+
+def test_mcnemar_is_the_sign_test_of_those_that_changed():
+    before, after = np.zeros(30, bool), np.zeros(30, bool)
+    assert verdicts.mcnemar(before, after) == 1.0
+    for n in (1, 5, 9):
+        after[:n] = True
+        assert verdicts.mcnemar(before, after) == pytest.approx(min(1.0, 2 * 0.5**n))
+    both = np.array([True, False] * 15)
+    assert verdicts.mcnemar(both, ~both) == pytest.approx(1.0)
+
+
+def test_false_alarms_are_as_rare_as_stated():
+    """Families of 20 cells that differ by chance alone; and shifts of that size are found."""
+    rng, families, cells = np.random.default_rng(11), 400, 20
+    level = verdicts.LEVEL / (verdicts.TESTS * cells)
+    alarms = found = 0
+    for _ in range(families):
+        d = rng.normal(0.0, 0.3, (cells, SEEDS))
+        ends = np.array([verdicts.interval(row, level) for row in d])
+        alarms += bool(((ends[:, 0] > MARGIN) | (ends[:, 1] < -MARGIN)).any())
+        low, _ = verdicts.interval(d[0] + 1.0, level)
+        found += low > MARGIN
+    # 1 % would be 4 families; more than 11 happen once in 1000 times
+    assert alarms <= stats.binom.ppf(0.999, families, verdicts.LEVEL)
+    assert found > 0.8 * families
