@@ -91,8 +91,13 @@ def test_scored_seeds_are_the_same_for_all(paper):
     assert not tuned & set(longest)
 
 
-def test_what_is_compared_has_what_it_is_compared_with(paper):
+def test_what_is_compared_has_what_it_is_compared_with(paper, alone):
     """Every rule has exact on the same task and protocol, with at least as many seeds."""
+    for plan in (paper, *alone.values()):
+        assert_compared(plan)
+
+
+def assert_compared(paper):
     exact = {
         (p.cell.reference(), str(p.protocol.params())): p.protocol.evaluation_seeds
         for p in paper.cells
@@ -115,5 +120,5 @@ def test_the_plan_shows_each_experiment(paper, capsys, monkeypatch):
     assert sum(total[:14]) == len(paper.cells)
     assert sum(total[14:]) == paper.runs
     assert f"\n{len(paper.cells):,} cells, {paper.runs:,} trainings; 0 cells finished\n" in said
-    assert "  140  cells: 10,000 updates, full batches, constant rate, 3 rates, none" in said
+    assert "  140  cells: 16,000 updates, full batches, constant rate, 3 rates, none" in said
     assert " (C2, C9)\n" in said
