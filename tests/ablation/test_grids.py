@@ -8,7 +8,6 @@ from small_studies import tiny_protocol
 from study.ablation.cells import Facts
 from study.ablation.grids import expand
 from study.ablation.schema import Grid
-from study.datasets import DATASETS
 from study.learning.records import UsageError
 
 OUTPUTS = {"iris": 3, "digits": 10, "linnerud": 3}
@@ -395,7 +394,3 @@ def test_an_empty_plan_says_why():
     grid = {**IRIS, "activation": ["tanh", "relu"], "gradient": ["exact", "relu_at_zero"]}
     line = refusal(grid, only={"activation": ["tanh"], "gradient": ["relu_at_zero"]})
     assert re.match("the plan is empty: gradient relu_at_zero.* with tanh: it is defined", line)
-
-
-def test_every_dataset_has_a_task_or_learns_it_from_its_data():
-    assert [name for name, record in DATASETS.items() if not record.task] == ["openml"]

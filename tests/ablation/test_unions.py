@@ -1,0 +1,226 @@
+"""Experiments that are the union of others, and studies of grids under many protocols."""
+
+import hashlib
+import json
+import sqlite3
+from contextlib import closing
+
+import pytest
+from small_studies import (
+    TINY,
+    TINY_WORDS,
+    Command,
+    composed,
+    in_order,
+    tiny_config,
+)
+
+from study.ablation.composition import configuration_folder
+from study.ablation.including import included
+from study.ablation.plan import make_plan
+from study.ablation.protocol import amended
+from study.ablation.schema import read
+from study.learning.records import UsageError
+
+GRID = {"dataset": "iris", "hidden": [5], "gradient": ["exact", "removed"]}
+REFINE = {"per_decade": 8, "rates": 9, "seeds": 5, "recentre_decades": 3}
+
+
+def own(**protocol):
+    return {**GRID, "protocol": protocol}
+
+
+def refusal(*grids, **protocol):
+    with pytest.raises(UsageError) as caught:
+        tiny_config(*grids, **protocol)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def by_name(plan):
+    return {planned.name: planned for planned in plan.cells}
+
+
+# ---------------------------------------------------------------- unions
+
+
+FIRST = {"about": "one", "claims": ["C1"], "grids": [GRID]}
+SECOND = {
+    "about": "two",
+    "claims": ["C1", "C2"],
+    "protocol": {"evaluation_seeds": 5},
+    "grids": [GRID, own(updates=60)],
+}
+
+
+def union(grids=(), commanded=(), **files):
+    container = {"include": list(files), "grids": list(grids), "protocol": dict(TINY)}
+    container["claims"] = ["C9"]
+    return read("all", container, files, commanded)
+
+
+def test_a_union_has_the_grids_of_all_with_their_protocols():
+    config = union(first=FIRST, second=SECOND, grids=[own(decay=False)])
+    assert [(g.key, g.experiment) for g in config.grids] == [
+        ("first: grids[0]", "first"),
+        ("second: grids[0]", "second"),
+        ("second: grids[1]", "second"),
+        ("grids[0]", "all"),
+    ]
+    seen = [
+        (g.protocol.updates, g.protocol.evaluation_seeds, g.protocol.decay) for g in config.grids
+    ]
+    assert seen == [(6, 3, True), (6, 5, True), (60, 5, True), (6, 3, False)]
+    assert config.claims == ("C9", "C1", "C2")
+    plan = make_plan(config)
+    assert len(plan.cells) == 2 + 2 + 2
+    assert [len(plan.made_by(name)) for name in ("first", "second", "all")] == [2, 2, 2]
+    assert len(plan.shared_with("second")) == 2
+    assert plan.cells[0].protocol.evaluation_seeds == 5
+
+
+def test_what_an_experiment_makes_alone_it_makes_in_a_union():
+    """The same identities, where no other has more seeds: results need not be made again."""
+    alone = read("second", {**SECOND, "protocol": {**TINY, **SECOND["protocol"]}})
+    names = {p.identity for p in make_plan(alone).cells}
+    assert names <= {p.identity for p in make_plan(union(first=FIRST, second=SECOND)).cells}
+
+
+def test_the_command_line_has_the_last_word():
+    """A key that it sets holds for all grids: they no longer differ in it."""
+    config = union(first=FIRST, second=SECOND, commanded=["updates", "evaluation_seeds"])
+    assert {(g.protocol.updates, g.protocol.evaluation_seeds) for g in config.grids} == {(6, 3)}
+    kept = amended(
+        {"learning_rates": {"sgd": [1], "adam": [1]}},
+        {"learning_rates": {"sgd": [2], "adam": [2]}},
+        ["learning_rates.sgd"],
+    )
+    assert kept == {"learning_rates": {"sgd": [1], "adam": [2]}}
+
+
+def test_mistakes_in_an_included_file_name_it():
+    wrong = {"grids": [own(updates=0)]}
+    with pytest.raises(UsageError, match=r"^wrong: grids\[0\]\.protocol\.updates = 0 is out"):
+        union(first=FIRST, wrong=wrong)
+    with pytest.raises(UsageError, match=r"^experiment 'wrong': grids takes a list"):
+        union(wrong={"about": "nothing"})
+    with pytest.raises(UsageError, match=r"'wrong: protocol.updats'"):
+        union(wrong={**FIRST, "protocol": {"updats": 3}})
+    nowhere = {"dataset": "iris", "location": "output", "gradient": "frozen"}
+    with pytest.raises(UsageError, match=r"^wrong: grids\[0\] yields no cell: "):
+        make_plan(union(wrong={"grids": [nowhere]}))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Experiment files: `all` includes others."""
+    defaults = [{"override /protocol": "study"}]
+    files = {
+        "all": {"defaults": defaults, "include": ["one"]},
+        "one": {"defaults": defaults, **FIRST},
+        "other": FIRST,
+        "nested": {"defaults": defaults, "include": ["one"]},
+    }
+    for name, content in files.items():
+        (tmp_path / f"{name}.yaml").write_text(json.dumps(content))
+    return tmp_path
+
+
+def test_files_are_read(folder):
+    assert included(folder, "all", ["one"]) == {"one": FIRST}
+    assert included(folder, "all", None) == {}
+
+
+@pytest.mark.parametrize(
+    ("include", "line"),
+    [
+        (["on"], "unknown include 'on'. Did you mean 'one'? Valid: nested, one, other"),
+        (["all"], "unknown include 'all'. Valid: nested, one, other"),
+        ("one", "include takes a list of names, not 'one'"),
+        (["other"], "all cannot include other: it has other defaults"),
+        (["nested"], "unknown configuration key 'nested: include'. "),
+    ],
+)
+def test_files_that_cannot_be_included(folder, include, line):
+    with pytest.raises(UsageError) as caught:
+        included(folder, "all", include)
+    assert str(caught.value).startswith(line)
+
+
+def test_hydra_hands_over_what_the_command_line_set():
+    config = composed("experiment=paper", "protocol.updates=3", "protocol.evaluation_seeds=2")
+    assert {(g.protocol.updates, g.protocol.evaluation_seeds) for g in config.grids} == {(3, 2)}
+    assert (configuration_folder() / "experiment" / "paper.yaml").is_file()
+
+
+# ---------------------------------------------------------------- carried out
+
+
+@pytest.fixture
+def command(tmp_path, migrated, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return Command(tmp_path, migrated)
+
+
+ORDINARY = "{dataset: iris, hidden: [4], gradient: [exact, removed], protocol: {transfer: false}}"
+BRANCHED = (
+    "{dataset: iris, hidden: [4], gradient: removed, "
+    "protocol: {transfer: false, dtype: float64, branch: {gradient: exact, updates: 4}}}"
+)
+
+
+def test_a_study_with_protocols_of_many_kinds(command, tmp_path, migrated):
+    """In one go, or in two, where a branch reads the rates from the store: the same results."""
+    float64 = ORDINARY.replace("false}", "false, dtype: float64}")
+    assert command("experiment=smoke", f"grids=[{float64}, {BRANCHED}]", *TINY_WORDS).code == 0
+    found = command.runs("smoke")
+    kinds = {(r["stage"], r["gradient"], r["branch.gradient"]) for r in found.to_pylist()}
+    assert kinds == {
+        *((stage, rule, None) for stage in ("tune", "evaluate") for rule in ("exact", "removed")),
+        ("evaluate", "removed", "exact"),
+    }
+    assert set(found["dtype"].to_pylist()) == {"float64"}
+    later = Command(tmp_path / "later", migrated)
+    assert later("experiment=smoke", f"grids=[{float64}]", *TINY_WORDS).code == 0
+    said = later("experiment=smoke", f"grids=[{float64}, {BRANCHED}]", *TINY_WORDS)
+    assert (said.code, said.err) == (0, "")
+    assert in_order(later.runs("smoke")).equals(in_order(found))
+
+
+def test_claims_are_a_tag_of_every_scored_run(command, tmp_path, monkeypatch):
+    claims = tmp_path / "claims.yaml"
+    monkeypatch.setattr("study.ablation.claims.claims_path", lambda: claims)
+    words = ("experiment=smoke", f"grids=[{ORDINARY}]", "claims=[C3]", *TINY_WORDS)
+    said = command(*words)
+    assert said.code == 2
+    assert said.err == "study: conf/claims.yaml cannot be read: No such file or directory\n"
+    assert command(*words, "dry_run=true").code == 0
+    claims.write_bytes(b"fixed\n")
+    assert command(*words).code == 0
+    digest = hashlib.sha256(b"fixed\n").hexdigest()
+    with closing(sqlite3.connect(command.database)) as database:
+        rows = database.execute(
+            "SELECT stage.value, claims.value, count(*) FROM params AS stage"
+            " LEFT JOIN tags AS claims ON claims.run_uuid = stage.run_uuid"
+            " AND claims.key = 'claims' WHERE stage.key = 'stage' GROUP BY 1, 2"
+        ).fetchall()
+        (tag,) = database.execute("SELECT value FROM experiment_tags WHERE key = 'study.claims'")
+    assert sorted(rows) == [("evaluate", digest, 2 * 3), ("tune", None, 2 * 4)]
+    assert tag == (digest,)
+    records = [json.loads(p.read_text()) for p in command.folder.rglob("study-*.json")]
+    assert [record["claims sha256"] for record in records] == [digest]
+
+
+def test_what_is_recorded_of_the_configuration_says_whose_grids_they_are(command):
+    assert command("experiment=smoke", f"grids=[{ORDINARY}, {BRANCHED}]", *TINY_WORDS).code == 0
+    (path,) = command.folder.rglob("study-*.json")
+    grids = json.loads(path.read_text())["configuration"]["grids"]
+    assert [grid["protocol"] for grid in grids] == [
+        {"transfer": False},
+        {
+            "transfer": False,
+            "dtype": "float64",
+            "branch": {"branch.gradient": "exact", "branch.updates": 4, "branch.rate": "own"},
+        },
+    ]
