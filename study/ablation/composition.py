@@ -64,7 +64,9 @@ def with_configuration(overrides: Sequence[str], run: Callable[[Config], int]) -
         if mistakes or codes[-1] in STOPPED:
             return
         chosen = HydraConfig.get()
-        experiment, given = chosen.runtime.choices["experiment"], tuple(chosen.overrides.task)
+        experiment = chosen.runtime.choices["experiment"]
+        task: Any = OmegaConf.to_container(chosen.overrides.task, resolve=False)  # as written
+        given = tuple(task)
         try:  # kept, not raised: Hydra would print a page about it
             container: Any = OmegaConf.to_container(composed, resolve=True)
             files = included(folder / "experiment", experiment, container.get("include"))

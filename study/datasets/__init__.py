@@ -97,7 +97,8 @@ def _loaded(record: Dataset, values: dict[str, float | str | bool], seed: int | 
     found = []
     for _ in range(1 if seed else 2):
         try:
-            found.append(record.load(seed, **values))
+            with np.errstate(all="ignore"):  # what it makes of its numbers, `prepare` will say
+                found.append(record.load(seed, **values))
         except UsageError:
             raise
         except (Exception, SystemExit) as error:  # whatever a user's function does
