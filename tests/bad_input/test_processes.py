@@ -80,4 +80,4 @@ def test_one_line_and_nothing_left(folder, words, environment, line):
 def test_a_traceback_for_who_asks(folder):
     done = run(["experiment=smok"], folder, STUDY_TRACEBACK="1")
     assert "Traceback (most recent call last)" in done.stderr
-    assert done.stderr.rstrip().splitlines()[-1].endswith("Valid: default, paper, smoke")
+    assert "UsageError: unknown experiment 'smok'. Did you mean 'smoke'?" in done.stderr
