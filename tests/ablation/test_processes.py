@@ -140,7 +140,8 @@ def test_a_study_that_is_stopped_goes_on_as_if_it_had_not_been(folder, migrated,
 def test_a_mistake_is_one_line_and_leaves_nothing(folder):
     said = finish(start(["experiment=nope"], cwd=folder))
     assert said.code == 2
-    assert said.err == "study: unknown experiment 'nope'. Valid: default, paper, smoke\n"
+    assert said.err.startswith("study: unknown experiment 'nope'. Valid: default, ")
+    assert said.err.count("\n") == 1
     assert said.out == ""
     address = f"tracking.uri=sqlite:///{folder}/mlflow.db"
     words = ["experiment=smoke", "only.gradient=[flor]", address]

@@ -182,7 +182,10 @@ OTHERS = {
         "own = objective(constant_terms=lambda t, m: t.sum())",
         "it takes numbers (n",
     ),
-    "output, a number": ("own = objective(output=lambda h, o: 5)", "gave 5, not an activation"),
+    "output, a number": (
+        "own = objective(output=lambda h, o: 5)",
+        "gave 5: it takes an activation",
+    ),
     "output fails": ("own = objective(output=lambda h: h)", "TypeError: "),
     "tasks, a number": ("own = objective(tasks=5)", "tasks takes a tuple, not 5"),
     "tasks, none of them": ("own = objective(tasks=('x',))", "is not for classification"),
