@@ -78,7 +78,7 @@ def test_paths_survive_as_addresses(elsewhere, name):
         ("postgresql+nothing://me:secret@host/db", r"cannot use postgresql.nothing://...@host/db"),
         (
             "postgresql+psycopg:/host/db",
-            r"cannot use postgresql.psycopg:/host/db: Could not parse",
+            r"tracking.uri 'postgresql.psycopg:/host/db' is no address that MLflow takes",
         ),
         ("http://me:secret@127.0.0.1:9", r"no MLflow server answers at http://.*@127.0.0.1:9: "),
         ("http://127.0.0.1:port", "no MLflow server answers at"),

