@@ -1,0 +1,1 @@
+"""The paper: numbers from the tables, sentences that follow the verdicts, a PDF by typst."""

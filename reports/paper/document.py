@@ -1,0 +1,119 @@
+"""The PDF: sources, numbers and figures in one folder, compiled by typst."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import typst
+
+from reports.paper import numbers
+from study.learning.records import UsageError
+
+SOURCES = Path(__file__).resolve().parent
+ASKED = re.compile(r'#?fig\(\s*"(\d\d)"')
+BOX = re.compile(rb"/MediaBox\s*\[\s*([\d.]+)\s+([\d.]+)\s+([\d.]+)\s+([\d.]+)\s*\]")
+POINTS = 72
+
+
+def make(base: Path, experiment: str = "paper") -> Iterator[tuple[Path, str]]:
+    """Write ``numbers.json`` and ``paper.pdf`` in ``reports/paper``.
+
+    Parameters
+    ----------
+    base
+        Repository root.
+    experiment
+        Whose runs the paper describes.
+
+    Yields
+    ------
+    path, message
+        Each file as it is written.
+
+    Raises
+    ------
+    UsageError
+        Where tables, runs or figures are missing, or the text asks for what there isn't.
+    """
+    data = numbers.collect(base, experiment)
+    data["figures"] = figures(base / "reports" / "figures", experiment)
+    path = numbers.write(base, data)
+    yield path, f"{len(data['numbers'])} numbers"
+    pdf = path.with_name("paper.pdf")
+    pdf.write_bytes(compiled(path, data["figures"], base / "reports" / "figures"))
+    yield pdf, f"{pages(pdf.read_bytes())} pages"
+
+
+def figures(folder: Path, experiment: str) -> dict[str, dict[str, Any]]:
+    """Find the figures that the text asks for: number -> file and size in inches.
+
+    Raises
+    ------
+    UsageError
+        Naming those that are missing.
+    """
+    texts = [path.read_text(encoding="utf-8") for path in sorted(SOURCES.rglob("*.typ"))]
+    asked = sorted({name for text in texts for name in ASKED.findall(text)})
+    found = {name: next(iter(sorted(folder.glob(f"{name}_*.pdf"))), None) for name in asked}
+    missing = [name for name, path in found.items() if path is None]
+    if missing:
+        raise UsageError(
+            f"reports/figures lacks figure {', '.join(missing)} (NN_name.pdf); "
+            f"make it with: make figures EXPERIMENT={experiment}"
+        )
+    return {name: {"file": p.name, **_size(p)} for name, p in found.items() if p is not None}
+
+
+def _size(path: Path) -> dict[str, float]:
+    box = BOX.search(path.read_bytes())
+    if box is None:
+        raise UsageError(f"{path.name} has no page size that can be read")
+    left, low, right, high = (float(x) for x in box.groups())
+    return {
+        "width": round((right - left) / POINTS, 3),
+        "height": round((high - low) / POINTS, 3),
+    }
+
+
+def compiled(path: Path, drawn: Mapping[str, Mapping[str, Any]], folder: Path) -> bytes:
+    """Return the PDF: the same bytes for the same sources, numbers and figures.
+
+    Fonts are those within typst, and the time of creation is that of the runs.
+    """
+    started = numbers.json.loads(path.read_text(encoding="utf-8"))["words"]["started"]
+    with tempfile.TemporaryDirectory() as scratch:
+        stage = Path(scratch)
+        for source in [*SOURCES.rglob("*.typ"), *SOURCES.glob("*.bib")]:
+            target = stage / source.relative_to(SOURCES)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+        shutil.copyfile(path, stage / "numbers.json")
+        (stage / "figures").mkdir()
+        for entry in drawn.values():
+            shutil.copyfile(folder / entry["file"], stage / "figures" / entry["file"])
+        compiler = typst.Compiler(
+            stage / "paper.typ",
+            root=stage,
+            ignore_system_fonts=True,
+            package_path=stage / "none",
+            package_cache_path=stage / "none",
+        )
+        try:
+            pdf = compiler.compile(
+                format="pdf", timestamp=int(datetime.fromisoformat(started).timestamp())
+            )
+        except typst.TypstError as error:
+            raise UsageError(f"reports/paper: {' '.join(error.message.split())}") from None
+    assert isinstance(pdf, bytes)
+    return pdf
+
+
+def pages(pdf: bytes) -> int:
+    """Count a PDF's pages, 0 where they are not to be seen without unpacking."""
+    return max((int(n) for n in re.findall(rb"/Type/Pages/Count (\d+)", pdf)), default=0)

@@ -1,0 +1,310 @@
+"""Every number of the paper, from the tables that code made: ``reports/paper/numbers.json``.
+
+The text names a number by its key (``#n("C4.effect")``), so that it can't disagree with the tables.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from reports.wording import significant
+from study.ablation.claims import claims_digest
+from study.ablation.protocol import read_protocol
+from study.ablation.yaml_files import read_yaml
+from study.analysis.claims.reading import read_claims
+from study.analysis.claims.records import Claim, Claims
+from study.analysis.sources import folder_of, stored_runs
+from study.learning.records import UsageError
+
+NEEDED = ("verdicts", "verdicts_by_part", "verdicts_by_task", "gradient_checks")
+NEUTRAL = {"ratio": 1.0}
+"""What "no difference" is in a unit, where that isn't 0."""
+SIGNS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+EQUALITIES = ("derivative", "own objective", "symmetric block")
+
+
+def collect(base: Path, experiment: str = "paper") -> dict[str, Any]:
+    """Return all that the text refers to.
+
+    Parameters
+    ----------
+    base
+        Repository root.
+    experiment
+        Whose runs are described.
+
+    Returns
+    -------
+    data
+        ``numbers`` (key -> ``value``, ``text``), ``claims`` (id -> words, parts, tasks),
+        ``counts`` (verdict -> ids), ``words`` (key -> text that is no number).
+
+    Raises
+    ------
+    UsageError
+        Where a table or the runs are missing.
+    """
+    claims = read_claims(base / "conf" / "claims.yaml")
+    tables = _tables(base / "reports" / "tables", experiment)
+    numbers: dict[str, dict[str, Any]] = {}
+    records = {c.id: _claim(c, tables, numbers) for c in claims.claims}
+    words = {"digest": claims_digest(base / "conf" / "claims.yaml")}
+    for pairs in (
+        _margins(claims),
+        _checks(tables["gradient_checks"]),
+        _calibration(tables.get("calibration")),
+        _protocol(base),
+        _runs(base, experiment),
+    ):
+        numbers |= {key: entry for key, entry in pairs if entry is not None}
+    _sessions(folder_of(base, experiment), numbers, words)
+    verdicts = [record["verdict"] for record in records.values()]
+    counts = {
+        word: [k for k, r in records.items() if r["verdict"] == word] for word in set(verdicts)
+    }
+    for word in ("supported", "contradicted", "mixed", "not decided"):
+        numbers[f"count.{word}"] = whole(len(counts.get(word, [])))
+    numbers["claims.count"] = whole(len(records))
+    return {"numbers": numbers, "claims": records, "counts": counts, "words": words}
+
+
+def write(base: Path, data: Mapping[str, Any]) -> Path:
+    """Write ``reports/paper/numbers.json``, the same for the same data to the byte."""
+    path = base / "reports" / "paper" / "numbers.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+    return path
+
+
+def said(value: float, digits: int = 3) -> str:
+    """Return a number for print: − for minus, 1.2 × 10⁷ for what would be long, – for none."""
+    if value is None or math.isnan(value):
+        return "–"
+    sign = "−" if value < 0 else ""
+    mantissa, _, power = significant(abs(value), digits).partition("e")
+    if not power:
+        return f"{sign}{mantissa}" if float(mantissa.replace("∞", "inf")) else mantissa
+    return f"{sign}{mantissa} × 10{str(int(power)).translate(SIGNS)}"
+
+
+def number(value: Any, unit: str = "", digits: int = 3) -> dict[str, Any]:
+    """Return a number as the text has it; points have one decimal."""
+    value = float(value)
+    if unit == "percentage points" and math.isfinite(value):
+        text = said(round(value, 1), max(2, len(f"{abs(value):.1f}") - 1))
+    else:
+        text = said(value, digits)
+    return {"value": value if math.isfinite(value) else None, "text": text}
+
+
+def whole(value: Any) -> dict[str, Any]:
+    """Return a count, with thin spaces between thousands."""
+    return {"value": int(value), "text": f"{int(value):,}".replace(",", "\N{THIN SPACE}")}
+
+
+def share(part: float, of: float) -> dict[str, Any]:
+    """Return a share in per cent."""
+    value = 100 * part / of if of else math.nan
+    return number(value, "percentage points")
+
+
+def _tables(folder: Path, experiment: str) -> dict[str, pd.DataFrame]:
+    tables = {}
+    for name in (*NEEDED, "calibration"):
+        path = folder / f"{name}.csv"
+        if path.is_file():
+            tables[name] = pd.read_csv(path, keep_default_na=False, na_values=[""])
+        elif name in NEEDED:
+            raise UsageError(
+                f"reports/tables/{name}.csv is missing; "
+                f"make it with: make figures EXPERIMENT={experiment}"
+            )
+    return tables
+
+
+def _claim(
+    claim: Claim, tables: Mapping[str, pd.DataFrame], numbers: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    row = _of(tables["verdicts"], claim.id).iloc[0]
+    unit = str(row["unit"])
+    for key in ("effect", "low", "high"):
+        numbers[f"{claim.id}.{key}"] = number(row[key], unit)
+    numbers[f"{claim.id}.runs"] = whole(row["runs"])
+    rows = _of(tables["verdicts_by_part"], claim.id).to_dict("records")
+    for part in rows:
+        for key in ("estimate", "low", "high"):
+            name = f"{claim.id}.{part['part']}.{part['effect_of']}.{key}"
+            numbers[name] = number(part[key], str(part["unit"]))
+    parts = [_row(part) for part in rows]
+    every = tables["verdicts_by_task"]  # none of a claim that has no runs
+    tasks = [_row(r) for r in every[every["claim"] == claim.id].to_dict("records")]
+    first = next(p for p in parts if p["role"] == "primary")
+    spread = _spread([t for t in tasks if _same(t, first)], unit)
+    for key in ("tasks", "above"):
+        numbers[f"{claim.id}.{key}"] = whole(spread[key])
+    for key in ("least", "most"):
+        numbers[f"{claim.id}.{key}"] = spread[key]
+    return {
+        **{k: str(getattr(claim, k)) for k in ("question", "statement", "metric", "test", "rule")},
+        "verdict": str(row["verdict"]),
+        "unit": unit,
+        "neutral": NEUTRAL.get(unit, 0.0),
+        "reason": "" if pd.isna(row["reason"]) else str(row["reason"]),
+        "parts": parts,
+        "tasks": tasks,
+        "where least": spread["where least"],
+        "where most": spread["where most"],
+    }
+
+
+def _of(table: pd.DataFrame, claim: str) -> pd.DataFrame:
+    rows = table[table["claim"] == claim]
+    if rows.empty:
+        raise UsageError(f"reports/tables knows no {claim}: make the tables again")
+    return rows
+
+
+def _row(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return a row of a table of effects as texts, with its unrounded values beside."""
+    unit = str(row["unit"])
+    estimates = {k: row[k] for k in ("estimate", "low", "high", "margin") if k in row}
+    texts = {k: number(v, unit)["text"] for k, v in estimates.items()}
+    for key in ("tasks", "seeds", "runs", "ties_at_floor"):
+        if key in row:
+            texts[key] = "–" if pd.isna(row[key]) else whole(row[key])["text"]
+    names = ("part", "role", "verdict", "effect_of", "task", "unit")
+    return {
+        **{k: str(row[k]) for k in names if k in row},
+        **texts,
+        "values": {k: float(v) if math.isfinite(v) else None for k, v in estimates.items()},
+    }
+
+
+def _same(task: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
+    return (task["part"], task["effect_of"]) == (part["part"], part["effect_of"])
+
+
+def _spread(tasks: Sequence[Mapping[str, Any]], unit: str) -> dict[str, Any]:
+    """Return the smallest and the largest estimate over tasks, and how many lie above neutral."""
+    known = [t for t in tasks if t["values"]["estimate"] is not None]
+    ordered = sorted(known, key=lambda t: t["values"]["estimate"])
+    least, most = (ordered[0], ordered[-1]) if ordered else ({}, {})
+    neutral = NEUTRAL.get(unit, 0.0)
+    return {
+        "tasks": len(tasks),
+        "above": sum(t["values"]["estimate"] > neutral for t in known),
+        "least": number(least["values"]["estimate"] if least else math.nan, unit),
+        "most": number(most["values"]["estimate"] if most else math.nan, unit),
+        "where least": least.get("task", "–"),
+        "where most": most.get("task", "–"),
+    }
+
+
+Pairs = Iterator[tuple[str, dict[str, Any] | None]]
+
+
+def _margins(claims: Claims) -> Pairs:
+    yield "level", number(claims.level, digits=1)
+    for claim in claims.claims:
+        for part in claim.parts:
+            for contrast in part.contrasts:
+                yield f"{claim.id}.{part.name}.{contrast.name}.margin", number(contrast.margin)
+        yield f"{claim.id}.margin", number(claim.parts[0].contrasts[0].margin)
+
+
+def _checks(checks: pd.DataFrame) -> Pairs:
+    yield "checks.count", whole(checks["checks"].sum())
+    yield "checks.failed", whole((checks["ratio"].fillna(math.inf) > 1).sum())
+    yield "checks.rules", whole(checks["rule"].nunique())
+    equal = checks[checks["check"].isin(EQUALITIES)]
+    yield "checks.worst equality", number(equal["error"].max(), digits=2)
+    apart = checks[checks["check"] == "another rule"]
+    yield "checks.least difference", number(apart["error"].min(), digits=2)
+
+
+def _calibration(rates: pd.DataFrame | None) -> Pairs:
+    if rates is None:
+        return
+    errors = rates[rates["verdict"] == "any error"].set_index("claim")
+    worst = errors["share"].idxmax()
+    yield "calibration.repeats", whole(errors["repeats"].max())
+    yield "calibration.claims", whole(len(errors))
+    for key in ("share", "low", "high"):
+        yield f"calibration.worst.{key}", share(errors.loc[worst, key], 1)
+    yield "calibration.mean", share(errors["share"].mean(), 1)
+
+
+def _protocol(base: Path) -> Pairs:
+    folder = base / "conf" / "protocol"
+    given = read_yaml(folder / "quick.yaml") | read_yaml(folder / "study.yaml")
+    given.pop("defaults", None)
+    protocol = read_protocol(given)
+    yield "protocol.updates", whole(protocol.updates)
+    yield "protocol.batch", whole(protocol.batch_size)
+    yield "protocol.tuning seeds", whole(len(protocol.tuning()))
+    yield "protocol.refining seeds", whole(len(protocol.refining()))
+    yield "protocol.evaluation seeds", whole(len(protocol.evaluation()))
+    yield "protocol.tunings", whole(protocol.tuning_runs("sgd"))
+    yield "protocol.rates", whole(len(protocol.learning_rates["sgd"]))
+    if protocol.refine:
+        yield "protocol.refining rates", whole(protocol.refine.rates)
+        yield "protocol.refining per decade", whole(protocol.refine.per_decade)
+
+
+def _runs(base: Path, experiment: str) -> Pairs:
+    runs = stored_runs(base, experiment)
+    scored = runs[runs["stage"] != "tune"]
+    own = scored[scored["stage"] == "evaluate"]
+    yield "runs.cells", whole(runs["cell"].nunique())
+    yield "runs.scored", whole(len(scored))
+    yield "runs.total", whole(len(runs))
+    yield "runs.tuning", whole(len(runs) - len(scored))
+    yield "runs.most seeds", whole(own.groupby("cell")["seed"].nunique().max())
+    yield "runs.failed", share(own["failed"].sum(), len(own))
+    yield "runs.runaway", share(own["runaway"].sum(), len(own))
+    for rule in ("exact", "removed", "frozen"):
+        here = own[own["gradient"] == rule]
+        if len(here):
+            yield f"runs.{rule}.failed", share(here["failed"].sum(), len(here))
+    moved = scored[(scored["stage"] == "transfer") & (scored["gradient"] == "removed")]
+    if len(moved):
+        yield "runs.removed.failed at exact's rate", share(moved["failed"].sum(), len(moved))
+
+
+def _sessions(folder: Path, numbers: dict[str, dict[str, Any]], words: dict[str, str]) -> None:
+    """Describe what made the results: the published manifest, or the record beside own ones."""
+    for name in ("manifest.json", "study.json"):
+        if (folder / name).is_file():
+            break
+    else:
+        raise UsageError(f"{folder} lacks the record of what made it: export or publish again")
+    found = json.loads((folder / name).read_text(encoding="utf-8"))
+    sessions = found["sessions"] if isinstance(found, dict) else found
+    last = max(sessions, key=lambda s: str(s["started"]))
+    machine, versions = last["machine"], last["versions"]
+    numbers["machine.cores"] = whole(machine["cores"])
+    numbers["machine.workers"] = whole(last["workers"])
+    numbers["machine.sessions"] = whole(len(sessions))
+    numbers["machine.minutes"] = number(_sum(sessions, "wall seconds") / 60, digits=2)
+    if isinstance(found, dict):
+        numbers["runs.total"] = whole(found["runs"])
+        numbers["runs.tuning"] = whole(found["runs"] - numbers["runs.scored"]["value"])
+    words |= {
+        "started": str(last["started"]),
+        "processor": str(machine["processor"]),
+        "system": str(machine["system"]),
+        "commit": str(last["commit"] or "–"),
+        "lock": str(last["lock sha256"]),
+        "versions": ", ".join(f"{k} {v}" for k, v in sorted(versions.items())),
+    }
+
+
+def _sum(sessions: Iterable[Mapping[str, Any]], key: str) -> float:
+    return sum(float(s.get(key) or 0) for s in sessions)
