@@ -42,8 +42,8 @@ def collect(base: Path, experiment: str = "paper") -> dict[str, Any]:
     Returns
     -------
     data
-        ``numbers`` (key -> ``value``, ``text``), ``claims`` (id -> words, parts, tasks),
-        ``counts`` (verdict -> ids), ``words`` (key -> text that is no number).
+        ``numbers`` (key -> ``value``, ``text``), ``claims`` (id -> words, parts, tasks), their
+        ``order``, ``counts`` (verdict -> ids), ``words`` (key -> text that is no number).
 
     Raises
     ------
@@ -71,7 +71,13 @@ def collect(base: Path, experiment: str = "paper") -> dict[str, Any]:
     for word in ("supported", "contradicted", "mixed", "not decided"):
         numbers[f"count.{word}"] = whole(len(counts.get(word, [])))
     numbers["claims.count"] = whole(len(records))
-    return {"numbers": numbers, "claims": records, "counts": counts, "words": words}
+    return {
+        "numbers": numbers,
+        "claims": records,
+        "order": list(records),  # the file's keys are sorted, C10 before C2
+        "counts": counts,
+        "words": words,
+    }
 
 
 def write(base: Path, data: Mapping[str, Any]) -> Path:

@@ -39,15 +39,18 @@ def folder_of(base: Path, experiment: str) -> Path:
 
 
 def stored_runs(base: Path, experiment: str) -> pd.DataFrame:
-    """Read the experiment's run table.
+    """Read the experiment's run table: all of it, or its scored runs where tuning lies apart.
 
     Raises
     ------
     UsageError
         Where there is none, or it can't be read.
     """
-    path = folder_of(base, experiment) / "runs.parquet"
-    try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
+    folder = folder_of(base, experiment)
+    frames = []
+    for path in sorted(folder.glob("runs*.parquet")):  # published in parts where one is too large
+        try:
+            frames.append(pd.read_parquet(path))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
+    return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
