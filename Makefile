@@ -1,6 +1,6 @@
 # `make` alone lists the targets. Every target that needs the environment makes it first, in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ablation plan figures verify ui test test-faults lint bench lock clean
+.PHONY: help setup demo ablation plan figures paper page verify ui test test-faults lint bench lock clean
 
 PYTHON ?= python3
 EXPERIMENT ?= default
@@ -41,6 +41,14 @@ plan: $(READY)  ## what would be trained, skipped and why, and how long it will 
 
 figures: $(READY)  ## figures (PDF, PNG) and tables (CSV, Markdown) from the exported results
 	@$(BIN)/python -m reports.build $(EXPERIMENT)
+
+paper page: EXPERIMENT := paper
+paper: figures  ## the paper (reports/paper/paper.pdf) and the page for the browser, from the results there are
+	@$(BIN)/python -m reports.paper $(EXPERIMENT)
+	@$(BIN)/python -m reports.page $(EXPERIMENT)
+
+page: $(READY)  ## the page for the browser alone (reports/index.html), from results and tables
+	@$(BIN)/python -m reports.page $(EXPERIMENT)
 
 verify: $(READY)  ## committed results against this machine's: some cells anew, a verdict each
 	@$(BIN)/study verify $(EXPERIMENT) $(ARGS)

@@ -160,9 +160,7 @@ def _against_exact(runs: pd.DataFrame) -> dict[Any, tuple[float | None, int]]:
     both = runs.merge(base, on=[*keys, "seed"], suffixes=("", "_exact"))
     both["difference"] = both["score"] - both["score_exact"]
     grouped = both.groupby(["cell", "stage"])["difference"]
-    return {
-        key: (round(float(10.0 ** found.median()), 4), len(found)) for key, found in grouped
-    }
+    return {key: (round(float(10.0 ** found.median()), 4), len(found)) for key, found in grouped}
 
 
 Curve = tuple[tuple[int, ...], NDArray[np.float64]]
@@ -206,4 +204,4 @@ def _quartiles(ordered: NDArray[np.float64]) -> tuple[float, ...]:
 def _steps(values: Any) -> list[int | None]:
     with np.errstate(invalid="ignore"):
         logs = STEPS * np.log10(np.maximum(np.asarray(values, float), LEAST))
-    return [int(round(x)) if np.isfinite(x) else None for x in logs]
+    return [round(float(x)) if np.isfinite(x) else None for x in logs]

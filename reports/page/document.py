@@ -59,7 +59,9 @@ def page(data: Mapping[str, Any], cells: Mapping[str, Any]) -> str:
         "licence": _read(LIBRARY / "LICENSE"),
         "script": _read(HERE / "page.js"),
         # "<" can't end the script element from within a string
-        "data": json.dumps(cells, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
+        "data": json.dumps(cells, ensure_ascii=False, separators=(",", ":")).replace(
+            "<", "\\u003c"
+        ),
         "verdicts": _verdicts(data),
         "summary": _summary(data),
         "trainings": found["runs.total"]["text"],
@@ -75,6 +77,11 @@ def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
+def _json(data: Any) -> str:
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")  # else a string could end the script element
+
+
 def _summary(data: Mapping[str, Any]) -> str:
     said = [
         f"<li>{_badge(verdict)} {', '.join(data['counts'][verdict])}</li>"
@@ -86,7 +93,8 @@ def _summary(data: Mapping[str, Any]) -> str:
 
 def _badge(verdict: str) -> str:
     name = verdict.replace(" ", "-")
-    return f'<span class="badge {name}"><span aria-hidden="true">{MARKS[verdict]}</span> {verdict}</span>'
+    mark = f'<span aria-hidden="true">{MARKS[verdict]}</span>'
+    return f'<span class="badge {name}">{mark} {verdict}</span>'
 
 
 def _verdicts(data: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """Every number of the paper, from the tables that code made: ``reports/paper/numbers.json``.
 
-The text names a number by its key (``#n("C4.effect")``), so that it can't disagree with the tables.
+The text names a number by its key (``#n("C4.effect")``), so that it can't disagree with
+the tables.
 """
 
 from __future__ import annotations
@@ -218,6 +219,7 @@ Pairs = Iterator[tuple[str, dict[str, Any] | None]]
 
 def _margins(claims: Claims) -> Pairs:
     yield "level", number(claims.level, digits=1)
+    yield "confidence", whole(round(100 * (1 - claims.level)))
     for claim in claims.claims:
         for part in claim.parts:
             for contrast in part.contrasts:

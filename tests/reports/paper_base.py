@@ -1,0 +1,77 @@
+"""A checkout with results of `paper`, tables of verdicts that are given, and small figures."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+from synthetic_tables import TINY, export, synthetic
+
+from reports import build
+from study.analysis.claims.reading import read_claims
+
+ROOT = Path(build.__file__).resolve().parents[1]
+UNITS = {"score": "ratio", "escape": "ratio", "flips": "ratio", "gain_by_depth": "slope"}
+RECORD = {
+    "started": "2026-01-02T03:04:05+00:00",
+    "wall seconds": 90.0,
+    "workers": 2,
+    "machine": {"processor": "a <processor>", "cores": 2, "system": "an operating system"},
+    "versions": {"numpy": "2.0"},
+    "lock sha256": "1" * 64,
+    "commit": "2" * 40,
+}
+
+
+def make_base(folder, verdict="supported", effect=1.5, figures=True):
+    """Every claim has the verdict and, in every part and task, the effect."""
+    shutil.copytree(ROOT / "conf", folder / "conf")
+    export(folder, "paper", *synthetic(**TINY))
+    (folder / "data" / "results" / "paper" / "study.json").write_text(json.dumps([RECORD]))
+    tables = folder / "reports" / "tables"
+    tables.mkdir(parents=True)
+    for name, frame in verdict_tables(verdict, effect).items():
+        frame.to_csv(tables / f"{name}.csv", index=False)
+    if figures:
+        drawn = folder / "reports" / "figures"
+        drawn.mkdir(parents=True)
+        for number in range(1, 16):
+            figure = Figure(figsize=(7.0 if number % 2 else 3.4, 1.5))
+            figure.add_subplot().plot([0, 1])
+            figure.savefig(drawn / f"{number:02}_name.pdf", metadata={"CreationDate": None})
+    return folder
+
+
+def verdict_tables(verdict, effect):
+    claims, parts, tasks = [], [], []
+    span = {"estimate": effect, "low": effect - 0.2, "high": effect + 0.2}
+    for claim in read_claims(ROOT / "conf" / "claims.yaml").claims:
+        for part in claim.parts:
+            for contrast in part.contrasts:
+                unit = UNITS.get(contrast.comparison, "percentage points")
+                unit = "tolerances" if contrast.comparison == "gradient_checks" else unit
+                row = {"claim": claim.id, "part": part.name, "effect_of": contrast.name}
+                row |= {"unit": unit, "margin": contrast.margin, **span}
+                parts.append(row | {"role": part.role, "verdict": verdict, "tasks": 2} | COUNTS)
+                tasks += [row | {"task": f"task {k}", "ties_at_floor": 0} | COUNTS for k in "ab"]
+        first = next(p for p in parts if p["claim"] == claim.id)
+        claims.append(
+            {"claim": claim.id, "statement": claim.statement, "verdict": verdict}
+            | {"effect": effect, "low": effect - 0.2, "high": effect + 0.2, "runs": 12345}
+            | {"unit": first["unit"], "reason": "a reason; another"}
+        )
+    checks = [
+        {"check": "derivative", "rule": "exact", "error": 1e-9, "ratio": 1e-3, "checks": 7},
+        {"check": "another rule", "rule": "removed", "error": 0.2, "ratio": 0.1, "checks": 5},
+    ]
+    frames = {
+        "verdicts": claims,
+        "verdicts_by_part": parts,
+        "verdicts_by_task": tasks,
+        "gradient_checks": checks,
+    }
+    return {name: pd.DataFrame(rows) for name, rows in frames.items()}
+
+
+COUNTS = {"seeds": 10, "runs": 40, "reason": ""}

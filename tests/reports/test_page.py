@@ -1,0 +1,224 @@
+"""The page: its data against a plain computation, nothing from outside, and in a browser."""
+
+import json
+import re
+import shutil
+import subprocess
+import urllib.parse
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+from paper_base import make_base
+
+from reports.page import cells, document
+from study.learning.records import UsageError
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    base = make_base(tmp_path_factory.mktemp("root"), "mixed", figures=False)
+    document.make(base)
+    return base
+
+
+@pytest.fixture(scope="module")
+def text(base):
+    return (base / "reports" / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def shown(base):
+    return cells.explorer(base, "paper")
+
+
+def stored(base):
+    folder = base / "data" / "results" / "paper"
+    return (pd.read_parquet(folder / f"{name}.parquet") for name in ("runs", "curves"))
+
+
+def named(shown, row):
+    return {axis: shown["axes"][axis][code] for axis, code in zip(cells.AXES, row, strict=False)}
+
+
+def test_every_scored_cell_is_there_with_its_quartiles(base, shown):
+    runs, curves = stored(base)
+    scored = runs[runs["stage"] != "tune"]
+    assert len(shown["cells"]) == scored.drop_duplicates(["cell", "stage"]).shape[0]
+    for row in shown["cells"]:
+        name = named(shown, row)
+        rule = name["rule"].split()[0]
+        here = scored[
+            (scored["activation"] == name["activation"])
+            & (scored["gradient"] == rule)
+            & (scored["stage"] == name["stage"])
+        ]
+        rest = row[len(cells.AXES) :]
+        assert rest[:2] == [len(here), here["failed"].sum()]
+        final = here["final_objective"].fillna(np.inf)
+        wanted = [np.quantile(final, q, method="inverted_cdf") for q in (0.25, 0.5, 0.75)]
+        same_steps(rest[4:7], wanted)
+        updates = shown["grids"][rest[9]]
+        for q, steps in zip((0.25, 0.5, 0.75), rest[10:], strict=True):
+            joined = curves[curves["run_id"].isin(here["run_id"])]
+            wanted = [
+                np.quantile(
+                    joined.loc[joined["update"] == u, "objective"].fillna(np.inf),
+                    *(q,),
+                    method="inverted_cdf",
+                )
+                for u in updates
+            ]
+            same_steps(steps, wanted)
+
+
+def same_steps(steps, wanted):
+    assert len(steps) == len(wanted)
+    for step, value in zip(steps, wanted, strict=True):
+        assert (step is None) == (not np.isfinite(value))
+        if step is not None:
+            assert 10 ** (step / 1000) == pytest.approx(value, rel=0.0012)
+
+
+def test_the_ratio_to_exact_is_the_median_over_pairs(base, shown):
+    runs, _ = stored(base)
+    own = runs[runs["stage"] == "evaluate"]
+    for row in shown["cells"]:
+        name, ratio, pairs = named(shown, row), *row[len(cells.AXES) + 7 :][:2]
+        here = own[own["activation"] == name["activation"]]
+        if name["stage"] != "evaluate":
+            continue
+        scores = {
+            rule: here[here["gradient"] == rule].set_index("seed")["score"]
+            for rule in ("exact", name["rule"].split()[0])
+        }
+        differences = [
+            scores[name["rule"].split()[0]][seed] - scores["exact"][seed]
+            for seed in scores["exact"].index
+        ]
+        assert pairs == len(differences)
+        assert ratio == pytest.approx(10 ** np.median(differences), abs=1e-4)
+
+
+def test_published_curves_give_the_same(base, shown, tmp_path):
+    """Quantiles over seeds in place of curves, and no ids."""
+    from study.ablation.publish import QUANTILES
+
+    runs, curves = stored(base)
+    folder = tmp_path / "data" / "published" / "paper"
+    folder.mkdir(parents=True)
+    runs.drop(columns=["run_id", "parent_run_id"]).to_parquet(folder / "runs.parquet")
+    joined = curves.merge(runs[["run_id", "cell", "stage"]], on="run_id")
+    joined = joined[joined["stage"] != "tune"]
+    joined["objective"] = joined["objective"].fillna(np.inf)
+    groups = joined.groupby(["cell", "stage", "update"])["objective"]
+    frame = pd.DataFrame(
+        {
+            f"objective_{100 * q:02.0f}": groups.agg(np.quantile, q, method="inverted_cdf")
+            for q in QUANTILES
+        }
+    )
+    frame.reset_index().to_parquet(folder / "curves.parquet")
+    assert cells.explorer(tmp_path, "paper") == shown
+
+
+def test_a_setting_says_what_is_unusual():
+    usual = {"dataset": "digits", "objective": "o", "hidden": "8", "activation": "tanh"}
+    usual |= {"optimizer": "sgd", "updates": 2000, "batch_size": "32"}
+    rows = [usual, usual, usual | {"updates": 8000}, usual | {"batch_size": "full"}]
+    runs = pd.DataFrame(rows).assign(cell=list("abcd"))
+    assert cells._settings(runs).tolist() == ["usual", "usual", "8,000 updates", "batch full"]
+
+
+class Links(HTMLParser):
+    """What a browser would fetch."""
+
+    def __init__(self):
+        super().__init__()
+        self.found, self.open, self.scripts = [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.found += [(tag, given[k]) for k in ("src", "href", "data", "action") if k in given]
+        self.open.append((tag, given))
+
+    def handle_data(self, data):
+        if self.open and self.open[-1][0] == "script":
+            self.scripts.append((self.open[-1][1], data))
+
+
+def test_one_file_and_nothing_from_outside(text):
+    page = Links()
+    page.feed(text)
+    assert page.found == [], "something would be fetched"
+    assert not re.search(
+        r"@import|url\(\s*['\"]?(?!data:)|\bfetch\(|XMLHttpRequest|import\(", text
+    )
+    policy = next(a["content"] for t, a in page.open if a.get("http-equiv"))
+    assert "default-src 'none'" in policy and "http" not in policy
+    assert len(text.encode()) < document.MOST_BYTES
+    assert "Permission is hereby granted" in text and "{{" not in text
+    data = next(json.loads(d) for a, d in page.scripts if a.get("type") == "application/json")
+    assert data["cells"] and "a &lt;processor&gt;" in text
+
+
+def test_it_says_every_verdict(text):
+    rows = re.findall(r'<tr><th scope="row">(C\d+)</th>.*?</tr>', text, re.DOTALL)
+    assert rows == [f"C{k}" for k in range(1, 13)]
+    assert text.count('class="badge mixed"') == 13  # and the summary's
+
+
+def test_headings_descend_and_every_choice_has_a_name(text):
+    levels = [int(n) for n in re.findall(r"<h([1-6])", text)]
+    assert levels[0] == 1 and all(b - a <= 1 for a, b in pairwise(levels))
+    assert '<html lang="en-GB">' in text and "aria-live" in text and "<noscript>" in text
+
+
+def test_without_curves_it_says_so(base, tmp_path):
+    shutil.copytree(base, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "data" / "results" / "paper" / "curves.parquet").unlink()
+    with pytest.raises(UsageError, match=r"curves\.parquet cannot be read"):
+        document.make(tmp_path)
+
+
+def test_too_large_a_page_is_refused(base, monkeypatch):
+    monkeypatch.setattr(document, "MOST_BYTES", 1000)
+    with pytest.raises(UsageError, match="the page would have"):
+        document.make(base)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_in_a_browser_a_choice_shows_its_cell(base, shown, tmp_path):
+    wanted = {"activation": "relu", "rule": "removed", "stage": "transfer"}
+    row = next(r for r in shown["cells"] if wanted.items() <= named(shown, r).items())
+    median, failed = row[len(cells.AXES) + 5], row[len(cells.AXES) + 1]
+    dom = opened(base / "reports" / "index.html", named(shown, row), tmp_path)
+    assert 'data-ready="yes"' in dom, "the script stopped"
+    told = re.search(r'id="told"[^>]*>([^<]*)<', dom)[1]
+    said = re.match(r"removed: final objective (\S+) .* (\d+) of (\d+) runs failed", told)
+    assert float(said[1]) == pytest.approx(10 ** (median / 1000), rel=0.006)
+    assert (int(said[2]), int(said[3])) == (failed, row[len(cells.AXES)])
+    assert dom.count("<canvas") == 2
+    chosen = re.search(r'id="choose-activation".*?</select>', dom, re.DOTALL)[0]
+    assert set(re.findall(r'value="(\w+)"', chosen)) == {"tanh", "relu"}
+    table = dom.partition('id="rules"')[2]
+    assert len(re.findall(r"<button", table)) == 3
+
+
+def opened(path, choice, profile):
+    address = f"{path.as_uri()}#{urllib.parse.urlencode(choice)}"
+    words = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
+    done = subprocess.run(
+        [CHROMIUM, *words, "--virtual-time-budget=5000", "--dump-dom", address],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    return done.stdout

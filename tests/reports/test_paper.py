@@ -1,0 +1,176 @@
+"""The paper: its numbers are the tables', its sentences follow the verdicts, its bytes repeat."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import typst
+from paper_base import ROOT, make_base
+
+from reports.paper import document, numbers
+from study.learning.records import UsageError
+
+VERDICTS = ("supported", "contradicted", "mixed", "not decided")
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return make_base(tmp_path_factory.mktemp("root"))
+
+
+@pytest.fixture(scope="module")
+def made(base):
+    return {path.name: message for path, message in document.make(base)}
+
+
+def test_a_number_is_said_as_print_says_it():
+    said = {-0.5: "−0.500", 12.34: "12.3", 1.076e7: "1.08 × 10⁷", 0: "0", 2.5e-9: "2.50 × 10⁻⁹"}
+    assert {value: numbers.said(value) for value in said} == said
+    assert numbers.said(float("nan")) == "–" and numbers.said(float("inf")) == "∞"
+    points = {-21.667: "−21.7", 0.04: "0.0", 100: "100.0", 3.25: "3.2"}
+    for value, text in points.items():
+        assert float(numbers.number(value, "percentage points")["text"].replace("−", "-")) == (
+            pytest.approx(float(text.replace("−", "-")))
+        )
+    assert numbers.whole(221094)["text"].replace("\N{THIN SPACE}", " ") == "221 094"
+
+
+def test_every_number_is_a_table_s(base, made):
+    data = json.loads((base / "reports" / "paper" / "numbers.json").read_text(encoding="utf-8"))
+    verdicts = pd.read_csv(base / "reports" / "tables" / "verdicts.csv").set_index("claim")
+    for claim, row in verdicts.iterrows():
+        for key in ("effect", "low", "high", "runs"):
+            assert data["numbers"][f"{claim}.{key}"]["value"] == pytest.approx(row[key])
+    runs = pd.read_parquet(base / "data" / "results" / "paper" / "runs.parquet")
+    found = {k: v["value"] for k, v in data["numbers"].items()}
+    assert found["runs.total"] == len(runs)
+    assert found["runs.scored"] == (runs["stage"] != "tune").sum()
+    own = runs[runs["stage"] == "evaluate"]
+    assert found["runs.failed"] == pytest.approx(100 * own["failed"].mean())
+    assert found["checks.count"] == 12 and found["C4.margin"] == pytest.approx(1.1)
+    assert found["protocol.tunings"] == 78 and found["machine.minutes"] == 1.5
+    assert data["order"] == [f"C{k}" for k in range(1, 13)] and "a <processor>" in str(data)
+
+
+def test_the_paper_has_pages_and_the_same_bytes_elsewhere(base, made, tmp_path):
+    assert set(made) == {"numbers.json", "paper.pdf"}
+    assert 4 <= int(made["paper.pdf"].split()[0]) <= 14
+    other = make_base(tmp_path / "elsewhere", figures=False)
+    shutil.copytree(base / "reports" / "figures", other / "reports" / "figures")
+    list(document.make(other))
+    first, second = (b / "reports" / "paper" / "paper.pdf" for b in (base, other))
+    assert first.read_bytes() == second.read_bytes()
+    assert str(tmp_path).encode() not in second.read_bytes()
+
+
+@pytest.mark.parametrize("verdict", VERDICTS[1:])
+def test_there_is_a_text_for_every_verdict(verdict, base, tmp_path):
+    shutil.copytree(base / "reports" / "figures", tmp_path / "reports" / "figures")
+    other = make_base(tmp_path, verdict, effect=-3.0, figures=False)
+    list(document.make(other))
+    assert (other / "reports" / "paper" / "paper.pdf").read_bytes() != (
+        (base / "reports" / "paper" / "paper.pdf").read_bytes()
+    )
+
+
+@pytest.mark.parametrize(("verdict", "effect"), [("mixed", 1.5), ("not decided", 0.8)])
+def test_words_follow_verdicts_and_signs(verdict, effect, base, tmp_path):
+    """Typst itself is asked, with the paper's own functions."""
+    other = make_base(tmp_path / "base", verdict, effect, figures=False)
+    numbers.write(other, numbers.collect(other))
+    stage = tmp_path / "stage"
+    stage.mkdir()
+    shutil.copyfile(document.SOURCES / "style.typ", stage / "style.typ")
+    shutil.copyfile(other / "reports" / "paper" / "numbers.json", stage / "numbers.json")
+    (stage / "ask.typ").write_text(
+        f'#import "style.typ": *\n#assert.eq(verdict("C4"), "{verdict}")\n'
+        '#let told = by-verdict("C4", supported: [s], contradicted: [c], mixed: [m], '
+        "undecided: [u])\n"
+        f"#assert.eq(told, [{verdict[0] if verdict != 'not decided' else 'u'}])\n"
+        f'#assert.eq(side("C4.effect")[above][below], [{"above" if effect >= 1 else "below"}])\n'
+        f'#assert.eq(n("C4.effect"), "{numbers.said(effect)}")\n',
+        encoding="utf-8",
+    )
+    typst.compile(stage / "ask.typ", root=stage, ignore_system_fonts=True)
+
+
+def test_what_is_missing_is_told_in_one_line(base, tmp_path):
+    other = make_base(tmp_path, figures=False)
+    with pytest.raises(UsageError, match=r"lacks figure 01, 02, .* make figures EXPERIMENT=paper"):
+        list(document.make(other))
+    (other / "reports" / "tables" / "verdicts_by_task.csv").unlink()
+    with pytest.raises(UsageError, match=r"verdicts_by_task.csv is missing; make it with: make"):
+        list(document.make(other))
+
+
+def test_a_key_that_there_isn_t_is_told_in_one_line(base, made, monkeypatch, tmp_path):
+    sources = tmp_path / "paper"
+    shutil.copytree(document.SOURCES, sources)
+    (sources / "sections" / "limits.typ").write_text(
+        '#import "../style.typ": *\n#n("C4.no such thing")\n', encoding="utf-8"
+    )
+    monkeypatch.setattr(document, "SOURCES", sources)
+    with pytest.raises(UsageError, match=r"no number called C4\.no such thing") as told:
+        list(document.make(base))
+    assert "\n" not in str(told.value)
+
+
+# What may stand in digits: definitions of rules, claims, tests and tools, never a result.
+ALLOWED = {
+    "abstract": (),
+    "question": ("C1 to C12",),
+    "related": ("February 1993",),
+    "method": (
+        *("phi = 1$", "phi = 0$", "F(0) = f(0)", "2×2", "32-32", "16-16", "6-6", "98 %"),
+        *("log_10", "between −3 and 0", "have 0.", "falling linearly to zero", "SHA-256"),
+        "slice(0, 16)",
+    ),
+    "results": ("z_0 = 6", "z_0 = 2", "2×2"),
+    "surprises": (),
+    "limits": ("open.len() > 0",),
+    "reproducibility": ("SHA-256", "slice(0, calc.min(12,", "slice(0, calc.min(16,", "left: 4pt"),
+    "tasks": (),
+}
+KEYS = re.compile(r'"[^"\n]*"|@fig-\d\d|#h\(1em\)|@\w+\d{4}|data\.claims\.C\d+')
+
+
+def by_hand(name, text):
+    """Digits in a section beyond keys, references and what is allowed there."""
+    for phrase in ALLOWED[name]:
+        text = text.replace(phrase, "")
+    text = re.sub(r"^#import.*$", "", text, flags=re.MULTILINE)
+    return re.findall(r".{0,20}\d.{0,20}", KEYS.sub("", text))
+
+
+@pytest.mark.parametrize(
+    "path", sorted(document.SOURCES.glob("sections/*.typ")), ids=lambda p: p.stem
+)
+def test_no_number_is_typed_by_hand(path):
+    text = path.read_text(encoding="utf-8")
+    assert by_hand(path.stem, text) == []
+    for phrase in ALLOWED[path.stem]:
+        assert phrase in text, f"{phrase} is allowed and not there"
+
+
+def test_a_number_typed_by_hand_is_found():
+    assert by_hand("results", 'It ends at 2.4 times #n("C4.effect"), see @fig-03.') != []
+    assert by_hand("results", 'It ends at #n("C4.effect") times, see @fig-03.') == []
+
+
+def test_every_source_in_the_bibliography_is_cited_and_the_reverse():
+    entries = re.findall(r"@\w+\{(\w+),", (document.SOURCES / "references.bib").read_text())
+    texts = [p.read_text(encoding="utf-8") for p in document.SOURCES.rglob("*.typ")]
+    cited = {key for text in texts for key in re.findall(r"@([a-z]+\d{4})", text)}
+    assert cited == set(entries) and len(entries) == len(set(entries))
+
+
+def test_the_fonts_are_typst_s_own():
+    """No machine's fonts: else the bytes would be that machine's."""
+    own = typst.Fonts(include_system_fonts=False, include_embedded_fonts=True).families()
+    texts = [p.read_text(encoding="utf-8") for p in document.SOURCES.rglob("*.typ")]
+    asked = {font for text in texts for font in re.findall(r'font: "([^"]+)"', text)}
+    assert asked <= set(own) and not any("@preview" in text for text in texts)
+    assert (Path(ROOT) / "requirements.lock").read_text().count("\ntypst==") == 1
