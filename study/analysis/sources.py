@@ -48,7 +48,7 @@ def stored_runs(base: Path, experiment: str) -> pd.DataFrame:
     """
     folder = folder_of(base, experiment)
     frames = []
-    for path in sorted(folder.glob("runs*.parquet")):  # published in parts where one is too large
+    for path in sorted(folder.glob("runs*.parquet"), key=lambda path: path.stem):  # in parts
         try:
             frames.append(pd.read_parquet(path))
         except (OSError, ValueError) as error:
