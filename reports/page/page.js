@@ -148,6 +148,7 @@
     const whiskers = (chart) => {
       const { ctx } = chart;
       ctx.save();
+      ctx.setLineDash([]); // the line before was dashed
       rules.forEach((rule, k) => {
         if (columns[1][k] === null) return;
         ctx.strokeStyle = rule === cell ? colour("chosen") : colour("ink");

@@ -159,10 +159,9 @@ def _claim(
     for key in ("least", "most"):
         numbers[f"{claim.id}.{key}"] = spread[key]
     return {
-        **{k: str(getattr(claim, k)) for k in ("question", "statement", "metric", "test", "rule")},
+        **{k: str(getattr(claim, k)) for k in ("statement", "metric", "rule")},
         "verdict": str(row["verdict"]),
         "unit": unit,
-        "neutral": NEUTRAL.get(unit, 0.0),
         "reason": "" if pd.isna(row["reason"]) else str(row["reason"]),
         "parts": parts,
         "tasks": tasks,

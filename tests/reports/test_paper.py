@@ -76,7 +76,9 @@ def test_there_is_a_text_for_every_verdict(verdict, base, tmp_path):
     )
 
 
-@pytest.mark.parametrize(("verdict", "effect"), [("mixed", 1.5), ("not decided", 0.8)])
+@pytest.mark.parametrize(
+    ("verdict", "effect"), [("mixed", 1.5), ("not decided", 0.8), ("supported", float("inf"))]
+)
 def test_words_follow_verdicts_and_signs(verdict, effect, base, tmp_path):
     """Typst itself is asked, with the paper's own functions."""
     other = make_base(tmp_path / "base", verdict, effect, figures=False)
