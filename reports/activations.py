@@ -37,14 +37,13 @@ def pages(results: Results | None = None) -> Iterator[Figure]:
         style.clear(panel)
     for i, (variant, name) in enumerate(zip(variants, names, strict=True)):
         panel = axes.flat[i]
-        _panel(panel, variant.record.bind(**variant.values))
+        draw(panel, variant.record.bind(**variant.values))
         panel.set_title(name)
         panel.tick_params(labelleft=i % ACROSS == 0, labelbottom=i + ACROSS >= len(variants))
     middle = (figure.subplotpars.left + figure.subplotpars.right) / 2
     figure.text(middle, 0.06 / figure.get_figheight(), "net input z", ha="center")
     if len(variants) < axes.size:
-        handles = [Line2D([], [], color=c, linewidth=1.3) for c in (style.INK, SLOPE)]
-        axes.flat[-1].legend(handles, ["f(z)", "f'(z)"], loc="center left")
+        legend(axes.flat[-1])
     yield figure
 
 
@@ -69,7 +68,14 @@ def evaluate(
     return activation.apply(z), activation.apply_slope(z)
 
 
-def _panel(panel: Axes, activation: Activation) -> None:
+def legend(panel: Axes) -> None:
+    """Say in an empty panel which line is which."""
+    handles = [Line2D([], [], color=c, linewidth=1.3) for c in (style.INK, SLOPE)]
+    panel.legend(handles, ["f(z)", "f'(z)"], loc="center left")
+
+
+def draw(panel: Axes, activation: Activation) -> None:
+    """Draw f and f', with where it is saturated."""
     z = np.linspace(-REACH, REACH, 481)
     y, slope = evaluate(activation, z)
     jumps = [at for at, _ in activation.kinks]

@@ -1,4 +1,9 @@
-"""Make all figures and tables of an experiment: ``python -m reports.build EXPERIMENT``."""
+"""Make the figures and tables: ``python -m reports.build EXPERIMENT``.
+
+The study's figures and the tables of verdicts come from the experiment that decides the claims
+(conf/claims.yaml), its own results or its published ones; an experiment beside it has figures and
+tables of its own, in folders of its name.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +26,10 @@ from reports import (
     tables,
     verdicts,
 )
+from reports.evidence import gather
+from reports.study_figures import STUDY_FIGURES
+from study.analysis.claims.reading import read_claims
+from study.analysis.sources import folder_of
 from study.analysis.tables import NothingToShow, Results, load
 from study.learning.records import UsageError, unknown
 
@@ -32,7 +41,8 @@ FIGURES: dict[str, Callable[[Results], Iterator[Figure]]] = {
     "rates": rates.pages,
     "curves": curves.pages,
 }
-TABLES, VERDICTS = "tables", "verdicts"
+TABLES, VERDICTS, PAGE = "tables", "verdicts", "15_verdicts"
+USUAL = "default"
 MANY = 50_000  # runs; below, starting other processes takes longer than drawing
 USAGE = "usage: python -m reports.build EXPERIMENT [FIGURE ...]"
 
@@ -51,10 +61,10 @@ def build(experiment: str, only: Sequence[str] = (), base: Path | None = None) -
     Parameters
     ----------
     experiment
-        Its tables are read from ``data/results/<experiment>``.
+        Its tables are read from ``data/results/<experiment>``. Where it is the usual one and was
+        not run, there are the study's figures alone.
     only
-        Names in `FIGURES`; all of them, the tables, and the verdicts where this experiment
-        decides them, if empty.
+        Names in `FIGURES` and `STUDY_FIGURES`; all of them, the tables and the verdicts if empty.
     base
         Repository root.
 
@@ -66,16 +76,48 @@ def build(experiment: str, only: Sequence[str] = (), base: Path | None = None) -
     base = root() if base is None else base
     if Path(experiment).name != experiment:
         raise UsageError(f"an experiment is a name, not a path: {experiment!r}")
+    known = {**STUDY_FIGURES, **FIGURES}
     for name in only:
-        if name not in FIGURES:
-            raise UsageError(unknown("figure", name, FIGURES))
-    tables_of = base / "data" / "results" / experiment
-    many = len(_loaded(tables_of).runs) >= MANY
-    judged = [VERDICTS] if verdicts.decides(experiment, base) else []
-    parts = list(only) or [*judged, *FIGURES, TABLES]  # what takes longest begins first
-    jobs = (joblib.delayed(_make)(part, experiment, base) for part in parts)
-    for lines in joblib.Parallel(-1 if many else 1, return_as="generator")(jobs):
+        if name not in known:
+            raise UsageError(unknown("figure", name, known))
+    study = _study(base)
+    own = [name for name in only if name in FIGURES] or ([] if only else [*FIGURES, TABLES])
+    decides = [name for name in only if name in STUDY_FIGURES]
+    decides = decides or ([] if only or not study else [VERDICTS, *STUDY_FIGURES])
+    if experiment == study:
+        own = [name for name in own if name in only]  # by task and rule, by the hundred
+    lacking, runs = "", 0
+    if own:
+        try:
+            runs = len(_loaded(base / "data" / "results" / experiment).runs)
+        except UsageError as reason:
+            if experiment != USUAL or not decides:
+                raise
+            own, lacking = [], str(reason)
+    if decides and study:
+        runs = max(runs, len(gather(study, base).runs.frame))
+    # what takes longest begins first; the page of verdicts is made with their tables
+    paired = [part for part in (VERDICTS, PAGE) if part in decides]
+    jobs = [paired] if paired else []
+    jobs += [[part] for part in (*decides, *own) if part not in paired]
+    work = (joblib.delayed(_make)(job, experiment, study, base) for job in jobs)
+    for lines in joblib.Parallel(-1 if runs >= MANY else 1, return_as="generator")(work):
         yield from lines
+    if lacking:
+        yield f"{experiment}  not drawn: {lacking}"
+
+
+def _study(base: Path) -> str:
+    """Return the experiment that decides the claims, or nothing where it has no runs."""
+    path = base / "conf" / "claims.yaml"
+    if not path.is_file():
+        return ""
+    experiment = read_claims(path).experiment
+    try:
+        folder_of(base, experiment)
+    except UsageError:
+        return ""
+    return experiment
 
 
 @lru_cache(maxsize=1)
@@ -83,17 +125,31 @@ def _loaded(folder: Path) -> Results:
     return load(folder)
 
 
-def _make(part: str, experiment: str, base: Path) -> list[str]:
-    """Make one figure or all tables, in whichever process; return a line for each file."""
+def _make(parts: Sequence[str], experiment: str, study: str, base: Path) -> list[str]:
+    """Make figures or tables, in whichever process; return a line for each file."""
+    return [line for part in parts for line in _part(part, experiment, study, base)]
+
+
+def _part(part: str, experiment: str, study: str, base: Path) -> list[str]:
     if part == VERDICTS:
-        return _told(verdicts.write(experiment, base), base)
+        return _told(verdicts.write(study, base), base)
+    figures = base / "reports" / "figures"
+    if part in STUDY_FIGURES:
+        name = study or read_claims(base / "conf" / "claims.yaml").experiment
+        return _drawn(part, lambda: STUDY_FIGURES[part](gather(name, base)), figures, base)
     results = _loaded(base / "data" / "results" / experiment)
     if part == TABLES:
         return _told(tables.write(results, base / "reports" / "tables" / experiment), base)
-    stem = base / "reports" / "figures" / experiment / part
+    return _drawn(part, lambda: FIGURES[part](results), figures / experiment, base)
+
+
+def _drawn(
+    part: str, pages: Callable[[], Iterator[Figure]], folder: Path, base: Path
+) -> list[str]:
+    stem = folder / part
     try:
         with style.theme():
-            files = style.save(FIGURES[part](results), stem)
+            files = style.save(pages(), stem)
     except NothingToShow as reason:
         for suffix in (".pdf", ".png"):
             stem.with_suffix(suffix).unlink(missing_ok=True)

@@ -42,22 +42,25 @@ def pages(results: Results | None = None) -> Iterator[Figure]:
         style.clear(panel)
     for i, (variant, name) in enumerate(zip(variants, names, strict=True)):
         panel = axes.flat[i]
-        activation = _host(variant)
-        rule = Rule(name, str(variant), variant.name, variant.record.family, 0)
-        if variant.name != REFERENCE:
-            z, phi, _ = factor(resolve("gradient", GRADIENTS, REFERENCE), activation)
-            _line(panel, z, phi, style.INK, 0.7)
-        _panel(panel, *factor(variant, activation), style.look(rule).colour)
-        panel.set_title(name)
-        if activation.name != FIRST[0]:
-            panel.text(-REACH + 0.3, 1.9, f"on {activation.name}", va="top", size=style.SMALL)
+        draw(panel, variant, name)
         panel.tick_params(labelleft=i % ACROSS == 0, labelbottom=i + ACROSS >= len(variants))
-        panel.set(
-            xlim=(-REACH, REACH), ylim=(-1.15, 2.45), xticks=(-3, 0, 3), yticks=(-1, 0, 1, 2)
-        )
     middle = (figure.subplotpars.left + figure.subplotpars.right) / 2
     figure.text(middle, 0.06 / figure.get_figheight(), "net input z", ha="center")
     yield figure
+
+
+def draw(panel: Axes, variant: Variant[Gradient], name: str) -> None:
+    """Draw the factor of a rule, exact behind it, under its name."""
+    activation = _host(variant)
+    rule = Rule(name, str(variant), variant.name, variant.record.family, 0)
+    if variant.name != REFERENCE:
+        z, phi, _ = factor(resolve("gradient", GRADIENTS, REFERENCE), activation)
+        _line(panel, z, phi, style.INK, 0.7)
+    _panel(panel, *factor(variant, activation), style.look(rule).colour)
+    panel.set_title(name)
+    if activation.name != FIRST[0]:
+        panel.text(-REACH + 0.3, 1.9, f"on {activation.name}", va="top", size=style.SMALL)
+    panel.set(xlim=(-REACH, REACH), ylim=(-1.15, 2.45), xticks=(-3, 0, 3), yticks=(-1, 0, 1, 2))
 
 
 def message() -> str:

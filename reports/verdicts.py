@@ -12,29 +12,20 @@ from pathlib import Path
 
 import pandas as pd
 
+from reports.evidence import gather
 from reports.wording import significant
 from study.ablation.claims import claims_digest
 from study.analysis.claims.calibration import calibrate
 from study.analysis.claims.comparison import Comparison
 from study.analysis.claims.effects import Effect
-from study.analysis.claims.reading import read_claims
 from study.analysis.claims.records import Claims
-from study.analysis.claims.runs import Runs
-from study.analysis.claims.verdicts import Judged, Verdict, comparison_of, judge
-from study.analysis.gradient_checks import gradient_checks
+from study.analysis.claims.verdicts import Judged, Verdict, comparison_of
 from study.analysis.hypotheses import required_pairs
-from study.analysis.sources import stored_runs
 from study.analysis.tables import NothingToShow
 from study.learning.records import UsageError
 
 DIGITS = "%.6g"
 UNITS = {"ratio": "ratio", "points": "percentage points", "slope": "slope", "error": "tolerances"}
-
-
-def decides(experiment: str, base: Path) -> bool:
-    """Whether the claims are decided by this experiment's runs."""
-    path = base / "conf" / "claims.yaml"
-    return path.is_file() and read_claims(path).experiment == experiment
 
 
 def write(experiment: str, base: Path) -> Iterator[tuple[Path, str]]:
@@ -52,10 +43,9 @@ def write(experiment: str, base: Path) -> Iterator[tuple[Path, str]]:
     path, message
         Each file as it is written.
     """
-    claims = read_claims(base / "conf" / "claims.yaml")
-    runs = Runs(stored_runs(base, experiment))
-    checks = gradient_checks()
-    verdicts = judge(runs, claims, checks)
+    evidence = gather(experiment, base)
+    runs, claims, checks = evidence.runs, evidence.claims, evidence.checks
+    verdicts = evidence.verdicts
     folder = base / "reports" / "tables" / ("" if experiment == claims.experiment else experiment)
     folder.mkdir(parents=True, exist_ok=True)
     words = pd.Series([v.verdict for v in verdicts]).value_counts()

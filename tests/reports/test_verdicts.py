@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reports import build, verdicts
+from reports import build, evidence, verdicts
 from study.learning.records import UsageError
 
 ROOT = Path(build.__file__).resolve().parents[1]
@@ -35,7 +35,7 @@ def base(tmp_path_factory):
 def written(base):
     """The tables, by name."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(verdicts, "gradient_checks", lambda: CHECKS)
+        patch.setattr(evidence, "gradient_checks", lambda: CHECKS)
         lines = dict(verdicts.write("paper", base))
     folder = base / "reports" / "tables"
     return lines, {path.stem: pd.read_csv(path) for path in folder.glob("*.csv")}
@@ -88,15 +88,10 @@ def test_own_results_come_before_published_ones(base, tmp_path):
         folder.mkdir(parents=True)
         table(*settling(effect, effect)).to_parquet(folder / "runs.parquet")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(verdicts, "gradient_checks", lambda: CHECKS)
+        patch.setattr(evidence, "gradient_checks", lambda: CHECKS)
         list(verdicts.write("paper", tmp_path))
     found = pd.read_csv(tmp_path / "reports" / "tables" / "verdicts.csv").set_index("claim")
     assert found.loc["C4", "verdict"] == "contradicted"
-
-
-def test_only_the_experiment_that_decides_has_verdicts(base):
-    assert verdicts.decides("paper", base) and not verdicts.decides("default", base)
-    assert not verdicts.decides("paper", base / "nowhere")
 
 
 def test_no_results_say_how_to_make_them(base):

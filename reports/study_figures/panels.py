@@ -1,0 +1,228 @@
+"""What the study's figures share: looks, rows of estimates with limits, axes of ratios, keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from reports import style
+from reports.evidence import Evidence
+from reports.wording import limits, ratio
+from study.analysis.claims.effects import Effect
+from study.analysis.claims.records import Selection
+from study.analysis.statistics import Interval
+from study.analysis.tables import Rule
+from study.learning.activations import ACTIVATIONS
+from study.learning.gradients import GRADIENTS, canonical
+from study.learning.records import resolve
+
+TASKS = ("digits", "under_capacity", "breast_cancer", "diabetes", "teacher")
+CORE: Selection = {"task": list(TASKS), "location": "hidden"}
+ENTROPY: Selection = {"task": "digits_cross_entropy", "location": "hidden"}
+MARGIN = np.log10(1.05)
+"""Ratios of objectives within 5 % count as the same."""
+BAND = "#EFEFEF"
+READ = (
+    "Ratio of final objectives, paired by seed: mean over tasks of Hodges-Lehmann estimates, 95 % "
+    "by bootstrap of seeds"
+)
+
+
+def look_of(name: str, step: int = 0) -> style.Look:
+    """Return the look of a rule by its name, with `step` for further amounts of the same one."""
+    return style.look(Rule(name, name, name, GRADIENTS[name].family, step))
+
+
+def rule(name: str, **parameters: Any) -> Selection:
+    """Return the selection of a rule as it is named."""
+    return {"gradient": name} | {f"gradient.{key}": value for key, value in parameters.items()}
+
+
+def stored(evidence: Evidence, activation: str, name: str, **parameters: Any) -> Selection:
+    """Return the selection of a rule under the simplest name that it has on an activation."""
+    variant = resolve("gradient", GRADIENTS, {name: parameters})
+    simple = canonical(variant, ACTIVATIONS[activation].bind())
+    known = {
+        f"gradient.{key}": None if value is False else value  # tables keep no flag that is down
+        for key, value in simple.values.items()
+    }
+    return {"gradient": simple.name} | {
+        column: value for column, value in known.items() if column in evidence.runs.frame
+    }
+
+
+@dataclass(frozen=True)
+class Row:
+    """An estimate in a forest of them.
+
+    Parameters
+    ----------
+    at
+        Its place, in rows from above.
+    effect
+        In decades, or shares.
+    look
+        How it is drawn.
+    hollow
+        Whether its marker is empty, as for a second arm in the same row.
+    """
+
+    at: float
+    effect: Effect
+    look: style.Look
+    hollow: bool = False
+
+
+def forest(
+    panel: Axes,
+    rows: Sequence[Row],
+    labels: Sequence[str],
+    factor: float = 0.0,
+    confidence: float = 0.95,
+) -> None:
+    """Draw estimates with their limits, and each task's estimate as a small dot.
+
+    Parameters
+    ----------
+    panel
+        Axes.
+    rows
+        What is drawn.
+    labels
+        Of the rows, from above.
+    factor
+        0: effects are decades, shown as ratios; else what an effect is multiplied by.
+    confidence
+        Two-sided level of the limits.
+    """
+
+    def shown(values: Any) -> Any:
+        array = np.asarray(values, float)
+        return array * factor if factor else 10.0**array
+
+    for row in rows:
+        estimate, low, high = shown(row.effect.interval(confidence))
+        tasks = shown([task.interval.estimate for task in row.effect.tasks])
+        if len(tasks) > 1:
+            panel.scatter(
+                *(tasks, np.full(len(tasks), row.at)),
+                **{"s": 5, "color": row.look.colour, "alpha": 0.35, "linewidths": 0, "zorder": 2},
+            )
+        panel.hlines(row.at, low, high, colors=row.look.colour, linewidth=1.6, zorder=3)
+        panel.plot(
+            estimate,
+            row.at,
+            linestyle="none",
+            marker=row.look.marker,
+            markersize=4.6,
+            color=row.look.colour,
+            markerfacecolor="white" if row.hollow else row.look.face,
+            markeredgewidth=0.9,
+            zorder=4,
+        )
+    panel.set_ylim(len(labels) - 0.5, -0.5)
+    panel.set_yticks(range(len(labels)), labels)
+    panel.tick_params(axis="y", length=0)
+    panel.grid(axis="x", color="#EEEEEE", linewidth=0.6)
+    panel.set_axisbelow(True)
+
+
+def ratio_axes(panels: Sequence[Axes], effects: Sequence[Effect], axis: str = "x") -> None:
+    """Give panels one logarithmic axis of ratios, with the band of 5 % around 1."""
+    values = [x for e in effects for x in e.interval()]
+    values += [task.interval.estimate for e in effects for task in e.tasks]
+    known = np.array([x for x in values if np.isfinite(x)])
+    low = min(known.min(initial=0.0), -0.1) - 0.04
+    high = max(known.max(initial=0.0), 0.1) + 0.04
+    for panel in panels:
+        equality(panel, axis)
+        style.logarithmic(panel, axis, 10**low, 10**high)
+
+
+def equality(panel: Axes, axis: str = "x") -> None:
+    """Mark the ratio 1, and what counts as the same."""
+    band = 10.0**MARGIN
+    span, line = (panel.axvspan, panel.axvline) if axis == "x" else (panel.axhspan, panel.axhline)
+    span(1 / band, band, color=BAND, linewidth=0, zorder=0)
+    line(1, color=style.MUTED, linewidth=0.7, zorder=1)
+
+
+def mark(look: style.Look, hollow: bool = False, line: bool = False) -> Line2D:
+    """Return a key's mark for a look."""
+    return Line2D(
+        *([], []),
+        color=look.colour,
+        marker=look.marker,
+        markersize=4.6,
+        markerfacecolor="white" if hollow else look.face,
+        markeredgewidth=0.9,
+        linewidth=1.4,
+        linestyle=look.line if line else "-",
+    )
+
+
+def key(figure: Figure, marks: Sequence[Artist], names: Sequence[str], across: int = 0) -> None:
+    """Put a key at the foot of the page."""
+    figure.legend(
+        list(marks),
+        list(names),
+        loc="lower center",
+        ncols=across or len(names),
+        bbox_to_anchor=(0.5, 0.02 / figure.get_figheight()),
+        borderpad=0,
+        handlelength=2.2,
+        columnspacing=1.4,
+    )
+
+
+def under(panel: Axes, text: str, inches: float = 0.22) -> None:
+    """Write what the axis across says, as far below a panel everywhere."""
+    height = panel.get_position().height * panel.figure.get_figheight()
+    panel.text(
+        *(0.5, -inches / height, text),
+        transform=panel.transAxes,
+        ha="center",
+        va="top",
+        size=style.NORMAL,
+    )
+
+
+def said(interval: Interval, *, inside: bool = False, level: int = 95) -> str:
+    """Say decades as a ratio with its limits: 1.23 (95 %: 1.10–1.31).
+
+    Parameters
+    ----------
+    interval
+        Estimate and limits.
+    inside
+        Whether it stands in brackets already: 1.23, 95 %: 1.10–1.31.
+    level
+        Of the limits, in per cent.
+    """
+    between = limits(interval.low, interval.high)
+    limited = f", {level} %: {between}" if inside else f" ({level} %: {between})"
+    return ratio(interval.estimate) + (limited if between else "")
+
+
+def side(interval: Interval, margin: float = MARGIN) -> str:
+    """Tell whether limits are above, below or within a margin of equality, or none of these."""
+    if interval.low > margin:
+        return "above"
+    if interval.high < -margin:
+        return "below"
+    return "within" if -margin < interval.low and interval.high < margin else "unclear"
+
+
+def seeds(effect: Effect) -> str:
+    """Say how many tasks and seeds an effect has: 10 tasks with 40 to 60 seeds."""
+    counts = [task.seeds for task in effect.tasks]
+    spread = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
+    many = "s" if len(counts) > 1 else ""
+    return f"{len(counts)} task{many} (an activation each) with {spread} seeds"

@@ -1,0 +1,51 @@
+"""Figure 1: activations, their slopes, and what the study puts in the slope's place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from matplotlib.figure import Figure
+
+from reports import activations, factors, style
+from reports.evidence import Evidence
+from study.analysis.tables import labelled
+from study.learning.activations import ACTIVATIONS
+from study.learning.gradients import GRADIENTS
+from study.learning.records import resolve
+
+SHOWN = ("tanh", "logistic", "relu")
+RULES = (
+    *("removed", "mean_matched", "scaled", "pattern_mean", "unit_mean", "rank_one"),
+    *("shuffled_units", "floor", "offset", "power", "window", "frozen"),
+)
+NOTE = (
+    "Above: activation f(z), black, and its slope f'(z), orange, a dot where it jumps; grey: "
+    "saturated. Below: what stands in the place of tanh's slope (thin black line) in the delta "
+    f"rule, parameters at their defaults, in a layer of {factors.UNITS} units and "
+    f"{factors.PATTERNS} patterns; dots: not a function of a unit's own net input alone."
+)
+
+
+def pages(evidence: Evidence | None = None) -> Iterator[Figure]:
+    """Draw the activations of the core above the factors of the rules; runs are not needed."""
+    variants = [resolve("gradient", GRADIENTS, name) for name in RULES]
+    names = labelled(variants)
+    down = -(-len(variants) // 4)
+    figure, axes = style.sheet(
+        factors.message(), NOTE, 1 + down, 4, height=(1.2, *[0.95] * down), left=0.35,
+        gap=(0.16, (0.5, *[0.27] * (down - 1))), bottom=0.4,
+    )  # fmt: skip
+    for panel, name in zip(axes[0], SHOWN, strict=False):
+        activations.draw(panel, ACTIVATIONS[name].bind())
+        panel.set_title(name)
+        panel.tick_params(labelleft=panel is axes[0, 0])
+    for panel in axes[0, len(SHOWN) :]:
+        style.clear(panel)
+        activations.legend(panel)
+    for i, (variant, label) in enumerate(zip(variants, names, strict=True)):
+        panel = axes[1 + i // 4, i % 4]
+        factors.draw(panel, variant, label)
+        panel.tick_params(labelleft=i % 4 == 0, labelbottom=i + 4 >= len(variants))
+    middle = (figure.subplotpars.left + figure.subplotpars.right) / 2
+    figure.text(middle, 0.06 / figure.get_figheight(), "net input z", ha="center")
+    yield figure
