@@ -170,6 +170,34 @@ def test_two_runs_of_a_seed_are_a_mistake():
     assert part("C4", 0, *cells).verdict == "supported"  # the very same run twice is one
 
 
+def numbered(*cells):
+    """A table that tells cells apart, as exported and published ones do."""
+    return table(*[cell.assign(cell=str(k)) for k, cell in enumerate(cells)])
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.5])
+def test_a_cell_that_two_grids_tuned_apart_is_taken_from_that_of_the_other_arms(rate):
+    """As exact on relu, of few seeds beside gains and of many beside slopes at zero."""
+    cells = at_zero(0.0, 0.0, seeds=40)
+    shared = {"activation": "relu", "initialisation": "he", "learning_rate": rate}
+    other = runs(0.0, seeds=12, **shared)
+    part = next(p for p in only("C7").claims[0].parts if p.name == "natural zeros")
+    plain = judge_part(Runs(table(*cells)), claims(), part)
+    both = judge_part(Runs(numbered(other, *cells)), claims(), part)
+    assert both.verdict == plain.verdict == "supported"
+    assert both.effects["score"].interval() == plain.effects["score"].interval()
+    assert {t.seeds for t in both.effects["score"].tasks} == {40}
+
+
+def test_the_same_where_gain_and_depth_vary_within_an_arm():
+    cells = deep(0.03, seeds=20)
+    other = runs(0.0, seeds=40, learning_rate=0.5)
+    part = next(p for p in only("C10").claims[0].parts if p.role == "primary")
+    plain = judge_part(Runs(table(*cells)), claims(), part)
+    both = judge_part(Runs(numbered(*cells, other)), claims(), part)
+    assert both.effects["effect"].interval() == plain.effects["effect"].interval()
+
+
 def test_other_budgets_batches_and_branches_are_no_part_of_the_core():
     cells = [
         *arms(TASKS, [(REMOVED, 0.4)]),

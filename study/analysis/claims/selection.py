@@ -95,6 +95,7 @@ def places(
                 lacking = [f"{arm} ({name})" for arm, frame in here.items() if frame.empty]
                 absent += lacking
                 if not lacking:
+                    here = _of_one_grid(here, free)
                     _never_twice(part, name, here, free)
                     block = str(here[arms[0]]["dataset"].iloc[0])
                     found.append(Place(name, block, here))
@@ -140,9 +141,14 @@ def _at_exacts_rate(
         stratum = stratum * len(values) + codes
         stratum = np.unique(stratum, return_inverse=True)[1]
     rates = runs.frame["learning_rate"].to_numpy()
-    of_exact = dict(zip(stratum[masks[exact]], rates[masks[exact]], strict=True))
-    wanted = np.array([of_exact.get(s, np.nan) for s in stratum])
-    same = np.isclose(rates, wanted, rtol=1e-9, atol=0.0)
+    of_exact: dict[int, set[float]] = {}
+    for s, chosen in zip(stratum[masks[exact]], rates[masks[exact]], strict=True):
+        of_exact.setdefault(int(s), set()).add(float(chosen))
+    same = np.zeros(len(rates), bool)
+    for s, several in of_exact.items():
+        mine = stratum == s
+        for chosen in several:
+            same |= mine & np.isclose(rates, chosen, rtol=1e-9, atol=0.0)
     full = dict(masks)
     for arm, mask in masks.items():
         there = np.isin(stratum, stratum[mask])
@@ -181,6 +187,43 @@ def _strata(
                 words.append(f"{column.rpartition('.')[2]} {text}")
         names.append(" · ".join(words).replace("_", " "))
     return code, names
+
+
+def _of_one_grid(arms: Mapping[str, pd.DataFrame], free: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Keep one of the cells that two grids have in common, each tuned its own way.
+
+    Cells of a grid have the same seeds. Where an arm has a seed at two rates, the rate stays whose
+    seeds are those of the other arms; where that does not tell, all stay.
+    """
+    found = dict(arms)
+    if len(arms) < 2 or "learning_rate" in free:
+        return found
+    keys = list(free)
+    for arm, frame in arms.items():
+        if not frame.duplicated([*keys, "seed"]).any():
+            continue
+        others = [other for name, other in found.items() if name != arm]
+        kept = []
+        for place, cell in frame.groupby(keys, dropna=False) if keys else [((), frame)]:
+            seeds = {
+                seed
+                for other in others
+                for seed in (_at(other, keys, place) if keys else other)["seed"]
+            }
+            rates = {rate: set(runs["seed"]) for rate, runs in cell.groupby("learning_rate")}
+            alike = [rate for rate, own in rates.items() if own == seeds]
+            whole = len(rates) < 2 or len(alike) != 1
+            kept.append(cell if whole else cell[cell["learning_rate"] == alike[0]])
+        found[arm] = pd.concat(kept).sort_index()
+    return found
+
+
+def _at(frame: pd.DataFrame, keys: Sequence[str], place: Any) -> pd.DataFrame:
+    values = place if isinstance(place, tuple) else (place,)
+    chosen = np.ones(len(frame), bool)
+    for key, value in zip(keys, values, strict=True):
+        chosen &= (frame[key] == value).to_numpy()
+    return frame[chosen]
 
 
 def _never_twice(
