@@ -39,7 +39,7 @@ ablation: $(READY)  ## train a grid, log it in MLflow, export its tables; resume
 plan: $(READY)  ## what would be trained, skipped and why, and how long it will take
 	@$(BIN)/study experiment=$(EXPERIMENT) dry_run=true $(ARGS)
 
-figures: $(READY)  ## figures (PDF, PNG) and tables (CSV, Markdown) from the exported results
+figures: $(READY)  ## the study's figures and verdicts, and those of EXPERIMENT: PDF, PNG, CSV, Markdown
 	@$(BIN)/python -m reports.build $(EXPERIMENT)
 
 paper page: EXPERIMENT := paper

@@ -140,7 +140,7 @@ def _panel(panel: Axes, dose: Dose, found: Mapping[float, Effect]) -> None:
     if dose.exact is not None:
         exact = look_of("exact")
         panel.plot(dose.exact, 1.0, exact.marker, color=exact.colour, markersize=4.6, zorder=5)
-        panel.text(dose.exact, 1.06, "exact", ha="center", va="bottom", size=style.SMALL)
+        panel.text(dose.exact + 0.06, 0.94, "exact", va="top", size=style.SMALL)
         panel.set_xlim(min(dose.amounts) - 0.08, max(dose.amounts) + 0.08)
     else:
         style.logarithmic(panel, "x", min(dose.amounts) / 1.3, max(dose.amounts) * 1.3, most=5)
