@@ -17,7 +17,7 @@ from study.analysis.claims.runs import Runs
 from study.analysis.claims.selection import Place, places
 from study.analysis.claims.verdicts import Judged, Verdict, judge, judge_part
 from study.analysis.gradient_checks import gradient_checks
-from study.analysis.sources import folder_of, stored_runs
+from study.analysis.sources import files_of, stored_runs
 from study.analysis.tables import REFERENCE, NothingToShow
 
 EXACT: Selection = {"gradient": REFERENCE}
@@ -135,11 +135,11 @@ def gather(experiment: str, base: Path) -> Evidence:
     UsageError
         Where there are none.
     """
-    path = folder_of(base, experiment) / "runs.parquet"
-    return _gather(experiment, base, path.stat().st_mtime_ns)
+    times = tuple(p.stat().st_mtime_ns for p in files_of(base, experiment, tuning=True))
+    return _gather(experiment, base, times)
 
 
 @lru_cache(maxsize=1)
-def _gather(experiment: str, base: Path, stamp: int) -> Evidence:
+def _gather(experiment: str, base: Path, times: tuple[int, ...]) -> Evidence:
     claims = read_claims(base / "conf" / "claims.yaml")
-    return Evidence(Runs(stored_runs(base, experiment)), claims)
+    return Evidence(Runs(stored_runs(base, experiment, tuning=True)), claims)

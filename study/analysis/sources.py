@@ -38,19 +38,32 @@ def folder_of(base: Path, experiment: str) -> Path:
     )
 
 
-def stored_runs(base: Path, experiment: str) -> pd.DataFrame:
+def stored_runs(base: Path, experiment: str, *, tuning: bool = False) -> pd.DataFrame:
     """Read the experiment's run table: all of it, or its scored runs where tuning lies apart.
+
+    Parameters
+    ----------
+    base, experiment
+        Repository root, and a name.
+    tuning
+        Whether tuning runs are wanted also where they lie apart.
 
     Raises
     ------
     UsageError
         Where there is none, or it can't be read.
     """
-    folder = folder_of(base, experiment)
     frames = []
-    for path in sorted(folder.glob("runs*.parquet"), key=lambda path: path.stem):  # in parts
+    for path in files_of(base, experiment, tuning=tuning):
         try:
             frames.append(pd.read_parquet(path))
         except (OSError, ValueError) as error:
             raise UsageError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
     return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+
+
+def files_of(base: Path, experiment: str, *, tuning: bool = False) -> list[Path]:
+    """Return the parts of an experiment's run table in their order; see `stored_runs`."""
+    folder = folder_of(base, experiment)
+    kinds = ("runs*.parquet", "tuning-*.parquet") if tuning else ("runs*.parquet",)
+    return [path for kind in kinds for path in sorted(folder.glob(kind), key=lambda p: p.stem)]

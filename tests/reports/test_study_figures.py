@@ -191,6 +191,23 @@ def test_growth_is_paired_by_seed_and_rate():
     assert escaping.growth(times, 6.0).to_numpy() == pytest.approx(np.full(4, np.log10(3)))
 
 
+def test_tuning_runs_are_found_where_they_lie_apart(tmp_path):
+    """As a table that is too large for one file is published."""
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    folder = tmp_path / "data" / "published" / "paper"
+    folder.mkdir(parents=True)
+    whole = study(0.3)
+    tuned = whole["stage"] == "tune"
+    half = whole.index < len(whole) // 2
+    whole[~tuned & half].to_parquet(folder / "runs.parquet")
+    whole[~tuned & ~half].to_parquet(folder / "runs-01.parquet")
+    whole[tuned].to_parquet(folder / "tuning-00.parquet")
+    found = evidence.gather("paper", tmp_path)
+    assert len(found.runs.frame) == len(whole)
+    page = next(STUDY_FIGURES["02_removal"](found))
+    assert "the stable range ends at" in style.message_of(page)
+
+
 def test_a_fresh_clone_draws_the_published_study_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(evidence, "gradient_checks", lambda: CHECKS)
     few = {n: STUDY_FIGURES[n] for n in ("06_optimizers", "14_escape", "15_verdicts")}
