@@ -62,6 +62,14 @@ def make_cell(**axes):
     return cell_from({**DEFAULTS, "dataset": "iris", "hidden": [5, 4], **axes})
 
 
+GRID = {"dataset": "iris", "hidden": [5], "gradient": ["exact", "removed"]}
+
+
+def own(**protocol):
+    """GRID with a protocol of its own."""
+    return {**GRID, "protocol": protocol}
+
+
 def job_of(cell, protocol, reference_rate=None, block=32, claims="", **rates):
     if reference_rate is not None:
         rates[TRANSFER] = reference_rate

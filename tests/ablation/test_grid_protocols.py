@@ -3,21 +3,13 @@
 import copy
 
 import pytest
-from small_studies import (
-    tiny_config,
-    tiny_protocol,
-)
+from small_studies import GRID, own, tiny_config, tiny_protocol
 
 from study.ablation.plan import make_plan
 from study.ablation.protocol import Refine, amended
 from study.learning.records import UsageError
 
-GRID = {"dataset": "iris", "hidden": [5], "gradient": ["exact", "removed"]}
 REFINE = {"per_decade": 8, "rates": 9, "seeds": 5, "recentre_decades": 3}
-
-
-def own(**protocol):
-    return {**GRID, "protocol": protocol}
 
 
 def refusal(*grids, **protocol):

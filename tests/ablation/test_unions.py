@@ -6,14 +6,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from small_studies import (
-    TINY,
-    TINY_WORDS,
-    Command,
-    composed,
-    in_order,
-    tiny_config,
-)
+from small_studies import GRID, TINY, TINY_WORDS, Command, composed, in_order, own
 
 from study.ablation.composition import configuration_folder
 from study.ablation.including import included
@@ -21,25 +14,6 @@ from study.ablation.plan import make_plan
 from study.ablation.protocol import amended
 from study.ablation.schema import read
 from study.learning.records import UsageError
-
-GRID = {"dataset": "iris", "hidden": [5], "gradient": ["exact", "removed"]}
-REFINE = {"per_decade": 8, "rates": 9, "seeds": 5, "recentre_decades": 3}
-
-
-def own(**protocol):
-    return {**GRID, "protocol": protocol}
-
-
-def refusal(*grids, **protocol):
-    with pytest.raises(UsageError) as caught:
-        tiny_config(*grids, **protocol)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
-def by_name(plan):
-    return {planned.name: planned for planned in plan.cells}
-
 
 # ---------------------------------------------------------------- unions
 
