@@ -128,8 +128,9 @@ def _said(found: Found) -> str:
     if not np.isfinite(found.rho.estimate):
         return f"{found.cells} cells, no correlation"
     rho, low, high = (f"{x:+.2f}".replace("-", "−") for x in found.rho)
-    squared = f"{found.explained:.2f}".replace("-", "−")
-    return f"ρ = {rho} ({low} to {high})\nR² left out = {squared}, {found.cells} cells"
+    between = f" ({low} to {high})" if np.isfinite(found.rho.low) else ""
+    squared = f"{round(found.explained, 2) + 0.0:.2f}".replace("-", "−")
+    return f"ρ = {rho}{between}\nR² left out = {squared}, {found.cells} cells"
 
 
 def _points(panel: Axes, known: pd.DataFrame, name: str) -> None:

@@ -83,7 +83,8 @@ def rank_correlation(
     Returns
     -------
     Interval
-        NaN where x or y does not vary within any stratum.
+        NaN where x or y does not vary within any stratum; no limits where they do in one task
+        alone.
     """
     a, b = _within(x, strata), _within(y, strata)
     labels = np.unique(tasks)
@@ -98,7 +99,8 @@ def rank_correlation(
     drawn = np.random.default_rng(seed).integers(len(labels), size=(resamples, len(labels)))
     found = correlation(moments[drawn].sum(axis=1))
     found = found[np.isfinite(found)]
-    low, high = np.quantile(found, [0.025, 0.975]) if len(found) else (np.nan, np.nan)
+    telling = int(np.sum((moments[:, 1] > 0) & (moments[:, 2] > 0)))
+    low, high = np.quantile(found, [0.025, 0.975]) if telling > 1 else (np.nan, np.nan)
     return Interval(float(correlation(moments.sum(axis=0))), float(low), float(high))
 
 

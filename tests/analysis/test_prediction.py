@@ -19,6 +19,7 @@ def test_one_stratum_is_spearmans_correlation():
     one = np.full(60, "s")
     found = rank_correlation(X, Y, one, one)
     assert found.estimate == pytest.approx(spearmanr(X, Y).statistic)
+    assert np.isnan(found.low) and np.isnan(found.high)  # one task alone can't be drawn anew
 
 
 def test_ranks_are_within_strata():
