@@ -153,6 +153,18 @@ def test_database_is_made_whole_or_not_at_all(elsewhere, migrated, monkeypatch):
     assert sorted(p.name for p in path.parent.iterdir()) == ["mlartifacts", "mlflow.db"]
 
 
+def test_what_a_kill_left_beside_a_finished_store_goes(elsewhere, migrated):
+    shutil.copy(migrated, elsewhere / "mlflow.db")
+    leftover = elsewhere / "mlflow.db.new-x"
+    leftover.mkdir()
+    (leftover / "mlflow.db").touch()
+    store = open_store(None, "small", elsewhere)
+    store.prepare()
+    store.close()
+    assert not leftover.exists()
+    assert not (elsewhere / "mlflow.db.lock").exists()
+
+
 def test_the_first_of_two_makers_wins(elsewhere, migrated, monkeypatch, make_cell):
     path = elsewhere / "mlflow.db"
 

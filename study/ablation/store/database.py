@@ -104,14 +104,20 @@ class Database:
         UsageError
             Where it cannot be made.
         """
-        if self.revision() is not None:
-            return
+        made = self.revision() is not None
         if self.path is None:
-            self._migrate(self.uri)
+            if not made:
+                self._migrate(self.uri)
+            return
+        lock = self.path.with_name(f"{self.path.name}.lock")
+        if made:
+            if self._leftovers(self.path):
+                with contextlib.suppress(OSError), _only_one(lock, wait=False):
+                    self._clear(self.path)
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with _only_one(self.path.with_name(f"{self.path.name}.lock")):
+            with _only_one(lock):
                 self._make(self.path)
         except OSError as error:
             raise UsageError(f"cannot make {self.path}: {error.strerror or error}") from error
@@ -206,17 +212,22 @@ class Database:
 
     def _make(self, path: Path) -> None:
         """Make an SQLite file; what a killed study has left of it goes."""
-        unfinished = f"{path.name}.new-"
-        for leftover in path.parent.glob(f"{unfinished}*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+        self._clear(path)
         if self.revision() is not None:  # by another study, which had the lock before
             return
-        with tempfile.TemporaryDirectory(prefix=unfinished, dir=path.parent) as folder:
+        with tempfile.TemporaryDirectory(prefix=_unfinished(path), dir=path.parent) as folder:
             fresh = Path(folder) / path.name
             self._migrate(sqlite_uri(fresh))
             with contextlib.closing(sqlite3.connect(fresh)) as connection:
                 connection.execute("PRAGMA journal_mode = WAL")  # the file remembers it
             self._publish(fresh, path)
+
+    def _leftovers(self, path: Path) -> list[Path]:
+        return list(path.parent.glob(f"{_unfinished(path)}*"))
+
+    def _clear(self, path: Path) -> None:
+        for leftover in self._leftovers(path):
+            shutil.rmtree(leftover, ignore_errors=True)
 
     def _publish(self, fresh: Path, path: Path) -> None:
         """Give a finished file its name, unless MLflow itself has just made one there."""
@@ -244,13 +255,25 @@ class Database:
 MARK = "alembic_version"
 
 
+def _unfinished(path: Path) -> str:
+    """Beginning of the names of folders in which a file of that name is made."""
+    return f"{path.name}.new-"
+
+
 @contextlib.contextmanager
-def _only_one(path: Path) -> Iterator[None]:
-    """Hold a lock file, which the kernel lets go of when its holder dies; it is removed after."""
+def _only_one(path: Path, wait: bool = True) -> Iterator[None]:
+    """Hold a lock file, which the kernel lets go of when its holder dies; it is removed after.
+
+    `BlockingIOError` where another holds it and we don't wait.
+    """
     while True:
         with open(path, "w") as file:
-            with contextlib.suppress(OSError):  # a file system without locks
-                fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise
+            except OSError:  # a file system without locks
+                pass
             try:
                 mine = os.path.samestat(os.fstat(file.fileno()), path.stat())
             except FileNotFoundError:
