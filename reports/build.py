@@ -71,7 +71,7 @@ def build(experiment: str, only: Sequence[str] = (), base: Path | None = None) -
     Raises
     ------
     UsageError
-        Where there are no results yet, a pair is broken, or a name is unknown.
+        Where there are no results yet, or a name is unknown.
     """
     base = root() if base is None else base
     if Path(experiment).name != experiment:
