@@ -13,15 +13,18 @@ MOST = 1438  # training patterns of digits
 
 
 def digits_part(seed: int | None, *, patterns: float) -> Raw:
-    """Return the last rows of the training part of digits, and its test part.
+    """Return some rows of the training part of digits, and its test part.
 
-    Smaller parts are within larger ones. The last rows, since the first of a stratified split are
-    those of the classes whose test part was full first.
+    The classes take turns, so that all are equally many; smaller parts are within larger ones.
     """
     raw = from_store("digits", seed)
     inputs, labels = np.asarray(raw.inputs), np.asarray(raw.targets)
     train, test = split(len(inputs), labels)
-    kept = train[-whole("digits_part.patterns", patterns) :]
+    turn = np.empty(len(train), dtype=np.intp)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels[train] == label)
+        turn[members] = np.arange(len(members))
+    kept = train[np.argsort(turn, kind="stable")][: whole("digits_part.patterns", patterns)]
     return Raw(inputs[kept], labels[kept], inputs[test], labels[test])
 
 
