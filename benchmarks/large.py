@@ -20,7 +20,7 @@ from benchmarks import plans
 from benchmarks.children import ROOT, Child
 from benchmarks.results import goal
 from benchmarks.synthetic import finished_cells
-from study.ablation.plan import Plan, make_plan
+from study.ablation.planning.plan import Plan, make_plan
 from study.ablation.store import open_store
 
 RUNS, FEW = 200_000, 2_000

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from study.ablation.composition import with_configuration
-from study.ablation.plan import Plan
-from study.ablation.schema import Config
+from study.ablation.configuration.composition import with_configuration
+from study.ablation.configuration.schema import Config
+from study.ablation.planning.plan import Plan
 from study.ablation.store import sqlite_uri
 from study.ablation.store.database import Database
 

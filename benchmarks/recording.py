@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks import plans
 from benchmarks.results import goal
 from benchmarks.synthetic import finished_cells
-from study.ablation.plan import Plan, make_plan
+from study.ablation.planning.plan import Plan, make_plan
 from study.ablation.store import Store, open_store
 from study.ablation.store.client import ClientStore
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.ablation.plan import Plan, Planned
-from study.ablation.protocol import Protocol
+from study.ablation.configuration.protocol import Protocol
+from study.ablation.planning.plan import Plan, Planned
 from study.ablation.store import FinishedCell
-from study.ablation.tables import curves_table, runs_table
+from study.ablation.store.tables import curves_table, runs_table
 from study.learning.records import plain
 from study.learning.training import Budget
 

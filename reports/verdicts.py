@@ -14,7 +14,7 @@ import pandas as pd
 
 from reports.evidence import gather
 from reports.wording import significant
-from study.ablation.claims import claims_digest
+from study.ablation.configuration.claims import claims_digest
 from study.analysis.claims.calibration import calibrate
 from study.analysis.claims.comparison import Comparison
 from study.analysis.claims.effects import Effect

@@ -15,9 +15,9 @@ from typing import Any
 import pandas as pd
 
 from reports.wording import significant
-from study.ablation.claims import claims_digest
-from study.ablation.protocol import read_protocol
-from study.ablation.yaml_files import read_yaml
+from study.ablation.configuration.claims import claims_digest
+from study.ablation.configuration.protocol import read_protocol
+from study.ablation.configuration.yaml_files import read_yaml
 from study.analysis.claims.reading import read_claims
 from study.analysis.claims.records import Claim, Claims
 from study.analysis.sources import folder_of, stored_runs

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from study.ablation.signals import Stop, Terminated, handling
+from study.ablation.running.signals import Stop, Terminated, handling
 from study.learning.records import UsageError
 
 if TYPE_CHECKING:
-    from study.ablation.plan import Plan
-    from study.ablation.schema import Config
+    from study.ablation.configuration.schema import Config
+    from study.ablation.planning.plan import Plan
     from study.ablation.store import Store
 
 DONE, FAILED, MISTAKE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
@@ -59,7 +59,7 @@ def _stopped(stop: BaseException) -> int:
 
 def _command(given: list[str]) -> int:
     from study.ablation import commands  # here, so that Ctrl-C is quiet from the start
-    from study.ablation.composition import with_configuration
+    from study.ablation.configuration.composition import with_configuration
 
     if given and given[0] in commands.COMMANDS:
         code = commands.COMMANDS[given[0]](given[1:])
@@ -72,8 +72,8 @@ def _command(given: list[str]) -> int:
 def run(config: Config) -> int:
     """Plan an experiment and carry it out, as far as it is not finished."""
     from study.ablation import messages
-    from study.ablation.claims import claims_digest
-    from study.ablation.plan import make_plan
+    from study.ablation.configuration.claims import claims_digest
+    from study.ablation.planning.plan import make_plan
     from study.ablation.store import open_store
     from study.datasets import ROOT
 
@@ -129,8 +129,8 @@ def _train(plan: Plan, store: Store, finished: set[str], folder: Path, root: Pat
     from study.ablation import messages
 
     messages.say_start(plan, finished, store.damaged)
-    from study.ablation.execution import StoreFailed, carry_out, recording
-    from study.ablation.provenance import study_record
+    from study.ablation.publishing.provenance import study_record
+    from study.ablation.running.execution import StoreFailed, carry_out, recording
 
     started, clock = time.time(), time.monotonic()
     try:
@@ -151,7 +151,7 @@ def _train(plan: Plan, store: Store, finished: set[str], folder: Path, root: Pat
 
 
 def _export(plan: Plan, store: Store, folder: Path) -> int:
-    from study.ablation import provenance
+    from study.ablation.publishing import provenance
 
     runs = store.export([planned.identity for planned in plan.cells], folder)[2]
     provenance.export(plan, store.descriptions(), folder)

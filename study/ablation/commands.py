@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from study.ablation.cells import REGISTRIES
-from study.ablation.composition import configuration_folder
+from study.ablation.configuration.composition import configuration_folder
 from study.ablation.messages import print_row, suffix
+from study.ablation.planning.cells import REGISTRIES
 from study.datasets import ROOT
 from study.learning.activations import ACTIVATIONS
 from study.learning.gradients import EXACT
@@ -165,14 +165,14 @@ def serve_ui(arguments: Sequence[str]) -> int:
 
 def publish(arguments: Sequence[str]) -> int:
     """``study publish NAME [key=value ...]``: results as data/published/NAME, to commit."""
-    from study.ablation.publish import command
+    from study.ablation.publishing.publish import command
 
     return command(arguments)
 
 
 def verify(arguments: Sequence[str]) -> int:
     """``study verify NAME [cells=all] [only.<axis>=...]``: published cells, trained anew."""
-    from study.ablation.verify import command
+    from study.ablation.publishing.verify import command
 
     return command(arguments)
 

@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from study.ablation.cells import AXES, REGISTRIES, Cell
-from study.ablation.cost import BYTES_A_RUN
-from study.ablation.plan import Plan, Planned
-from study.ablation.tally import OUTCOMES, Tally
+from study.ablation.planning.cells import AXES, REGISTRIES, Cell
+from study.ablation.planning.cost import BYTES_A_RUN
+from study.ablation.planning.plan import Plan, Planned
+from study.ablation.running.tally import OUTCOMES, Tally
 
 SHOWN = 12  # cells, reasons or failures that are listed in full
 

@@ -8,7 +8,7 @@ import pytest
 from small_studies import template
 
 from study.ablation.store import FinishedCell
-from study.ablation.tables import curves_table, runs_table
+from study.ablation.store.tables import curves_table, runs_table
 
 UPDATES = [0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144]
 

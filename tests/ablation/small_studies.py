@@ -16,13 +16,13 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from study.ablation import app
-from study.ablation.cells import DEFAULTS, cell_from
-from study.ablation.composition import with_configuration
-from study.ablation.protocol import TRANSFER, Protocol
-from study.ablation.schema import read
+from study.ablation.configuration.composition import with_configuration
+from study.ablation.configuration.protocol import TRANSFER, Protocol
+from study.ablation.configuration.schema import read
+from study.ablation.planning.cells import DEFAULTS, cell_from
+from study.ablation.running.worker import Job
 from study.ablation.store import sqlite_uri
 from study.ablation.store.database import Database
-from study.ablation.worker import Job
 
 TINY = {
     "updates": 6,

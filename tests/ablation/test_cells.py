@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from small_studies import make_cell
 
-from study.ablation.cells import Facts
-from study.ablation.worker import _problem
+from study.ablation.planning.cells import Facts
+from study.ablation.running.worker import _problem
 from study.learning.gradients import EXACT, GRADIENTS
 from study.learning.records import UsageError
 from study.learning.training import Budget, train

@@ -7,9 +7,11 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 from small_studies import TINY_WORDS, Command, in_order
 
-from study.ablation import app, composition, execution
-from study.ablation.cells import REGISTRIES
-from study.ablation.signals import Terminated
+from study.ablation import app
+from study.ablation.configuration import composition
+from study.ablation.planning.cells import REGISTRIES
+from study.ablation.running import execution
+from study.ablation.running.signals import Terminated
 
 SMOKE = ["experiment=smoke", "execution.workers=1", *TINY_WORDS]
 FEW = [*SMOKE, "only.activation=[tanh]", "only.optimizer=[sgd]"]  # 3 cells

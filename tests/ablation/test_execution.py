@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from small_studies import in_order, job_of, tiny_config
 
-from study.ablation.execution import StoreFailed, carry_out
-from study.ablation.plan import make_plan
-from study.ablation.signals import Terminated
-from study.ablation.worker import FailedCell, train_cell
+from study.ablation.planning.plan import make_plan
+from study.ablation.running.execution import StoreFailed, carry_out
+from study.ablation.running.signals import Terminated
+from study.ablation.running.worker import FailedCell, train_cell
 from study.learning.activations import ACTIVATIONS
 from study.learning.gradients import GRADIENTS
 from study.learning.kernels import Kernel
@@ -253,7 +253,7 @@ def test_a_failed_reference_takes_along_what_needs_its_rate(memory, monkeypatch)
             raise OSError("the disk is gone")
         return train_cell(job)
 
-    monkeypatch.setattr("study.ablation.worker.train_cell", train)
+    monkeypatch.setattr("study.ablation.running.worker.train_cell", train)
     tally = carry_out(plan, memory, set())
     assert tally.failed[0].cell == reference.identity
     assert [failed.error for failed in tally.failed] == [
@@ -326,7 +326,7 @@ def test_a_signal_in_training_is_no_error_of_the_cell(memory, monkeypatch, numbe
         os.kill(os.getpid(), number)
         return train_cell(job)
 
-    monkeypatch.setattr("study.ablation.worker.train_cell", train)
+    monkeypatch.setattr("study.ablation.running.worker.train_cell", train)
     with pytest.raises(stop):
         carry_out(make_plan(tiny_config(GRID, execution={"workers": 1})), memory, set())
     assert memory.cells == {}

@@ -5,8 +5,8 @@ import copy
 import pytest
 from small_studies import GRID, own, tiny_config, tiny_protocol
 
-from study.ablation.plan import make_plan
-from study.ablation.protocol import Refine, amended
+from study.ablation.configuration.protocol import Refine, amended
+from study.ablation.planning.plan import make_plan
 from study.learning.records import UsageError
 
 REFINE = {"per_decade": 8, "rates": 9, "seeds": 5, "recentre_decades": 3}

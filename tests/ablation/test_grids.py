@@ -5,9 +5,9 @@ import re
 import pytest
 from small_studies import tiny_protocol
 
-from study.ablation.cells import Facts
-from study.ablation.grids import expand
-from study.ablation.schema import Grid
+from study.ablation.configuration.schema import Grid
+from study.ablation.planning.cells import Facts
+from study.ablation.planning.grids import expand
 from study.learning.records import UsageError
 
 OUTPUTS = {"iris": 3, "digits": 10, "linnerud": 3}

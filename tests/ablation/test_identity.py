@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 from small_studies import TINY, make_cell, tiny_config, tiny_protocol
 
-from study.ablation import cells
-from study.ablation.cells import identity
-from study.ablation.plan import make_plan
-from study.ablation.protocol import Branch, Refine
+from study.ablation.configuration.protocol import Branch, Refine
+from study.ablation.planning import cells
+from study.ablation.planning.cells import identity
+from study.ablation.planning.plan import make_plan
 from study.learning.gradients import EXACT
 
 GRID = {
@@ -74,8 +74,8 @@ def test_process_folder_and_name_do_not_matter(tmp_path):
     """Hashes of strings differ from process to process; identities must not."""
     program = (
         "import json, sys\n"
-        "from study.ablation.plan import make_plan\n"
-        "from study.ablation.schema import read\n"
+        "from study.ablation.planning.plan import make_plan\n"
+        "from study.ablation.configuration.schema import read\n"
         "plan = make_plan(read('another/name', json.loads(sys.argv[1])))\n"
         "print(json.dumps({p.cell.name: p.identity for p in plan.cells}))\n"
     )

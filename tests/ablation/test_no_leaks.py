@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from small_studies import job_of, make_cell, tiny_protocol
 
-from study.ablation import worker
-from study.ablation.protocol import Refine
+from study.ablation.configuration.protocol import Refine
+from study.ablation.running import worker
 
 PROTOCOLS = {
     "one stage": tiny_protocol(learning_rates={"sgd": (0.01, 0.1, 1.0, 10.0)}),

@@ -6,8 +6,8 @@ import pytest
 from small_studies import composed
 
 from study.ablation import messages
-from study.ablation.composition import configuration_folder
-from study.ablation.plan import make_plan
+from study.ablation.configuration.composition import configuration_folder
+from study.ablation.planning.plan import make_plan
 
 NAMES = sorted(p.stem for p in (configuration_folder() / "experiment").glob("e[0-9]*.yaml"))
 CELLS = {  # of each experiment alone, with the exact cells and others that it needs

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from small_studies import composed, job_of, tiny_config
 
-from study.ablation.plan import make_plan
-from study.ablation.worker import train_cell
+from study.ablation.planning.plan import make_plan
+from study.ablation.running.worker import train_cell
 from study.learning.gradients import EXACT
 from study.learning.records import UsageError
 

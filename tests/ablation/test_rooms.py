@@ -16,6 +16,8 @@ ROOMS = (
     "study.datasets",
     "study.learning",
 )
+# within study.ablation, under the command's own modules
+STOREYS = ("publishing", "running", "store", "planning", "configuration")
 OUTSIDE = {  # what a room may import beside the standard library
     "study.learning": {"numpy", "numba"},
     "study.datasets": {"numpy", "sklearn"},
@@ -72,6 +74,18 @@ def test_arrows_go_down(path):
         assert strangers <= OUTSIDE[room], f"{module} imports {strangers - OUTSIDE[room]}"
     if room != "study.ablation":
         assert not strangers & ABLATION_ALONE, f"{module} imports {strangers & ABLATION_ALONE}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=dotted)
+def test_arrows_go_down_within_ablation(path):
+    def storey(module):
+        return next((s for s in STOREYS if within(module, f"study.ablation.{s}")), None)
+
+    own = storey(dotted(path))
+    for imported in imports(path):
+        target = storey(imported)
+        if own and target:
+            assert STOREYS.index(target) >= STOREYS.index(own), f"{dotted(path)} <- {imported}"
 
 
 def test_no_lists_of_exports():

@@ -4,8 +4,8 @@ import copy
 
 import pytest
 
-from study.ablation.protocol import Refine
-from study.ablation.schema import Execution, read
+from study.ablation.configuration.protocol import Refine
+from study.ablation.configuration.schema import Execution, read
 from study.learning.records import UsageError
 
 GOOD = {

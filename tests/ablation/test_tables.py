@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from study.ablation.tables import (
+from study.ablation.store.tables import (
     CURVES,
     FINALS,
     RUNS,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from small_studies import tiny_protocol
 
-from study.ablation.protocol import Refine
-from study.ablation.tuning import Trials, choose_rate
+from study.ablation.configuration.protocol import Refine
+from study.ablation.running.tuning import Trials, choose_rate
 
 INF, NAN = np.inf, np.nan
 

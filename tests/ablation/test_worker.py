@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_studies import job_of, make_cell, tiny_protocol
 
-from study.ablation.protocol import Branch, Refine
-from study.ablation.tables import CURVES, RUNS, is_variant_parameter
-from study.ablation.worker import _problem, attempt, blocks, train_cell
+from study.ablation.configuration.protocol import Branch, Refine
+from study.ablation.running.worker import _problem, attempt, blocks, train_cell
+from study.ablation.store.tables import CURVES, RUNS, is_variant_parameter
 from study.learning.gradients import GRADIENTS
 from study.learning.records import resolve
 from study.learning.tangent import tangent_spectrum
@@ -331,7 +331,7 @@ def test_linear_algebra_has_one_thread_also_where_it_is_loaded_late():
     program = (
         "import threadpoolctl\n"
         "from small_studies import job_of, make_cell, tiny_protocol\n"
-        "from study.ablation.worker import one_thread, train_cell\n"
+        "from study.ablation.running.worker import one_thread, train_cell\n"
         "with one_thread():\n"
         "    train_cell(job_of(make_cell(), tiny_protocol()))\n"
         "    found = threadpoolctl.threadpool_info()\n"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from study.ablation.cells import AXES, REGISTRIES
-from study.ablation.composition import configuration_folder
+from study.ablation.configuration.composition import configuration_folder
+from study.ablation.planning.cells import AXES, REGISTRIES
 
 QUICK = settings(
     max_examples=5,

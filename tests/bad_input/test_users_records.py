@@ -171,8 +171,8 @@ GOOD = {
 @pytest.mark.parametrize("text", GOOD.values(), ids=GOOD)
 def test_good_records_are_let_through(own, text):
     """What comes after the looks at records would fail: the store is not to be made."""
-    from study.ablation.composition import with_configuration
-    from study.ablation.plan import make_plan
+    from study.ablation.configuration.composition import with_configuration
+    from study.ablation.planning.plan import make_plan
     from study.learning.warm_up import compile_kernels
 
     def look(config):

@@ -7,7 +7,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from benchmarks import plans, synthetic, variants
-from study.ablation.plan import make_plan
+from study.ablation.planning.plan import make_plan
 from study.learning.activations import ACTIVATIONS
 from study.learning.gradients import GRADIENTS
 from study.learning.optimizers import OPTIMIZERS

@@ -12,7 +12,7 @@ from faulty import FEW, MANY
 from small_studies import Command, job_of, template, tiny_protocol
 from small_studies import make_cell as cell_of
 
-from study.ablation.worker import train_cell
+from study.ablation.running.worker import train_cell
 
 
 @pytest.fixture(autouse=True)

@@ -108,7 +108,7 @@ def test_the_ratio_to_exact_is_the_median_over_pairs(base, shown):
 
 def test_published_curves_give_the_same(base, shown, tmp_path):
     """Quantiles over seeds in place of curves, and no ids."""
-    from study.ablation.publish import QUANTILES
+    from study.ablation.publishing.publish import QUANTILES
 
     runs, curves = stored(base)
     folder = tmp_path / "data" / "published" / "paper"

@@ -12,11 +12,11 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "ablation"))  # small_
 PROGRAM = """
 import json, sys
 import pyarrow.parquet as pq
-from study.ablation.execution import carry_out
-from study.ablation.plan import make_plan
-from study.ablation.schema import read
-from study.ablation.tables import concatenate, CURVES, RUNS
-from study.ablation.verify import Kept
+from study.ablation.running.execution import carry_out
+from study.ablation.planning.plan import make_plan
+from study.ablation.configuration.schema import read
+from study.ablation.store.tables import concatenate, CURVES, RUNS
+from study.ablation.publishing.verify import Kept
 
 experiment, content, folder = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
 store = Kept(experiment)
@@ -32,9 +32,9 @@ def trained():
     """Train a configuration in this process; return cell -> (runs, curves), rows in order."""
     from small_studies import in_order
 
-    from study.ablation.execution import carry_out
-    from study.ablation.plan import make_plan
-    from study.ablation.verify import Kept
+    from study.ablation.planning.plan import make_plan
+    from study.ablation.publishing.verify import Kept
+    from study.ablation.running.execution import carry_out
 
     def train(config):
         store = Kept("memory")

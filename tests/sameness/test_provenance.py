@@ -13,9 +13,9 @@ import pytest
 import threadpoolctl
 from small_studies import composed
 
-from study.ablation import provenance
-from study.ablation.plan import make_plan
-from study.ablation.tally import Tally
+from study.ablation.planning.plan import make_plan
+from study.ablation.publishing import provenance
+from study.ablation.running.tally import Tally
 from study.datasets import ROOT
 from study.learning import NUMERICS_VERSION
 

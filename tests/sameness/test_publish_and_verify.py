@@ -12,9 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from small_studies import TINY_WORDS
 
-from study.ablation import app, plan, provenance, publish, verify
-from study.ablation import cells as cells_module
-from study.ablation.tables import CURVES, RUNS
+from study.ablation import app
+from study.ablation.planning import cells as cells_module
+from study.ablation.planning import plan
+from study.ablation.publishing import provenance, publish, verify
+from study.ablation.store.tables import CURVES, RUNS
 
 WORDS = [*TINY_WORDS, "only.optimizer=[sgd]", "only.activation=[tanh]"]  # 3 cells
 

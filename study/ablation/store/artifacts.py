@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
-from study.ablation.tables import CURVES, RUNS, concatenate, identify
+from study.ablation.store.tables import CURVES, RUNS, concatenate, identify
 from study.learning.records import UsageError
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from study.ablation.store import FinishedCell, Store, deleted
 from study.ablation.store import artifacts as artifacts
 from study.ablation.store import rows as rows
 from study.ablation.store.database import Database
-from study.ablation.tables import CURVES, RUNS, conform
+from study.ablation.store.tables import CURVES, RUNS, conform
 from study.learning.records import UsageError
 
 if TYPE_CHECKING:

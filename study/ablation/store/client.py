@@ -24,7 +24,7 @@ from urllib.parse import urlparse
 from study.ablation.store import FinishedCell, Store, deleted, masked
 from study.ablation.store import artifacts as artifacts
 from study.ablation.store import rows as rows
-from study.ablation.tables import CURVES, RUNS, conform
+from study.ablation.store.tables import CURVES, RUNS, conform
 from study.learning.records import UsageError
 
 PAGE = 1000

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from study.ablation.tables import CURVES, FINALS, REPLICA, RUNS, is_variant_parameter
+from study.ablation.store.tables import CURVES, FINALS, REPLICA, RUNS, is_variant_parameter
 from study.learning.records import plain
 
 if TYPE_CHECKING:

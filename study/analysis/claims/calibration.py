@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from study.ablation.tuning import Trials
+from study.ablation.running.tuning import Trials
 from study.analysis.claims import COMPARISONS
 from study.analysis.claims.decisions import (
     CONTRADICTED,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from study.ablation.claims import claims_path
-from study.ablation.yaml_files import read_yaml
+from study.ablation.configuration.claims import claims_path
+from study.ablation.configuration.yaml_files import read_yaml
 from study.analysis.claims.records import Claims, claims_from
 
 

@@ -17,11 +17,11 @@ from typing import Any
 import llvmlite.binding
 import threadpoolctl
 
-from study.ablation.plan import Plan
-from study.ablation.protocol import Protocol
-from study.ablation.schema import Execution, Grid
+from study.ablation.configuration.protocol import Protocol
+from study.ablation.configuration.schema import Execution, Grid
+from study.ablation.planning.plan import Plan
+from study.ablation.running.tally import Tally
 from study.ablation.store import artifacts
-from study.ablation.tally import Tally
 from study.learning import NUMERICS_VERSION
 
 RECORDS_FILE = "study.json"

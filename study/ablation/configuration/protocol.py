@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from study.ablation.checks import flag, known, mapping, number, refuse_twice, whole
+from study.ablation.configuration.checks import flag, known, mapping, number, refuse_twice, whole
 from study.learning.gradients import GRADIENTS
 from study.learning.gradients.base import Gradient
 from study.learning.records import UsageError, Variant, resolve, unknown

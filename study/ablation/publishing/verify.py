@@ -1,4 +1,4 @@
-"""``study verify NAME``: train some published cells anew, and compare; see `verdicts`."""
+"""``study verify NAME``: train some published cells anew, and compare; see `agreement`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from study.ablation import publish, verdicts
-from study.ablation.composition import with_configuration
+from study.ablation.configuration.composition import with_configuration
 from study.ablation.messages import SHOWN, duration
-from study.ablation.plan import Plan, Planned, make_plan
+from study.ablation.planning.plan import Plan, Planned, make_plan
+from study.ablation.publishing import agreement, publish
 from study.ablation.store import FinishedCell, Store, artifacts
 from study.learning import NUMERICS_VERSION
 from study.learning.records import UsageError, unknown
@@ -22,7 +22,7 @@ from study.learning.records import UsageError, unknown
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from study.ablation.schema import Config
+    from study.ablation.configuration.schema import Config
 
 SECONDS = 60.0  # of all workers together, which a sample may cost
 HELD, FAILED = 0, 1
@@ -145,7 +145,7 @@ def verify(
     config: Config, manifest: Mapping[str, Any], runs: pa.Table, many: str, seed: int
 ) -> int:
     """Choose cells, train them, print a verdict each; 0 where all hold."""
-    from study.ablation.execution import carry_out
+    from study.ablation.running.execution import carry_out
 
     whole = make_plan(dataclasses.replace(config, only={}))
     narrow = make_plan(config) if config.only else whole
@@ -170,18 +170,18 @@ def verify(
     found = []
     for planned in chosen:
         if planned.identity in errors:
-            verdict = verdicts.Verdict(verdicts.DIFFERENT, errors[planned.identity])
+            verdict = agreement.Verdict(agreement.DIFFERENT, errors[planned.identity])
         else:
             published = _of(runs, planned.identity)
             fresh = store.cells[planned.identity].runs
-            verdict = verdicts.judge(published, fresh, len(chosen))
+            verdict = agreement.judge(published, fresh, len(chosen))
         found.append(verdict)
         reason = f": {verdict.reason}" if verdict.reason else ""
         print(f"  {verdict.word:26} {planned.name}{reason}")
     words = [v.word for v in found]
-    order = (verdicts.BIT, verdicts.WITHIN, verdicts.DIFFERENT)
+    order = (agreement.BIT, agreement.WITHIN, agreement.DIFFERENT)
     print(", ".join(f"{words.count(word):,} {word}" for word in order))
-    return FAILED if gone or verdicts.DIFFERENT in words else HELD
+    return FAILED if gone or agreement.DIFFERENT in words else HELD
 
 
 def choose(plan: Plan, published: set[str], many: str, seed: int) -> list[Planned]:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from study.ablation.checks import flag, known, mapping, names, text, whole
-from study.ablation.protocol import Protocol, amended, read_protocol
+from study.ablation.configuration.checks import flag, known, mapping, names, text, whole
+from study.ablation.configuration.protocol import Protocol, amended, read_protocol
 from study.learning.records import UsageError
 
 
@@ -105,7 +105,7 @@ class Execution:
 
 @dataclass(frozen=True)
 class Config:
-    """The whole configuration; axes and `only` are read by `study.ablation.grids`.
+    """The whole configuration; axes and `only` are read by `study.ablation.planning.grids`.
 
     Parameters
     ----------

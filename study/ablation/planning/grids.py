@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from study.ablation.cells import AXES, DEFAULTS, REGISTRIES, Cell, Facts, cell_from
-from study.ablation.checks import refuse_twice
-from study.ablation.protocol import Protocol
-from study.ablation.schema import Grid
+from study.ablation.configuration.checks import refuse_twice
+from study.ablation.configuration.protocol import Protocol
+from study.ablation.configuration.schema import Grid
+from study.ablation.planning.cells import AXES, DEFAULTS, REGISTRIES, Cell, Facts, cell_from
 from study.learning.records import UsageError, Variant, plain, resolve, unknown
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from study.ablation.running.worker import FailedCell
     from study.ablation.store import FinishedCell
-    from study.ablation.worker import FailedCell
 
 OUTCOMES = ("solved", "plateau", "stuck", "diverged")
 

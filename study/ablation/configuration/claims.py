@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from study.ablation.composition import configuration_folder
+from study.ablation.configuration.composition import configuration_folder
 from study.learning.records import UsageError
 
 

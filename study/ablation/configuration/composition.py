@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from study.ablation import overrides as words
-from study.ablation.including import included
-from study.ablation.schema import Config, read
+from study.ablation.configuration.including import included
+from study.ablation.configuration.schema import Config, read
 from study.datasets import ROOT
 from study.learning.records import UsageError
 

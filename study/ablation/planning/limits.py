@@ -8,16 +8,16 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from study.ablation.cells import Cell, Facts
-from study.ablation.cost import BYTES_A_RUN
-from study.ablation.grids import combinations
-from study.ablation.protocol import Protocol
-from study.ablation.schema import Config, Execution
+from study.ablation.configuration.protocol import Protocol
+from study.ablation.configuration.schema import Config, Execution
+from study.ablation.planning.cells import Cell, Facts
+from study.ablation.planning.cost import BYTES_A_RUN
+from study.ablation.planning.grids import combinations
 from study.learning.network import count
 from study.learning.records import UsageError
 
 if TYPE_CHECKING:
-    from study.ablation.plan import Plan
+    from study.ablation.planning.plan import Plan
 
 LEAST_MICROSECONDS = 2.0  # of a training and update, however small
 QUICK = 20_000  # combinations that are expanded in a few seconds, whatever comes of them

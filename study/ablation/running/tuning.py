@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.ablation.protocol import Protocol, round_rate
+from study.ablation.configuration.protocol import Protocol, round_rate
 
 Array = NDArray[Any]
 MOST_FAILED = 0.2  # share of a rate's trainings

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from study.ablation.cells import Cell, Facts
-from study.ablation.protocol import Protocol
-from study.ablation.schema import Execution
+from study.ablation.configuration.protocol import Protocol
+from study.ablation.configuration.schema import Execution
+from study.ablation.planning.cells import Cell, Facts
 from study.learning.loops import CHUNK
 from study.learning.network import count
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.ablation import tables
-from study.ablation.cells import Cell
-from study.ablation.protocol import Protocol
+from study.ablation.configuration.protocol import Protocol
+from study.ablation.planning.cells import Cell
+from study.ablation.store import tables
 from study.learning.probes import PROBES
 from study.learning.records import plain
 from study.learning.training import Outcome

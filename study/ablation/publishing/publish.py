@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from study.ablation.store import artifacts, check_name
-from study.ablation.tables import CURVES, REPLICA, RUNS
+from study.ablation.store.tables import CURVES, REPLICA, RUNS
 from study.datasets import ROOT
 from study.learning.records import UsageError, plain
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from study.ablation.plan import Plan
-    from study.ablation.schema import Config
+    from study.ablation.configuration.schema import Config
+    from study.ablation.planning.plan import Plan
 
 FOLDER = ROOT / "data" / "published"
 MANIFEST = "manifest.json"
@@ -56,7 +56,7 @@ OF_A_SESSION = (
 
 def command(arguments: Sequence[str]) -> int:
     """``study publish NAME [key=value ...]``, with the overrides that made the results."""
-    from study.ablation.composition import with_configuration
+    from study.ablation.configuration.composition import with_configuration
 
     return with_configuration(words(arguments, "publish"), _publish)
 
@@ -70,7 +70,7 @@ def words(arguments: Sequence[str], name: str) -> list[str]:
 
 
 def _publish(config: Config) -> int:
-    from study.ablation.plan import make_plan
+    from study.ablation.planning.plan import make_plan
 
     tables = config.tracking.tables
     results = Path(tables).absolute() if tables else ROOT / "data" / "results"
@@ -98,7 +98,7 @@ def publish(plan: Plan, results: Path, folder: Path) -> None:
     UsageError
         Where results are missing or of another plan, or too large to commit.
     """
-    from study.ablation.provenance import RECORDS_FILE
+    from study.ablation.publishing.provenance import RECORDS_FILE
 
     runs, curves = (artifacts.read(results / f"{name}.parquet") for name in ("runs", "curves"))
     _check_plan(plan, runs, results)
@@ -221,7 +221,7 @@ def _bytes(table: pa.Table) -> bytes:
 def _manifest(
     plan: Plan, runs: int, records: Sequence[Mapping[str, Any]], files: Mapping[str, bytes]
 ) -> dict[str, Any]:
-    from study.ablation.provenance import configuration
+    from study.ablation.publishing.provenance import configuration
     from study.learning import NUMERICS_VERSION
 
     return {
@@ -247,8 +247,8 @@ def dictionary() -> str:
         "# Published results",
         "",
         "One folder an experiment. `study publish NAME` writes them, this page from the words "
-        "in study/ablation/tables.py; `make verify EXPERIMENT=NAME` trains some cells anew and "
-        "compares them.",
+        "in study/ablation/store/tables.py; `make verify EXPERIMENT=NAME` trains some cells "
+        "anew and compares them.",
         "",
         "## runs.parquet (and runs-*.parquet, tuning-*.parquet where that would be over 5 MB)",
         "",

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from multiprocessing.connection import Connection, wait
 
-from study.ablation.signals import sigint_blocked
+from study.ablation.running.signals import sigint_blocked
+from study.ablation.running.worker import FailedCell, Job, attempt, one_thread
 from study.ablation.store import FinishedCell
-from study.ablation.worker import FailedCell, Job, attempt, one_thread
 
 TRIES = 2
 """How many workers a cell may cost."""

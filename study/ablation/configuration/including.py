@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from study.ablation.checks import known, names
+from study.ablation.configuration.checks import known, names
 from study.learning.records import UsageError, unknown
 
 KEYS = ("about", "claims", "grids", "protocol")

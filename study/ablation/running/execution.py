@@ -12,12 +12,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from study.ablation.plan import Plan, Planned
-from study.ablation.signals import Stop, handling
+from study.ablation.planning.plan import Plan, Planned
+from study.ablation.running.signals import Stop, handling
+from study.ablation.running.tally import Tally
+from study.ablation.running.worker import FailedCell, Job, attempt, one_thread
+from study.ablation.running.workers import Workers
 from study.ablation.store import FinishedCell, Store
-from study.ablation.tally import Tally
-from study.ablation.worker import FailedCell, Job, attempt, one_thread
-from study.ablation.workers import Workers
 from study.learning.records import UsageError
 from study.learning.warm_up import compile_kernels
 

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
-from study.ablation import verdicts
-from study.ablation.verdicts import BIT, DIFFERENT, MARGIN, WITHIN, judge
+from study.ablation.publishing import agreement
+from study.ablation.publishing.agreement import BIT, DIFFERENT, MARGIN, WITHIN, judge
 
 SEEDS = 12
 
@@ -99,14 +99,14 @@ def test_another_learning_rate_is_judged_by_its_scores(scores):
 
 def test_other_seeds(scores):
     other = runs(scores, seeds=list(range(1, SEEDS + 1)))
-    assert judge(runs(scores), other, 1) == verdicts.Verdict(DIFFERENT, "other evaluation seeds")
+    assert judge(runs(scores), other, 1) == agreement.Verdict(DIFFERENT, "other evaluation seeds")
     assert judge(runs(scores), runs(scores[:-1]), 1).word == DIFFERENT
 
 
 def test_outcomes_that_change():
     """Scores at 0 all along, so that failures alone speak."""
     zeros, none = np.zeros(20), np.zeros(20, bool)
-    assert judge(runs(zeros, none), runs(zeros, ~none), 1) == verdicts.Verdict(
+    assert judge(runs(zeros, none), runs(zeros, ~none), 1) == agreement.Verdict(
         DIFFERENT, "0 of 20 failed, now 20"
     )
     few = none.copy()
@@ -118,32 +118,32 @@ def test_the_interval_is_students():
     d = np.random.default_rng(8).normal(0.1, 1.0, 15)
     for level in (0.05, 1e-4):
         wanted = stats.ttest_1samp(d, 0.0).confidence_interval(1.0 - level)
-        np.testing.assert_allclose(verdicts.interval(d, level), tuple(wanted), rtol=1e-10)
-    assert verdicts.interval([0.4], 0.01) == (-math.inf, math.inf)
-    assert verdicts.interval([0.0], 0.01) == (0.0, 0.0)
+        np.testing.assert_allclose(agreement.interval(d, level), tuple(wanted), rtol=1e-10)
+    assert agreement.interval([0.4], 0.01) == (-math.inf, math.inf)
+    assert agreement.interval([0.0], 0.01) == (0.0, 0.0)
 
 
 def test_mcnemar_is_the_sign_test_of_those_that_changed():
     before, after = np.zeros(30, bool), np.zeros(30, bool)
-    assert verdicts.mcnemar(before, after) == 1.0
+    assert agreement.mcnemar(before, after) == 1.0
     for n in (1, 5, 9):
         after[:n] = True
-        assert verdicts.mcnemar(before, after) == pytest.approx(min(1.0, 2 * 0.5**n))
+        assert agreement.mcnemar(before, after) == pytest.approx(min(1.0, 2 * 0.5**n))
     both = np.array([True, False] * 15)
-    assert verdicts.mcnemar(both, ~both) == pytest.approx(1.0)
+    assert agreement.mcnemar(both, ~both) == pytest.approx(1.0)
 
 
 def test_false_alarms_are_as_rare_as_stated():
     """Families of 20 cells that differ by chance alone; and shifts of that size are found."""
     rng, families, cells = np.random.default_rng(11), 400, 20
-    level = verdicts.LEVEL / (verdicts.TESTS * cells)
+    level = agreement.LEVEL / (agreement.TESTS * cells)
     alarms = found = 0
     for _ in range(families):
         d = rng.normal(0.0, 0.3, (cells, SEEDS))
-        ends = np.array([verdicts.interval(row, level) for row in d])
+        ends = np.array([agreement.interval(row, level) for row in d])
         alarms += bool(((ends[:, 0] > MARGIN) | (ends[:, 1] < -MARGIN)).any())
-        low, _ = verdicts.interval(d[0] + 1.0, level)
+        low, _ = agreement.interval(d[0] + 1.0, level)
         found += low > MARGIN
     # 1 % would be 4 families; more than 11 happen once in 1000 times
-    assert alarms <= stats.binom.ppf(0.999, families, verdicts.LEVEL)
+    assert alarms <= stats.binom.ppf(0.999, families, agreement.LEVEL)
     assert found > 0.8 * families

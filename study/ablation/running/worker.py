@@ -17,13 +17,13 @@ from numba.np.linalg import ensure_blas
 from numpy.typing import NDArray
 
 from study import datasets
-from study.ablation import results
-from study.ablation.cells import Cell, cell_from
-from study.ablation.protocol import OWN, TRANSFER, TRUNK, Protocol
-from study.ablation.results import Trained
-from study.ablation.spectra import SPECTRA, negative_eigenvalues
+from study.ablation.configuration.protocol import OWN, TRANSFER, TRUNK, Protocol
+from study.ablation.planning.cells import Cell, cell_from
+from study.ablation.running import results
+from study.ablation.running.results import Trained
+from study.ablation.running.spectra import SPECTRA, negative_eigenvalues
+from study.ablation.running.tuning import choose_rate
 from study.ablation.store import FinishedCell
-from study.ablation.tuning import choose_rate
 from study.learning import branching
 from study.learning.activations.base import Activation
 from study.learning.objectives import Objective
@@ -48,7 +48,7 @@ class Job:
     protocol
         The cell's.
     rates
-        Rates chosen for other cells, by their use here (see `study.ablation.plan`).
+        Rates chosen for other cells, by their use here (see `study.ablation.planning.plan`).
     claims
         Digest of the claims that were fixed before seeds were scored; "" for none.
     block

@@ -11,12 +11,12 @@ from functools import lru_cache
 from typing import Any
 
 from study import datasets
-from study.ablation.cells import Cell, Facts, identity
-from study.ablation.cost import seconds_a_run
-from study.ablation.grids import Asked, Expansion, expand
-from study.ablation.limits import check_cell, check_grids, check_runs
-from study.ablation.protocol import OWN, TRANSFER, TRUNK, Protocol
-from study.ablation.schema import Config
+from study.ablation.configuration.protocol import OWN, TRANSFER, TRUNK, Protocol
+from study.ablation.configuration.schema import Config
+from study.ablation.planning.cells import Cell, Facts, identity
+from study.ablation.planning.cost import seconds_a_run
+from study.ablation.planning.grids import Asked, Expansion, expand
+from study.ablation.planning.limits import check_cell, check_grids, check_runs
 from study.learning.optimizers import OPTIMIZERS
 from study.learning.records import UsageError, Variant, unknown
 from study.learning.training import Design

@@ -1,0 +1,1 @@
+"""From files and words of a command line to one checked configuration."""

@@ -1,0 +1,1 @@
+"""From a configuration to the plan: cells, their identity, their protocol and cost."""

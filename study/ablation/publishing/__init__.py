@@ -1,0 +1,1 @@
+"""From the store to tables: exported, published, and trained anew to compare."""

@@ -1,0 +1,1 @@
+"""From the plan to recorded trainings: worker processes, and what they hand back."""
