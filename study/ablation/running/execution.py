@@ -6,13 +6,13 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NoReturn
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from study.ablation.planning.plan import Plan, Planned
+from study.ablation.running.progress import progress
 from study.ablation.running.signals import Stop, handling
 from study.ablation.running.tally import Tally
 from study.ablation.running.worker import FailedCell, Job, attempt, one_thread
@@ -20,8 +20,6 @@ from study.ablation.running.workers import Workers
 from study.ablation.store import FinishedCell, Store
 from study.learning.records import UsageError
 from study.learning.warm_up import compile_kernels
-
-BAR = "{n_fmt}/{total_fmt} |{bar}| {remaining} left{postfix}"  # all of it fits in 80 columns
 
 Trainer = Callable[[Iterable[Job]], Iterable[FinishedCell | FailedCell]]
 
@@ -51,15 +49,14 @@ def carry_out(plan: Plan, store: Store, finished: set[str]) -> Tally:
     rates = _reference_rates(plan, store, finished)
     todo = [planned for wave in waves for planned in wave]
     stop = Stop()
-    # disable=None: no bar where there is no terminal
-    bar = tqdm(total=total, bar_format=BAR, disable=None, smoothing=0.05)
-    with handling(stop, signal.SIGINT, signal.SIGTERM), bar, _trainer(plan, stop) as train:
-        bar.set_postfix_str("compiling")  # the first time half a minute
+    signals = handling(stop, signal.SIGINT, signal.SIGTERM)
+    with signals, progress() as shown, _trainer(plan, stop) as train:
+        shown.show(0, total, "compiling")  # the first time half a minute
         for dtype in sorted({planned.protocol.dtype for planned in todo}):
             of_dtype = [planned for planned in todo if planned.protocol.dtype == dtype]
             compile_kernels((d for planned in of_dtype for d in planned.designs()), dtype)
         store.prepare()
-        bar.set_postfix_str(str(tally))
+        shown.show(0, total, str(tally))
         for wave in waves:
             for result in train(_jobs(plan, wave, rates, tally)):
                 if isinstance(result, FailedCell):
@@ -69,7 +66,9 @@ def carry_out(plan: Plan, store: Store, finished: set[str]) -> Tally:
                     store.record(result)
                     if "learning_rate" in result.metrics:
                         rates[result.cell] = result.metrics["learning_rate"]
-                    _advance(bar, tally.add(result), tally)
+                    tally.add(result)
+                    total = max(total, tally.runs)  # recentred learning rates add trainings
+                    shown.show(tally.runs, total, str(tally))
     return tally
 
 
@@ -80,13 +79,6 @@ def recording() -> Iterator[None]:
         yield
     except UsageError as error:
         raise StoreFailed(str(error)) from error
-
-
-def _advance(bar: tqdm[NoReturn], runs: int, tally: Tally) -> None:
-    bar.set_postfix_str(str(tally), refresh=False)
-    if bar.total is not None and bar.n + runs > bar.total:
-        bar.total = bar.n + runs  # recentring of the learning rates adds trainings
-    bar.update(runs)
 
 
 @contextmanager

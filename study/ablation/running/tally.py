@@ -43,15 +43,14 @@ class Tally:
         """How many trainings were recorded."""
         return self.outcomes.total()
 
-    def add(self, result: FinishedCell) -> int:
-        """Take in a cell that was recorded; return how many trainings it has."""
+    def add(self, result: FinishedCell) -> None:
+        """Take in a cell that was recorded."""
         columns = result.runs.select(["outcome", "updates"]).to_pydict()
         self.outcomes.update(columns["outcome"])
         self.updates += sum(columns["updates"])
         self.cells += 1
         self.seconds += result.metrics["time.seconds"]
         self.processor_seconds += result.metrics["time.processor_seconds"]
-        return len(columns["outcome"])
 
     def __str__(self) -> str:
         """Return the counts in words."""
