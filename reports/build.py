@@ -21,6 +21,7 @@ from reports import (
     factors,
     failures,
     rates,
+    rechecks,
     relative,
     style,
     tables,
@@ -42,6 +43,7 @@ FIGURES: dict[str, Callable[[Results], Iterator[Figure]]] = {
     "curves": curves.pages,
 }
 TABLES, VERDICTS, PAGE = "tables", "verdicts", "15_verdicts"
+RECHECKS = "rechecks"
 USUAL = "default"
 MANY = 50_000  # runs; below, starting other processes takes longer than drawing
 USAGE = "usage: python -m reports.build EXPERIMENT [FIGURE ...]"
@@ -83,7 +85,7 @@ def build(experiment: str, only: Sequence[str] = (), base: Path | None = None) -
     study = _study(base)
     own = [name for name in only if name in FIGURES] or ([] if only else [*FIGURES, TABLES])
     decides = [name for name in only if name in STUDY_FIGURES]
-    decides = decides or ([] if only or not study else [VERDICTS, *STUDY_FIGURES])
+    decides = decides or ([] if only or not study else [VERDICTS, RECHECKS, *STUDY_FIGURES])
     if experiment == study:
         own = [name for name in own if name in only]  # by task and rule, by the hundred
     lacking, runs = "", 0
@@ -96,8 +98,8 @@ def build(experiment: str, only: Sequence[str] = (), base: Path | None = None) -
             own, lacking = [], str(reason)
     if decides and study:
         runs = max(runs, len(gather(study, base).runs.frame))
-    # what takes longest begins first; the page of verdicts is made with their tables
-    paired = [part for part in (VERDICTS, PAGE) if part in decides]
+    # what takes longest begins first; what needs all verdicts is made with their tables
+    paired = [part for part in (VERDICTS, RECHECKS, PAGE) if part in decides]
     jobs = [paired] if paired else []
     jobs += [[part] for part in (*decides, *own) if part not in paired]
     work = (joblib.delayed(_make)(job, experiment, study, base) for job in jobs)
@@ -133,6 +135,8 @@ def _make(parts: Sequence[str], experiment: str, study: str, base: Path) -> list
 def _part(part: str, experiment: str, study: str, base: Path) -> list[str]:
     if part == VERDICTS:
         return _told(verdicts.write(study, base), base)
+    if part == RECHECKS:
+        return _told(rechecks.write(study, base), base)
     figures = base / "reports" / "figures"
     if part in STUDY_FIGURES:
         name = study or read_claims(base / "conf" / "claims.yaml").experiment

@@ -139,7 +139,7 @@ def gather(experiment: str, base: Path) -> Evidence:
     return _gather(experiment, base, times)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)  # what decides, and what is set beside it
 def _gather(experiment: str, base: Path, times: tuple[int, ...]) -> Evidence:
     claims = read_claims(base / "conf" / "claims.yaml")
     return Evidence(Runs(stored_runs(base, experiment, tuning=True)), claims)

@@ -79,7 +79,7 @@ def verdict_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
     """
     rows = []
     for verdict in verdicts:
-        effect, low, high, unit = _headline(verdict.primary)
+        effect, low, high, unit = headline(verdict.primary)
         rows.append(
             {
                 "claim": verdict.claim.id,
@@ -96,7 +96,8 @@ def verdict_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _headline(part: Judged) -> tuple[float, float, float, str]:
+def headline(part: Judged) -> tuple[float, float, float, str]:
+    """Return a part's first effect with 95 % limits, and its unit, as people read them."""
     contrast = part.part.contrasts[0]
     comparison = comparison_of(contrast)
     effect = part.effects.get(contrast.name)
@@ -210,9 +211,9 @@ def markdown(verdicts: Sequence[Verdict], claims: Claims, digest: str) -> str:
         "|---|---|---|---|---|---|",
     ]
     for verdict in verdicts:
-        effect, low, high, unit = _headline(verdict.primary)
-        said = "–" if effect != effect else f"{_number(effect)} {unit}"
-        between = "–" if effect != effect else f"{_number(low)} to {_number(high)}"
+        effect, low, high, unit = headline(verdict.primary)
+        said = "–" if effect != effect else f"{shown(effect)} {unit}"
+        between = "–" if effect != effect else f"{shown(low)} to {shown(high)}"
         lines.append(
             f"| {verdict.claim.id} | {verdict.claim.statement} | **{verdict.verdict}** | {said} "
             f"| {between} | {verdict.runs:,} |"
@@ -221,7 +222,8 @@ def markdown(verdicts: Sequence[Verdict], claims: Claims, digest: str) -> str:
     return "\n".join([*lines, "", *reasons, *([""] if reasons else [])])
 
 
-def _number(value: float) -> str:
+def shown(value: float) -> str:
+    """Say an effect with three digits."""
     if not abs(value) < float("inf"):
         return "−∞" if value < 0 else "∞"
     text = significant(abs(value), 3)

@@ -23,6 +23,8 @@ from study.analysis.claims.records import Claim, Claims
 from study.analysis.sources import folder_of, stored_runs
 from study.learning.records import UsageError
 
+TABLES = ("calibration", "rechecks")
+"""Made where there are runs for them."""
 NEEDED = ("verdicts", "verdicts_by_part", "verdicts_by_task", "gradient_checks")
 NEUTRAL = {"ratio": 1.0}
 """What "no difference" is in a unit, where that isn't 0."""
@@ -72,12 +74,14 @@ def collect(base: Path, experiment: str = "paper") -> dict[str, Any]:
     for word in ("supported", "contradicted", "mixed", "not decided"):
         numbers[f"count.{word}"] = whole(len(counts.get(word, [])))
     numbers["claims.count"] = whole(len(records))
+    rechecks = _rechecks(tables.get("rechecks"), numbers)
     return {
         "numbers": numbers,
         "claims": records,
         "order": list(records),  # the file's keys are sorted, C10 before C2
         "counts": counts,
         "words": words,
+        "rechecks": rechecks,
     }
 
 
@@ -124,7 +128,7 @@ def share(part: float, of: float) -> dict[str, Any]:
 
 def _tables(folder: Path, experiment: str) -> dict[str, pd.DataFrame]:
     tables = {}
-    for name in (*NEEDED, "calibration"):
+    for name in (*NEEDED, *TABLES):
         path = folder / f"{name}.csv"
         if path.is_file():
             tables[name] = pd.read_csv(path, keep_default_na=False, na_values=[""])
@@ -168,6 +172,23 @@ def _claim(
         "where least": spread["where least"],
         "where most": spread["where most"],
     }
+
+
+def _rechecks(
+    table: pd.DataFrame | None, numbers: dict[str, dict[str, Any]]
+) -> list[dict[str, str]]:
+    """Return the rows of rechecks that had runs, as texts."""
+    if table is None:
+        return []
+    rows = []
+    for row in table[table["runs"] > 0].to_dict("records"):
+        unit = str(row["unit"])
+        texts = {k: number(row[k], unit)["text"] for k in ("estimate", "low", "high")}
+        names = ("claim", "part", "doubt", "change", "before", "verdict")
+        rows.append({**{k: str(row[k]) for k in names}, **texts, "unit": unit})
+    numbers["rechecks.count"] = whole(len(rows))
+    numbers["rechecks.same"] = whole(sum(row["verdict"] == row["before"] for row in rows))
+    return rows
 
 
 def _of(table: pd.DataFrame, claim: str) -> pd.DataFrame:

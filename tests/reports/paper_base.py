@@ -65,7 +65,9 @@ def verdict_tables(verdict, effect):
         {"check": "derivative", "rule": "exact", "error": 1e-9, "ratio": 1e-3, "checks": 7},
         {"check": "another rule", "rule": "removed", "error": 0.2, "ratio": 0.1, "checks": 5},
     ]
+    again = {"doubt": "a doubt", "change": "a change", "before": "mixed", "verdict": verdict}
     frames = {
+        "rechecks": [{**parts[0], **again}],
         "verdicts": claims,
         "verdicts_by_part": parts,
         "verdicts_by_task": tasks,

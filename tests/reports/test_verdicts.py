@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reports import build, evidence, verdicts
+from reports import build, evidence, rechecks, verdicts
 from study.learning.records import UsageError
 
 ROOT = Path(build.__file__).resolve().parents[1]
@@ -97,3 +97,22 @@ def test_own_results_come_before_published_ones(base, tmp_path):
 def test_no_results_say_how_to_make_them(base):
     with pytest.raises(UsageError, match="make ablation EXPERIMENT=never_run"):
         list(verdicts.write("never_run", base))
+
+
+def test_rechecks_stand_beside_the_verdict_that_they_doubt(base, tmp_path):
+    shutil.copytree(base, tmp_path, dirs_exist_ok=True)
+    shutil.copy(ROOT / "conf" / "rechecks.yaml", tmp_path / "conf")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evidence, "gradient_checks", lambda: CHECKS)
+        patch.setattr(rechecks, "gradient_checks", lambda seed: CHECKS.assign(ratio=0.5))
+        list(verdicts.write("paper", tmp_path))
+        lines = list(rechecks.write("paper", tmp_path))
+    assert any("make ablation EXPERIMENT=replication" in line for _, line in lines)
+    found = pd.read_csv(tmp_path / "reports" / "tables" / "rechecks.csv")
+    other_nets = found[found["claim"] == "C1"].iloc[0]
+    assert (other_nets["before"], other_nets["verdict"]) == ("supported", "supported")
+    assert other_nets["estimate"] == 0.5
+    eight = found[found["change"] == "batches of 8"].iloc[0]
+    assert (eight["before"], eight["verdict"]) == ("supported", "no runs")
+    text = (tmp_path / "reports" / "tables" / "rechecks.md").read_text(encoding="utf-8")
+    assert "| batches of 8 | supported | **no runs** | – | – | 0 |" in text
