@@ -45,19 +45,24 @@ def write(experiment: str, base: Path) -> Iterator[tuple[Path, str]]:
     for recheck in found.rechecks:
         try:
             runs = gather(recheck.experiment, base).runs
+            checks = gradient_checks(recheck.seed) if recheck.seed else None
+            judged = judge_part(runs, found.claims, recheck.part, checks)
         except UsageError as reason:
             yield Path("rechecks"), f"{recheck.claim}, {recheck.change}: not made: {reason}"
             continue
-        checks = gradient_checks(recheck.seed) if recheck.seed else None
-        judged = judge_part(runs, found.claims, recheck.part, checks)
         rows.append(_row(recheck, judged, before[recheck.claim, recheck.part.name]))
     folder = base / "reports" / "tables"
     frame = pd.DataFrame(rows)
     frame.to_csv(folder / "rechecks.csv", index=False, float_format=DIGITS, lineterminator="\n")
-    same = int((frame["verdict"] == frame["before"]).sum()) if rows else 0
-    yield folder / "rechecks.csv", f"{same} of {len(frame)} rechecks come to the part's verdict"
+    known = frame[frame["verdict"] != NO_RUNS]
+    same = int((known["verdict"] == known["before"]).sum())
+    yield folder / "rechecks.csv", f"{same} of {len(known)} rechecks come to the part's verdict"
     (folder / "rechecks.md").write_text(markdown(rows), encoding="utf-8")
     yield folder / "rechecks.md", "the same for people"
+
+
+def _whole(judged: Judged) -> bool:
+    return len(judged.effects) == len(judged.part.contrasts)
 
 
 def _row(recheck: Recheck, judged: Judged, before: str) -> dict[str, object]:
@@ -68,7 +73,7 @@ def _row(recheck: Recheck, judged: Judged, before: str) -> dict[str, object]:
         "doubt": recheck.doubt,
         "change": recheck.change,
         "before": before,
-        "verdict": judged.verdict if judged.effects else NO_RUNS,
+        "verdict": judged.verdict if _whole(judged) else NO_RUNS,
         "estimate": effect,
         "low": low,
         "high": high,
@@ -93,7 +98,7 @@ def markdown(rows: Sequence[Mapping[str, object]]) -> str:
     for row in rows:
         estimate, low, high = (float(str(row[key])) for key in ("estimate", "low", "high"))
         known = estimate == estimate
-        changed = row["verdict"] != row["before"]
+        changed = row["verdict"] not in (row["before"], NO_RUNS)
         cells = [
             *(row[key] for key in ("claim", "part", "doubt", "change", "before")),
             f"**{row['verdict']}**" if changed else row["verdict"],

@@ -1,4 +1,4 @@
-"""The tables of verdicts: each claim, its parts, and every task: ``python -m reports.verdicts``.
+"""The tables of verdicts: each claim, its parts, and every task.
 
 Those of the experiment that decides (conf/claims.yaml) go to ``reports/tables``, those of another
 to its own folder there.
@@ -6,7 +6,6 @@ to its own folder there.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from study.analysis.claims.records import Claims
 from study.analysis.claims.verdicts import Judged, Verdict, comparison_of
 from study.analysis.hypotheses import required_pairs
 from study.analysis.tables import NothingToShow
-from study.learning.records import UsageError
 
 DIGITS = "%.6g"
 UNITS = {"ratio": "ratio", "points": "percentage points", "slope": "slope", "error": "tolerances"}
@@ -228,25 +226,3 @@ def shown(value: float) -> str:
         return "−∞" if value < 0 else "∞"
     text = significant(abs(value), 3)
     return f"−{text}" if value < 0 and float(text.replace("e", "E")) else text
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Run from the command line; 2 is the user's mistake, told in one line."""
-    from reports.build import root
-
-    if len(arguments) != 1 or arguments[0].startswith("-"):
-        print("usage: python -m reports.verdicts EXPERIMENT", file=sys.stderr)
-        return 2
-    try:
-        base = root()
-        for path, message in write(arguments[0], base):
-            where = path.relative_to(base) if path.is_absolute() else path
-            print(f"{where}  {message}", flush=True)
-    except UsageError as mistake:
-        print(mistake, file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -58,10 +58,7 @@ def page(data: Mapping[str, Any], cells: Mapping[str, Any]) -> str:
         "library": _read(LIBRARY / "uPlot.iife.min.js"),
         "licence": _read(LIBRARY / "LICENSE"),
         "script": _read(HERE / "page.js"),
-        # "<" can't end the script element from within a string
-        "data": json.dumps(cells, ensure_ascii=False, separators=(",", ":")).replace(
-            "<", "\\u003c"
-        ),
+        "data": _json(cells),
         "verdicts": _verdicts(data),
         "summary": _summary(data),
         "trainings": found["runs.total"]["text"],

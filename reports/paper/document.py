@@ -46,7 +46,7 @@ def make(base: Path, experiment: str = "paper") -> Iterator[tuple[Path, str]]:
     path = numbers.write(base, data)
     yield path, f"{len(data['numbers'])} numbers"
     pdf = path.with_name("paper.pdf")
-    pdf.write_bytes(compiled(path, data["figures"], base / "reports" / "figures"))
+    pdf.write_bytes(compiled(path, data, base / "reports" / "figures"))
     yield pdf, f"{pages(pdf.read_bytes())} pages"
 
 
@@ -81,12 +81,11 @@ def _size(path: Path) -> dict[str, float]:
     }
 
 
-def compiled(path: Path, drawn: Mapping[str, Mapping[str, Any]], folder: Path) -> bytes:
+def compiled(path: Path, data: Mapping[str, Any], folder: Path) -> bytes:
     """Return the PDF: the same bytes for the same sources, numbers and figures.
 
     Fonts are those within typst, and the time of creation is that of the runs.
     """
-    started = numbers.json.loads(path.read_text(encoding="utf-8"))["words"]["started"]
     with tempfile.TemporaryDirectory() as scratch:
         stage = Path(scratch)
         for source in [*SOURCES.rglob("*.typ"), *SOURCES.glob("*.bib")]:
@@ -95,7 +94,7 @@ def compiled(path: Path, drawn: Mapping[str, Mapping[str, Any]], folder: Path) -
             shutil.copyfile(source, target)
         shutil.copyfile(path, stage / "numbers.json")
         (stage / "figures").mkdir()
-        for entry in drawn.values():
+        for entry in data["figures"].values():
             shutil.copyfile(folder / entry["file"], stage / "figures" / entry["file"])
         compiler = typst.Compiler(
             stage / "paper.typ",
@@ -105,9 +104,8 @@ def compiled(path: Path, drawn: Mapping[str, Mapping[str, Any]], folder: Path) -
             package_cache_path=stage / "none",
         )
         try:
-            pdf = compiler.compile(
-                format="pdf", timestamp=int(datetime.fromisoformat(started).timestamp())
-            )
+            started = datetime.fromisoformat(data["words"]["started"])
+            pdf = compiler.compile(format="pdf", timestamp=int(started.timestamp()))
         except typst.TypstError as error:
             raise UsageError(f"reports/paper: {' '.join(error.message.split())}") from None
     assert isinstance(pdf, bytes)

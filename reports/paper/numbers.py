@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from reports.rechecks import NO_RUNS
 from reports.wording import significant
 from study.ablation.configuration.claims import claims_digest
 from study.ablation.configuration.protocol import read_protocol
@@ -181,7 +182,7 @@ def _rechecks(
     if table is None:
         return []
     rows = []
-    for row in table[table["runs"] > 0].to_dict("records"):
+    for row in table[table["verdict"] != NO_RUNS].to_dict("records"):
         unit = str(row["unit"])
         texts = {k: number(row[k], unit)["text"] for k in ("estimate", "low", "high")}
         names = ("claim", "part", "doubt", "change", "before", "verdict")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import time
@@ -63,6 +64,11 @@ def _command(given: list[str]) -> int:
 
     if given and given[0] in commands.COMMANDS:
         code = commands.COMMANDS[given[0]](given[1:])
+    elif given and re.fullmatch(r"\w[\w.-]*", given[0]):
+        raise UsageError(
+            f"{given[0]!r} is no command ({', '.join(commands.COMMANDS)}) and sets nothing: "
+            "key=value does, such as experiment=smoke"
+        )
     else:
         code = with_configuration(given, run)
     sys.stdout.flush()

@@ -7,63 +7,26 @@ objectives is log10(1.05) = 0.0212 in scores.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from study.analysis.statistics import (
-    Counts,
-    Interval,
-    hodges_lehmann,
-    newcombe_of_counts,
-    paired_counts,
-    wilcoxon,
-)
+from study.analysis.statistics import Counts, Interval, newcombe_of_counts, paired_counts, wilcoxon
 
 SD_TO_MARGIN = 3.29
 """2 z(0.95): power 90 % for two one-sided 5 % tests where there is no difference at all."""
 
 Pair = tuple[ArrayLike, ArrayLike]
-
-
-def tost(differences: ArrayLike, margin: float) -> float:
-    """p-value of equivalence: two one-sided signed-rank tests against -margin and +margin.
-
-    At most 0.05 exactly where the 90 % interval of `hodges_lehmann` lies inside the margin, but
-    for ties at the very limit.
-
-    Parameters
-    ----------
-    differences
-        Paired differences (n,).
-    margin
-        Positive.
-
-    References
-    ----------
-    Schuirmann (1987), J. Pharmacokinetics and Biopharmaceutics 15, 657-680; with signed ranks,
-    Wellek (2010), Testing Statistical Hypotheses of Equivalence and Noninferiority, §5.4.
-    """
-    return max(non_inferiority(differences, margin), exceeds(differences, -margin))
-
-
-def non_inferiority(differences: ArrayLike, margin: float) -> float:
-    """p-value of "the differences centre below the margin", by the signed-rank test."""
-    return wilcoxon(np.asarray(differences, float) - margin, "less")
+Matrix = NDArray[np.float64]
 
 
 def exceeds(differences: ArrayLike, margin: float) -> float:
     """p-value of "the differences centre above the margin", by the signed-rank test."""
     return wilcoxon(np.asarray(differences, float) - margin, "greater")
-
-
-def inside(differences: ArrayLike, margin: float) -> bool:
-    """Whether the 90 % interval lies inside (-margin, margin)."""
-    _, low, high = hodges_lehmann(differences, 0.90)
-    return -margin < low and high < margin
 
 
 def holm(p: Mapping[str, float]) -> dict[str, float]:
@@ -97,11 +60,15 @@ def required_pairs(deviation: float, margin: float = math.log10(1.05)) -> int:
     return math.ceil((SD_TO_MARGIN * deviation / margin) ** 2 * (1 - 1e-12))
 
 
-def newcombe_stratified(strata: Sequence[Pair], confidence: float = 0.95) -> Interval:
+def newcombe_stratified(
+    strata: Sequence[Pair], confidence: float = 0.95, together: Sequence[Hashable] = ()
+) -> Interval:
     """Mean over strata of p1 - p2, from each stratum's paired interval.
 
-    With d_i, l_i, u_i the estimate and limits of `newcombe_paired` and k strata of equal weight,
-    the limits are d - √(Σ (d_i - l_i)²) / k and d + √(Σ (u_i - d_i)²) / k, d the mean of the d_i.
+    With d_i, l_i, u_i the estimate and limits of `newcombe_paired`, k strata of equal weight and
+    x_i = d_i - l_i, the lower limit is d - √(Σ_ij r_ij x_i x_j) / k, d the mean of the d_i; with
+    x_i = u_i - d_i the upper one is d + the same. r_ij is the correlation of the pairs'
+    differences in strata that belong together, if it is positive; else 0, and r_ii = 1.
 
     Parameters
     ----------
@@ -109,6 +76,9 @@ def newcombe_stratified(strata: Sequence[Pair], confidence: float = 0.95) -> Int
         Pairs of booleans (n_i,), paired by position.
     confidence
         Two-sided level.
+    together
+        A key for each stratum: those with the same one have the same units by position. Without
+        them all are independent.
 
     References
     ----------
@@ -117,28 +87,43 @@ def newcombe_stratified(strata: Sequence[Pair], confidence: float = 0.95) -> Int
     """
     if not strata:
         raise ValueError("a stratified interval needs at least one stratum")
-    return _stratified([paired_counts(*pair) for pair in strata], norm.ppf(0.5 + confidence / 2))
+    counts = [paired_counts(*pair) for pair in strata]
+    return _stratified(counts, _correlations(strata, together), norm.ppf(0.5 + confidence / 2))
 
 
-def _stratified(counts: Sequence[Counts], z: float) -> Interval:
-    each = [newcombe_of_counts(stratum, z) for stratum in counts]
-    middle = sum(one.estimate for one in each) / len(each)
-    down = math.sqrt(sum((one.estimate - one.low) ** 2 for one in each)) / len(each)
-    up = math.sqrt(sum((one.high - one.estimate) ** 2 for one in each)) / len(each)
+def _correlations(strata: Sequence[Pair], together: Sequence[Hashable]) -> Matrix:
+    """Return r of `newcombe_stratified`, (k, k)."""
+    found = np.eye(len(strata))
+    differences = [np.asarray(a, float) - np.asarray(b, float) for a, b in strata]
+    for i, j in combinations(range(len(together)), 2):
+        one, two = differences[i], differences[j]
+        if together[i] == together[j] and one.std() > 0 and two.std() > 0:
+            found[i, j] = found[j, i] = max(np.corrcoef(one, two)[0, 1], 0.0)
+    return found
+
+
+def _stratified(counts: Sequence[Counts], correlations: Matrix, z: float) -> Interval:
+    each = np.array([newcombe_of_counts(stratum, z) for stratum in counts])
+    middle = float(each[:, 0].mean())
+    reach = [each[:, 0] - each[:, 1], each[:, 2] - each[:, 0]]
+    down, up = (math.sqrt(x @ correlations @ x) / len(each) for x in reach)
     return Interval(middle, middle - down, middle + up)
 
 
-def rates_exceed(strata: Sequence[Pair], margin: float) -> float:
+def rates_exceed(
+    strata: Sequence[Pair], margin: float, together: Sequence[Hashable] = ()
+) -> float:
     """p-value of "p1 - p2 is above the margin", by inversion of `newcombe_stratified`.
 
     It is (1 - c)/2 with c the confidence at which the lower limit meets the margin, and its
     complement, from the upper limit, where the estimate is not above the margin.
     """
     counts = [paired_counts(*pair) for pair in strata]
-    above = _stratified(counts, 0.0).estimate > margin
+    correlations = _correlations(strata, together)
+    above = _stratified(counts, correlations, 0.0).estimate > margin
 
     def gap(z: float) -> float:
-        limits = _stratified(counts, z)
+        limits = _stratified(counts, correlations, z)
         return (limits.low if above else limits.high) - margin
 
     smallest, largest = 0.0, 8.0

@@ -60,20 +60,3 @@ def one_unit_law(
     with np.errstate(divide="ignore"):
         wait = 1.0 / (rate * sensitivity * (target - y) * phi)
     return float(half * (wait * np.tile(weights, PIECES)).sum())
-
-
-def exact_escape(distance: float, rate: float, target: float = 0.9) -> float:
-    """Return `one_unit_law` for φ = f' and κ = 1 from -z0 to 0, in closed form.
-
-    With y for z the integrand is 1 / ((t - y) y² (1 - y)²), whose partial fractions are
-    A/y + B/y² + C/(1 - y) + D/(1 - y)² + E/(t - y).
-    """
-    t = target
-    b, d, e = 1.0 / t, 1.0 / (t - 1.0), 1.0 / (t**2 * (1.0 - t) ** 2)
-    a = (1.0 + 2.0 * t) / t**2
-    c = 2.0 / (t - 1.0) - 1.0 / (t - 1.0) ** 2
-
-    def integral(y: float) -> float:
-        return a * np.log(y) - b / y - c * np.log(1.0 - y) + d / (1.0 - y) - e * np.log(t - y)
-
-    return float((integral(0.5) - integral(1.0 / (1.0 + np.exp(distance)))) / rate)

@@ -36,7 +36,7 @@ def test_pools_are_found_beside_tuned_cells_and_other_runs():
     np.testing.assert_allclose(found[0].rates, RATES)
 
 
-@pytest.mark.parametrize("frame", [pool(seeds=100), table(*settling(0.3, 0.3))])
+@pytest.mark.parametrize("frame", [pool(seeds=70), table(*settling(0.3, 0.3))])
 def test_too_small_a_pool_is_none(frame):
     with pytest.raises(NothingToShow, match="no pool"):
         calibration.pools(Runs(frame))
@@ -44,29 +44,29 @@ def test_too_small_a_pool_is_none(frame):
 
 def test_the_best_rate_is_found():
     (one,) = calibration.pools(Runs(pool(spread=0.001, failing=0.0, tasks=("digits",))))
-    seeds = np.random.default_rng(0).permutation(200)[:68]
-    arm = calibration.tuned(one, seeds)
-    assert arm.rate in (3, 4, 5) and len(arm.seeds) == 60
-    assert not set(arm.seeds) & set(seeds[:8])
+    assert calibration.tuned(one, np.random.default_rng(0).permutation(200)[:8]) in (3, 4, 5)
 
 
-def test_evaluation_seeds_do_not_choose_the_rate():
-    (one,) = calibration.pools(Runs(pool(tasks=("digits",))))
-    random = np.random.default_rng(1)
-    for _ in range(20):
-        seeds = random.permutation(200)[:68]
-        arm = calibration.tuned(one, seeds)
-        other = calibration.Pool(
-            *(np.array(v) if k else v for k, v in enumerate(vars(one).values()))
-        )
-        for rate in range(9):  # the outcomes of what is scored change places among the rates
-            other.finals[rate, arm.seeds] = random.permutation(one.finals[8 - rate, arm.seeds])
-            other.failed[rate, arm.seeds] = rate < 5
-        assert calibration.tuned(other, seeds).rate == arm.rate
-        for rate in range(9):  # the outcomes of tuning do choose it
-            other.finals[rate, seeds[:8]] = rate + 1.0
-            other.failed[rate, seeds[:8]] = False
-        assert calibration.tuned(other, seeds).rate == 0
+def test_two_arms_are_tuned_on_other_seeds_than_each_other_and_those_that_score_both(monkeypatch):
+    honest, tuning, scoring = calibration.tuned, [], []
+    effects = calibration.effects
+
+    def tuned(pool, seeds):
+        tuning.append(set(seeds))
+        return honest(pool, seeds)
+
+    def scored(drawn, resamples):
+        scoring.extend([one.seeds, two.seeds] for _, one, two in drawn)
+        return effects(drawn, resamples)
+
+    monkeypatch.setattr(calibration, "tuned", tuned)
+    monkeypatch.setattr(calibration, "effects", scored)
+    calibration.calibrate(Runs(pool(tasks=("digits",))), read_claims(), repeats=5, resamples=50)
+    assert len(scoring) == 5 and len(tuning) == 10
+    for (one, two), mine, other in zip(scoring, tuning[::2], tuning[1::2], strict=True):
+        assert np.array_equal(one, two) and len(one) == 60
+        assert len(mine) == len(other) == 8
+        assert not (mine & other or set(one) & (mine | other))
 
 
 def test_nothing_differs_and_hardly_a_verdict_says_so():
@@ -86,9 +86,8 @@ def test_arms_that_do_differ_are_seen(monkeypatch):
     honest, calls = calibration.tuned, []
 
     def worse(pool, seeds):
-        arm = honest(pool, seeds)
-        calls.append(arm)
-        return calibration.Arm(0 if len(calls) % 2 else arm.rate, arm.seeds)
+        calls.append(seeds)
+        return 0 if len(calls) % 2 else honest(pool, seeds)
 
     monkeypatch.setattr(calibration, "tuned", worse)
     rates = calibration.calibrate(Runs(pool()), read_claims(), repeats=5, resamples=300)

@@ -26,8 +26,9 @@ from claim_tables import (
 )
 
 from study.ablation.configuration.claims import claims_digest, claims_path
-from study.analysis.claims import COMPARISONS
+from study.analysis.claims import COMPARISONS, decisions
 from study.analysis.claims.decisions import DECISIONS, VERDICTS
+from study.analysis.claims.effects import Measured, Ranked
 from study.analysis.claims.reading import read_claims
 from study.analysis.claims.records import claims_from
 from study.analysis.claims.runs import Runs
@@ -233,6 +234,16 @@ def test_guards_and_required_parts_make_it_mixed():
     assert "supported, but contradicted: 4 × the updates" in found.reason
 
 
+def test_a_guard_without_a_difference_does_not_say_the_opposite():
+    flat = dict.fromkeys(TASKS, 0.4) | {"under_capacity": 0.0, "diabetes": 0.0}
+    found = verdict("C4", *settling(flat, 0.4))
+    guard = next(p for p in found.parts if p.part.name == "hidden and U")
+    assert (guard.verdict, found.verdict) == ("contradicted", "supported")
+    down = dict.fromkeys(TASKS, 0.6) | {"under_capacity": -0.4, "diabetes": -0.4}
+    found = verdict("C4", *settling(down, 0.4))
+    assert found.verdict == "mixed"
+
+
 def test_rules_with_other_amounts_are_other_arms():
     other = FLOOR | {"gradient.minimum": 0.1}
     found = part("C5", 0, *arms(TASKS, [(other, 0.0)]))
@@ -260,6 +271,54 @@ def test_ways_of_other_lengths_are_left_out():
             cell.loc[:9, "path_length"] = 1.5
     found = part("C11", 0, *cells)
     assert [t.seeds for t in found.effects["effect"].tasks] == [20, 20]
+
+
+def test_a_pair_more_that_flips_is_worth_no_ratio_of_its_own():
+    """None of exact's flips, and one seed in ten with one of 16,384 pairs: nothing is shown."""
+    cells = flips(0.0, 0.0)
+    for cell in cells:
+        cell["hidden"] = "32-32"
+        cell["flips_decided"] = 0.0
+        if cell["gradient"].iloc[0] == "removed":
+            cell.loc[::10, "flips_decided"] = 1 / (64 * 256)
+    found = part("C11", 0, *cells)
+    assert found.effects["effect"].estimate == pytest.approx(0.0, abs=0.02)
+    for cell in cells:
+        if cell["gradient"].iloc[0] == "removed":
+            cell["flips_decided"] = 0.01
+    grown = part("C11", 0, *cells).effects["effect"].estimate
+    assert grown == pytest.approx(np.log10(0.01 * 2 * 64 * 256 + 1), rel=1e-6)
+
+
+def test_a_way_that_is_not_finite_is_left_out():
+    cells = flips(0.8, 0.7)
+    cells[2].loc[:4, "path_length"] = np.nan
+    assert [t.seeds for t in part("C11", 0, *cells).effects["effect"].tasks] == [30, 25]
+
+
+@pytest.mark.parametrize(("of_excess", "of_score"), [(0.03, -0.1), (-0.03, 0.1)])
+def test_a_slope_with_another_sign_in_scores_is_mixed(of_excess, of_score):
+    asked = decisions.Asked(
+        {
+            "effect": Ranked((measured_slope(of_excess),)),
+            "also": Ranked((measured_slope(of_score),)),
+        },
+        {"effect": 0.0, "also": 0.0},
+        {},
+        0.05,
+    )
+    finding = decisions.positive(asked)
+    assert decisions.resolved(finding, 0.05) == "mixed"
+    same = decisions.Asked(
+        asked.effects | {"also": asked.effects["effect"]}, asked.margins, {}, 0.05
+    )
+    word = "supported" if of_excess > 0 else "contradicted"
+    assert decisions.resolved(decisions.positive(same), 0.05) == word
+
+
+def measured_slope(value):
+    values = value + 0.001 * np.sin(np.arange(20.0))
+    return Measured("digits", "digits", np.arange(20), values, np.array([], dtype=np.intp))
 
 
 def test_cells_in_which_exact_fails_are_left_out_of_the_slope():

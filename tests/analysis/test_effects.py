@@ -14,6 +14,11 @@ def measured(task, values, block=None, first=0):
     return Measured(task, block or task, seeds, np.asarray(values, float), NONE)
 
 
+def paired(task, first, second, block="", seed=0):
+    seeds = np.arange(seed, seed + len(first))
+    return Paired(task, block or task, seeds, np.asarray(first), np.asarray(second), NONE)
+
+
 def test_the_estimate_is_the_mean_over_tasks():
     one, two = [1.0, 2.0, 4.0, 4.0, 5.0, 9.0], [0.0, 0.0, 1.0, 1.0, 1.0, 3.0]
     got = Ranked((measured("a", one), measured("b", two)))
@@ -60,8 +65,25 @@ def test_significant_tasks_are_adjusted_for_their_number():
 
 def test_rates_have_the_same_face():
     failing = np.array([True] * 30 + [False] * 10)
-    got = Rates((Paired("a", failing, ~failing, NONE), Paired("b", failing, failing, NONE)))
+    got = Rates((paired("a", failing, ~failing), paired("b", failing, failing)))
     assert got.estimate == pytest.approx(0.25)
     assert got.above(0.0) < 0.01 < 0.99 < got.below(0.0)
     assert got.below(0.9) < 0.001
     assert [t.interval.estimate for t in got.tasks] == pytest.approx([0.5, 0.0])
+
+
+def test_rates_of_a_block_are_not_independent():
+    """Strata that fail with the same seeds tell no more than one of them."""
+    first = np.array([True] * 12 + [False] * 28)
+    second = np.roll(first, 9)
+    alone = Rates((paired("a", first, second),)).interval()
+    twice = paired("a", first, second, "x"), paired("b", first, second, "x")
+    assert Rates(twice).interval() == pytest.approx(alone)
+    assert Rates(twice).above(0.1) == pytest.approx(Rates(twice[:1]).above(0.1))
+    apart = (
+        (twice[0], paired("b", first, second, "y")),
+        (twice[0], paired("b", first, second, "x", 1)),
+    )
+    for strata in apart:  # other data, or other seeds
+        narrow = Rates(strata).interval()
+        assert narrow.high - narrow.low == pytest.approx((alone.high - alone.low) / 2**0.5)

@@ -33,7 +33,7 @@ def test_all_rules_are_checked():
 def test_a_staircase_is_left_out_and_nothing_else(monkeypatch):
     seen = []
 
-    def noted(activation, objective, depth):
+    def noted(activation, objective, depth, seed):
         seen.append(activation.name)
         return activation
 

@@ -12,28 +12,21 @@ from study.analysis import hypotheses, resampling, statistics
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.3, -0.6])
-def test_equivalence_is_two_of_scipys_one_sided_tests(shift):
+def test_beyond_a_margin_is_scipys_one_sided_test(shift):
     d = np.random.default_rng(3).normal(shift, 0.5, 25)
-    expected = max(
-        scipy.stats.wilcoxon(d + 0.4, alternative="greater", method="exact").pvalue,
-        scipy.stats.wilcoxon(d - 0.4, alternative="less", method="exact").pvalue,
-    )
-    assert hypotheses.tost(d, 0.4) == pytest.approx(expected, abs=1e-12)
+    above = scipy.stats.wilcoxon(d + 0.4, alternative="greater", method="exact").pvalue
+    below = scipy.stats.wilcoxon(d - 0.4, alternative="less", method="exact").pvalue
+    assert hypotheses.exceeds(d, -0.4) == pytest.approx(above, abs=1e-12)
+    assert hypotheses.exceeds(-d, -0.4) == pytest.approx(below, abs=1e-12)
 
 
 @given(st.integers(0, 10_000), st.floats(0.05, 1.0))
 @settings(deadline=None, max_examples=50)
-def test_equivalence_is_where_the_interval_of_90_percent_lies_inside(seed, margin):
+def test_both_tests_hold_where_the_interval_of_90_percent_lies_inside(seed, margin):
     d = np.random.default_rng(seed).normal(0.1, 0.6, 12)
-    assert hypotheses.inside(d, margin) == (hypotheses.tost(d, margin) <= 0.05)
-
-
-def test_non_inferiority_and_its_opposite():
-    d = np.random.default_rng(0).normal(0.0, 1.0, 40)
-    # both ask for the centre, one from either side: exact one-sided tests of one statistic
-    less, more = hypotheses.non_inferiority(d, 0.1), hypotheses.exceeds(d, 0.1)
-    assert 1.0 < less + more < 1.01
-    assert hypotheses.non_inferiority(d, 5.0) == pytest.approx(2.0**-40)
+    _, low, high = statistics.hodges_lehmann(d, 0.90)
+    both = max(hypotheses.exceeds(d, -margin), hypotheses.exceeds(-d, -margin))
+    assert (-margin < low and high < margin) == (both <= 0.05)
 
 
 def test_holm_by_hand():
@@ -107,6 +100,23 @@ def test_stratified_limits_cover():
         _, low, high = hypotheses.newcombe_stratified(strata)
         hits += low <= truth <= high
     assert hits / 400 == pytest.approx(0.95, abs=0.03)
+
+
+def test_stratified_limits_cover_where_strata_share_their_units():
+    random, hits, without = np.random.default_rng(6), 0, 0
+    for _ in range(400):
+        shared = random.random((2, 40))
+        mine = [
+            np.where(random.random((2, 40)) < 0.1, random.random((2, 40)), shared)
+            for _ in range(6)
+        ]
+        strata = [(u[0] < 0.3, u[1] < 0.2) for u in mine]
+        _, low, high = hypotheses.newcombe_stratified(strata, together=["x"] * 6)
+        hits += low <= 0.1 <= high
+        _, low, high = hypotheses.newcombe_stratified(strata)
+        without += low <= 0.1 <= high
+    assert hits / 400 == pytest.approx(0.95, abs=0.03)
+    assert without / 400 < 0.75
 
 
 @pytest.mark.parametrize("margin", [-0.1, 0.0, 0.1, 0.2, 0.3, 0.4])

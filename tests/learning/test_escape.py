@@ -6,7 +6,7 @@ from scipy.integrate import quad
 from small_nets import design, posed, rule_of
 
 from study import datasets
-from study.learning.escape import exact_escape, one_unit_law
+from study.learning.escape import one_unit_law
 from study.learning.training import Budget, train
 
 FACTORS = {
@@ -15,6 +15,23 @@ FACTORS = {
     "offset": lambda y: y * (1.0 - y) + 0.025,
     "floor": lambda y: max(y * (1.0 - y), 0.025),
 }
+
+
+def exact_escape(distance, rate, target=0.9):
+    """`one_unit_law` for φ = f' and κ = 1 from -z0 to 0, in closed form.
+
+    With y for z the integrand is 1 / ((t - y) y² (1 - y)²), whose partial fractions are
+    A/y + B/y² + C/(1 - y) + D/(1 - y)² + E/(t - y).
+    """
+    t = target
+    b, d, e = 1.0 / t, 1.0 / (t - 1.0), 1.0 / (t**2 * (1.0 - t) ** 2)
+    a = (1.0 + 2.0 * t) / t**2
+    c = 2.0 / (t - 1.0) - 1.0 / (t - 1.0) ** 2
+
+    def integral(y):
+        return a * np.log(y) - b / y - c * np.log(1.0 - y) + d / (1.0 - y) - e * np.log(t - y)
+
+    return float((integral(0.5) - integral(1.0 / (1.0 + np.exp(distance)))) / rate)
 
 
 @pytest.mark.parametrize("distance", [0.5, 2.0, 6.0, 9.0])

@@ -115,4 +115,4 @@ def test_rechecks_stand_beside_the_verdict_that_they_doubt(base, tmp_path):
     eight = found[found["change"] == "batches of 8"].iloc[0]
     assert (eight["before"], eight["verdict"]) == ("supported", "no runs")
     text = (tmp_path / "reports" / "tables" / "rechecks.md").read_text(encoding="utf-8")
-    assert "| batches of 8 | supported | **no runs** | – | – | 0 |" in text
+    assert "| batches of 8 | supported | no runs | – | – | 0 |" in text

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from study.ablation import overrides as words
+from study.ablation.configuration import overrides as words
 from study.ablation.configuration.including import included
 from study.ablation.configuration.schema import Config, read
 from study.datasets import ROOT

@@ -72,7 +72,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Cell:
-    """One combination of the axes; see the axes' names in design and README."""
+    """One combination of the axes; the README says what the axes are."""
 
     dataset: Variant[Dataset]
     objective: Variant[Objective]

@@ -1,4 +1,4 @@
-"""Verdicts on a cell that was trained again: equal to the bit, within the interval, different.
+"""Agreement of a cell that was trained again: equal to the bit, within the interval, different.
 
 *Equal to the bit*: every number and word of every training is the same, NaN equal to NaN, but for
 the digest of the claims, which is no result.
@@ -7,7 +7,7 @@ the digest of the claims, which is no result.
 so the evaluation seeds are compared in pairs. With d the differences of scores (fresh minus
 published, one a seed), the cell is *different* where the Student interval
 
-    mean(d) ± t(1 - α / (2 m), n - 1) · sd(d) / √n,    α = 1 %, m cells
+    mean(d) ± t(1 - α / (4 m), n - 1) · sd(d) / √n,    α = 1 %, m cells, two tests each
 
 lies beyond ±`MARGIN` on one side, log10(1.05): 5 % of the relative objective, the study's own
 margin. With no true difference the chance that any of m cells is called different is at most α

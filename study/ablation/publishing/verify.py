@@ -68,11 +68,11 @@ class Kept(Store):
 
 
 def command(arguments: Sequence[str]) -> int:
-    """``study verify NAME [cells=60s|all|N] [seed=0] [only.<axis>=...]``.
+    """``study verify NAME [cells=all|N] [seed=0] [only.<axis>=...]``.
 
     Returns
     -------
-    0 where all verdicts hold, else 1.
+    0 where all agree, else 1.
 
     Raises
     ------

@@ -48,7 +48,7 @@ class Job:
     protocol
         The cell's.
     rates
-        Rates chosen for other cells, by their use here (see `study.ablation.planning.plan`).
+        Rates chosen for other cells, by their use here (see `configuration.protocol`).
     claims
         Digest of the claims that were fixed before seeds were scored; "" for none.
     block

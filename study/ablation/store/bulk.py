@@ -15,9 +15,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from study.ablation.store import FinishedCell, Store, deleted
-from study.ablation.store import artifacts as artifacts
-from study.ablation.store import rows as rows
+from study.ablation.store import FinishedCell, Store, artifacts, deleted, rows
 from study.ablation.store.database import Database
 from study.ablation.store.tables import CURVES, RUNS, conform
 from study.learning.records import UsageError

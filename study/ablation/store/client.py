@@ -21,9 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from study.ablation.store import FinishedCell, Store, deleted, masked
-from study.ablation.store import artifacts as artifacts
-from study.ablation.store import rows as rows
+from study.ablation.store import FinishedCell, Store, artifacts, deleted, masked, rows
 from study.ablation.store.tables import CURVES, RUNS, conform
 from study.learning.records import UsageError
 

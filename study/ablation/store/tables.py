@@ -1,7 +1,7 @@
 """The columns of runs.parquet and curves.parquet: type, meaning, and what each is to MLflow.
 
-One schema serves whoever makes the tables (execution), keeps them (store) and reads them
-(analysis). Types are named by pyarrow's aliases, so that importing this module stays cheap.
+One schema serves whoever makes the tables, keeps them and publishes them. Types are named
+by pyarrow's aliases, so that importing this module stays cheap.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""How often the whole pipeline errs: exact against exact, each tuned and scored like a rule.
+"""How often tuning and judging err together: exact against exact, each tuned like a rule.
 
 From a pool of exact at several rates and many seeds, two arms are drawn again and again: disjoint
-seeds for both stages of tuning and for the evaluation, so that the truth is that nothing differs.
-Then the decisions of the claims judge them, at the claims' own margins.
+seeds to tune them, the same ones to score both, as in the study, so that the truth is that nothing
+differs but by the luck of tuning. Then the decisions of the claims judge them, at the claims' own
+margins, without Holm's adjustment.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from study.analysis.claims import COMPARISONS
 from study.analysis.claims.decisions import (
     CONTRADICTED,
     DECISIONS,
+    NOT_DECIDED,
     SUPPORTED,
     VERDICTS,
     Asked,
@@ -36,7 +38,7 @@ Array = NDArray[Any]
 
 COARSE, FINE, SCORED = 3, 5, 60
 """Seeds of an arm: stage A, stage B, evaluation."""
-NEEDED = 2 * (COARSE + FINE + SCORED)
+NEEDED = 2 * (COARSE + FINE) + SCORED
 PER_STEP = 4
 """Rates of stage B between two of stage A: 8 and 2 a decade."""
 REPEATS, RESAMPLES = 300, 1000
@@ -97,14 +99,14 @@ def pools(runs: Runs) -> list[Pool]:
     return found
 
 
-def tuned(pool: Pool, seeds: Array) -> Arm:
-    """Tune on the first seeds, by the study's own choice of a rate, and keep the rest to score.
+def tuned(pool: Pool, seeds: Array) -> int:
+    """Return the position of the rate that the study's own choice takes.
 
     Stage A tries every fourth rate, stage B those of the pool around its best.
     """
     coarse = _best(pool, range(0, len(pool.rates), PER_STEP), seeds[:COARSE])
     around = range(max(0, coarse - PER_STEP), min(len(pool.rates), coarse + PER_STEP + 1))
-    return Arm(_best(pool, around, seeds[COARSE : COARSE + FINE]), seeds[COARSE + FINE :])
+    return _best(pool, around, seeds[COARSE:])
 
 
 def _best(pool: Pool, rates: Sequence[int], seeds: Array) -> int:
@@ -124,6 +126,8 @@ def effects(drawn: Sequence[tuple[Pool, Arm, Arm]], resamples: int) -> dict[str,
             tuple(
                 Paired(
                     pool.task,
+                    pool.task,
+                    every,
                     pool.failed[rate(one, two), one.seeds],
                     pool.failed[two.rate, two.seeds],
                     none,
@@ -191,15 +195,16 @@ def calibrate(
         drawn = []
         for pool in found:
             seeds = random.permutation(pool.scores.shape[1])[:NEEDED]
-            half = NEEDED // 2
-            drawn.append((pool, tuned(pool, seeds[:half]), tuned(pool, seeds[half:])))
+            scored, others = seeds[:SCORED], seeds[SCORED:].reshape(2, -1)
+            one, two = (Arm(tuned(pool, tries), scored) for tries in others)
+            drawn.append((pool, one, two))
         between = effects(drawn, resamples)
         for name, part in parts.items():
             counts[name][_verdict(part, between, claims.level)] += 1
     rows = []
     for name, part in parts.items():
         right = TRUTH[part.decision]
-        errors = {w: w not in (right, VERDICTS[-1]) for w in VERDICTS}
+        errors = {w: w not in (right, NOT_DECIDED) for w in VERDICTS}
         listed = [(word, errors[word], counts[name][word]) for word in VERDICTS]
         listed.append(("any error", True, sum(counts[name][w] for w in VERDICTS if errors[w])))
         for word, error, count in listed:

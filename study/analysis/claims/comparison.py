@@ -121,7 +121,8 @@ def rates(
                 left_out.append(f"{place.task}: {len(seeds)} seeds, {FEWEST} needed")
             else:
                 rows = _rows(place, seeds)
-                paired.append(Paired(place.task, np.asarray(first), np.asarray(second), rows))
+                flags = np.asarray(first), np.asarray(second)
+                paired.append(Paired(place.task, place.block, seeds, *flags, rows))
         note = "; ".join(filter(None, [found.missing, *left_out]))
         return Rates(tuple(paired), note) if paired else note or "no runs"
 

@@ -29,6 +29,8 @@ class Finding:
     ----------
     supported, contradicted
         p-values, two-sided; 1 where it can't be.
+    reverse
+        p-value of the opposite alone, where `contradicted` counts equivalence too.
     opposed
         Tasks that forbid "supported".
     disputed
@@ -41,6 +43,7 @@ class Finding:
 
     supported: float = 1.0
     contradicted: float = 1.0
+    reverse: float | None = None
     opposed: tuple[str, ...] = ()
     disputed: tuple[str, ...] = ()
     mixed: bool = False
@@ -115,6 +118,7 @@ def beyond(asked: Asked) -> Finding:
     return Finding(
         supported=above(effect, margin),
         contradicted=min(other_side, same),
+        reverse=other_side,
         opposed=down,
         disputed=disputed,
         mixed=bool(up and down),
@@ -127,21 +131,28 @@ def threshold(asked: Asked) -> Finding:
     low = float(asked.options["effect"]["contradicted_below"])
     up = asked.tasks("effect", margin, above=True)
     down = asked.tasks("effect", low, above=False)
-    return Finding(above(effect, margin), below(effect, low), down, up, bool(up and down))
-
-
-def positive(asked: Asked) -> Finding:
-    """Supported above the margin with a second effect of the same sign, contradicted below."""
-    effect, margin = asked.effects["effect"], asked.margins["effect"]
-    up = asked.tasks("effect", margin, above=True)
-    down = asked.tasks("effect", margin, above=False)
-    agrees = asked.effects["also"].estimate > 0
     return Finding(
-        supported=above(effect, margin) if agrees else 1.0,
-        contradicted=below(effect, margin),
+        supported=above(effect, margin),
+        contradicted=below(effect, low),
         opposed=down,
         disputed=up,
         mixed=bool(up and down),
+    )
+
+
+def positive(asked: Asked) -> Finding:
+    """Supported above the margin, contradicted below, if a second effect has the same sign."""
+    effect, margin = asked.effects["effect"], asked.margins["effect"]
+    up = asked.tasks("effect", margin, above=True)
+    down = asked.tasks("effect", margin, above=False)
+    agrees = (asked.effects["also"].estimate > 0) == (effect.estimate > 0)
+    either = above(effect, margin), below(effect, margin)
+    return Finding(
+        supported=either[0] if agrees else 1.0,
+        contradicted=either[1] if agrees else 1.0,
+        opposed=down,
+        disputed=up,
+        mixed=bool(up and down) or (not agrees and min(either) <= asked.level),
         reason="" if agrees else "the sign is another one in scores",
     )
 

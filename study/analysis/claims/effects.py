@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
@@ -132,7 +132,9 @@ class Ranked:
         for m in self.measured:
             key = m.block, m.seeds.tobytes()
             if key not in drawn:
-                random = np.random.default_rng([zlib.crc32(m.block.encode()), len(m.seeds)])
+                random = np.random.default_rng(
+                    [zlib.crc32(part) for part in (m.block.encode(), key[1])]
+                )
                 drawn[key] = draws(random, len(m.seeds), self.resamples)
             total += hodges_lehmann_of(m.values, drawn[key])
         return total / len(self.measured)
@@ -181,9 +183,14 @@ def _ranked_task(m: Measured) -> TaskEffect:
 
 @dataclass(frozen=True)
 class Paired:
-    """Yes and no of two arms in one task, paired by seed."""
+    """Yes and no of two arms in one task, paired by seed.
+
+    Strata of one block with the same seeds are not independent, see `Ranked`.
+    """
 
     task: str
+    block: str
+    seeds: NDArray[np.int64]
     first: Flags
     second: Flags
     rows: NDArray[np.intp]
@@ -195,11 +202,14 @@ class Rates:
 
     paired: tuple[Paired, ...]
     note: str = ""
-    _known: dict[tuple[str, float], float] = field(default_factory=dict, compare=False)
 
     @cached_property
     def _pairs(self) -> list[tuple[Flags, Flags]]:
         return [(p.first, p.second) for p in self.paired]
+
+    @cached_property
+    def _together(self) -> list[tuple[str, bytes]]:
+        return [(p.block, p.seeds.tobytes()) for p in self.paired]
 
     @cached_property
     def estimate(self) -> float:
@@ -218,15 +228,16 @@ class Rates:
 
     def interval(self, confidence: float = 0.95) -> Interval:
         """Return the estimate with Newcombe's stratified limits."""
-        return newcombe_stratified(self._pairs, confidence)
+        return newcombe_stratified(self._pairs, confidence, self._together)
 
     def above(self, margin: float) -> float:
         """Return the p-value at which the lower limit meets the margin."""
-        return rates_exceed(self._pairs, margin)
+        return rates_exceed(self._pairs, margin, self._together)
 
     def below(self, margin: float) -> float:
         """Return the p-value at which the upper limit meets the margin."""
-        return rates_exceed([(second, first) for first, second in self._pairs], -margin)
+        other = [(second, first) for first, second in self._pairs]
+        return rates_exceed(other, -margin, self._together)
 
 
 def _rates_task(p: Paired) -> TaskEffect:

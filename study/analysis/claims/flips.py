@@ -11,6 +11,7 @@ lengths of the ways that the arms went may differ, as a share; other seeds are l
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from study.analysis.claims.comparison import (
@@ -23,30 +24,31 @@ from study.analysis.claims.comparison import (
 )
 from study.analysis.claims.records import Contrast
 from study.analysis.claims.selection import Place
-
-
-def _least(values: list[NDArray[np.float64]]) -> float:
-    """Half of the smallest number above zero: stands for none, as ½ does among counts."""
-    together = np.concatenate(values)
-    some = together[together > 0]
-    return float(some.min()) / 2 if some.size else float("nan")
+from study.learning.probes import PATTERNS
 
 
 def measure(place: Place, contrast: Contrast) -> Seeded:
-    """Return Σ weight · log10 (flips among decided / flips among undecided) for each seed."""
+    """Return Σ weight · log10 (flips among decided / flips among undecided) for each seed.
+
+    To every share half a pair is added, of all that are probed, so that none is a number too.
+    """
     seeds = common_seeds(place.arms)
     arms = {arm: by_seed(place.arms[arm], seeds) for arm in contrast.weights}
     total = np.zeros(len(seeds))
-    for name, sign in (("flips_decided", 1.0), ("flips_undecided", -1.0)):
-        flips = {arm: column(runs, name) for arm, runs in arms.items()}
-        least = _least(list(flips.values()))
-        for arm, weight in contrast.weights.items():
-            total += weight * sign * np.log10(flips[arm] + least)
+    for arm, weight in contrast.weights.items():
+        half = 0.5 / (_units(arms[arm]) * PATTERNS)
+        decided, undecided = (column(arms[arm], f"flips_{k}decided") for k in ("", "un"))
+        total += weight * (np.log10(decided + half) - np.log10(undecided + half))
     paths = np.stack([column(runs, "path_length") for runs in arms.values()])
     within = paths.max(axis=0) <= paths.min(axis=0) * (
         1.0 + float(contrast.options["path_within"])
     )
-    return seeds, np.where(within | np.isnan(paths).any(axis=0), total, np.nan), 0
+    return seeds, np.where(within | np.isnan(paths).all(), total, np.nan), 0
+
+
+def _units(runs: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the number of hidden units: 64 for ``32-32``."""
+    return np.array([sum(map(int, str(w).split("-"))) for w in runs["hidden"]], float)
 
 
 KIND = Comparison(name="flips", unit="ratio", effect=ranked(measure))

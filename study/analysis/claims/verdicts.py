@@ -202,7 +202,7 @@ def _verdict(
         word = NOT_DECIDED
     opposite = {SUPPORTED: CONTRADICTED, CONTRADICTED: SUPPORTED}.get(word)
     others = [part for part in parts if part.part.role in ("required", "guard")]
-    against = [part.part.name for part in others if part.verdict == opposite]
+    against = [part.part.name for part in others if _opposes(part, opposite, level)]
     lacking = [
         part.part.name
         for part in others
@@ -224,6 +224,14 @@ def _verdict(
     return Verdict(
         claim, parts, word, adjusted.supported, adjusted.contradicted, "; ".join(reasons)
     )
+
+
+def _opposes(part: Judged, opposite: str | None, level: float) -> bool:
+    """Whether a part says the opposite; for a guard, no difference is not that of a difference."""
+    if part.verdict != opposite:
+        return False
+    reverse = part.finding.reverse if part.part.role == "guard" else None
+    return opposite == SUPPORTED or reverse is None or reverse <= level
 
 
 def _of_primary(claim: Claim, primary: Sequence[Judged], level: float) -> str:

@@ -59,12 +59,8 @@ def read(word: str) -> Any:
         return OverridesParser.create().parse_override(word)
     except HydraException as error:
         if re.fullmatch(r"[\w.-]+", word):
-            from study.ablation.commands import COMMANDS
-
-            raise UsageError(
-                f"{word!r} is no command ({', '.join(COMMANDS)}) and sets nothing: "
-                "key=value does, such as experiment=smoke"
-            ) from None
+            said = f"{word!r} sets nothing: key=value does, such as experiment=smoke"
+            raise UsageError(said) from None
         said = " ".join(str(error).split("\n")[0].split())
         reason = "" if re.match("Lexer|Error parsing|.* expecting {", said) else f" ({said})"
         shown = word if word.strip() and word.isprintable() else repr(word)
