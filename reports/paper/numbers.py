@@ -283,6 +283,7 @@ def _protocol(base: Path) -> Pairs:
     yield "protocol.tunings", whole(protocol.tuning_runs("sgd"))
     yield "protocol.rates", whole(len(protocol.learning_rates["sgd"]))
     if protocol.refine:
+        yield "protocol.recentring", whole(protocol.refine.recentre_decades)
         yield "protocol.refining rates", whole(protocol.refine.rates)
         yield "protocol.refining per decade", whole(protocol.refine.per_decade)
 

@@ -127,7 +127,7 @@ ALLOWED = {
     "related": ("February 1993",),
     "method": (
         *("phi = 1$", "phi = 0$", "F(0) = f(0)", "2×2", "32-32", "16-16", "6-6", "98 %"),
-        *("log_10", "between −3 and 0", "have 0.", "falling linearly to zero", "SHA-256"),
+        *("log_10", "between −3 and 0", "runs have 0.", "falling linearly to zero", "SHA-256"),
         "slice(0, 16)",
     ),
     "results": ("z_0 = 6", "z_0 = 2", "2×2"),
