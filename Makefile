@@ -85,5 +85,6 @@ lock: $(READY)  ## resolve requirements.lock anew from pyproject.toml
 	  --python-version 3.11 --extra study --extra dev pyproject.toml -o requirements.lock
 
 clean:  ## remove what can be made again (environment, caches, figures); results and the store stay
-	@rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache reports/figures/*.pdf reports/figures/*.png
+	@rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache reports/index.html reports/paper/numbers.json
+	@find reports/figures -name '*.p[dn][fg]' ! -path '*/default/relative.png' ! -name '15_verdicts.png' -delete
 	@find study reports tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

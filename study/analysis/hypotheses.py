@@ -110,7 +110,7 @@ def _stratified(counts: Sequence[Counts], correlations: Matrix, z: float) -> Int
     return Interval(middle, middle - down, middle + up)
 
 
-def rates_exceed(
+def shares_exceed(
     strata: Sequence[Pair], margin: float, together: Sequence[Hashable] = ()
 ) -> float:
     """p-value of "p1 - p2 is above the margin", by inversion of `newcombe_stratified`.

@@ -24,7 +24,7 @@ WIDEST = 1e4  # how far from its start a rate is looked for, as a factor
 
 
 @dataclass(frozen=True)
-class Branch:
+class Trunk:
     """The phase before: the trunk from which a training branches.
 
     Parameters
@@ -48,7 +48,7 @@ def branch(
     budget: Budget,
     seeds: Sequence[int],
     rates: Sequence[float],
-    trunk: Branch,
+    trunk: Trunk,
 ) -> Outcome:
     """Train each seed along the trunk, then branch at each of K learning rates.
 
@@ -81,7 +81,7 @@ def branch_on_equal_path(
     budget: Budget,
     seeds: Sequence[int],
     rate: float,
-    trunk: Branch,
+    trunk: Trunk,
 ) -> Outcome:
     """Branch at the rates, one a seed, that move the weights as far as the trunk would go on.
 
@@ -161,7 +161,7 @@ def _arm(design: Design, rule: Variant[Gradient]) -> str:
 
 
 def _trunk(
-    problem: Problem, design: Design, budget: Budget, seeds: Sequence[int], trunk: Branch
+    problem: Problem, design: Design, budget: Budget, seeds: Sequence[int], trunk: Trunk
 ) -> Array:
     """Return the parameters of each seed after the first phase, (S, P)."""
     first = replace(design, gradient=trunk.gradient, consistent=_arm(design, trunk.gradient))

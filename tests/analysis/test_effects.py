@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from study.analysis.claims.effects import Measured, Paired, Ranked, Rates, significant_tasks
+from study.analysis.claims.effects import Measured, Paired, Ranked, Shares, significant_tasks
 from study.analysis.statistics import hodges_lehmann
 
 NONE = np.array([], dtype=np.intp)
@@ -65,7 +65,7 @@ def test_significant_tasks_are_adjusted_for_their_number():
 
 def test_rates_have_the_same_face():
     failing = np.array([True] * 30 + [False] * 10)
-    got = Rates((paired("a", failing, ~failing), paired("b", failing, failing)))
+    got = Shares((paired("a", failing, ~failing), paired("b", failing, failing)))
     assert got.estimate == pytest.approx(0.25)
     assert got.above(0.0) < 0.01 < 0.99 < got.below(0.0)
     assert got.below(0.9) < 0.001
@@ -76,14 +76,14 @@ def test_rates_of_a_block_are_not_independent():
     """Strata that fail with the same seeds tell no more than one of them."""
     first = np.array([True] * 12 + [False] * 28)
     second = np.roll(first, 9)
-    alone = Rates((paired("a", first, second),)).interval()
+    alone = Shares((paired("a", first, second),)).interval()
     twice = paired("a", first, second, "x"), paired("b", first, second, "x")
-    assert Rates(twice).interval() == pytest.approx(alone)
-    assert Rates(twice).above(0.1) == pytest.approx(Rates(twice[:1]).above(0.1))
+    assert Shares(twice).interval() == pytest.approx(alone)
+    assert Shares(twice).above(0.1) == pytest.approx(Shares(twice[:1]).above(0.1))
     apart = (
         (twice[0], paired("b", first, second, "y")),
         (twice[0], paired("b", first, second, "x", 1)),
     )
     for strata in apart:  # other data, or other seeds
-        narrow = Rates(strata).interval()
+        narrow = Shares(strata).interval()
         assert narrow.high - narrow.low == pytest.approx((alone.high - alone.low) / 2**0.5)

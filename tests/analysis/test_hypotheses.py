@@ -124,21 +124,21 @@ def test_stratified_limits_cover_where_strata_share_their_units():
 def test_the_p_value_of_rates_is_the_interval_inverted(margin, level):
     _, low, high = hypotheses.newcombe_stratified(PAIRS, level)
     tail = (1 - level) / 2
-    assert (low > margin) == (hypotheses.rates_exceed(PAIRS, margin) < tail)
-    assert (high < margin) == (hypotheses.rates_exceed(PAIRS, margin) > 1 - tail)
+    assert (low > margin) == (hypotheses.shares_exceed(PAIRS, margin) < tail)
+    assert (high < margin) == (hypotheses.shares_exceed(PAIRS, margin) > 1 - tail)
 
 
 def test_the_p_value_at_a_limit_is_the_level():
     _, low, high = hypotheses.newcombe_stratified(PAIRS, 0.95)
-    assert hypotheses.rates_exceed(PAIRS, low) == pytest.approx(0.025, abs=1e-8)
-    assert hypotheses.rates_exceed(PAIRS, high) == pytest.approx(0.975, abs=1e-8)
+    assert hypotheses.shares_exceed(PAIRS, low) == pytest.approx(0.025, abs=1e-8)
+    assert hypotheses.shares_exceed(PAIRS, high) == pytest.approx(0.975, abs=1e-8)
 
 
 def test_far_from_all_limits_and_at_the_estimate():
     estimate = hypotheses.newcombe_stratified(PAIRS).estimate
-    assert hypotheses.rates_exceed(PAIRS, estimate) == pytest.approx(0.5, abs=1e-3)
-    assert hypotheses.rates_exceed(PAIRS, -1.5) < 1e-14
-    assert hypotheses.rates_exceed(PAIRS, 1.5) == pytest.approx(1.0)
+    assert hypotheses.shares_exceed(PAIRS, estimate) == pytest.approx(0.5, abs=1e-3)
+    assert hypotheses.shares_exceed(PAIRS, -1.5) < 1e-14
+    assert hypotheses.shares_exceed(PAIRS, 1.5) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 12, 31])

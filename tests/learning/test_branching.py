@@ -8,7 +8,7 @@ from small_nets import design, patterns, posed, rule_of, same_bits
 
 from study.learning.branching import (
     AGREEMENT,
-    Branch,
+    Trunk,
     branch,
     branch_on_equal_path,
     rates_for_path,
@@ -16,7 +16,7 @@ from study.learning.branching import (
 from study.learning.training import Budget, train
 
 BUDGET = Budget(updates=30, batch_size=4, checkpoints=5, probes=3)
-TRUNK = Branch(rule_of("exact"), 17, 0.4)
+TRUNK = Trunk(rule_of("exact"), 17, 0.4)
 
 
 @pytest.mark.parametrize("gradient", ["exact", "random"])
@@ -26,7 +26,7 @@ def test_a_branch_under_the_same_rule_is_one_long_training(gradient, batch):
     plan = design((5, 4), gradient=gradient)
     problem = posed(plan, patterns(n=13))
     budget = dataclasses.replace(BUDGET, decay=False, batch_size=batch)
-    trunk = Branch(rule_of(gradient), 17, 0.4)
+    trunk = Trunk(rule_of(gradient), 17, 0.4)
     found = branch(problem, plan, budget, [3, 4], [0.4], trunk)
     whole = train(problem, plan, dataclasses.replace(budget, updates=47), [3, 4], [0.4])
     assert same_bits(found.parameters, whole.parameters)

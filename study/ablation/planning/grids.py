@@ -18,7 +18,7 @@ from study.learning.records import UsageError, Variant, plain, resolve, unknown
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """A cell that grids ask for.
 
     Parameters
@@ -46,11 +46,11 @@ class Asked:
         # a user's own record is told from another by its target
         return json.dumps([self.cell.specification(), seen], sort_keys=True)
 
-    def alone(self) -> Asked:
+    def alone(self) -> Request:
         """Return the same cell without a branch: its rule, trained from the start."""
         return replace(self, protocol=replace(self.protocol, branch=None))
 
-    def trunk(self, outputs: int) -> Asked | None:
+    def trunk(self, outputs: int) -> Request | None:
         """Return the cell of a branch's first rule, trained from the start; None without one."""
         branch = self.protocol.branch
         if branch is None:
@@ -58,10 +58,10 @@ class Asked:
         cell = replace(self.cell, gradient=branch.gradient, location=branch.location)
         return replace(self.alone(), cell=cell.canonical(outputs))
 
-    def united(self, other: Asked) -> Asked:
+    def united(self, other: Request) -> Request:
         """Return one request for two of one key."""
         together = dict.fromkeys([*self.experiments, *other.experiments])
-        return Asked(self.cell, self.protocol.united(other.protocol), tuple(together))
+        return Request(self.cell, self.protocol.united(other.protocol), tuple(together))
 
 
 @dataclass
@@ -80,7 +80,7 @@ class Expansion:
         Names of all optimizers in the grids, kept or not.
     """
 
-    asked: dict[str, Asked] = field(default_factory=dict)
+    asked: dict[str, Request] = field(default_factory=dict)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     duplicates: int = 0
     optimizers: set[str] = field(default_factory=set)
@@ -192,7 +192,7 @@ def _expand_one(
             continue
         data = facts_of(cell.dataset)
         with _own_mistakes(cell):
-            asked = Asked(
+            asked = Request(
                 cell.canonical(data.outputs), _at(grid.protocol, cell.location), (grid.experiment,)
             )
             reason = _impossible(asked, data)
@@ -223,7 +223,7 @@ def _at(protocol: Protocol, location: str) -> Protocol:
     return replace(protocol, branch=replace(protocol.branch, location=location))
 
 
-def _impossible(asked: Asked, data: Facts) -> str:
+def _impossible(asked: Request, data: Facts) -> str:
     """Return why a cell can't be trained, or ""."""
     full_batch = asked.protocol.batch_size is None
     reason = asked.cell.impossible(data, full_batch)

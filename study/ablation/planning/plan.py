@@ -15,7 +15,7 @@ from study.ablation.configuration.protocol import OWN, TRANSFER, TRUNK, Protocol
 from study.ablation.configuration.schema import Config
 from study.ablation.planning.cells import Cell, Facts, identity
 from study.ablation.planning.cost import seconds_a_run
-from study.ablation.planning.grids import Asked, Expansion, expand
+from study.ablation.planning.grids import Expansion, Request, expand
 from study.ablation.planning.limits import check_cell, check_grids, check_runs
 from study.learning.optimizers import OPTIMIZERS
 from study.learning.records import UsageError, Variant, unknown
@@ -154,7 +154,7 @@ def make_plan(config: Config, claims: str = "") -> Plan:
     for asked in found.asked.values():
         facts = _facts(asked.cell.dataset)
         check_cell(asked.cell, facts, asked.protocol, config.execution)
-    wanted: dict[str, Asked] = {}
+    wanted: dict[str, Request] = {}
     for asked in found.asked.values():
         _want_needs(wanted, asked)
     for asked in found.asked.values():
@@ -166,18 +166,18 @@ def make_plan(config: Config, claims: str = "") -> Plan:
     return plan
 
 
-def _want_needs(wanted: dict[str, Asked], asked: Asked) -> None:
+def _want_needs(wanted: dict[str, Request], asked: Request) -> None:
     for needed in _needs(asked).values():
         _want_needs(wanted, needed)
         _want(wanted, needed)
 
 
-def _want(wanted: dict[str, Asked], asked: Asked) -> None:
+def _want(wanted: dict[str, Request], asked: Request) -> None:
     before = wanted.get(asked.key)
     wanted[asked.key] = before.united(asked) if before else asked
 
 
-def _needs(asked: Asked) -> dict[str, Asked]:
+def _needs(asked: Request) -> dict[str, Request]:
     """Return the cells whose chosen rates a cell is trained at, by use."""
     cell, protocol = asked.cell, asked.protocol
     trunk = asked.trunk(_facts(cell.dataset).outputs)
@@ -191,18 +191,18 @@ def _needs(asked: Asked) -> dict[str, Asked]:
 class _Maker:
     """Gives each cell its identity, those it needs before it."""
 
-    def __init__(self, config: Config, wanted: Mapping[str, Asked]) -> None:
+    def __init__(self, config: Config, wanted: Mapping[str, Request]) -> None:
         self._usual = config.protocol
         self._order = list(dict.fromkeys(grid.experiment for grid in config.grids))
         self._wanted = wanted
         self._made: dict[str, Planned] = {}
 
-    def planned(self, asked: Asked) -> Planned:
+    def planned(self, asked: Request) -> Planned:
         if asked.key not in self._made:
             self._made[asked.key] = self._make(asked)
         return self._made[asked.key]
 
-    def _make(self, asked: Asked) -> Planned:
+    def _make(self, asked: Request) -> Planned:
         cell, protocol, optimizer = asked.cell, asked.protocol, asked.cell.optimizer.name
         others = {
             use: self.planned(self._wanted[needed.key]) for use, needed in _needs(asked).items()

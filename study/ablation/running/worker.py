@@ -181,7 +181,7 @@ def _branched(cell: Cell, job: Job) -> Trainer:
     written, budget = job.protocol.branch, job.protocol.budget()
     assert written is not None
     design = replace(cell.design(), location=written.location)  # exact's own says nothing
-    trunk = branching.Branch(written.gradient, written.updates, job.rates[TRUNK])
+    trunk = branching.Trunk(written.gradient, written.updates, job.rates[TRUNK])
 
     def one(seeds: Sequence[int], rates: Sequence[float]) -> tuple[Outcome, Array]:
         problem = _problem(cell, seeds)

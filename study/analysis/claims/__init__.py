@@ -10,8 +10,8 @@ from study.analysis.claims import (
     flips,
     gain_by_depth,
     gradients,
-    rates,
     scores,
+    shares,
 )
 from study.analysis.claims.comparison import Comparison
 
@@ -19,8 +19,8 @@ COMPARISONS: dict[str, Comparison] = {
     kind.name: kind
     for kind in (
         scores.KIND,
-        rates.FAILED,
-        rates.DIFFERING,
+        shares.FAILED,
+        shares.DIFFERING,
         escape.KIND,
         flips.KIND,
         gain_by_depth.KIND,

@@ -28,7 +28,7 @@ from study.analysis.claims.decisions import (
     Asked,
     resolved,
 )
-from study.analysis.claims.effects import Effect, Measured, Paired, Ranked, Rates
+from study.analysis.claims.effects import Effect, Measured, Paired, Ranked, Shares
 from study.analysis.claims.records import Claims, Part
 from study.analysis.claims.runs import Runs
 from study.analysis.statistics import wilson
@@ -40,7 +40,7 @@ COARSE, FINE, SCORED = 3, 5, 60
 """Seeds of an arm: stage A, stage B, evaluation."""
 NEEDED = 2 * (COARSE + FINE) + SCORED
 PER_STEP = 4
-"""Rates of stage B between two of stage A: 8 and 2 a decade."""
+"""Shares of stage B between two of stage A: 8 and 2 a decade."""
 REPEATS, RESAMPLES = 300, 1000
 
 
@@ -121,8 +121,8 @@ def effects(drawn: Sequence[tuple[Pool, Arm, Arm]], resamples: int) -> dict[str,
     """Effects between two arms of exact, by the names that decisions know."""
     none = np.array([], dtype=np.intp)
 
-    def rated(rate: Callable[[Arm, Arm], int]) -> Rates:
-        return Rates(
+    def rated(rate: Callable[[Arm, Arm], int]) -> Shares:
+        return Shares(
             tuple(
                 Paired(
                     pool.task,

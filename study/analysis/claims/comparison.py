@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from study.analysis.claims.effects import FEWEST, Effect, Measured, Paired, Ranked, Rates
+from study.analysis.claims.effects import FEWEST, Effect, Measured, Paired, Ranked, Shares
 from study.analysis.claims.records import Claims, Contrast, Part
 from study.analysis.claims.runs import Runs
 from study.analysis.claims.selection import Place, places
@@ -107,7 +107,7 @@ def ranked(
     return effect
 
 
-def rates(
+def shares(
     measure: Callable[[Place, Contrast], tuple[NDArray[np.int64], Any, Any]],
 ) -> Callable[[Study, Contrast], Effect | str]:
     """Make an effect of yes and no in two arms: ``measure`` returns seeds, first and second."""
@@ -124,7 +124,7 @@ def rates(
                 flags = np.asarray(first), np.asarray(second)
                 paired.append(Paired(place.task, place.block, seeds, *flags, rows))
         note = "; ".join(filter(None, [found.missing, *left_out]))
-        return Rates(tuple(paired), note) if paired else note or "no runs"
+        return Shares(tuple(paired), note) if paired else note or "no runs"
 
     return effect
 

@@ -1,8 +1,8 @@
 """Effects over tasks: estimates, limits and one-sided p-values against a margin.
 
 Two kinds have one face: `Ranked`, of numbers a seed (Hodges-Lehmann within a task, bootstrap of
-seeds over tasks), and `Rates`, of yes and no in two arms (Newcombe's paired interval, stratified).
-The effect is the mean over tasks.
+seeds over tasks), and `Shares`, of yes and no in two arms (Newcombe's paired interval,
+stratified). The effect is the mean over tasks.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from study.analysis.hypotheses import exceeds, holm, newcombe_stratified, rates_exceed
+from study.analysis.hypotheses import exceeds, holm, newcombe_stratified, shares_exceed
 from study.analysis.resampling import draws, hodges_lehmann_of
 from study.analysis.statistics import Interval, hodges_lehmann, newcombe_paired
 
@@ -47,7 +47,7 @@ class TaskEffect:
     ties
         Pairs at the score's floor, which updates-to-target decided.
     deviation
-        Standard deviation of the differences; NaN for rates.
+        Standard deviation of the differences; NaN for shares.
     """
 
     task: str
@@ -197,8 +197,8 @@ class Paired:
 
 
 @dataclass(frozen=True)
-class Rates:
-    """Mean over tasks of the difference of two rates."""
+class Shares:
+    """Mean over tasks of the difference of two shares."""
 
     paired: tuple[Paired, ...]
     note: str = ""
@@ -219,7 +219,7 @@ class Rates:
     @cached_property
     def tasks(self) -> tuple[TaskEffect, ...]:
         """The effect in each task."""
-        return tuple(_rates_task(p) for p in self.paired)
+        return tuple(_share_task(p) for p in self.paired)
 
     @property
     def runs(self) -> NDArray[np.intp]:
@@ -232,21 +232,21 @@ class Rates:
 
     def above(self, margin: float) -> float:
         """Return the p-value at which the lower limit meets the margin."""
-        return rates_exceed(self._pairs, margin, self._together)
+        return shares_exceed(self._pairs, margin, self._together)
 
     def below(self, margin: float) -> float:
         """Return the p-value at which the upper limit meets the margin."""
         other = [(second, first) for first, second in self._pairs]
-        return rates_exceed(other, -margin, self._together)
+        return shares_exceed(other, -margin, self._together)
 
 
-def _rates_task(p: Paired) -> TaskEffect:
+def _share_task(p: Paired) -> TaskEffect:
     return TaskEffect(
         task=p.task,
         seeds=len(p.first),
         interval=newcombe_paired(p.first, p.second),
-        above=lambda margin: rates_exceed([(p.first, p.second)], margin),
-        below=lambda margin: rates_exceed([(p.second, p.first)], -margin),
+        above=lambda margin: shares_exceed([(p.first, p.second)], margin),
+        below=lambda margin: shares_exceed([(p.second, p.first)], -margin),
     )
 
 

@@ -11,15 +11,12 @@ from numpy.typing import NDArray
 from study.analysis.claims.records import Selection
 from study.analysis.pools import at_several_rates
 from study.analysis.statistics import remaining, score
+from study.analysis.tables import STRUCTURE
 
 Mask = NDArray[np.bool_]
 
-AXES = (
-    *("dataset", "objective", "hidden", "initialisation", "gain", "activation", "optimizer"),
-    *("updates", "batch_size", "dtype", "decay", "branch"),
-)
-"""Columns that, with their parameters, tell strata apart; those of the rule tell arms apart."""
 RULE = ("gradient", "location", "consistent")
+"""Columns that, with their parameters, tell arms apart; those of `STRUCTURE` tell strata."""
 RUN = ("learning_rate", "seed", "stage")
 NUMBERS = ("learning_rate", "final_objective", "constant_objective", "optimum", "updates")
 
@@ -53,14 +50,14 @@ class Runs:
         final, constant = runs["final_objective"], runs["constant_objective"]
         runs["remaining"] = remaining(final, constant, optimum)
         runs["score"] = score(final, constant, optimum, runs["failed"])
-        structure = [c for c in runs.columns if axis(c) in (*AXES, *RULE)]
+        structure = [c for c in runs.columns if axis(c) in (*STRUCTURE, *RULE)]
         runs["rates"] = np.where(at_several_rates(runs, structure), "several", "one")
-        same = [c for c in runs.columns if axis(c) in (*AXES, *RULE, *RUN, "rates")]
+        same = [c for c in runs.columns if axis(c) in (*STRUCTURE, *RULE, *RUN, "rates")]
         runs = runs[~runs[same].astype(object).duplicated()].reset_index(drop=True)
         self.frame = runs
         self._codes: dict[str, tuple[NDArray[np.intp], list[Any]]] = {}
         self.structure = [
-            str(c) for c in runs.columns if axis(c) in AXES and len(self.values(str(c))) > 1
+            str(c) for c in runs.columns if axis(c) in STRUCTURE and len(self.values(str(c))) > 1
         ]
 
     def values(self, column: str) -> list[Any]:

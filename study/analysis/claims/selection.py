@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.claims.records import Claims, Part, Selection
-from study.analysis.claims.runs import AXES, Mask, Runs, axis
-from study.analysis.tables import REFERENCE
+from study.analysis.claims.runs import Mask, Runs, axis
+from study.analysis.tables import REFERENCE, STRUCTURE
 from study.learning.records import UsageError
 
 ANY = "any"
@@ -75,7 +75,7 @@ def places(
     UsageError
         If a seed has two runs in one arm.
     """
-    compared = {c for arm in arms for c in part.arms[arm] if axis(c) in AXES} | set(free)
+    compared = {c for arm in arms for c in part.arms[arm] if axis(c) in STRUCTURE} | set(free)
     columns = [c for c in runs.structure if c not in compared and axis(c) not in compared]
     found: list[Place] = []
     absent: list[str] = []

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from study.analysis.claims.comparison import Comparison, by_seed, column, common_seeds, rates
+from study.analysis.claims.comparison import Comparison, by_seed, column, common_seeds, shares
 from study.analysis.claims.records import Contrast
 from study.analysis.claims.selection import Place
 
@@ -32,5 +32,5 @@ def differing(place: Place, contrast: Contrast) -> tuple[Any, Any, Any]:
     return seeds, differ, np.zeros(len(seeds), bool)
 
 
-FAILED = Comparison(name="failed", unit="points", effect=rates(failed))
-DIFFERING = Comparison(name="differing", unit="points", effect=rates(differing))
+FAILED = Comparison(name="failed", unit="points", effect=shares(failed))
+DIFFERING = Comparison(name="differing", unit="points", effect=shares(differing))
