@@ -5,6 +5,9 @@ import pandas as pd
 import pytest
 from claim_tables import TASKS, runs, settling, table
 
+from study.ablation.configuration.composition import configuration_folder
+from study.ablation.configuration.protocol import read_protocol
+from study.ablation.configuration.yaml_files import read_yaml
 from study.analysis.claims import calibration
 from study.analysis.claims.reading import read_claims
 from study.analysis.claims.runs import Runs
@@ -93,3 +96,17 @@ def test_arms_that_do_differ_are_seen(monkeypatch):
     rates = calibration.calibrate(Runs(pool()), read_claims(), repeats=5, resamples=300)
     wrong = rates[(rates["claim"] == "C4") & (rates["verdict"] == "supported")]
     assert wrong["share"].item() == 1.0
+
+
+def test_arms_are_tuned_and_scored_on_as_many_seeds_as_the_studys():
+    folder = configuration_folder() / "protocol"
+    given = read_yaml(folder / "quick.yaml") | read_yaml(folder / "study.yaml")
+    given.pop("defaults")
+    protocol = read_protocol(given)
+    assert calibration.COARSE == len(protocol.tuning())
+    assert calibration.FINE == len(protocol.refining())
+    assert calibration.SCORED == len(protocol.evaluation())
+    coarse = protocol.learning_rates["sgd"]
+    assert calibration.PER_STEP == round(
+        np.log10(coarse[1] / coarse[0]) * protocol.refine.per_decade
+    )
