@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from study.analysis.pools import at_several_rates
-from study.analysis.sources import folder_of, stored_runs
+from study.analysis.sources import folder_of, read_table, stored_runs
 from study.analysis.tables import labelled
 from study.learning.gradients import GRADIENTS
 from study.learning.records import Record, UsageError, Variant
@@ -171,10 +171,7 @@ def _curves(path: Path, runs: pd.DataFrame) -> dict[Any, Curve]:
 
     Published curves are quantiles already; exported ones are a row a run and checkpoint.
     """
-    try:
-        frame = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
+    frame = read_table(path)
     names = [f"objective_{100 * q:02.0f}" for q in QUARTILES]
     if "run_id" in frame:
         frame = _quantiles(frame.merge(runs[["run_id", "cell", "stage"]], on="run_id"), names)

@@ -53,12 +53,7 @@ def stored_runs(base: Path, experiment: str, *, tuning: bool = False) -> pd.Data
     UsageError
         Where there is none, or it can't be read.
     """
-    frames = []
-    for path in files_of(base, experiment, tuning=tuning):
-        try:
-            frames.append(pd.read_parquet(path))
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
+    frames = [read_table(path) for path in files_of(base, experiment, tuning=tuning)]
     return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
 
@@ -67,3 +62,17 @@ def files_of(base: Path, experiment: str, *, tuning: bool = False) -> list[Path]
     folder = folder_of(base, experiment)
     kinds = ("runs*.parquet", "tuning-*.parquet") if tuning else ("runs*.parquet",)
     return [path for kind in kinds for path in sorted(folder.glob(kind), key=lambda p: p.stem)]
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a parquet file.
+
+    Raises
+    ------
+    UsageError
+        In one line, where it can't be read.
+    """
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None

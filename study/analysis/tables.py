@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.pools import at_several_rates
+from study.analysis.sources import read_table
 from study.analysis.statistics import remaining, score
 from study.datasets import DATASETS
 from study.learning.activations import ACTIVATIONS
@@ -113,10 +114,7 @@ def load(folder: Path) -> Results:
     frames = {}
     for name, needed in NEEDED.items():
         path = folder / f"{name}.parquet"
-        try:
-            frame = pd.read_parquet(path) if path.is_file() else pd.DataFrame()
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
+        frame = read_table(path) if path.is_file() else pd.DataFrame()
         if frame.empty:
             raise UsageError(
                 f"no results of experiment {folder.name!r} yet; "

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from study.ablation.configuration.checks import known, names
+from study.ablation.configuration.yaml_files import read_yaml
 from study.learning.records import UsageError, unknown
 
 KEYS = ("about", "claims", "grids", "protocol")
@@ -39,17 +40,10 @@ def included(folder: Path, experiment: str, include: Any) -> dict[str, Mapping[s
     for name in wanted:
         if name not in options:
             raise UsageError(unknown("include", name, options))
-        content = _read(folder / f"{name}.yaml")
-        defaults, own = content.pop("defaults", []), _read(folder / f"{experiment}.yaml")
+        content = read_yaml(folder / f"{name}.yaml")
+        defaults, own = content.pop("defaults", []), read_yaml(folder / f"{experiment}.yaml")
         if defaults != own.get("defaults", []):
             raise UsageError(f"{experiment} cannot include {name}: it has other defaults")
         known(f"{name}: ", content, KEYS)
         found[name] = content
     return found
-
-
-def _read(path: Path) -> dict[str, Any]:
-    from omegaconf import OmegaConf
-
-    content: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
-    return dict(content or {})
