@@ -76,8 +76,9 @@ def message(effects: dict[str, Effect]) -> str:
 
 
 def _short(task: str) -> str:
-    """Return a stratum's name without what the axis repeats."""
-    return " · ".join(w for w in task.split(" · ") if not w.startswith("objective squared"))
+    """Return a stratum's name without what its data set says already."""
+    told = ("objective ", "depth ", "patterns ")
+    return " · ".join(w for w in task.split(" · ") if not w.startswith(told))
 
 
 def _ratios(panel: Axes, effect: Effect, name: str, shift: float, tasks: list[str]) -> None:

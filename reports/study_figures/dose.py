@@ -14,7 +14,6 @@ from reports.evidence import Evidence
 from reports.study_figures.panels import CORE, MARGIN, READ, look_of, ratio_axes, stored, under
 from reports.wording import listed
 from study.analysis.claims.effects import Effect, Ranked
-from study.analysis.statistics import Interval
 from study.analysis.tables import NothingToShow
 
 WHERE = {**CORE, "task": ["digits", "breast_cancer", "diabetes", "teacher"]}
@@ -82,39 +81,34 @@ def curve(evidence: Evidence, dose: Dose) -> dict[float, Effect]:
 
 
 def message(curves: Mapping[str, Mapping[float, Effect]]) -> str:
-    """Say up to which amounts a rule is no worse than exact by 5 %."""
+    """Say which amounts of a rule are no worse than exact by 5 %."""
     kept, lost = [], []
-    for name in ("offset", "floor"):
-        upto = harmless([(a, e.interval()) for a, e in curves[name].items()])
-        if upto is not None:
-            kept.append(f"{name} up to {upto:g}")
-        elif curves[name]:
+    for name in ("floor", "offset", "power"):
+        intervals = {amount: effect.interval() for amount, effect in curves[name].items()}
+        found = [amount for amount, interval in intervals.items() if interval.high < MARGIN]
+        if found:
+            kept.append(f"{name} {said_amounts(found, list(intervals))}")
+        elif intervals:
             lost.append(name)
-    powers = [(amount, effect.interval()) for amount, effect in curves["power"].items()]
-    least = harmless([p for p in reversed(powers) if p[0] < 1])
-    most = harmless([p for p in powers if p[0] > 1])
-    if least is not None or most is not None:
-        ends = [1 if end is None else end for end in (least, most)]
-        kept.append(f"power from {ends[0]:g} to {ends[1]:g}")
-    elif curves["power"]:
-        lost.append("power")
     if not kept:
         return (
             f"No tried amount of {listed(lost)} is shown to leave at most 5 % more objective than "
             "exact"
         )
-    text = f"At most 5 % more objective than exact: {listed(kept)}"
+    text = f"At most 5 % more objective than exact: {'; '.join(kept)}"
     return f"{text}; no amount of {listed(lost)}" if lost else text
 
 
-def harmless(curve_: Sequence[tuple[float, Interval]]) -> float | None:
-    """Return the largest amount whose upper limit, and those of all smaller ones, are in 5 %."""
-    upto = None
-    for amount, interval in curve_:
-        if interval.high >= MARGIN:
-            break
-        upto = amount
-    return upto
+def said_amounts(found: Sequence[float], tried: Sequence[float]) -> str:
+    """Say amounts, as a range where no other was tried between them: 0.1 to 0.3 and 3."""
+    ranges: list[list[float]] = []
+    for amount in sorted(found):
+        before = sorted(tried).index(amount) - 1
+        if ranges and sorted(tried)[before] == ranges[-1][-1]:
+            ranges[-1].append(amount)
+        else:
+            ranges.append([amount])
+    return listed([f"{r[0]:g} to {r[-1]:g}" if len(r) > 1 else f"{r[0]:g}" for r in ranges])
 
 
 def _panel(panel: Axes, dose: Dose, found: Mapping[float, Effect]) -> None:

@@ -20,7 +20,7 @@ from reports.study_figures.panels import (
     rule,
     under,
 )
-from reports.wording import percent
+from reports.wording import listed, percent
 from study.analysis.claims.effects import Effect
 from study.analysis.tables import NothingToShow
 
@@ -99,11 +99,11 @@ def message(found: Mapping[tuple[str, str], Effect | None]) -> str:
         "shuffled_units": "all of it in the wrong units",
     }
     told = [
-        f"{words} {percent(undone) if undone > 0 else 'none'}"
+        f"{percent(undone) if undone > 0 else 'nothing'} by {words}"
         for name, words in rungs.items()
         if name in harm
         for undone in [1 - harm[name] / worst]
     ]
     if not told:
         return f"Removal leaves {10**worst:.2g} times exact's objective"
-    return f"Of the harm of removal (log ratio), knowing {', '.join(told)} undoes"
+    return f"Of the harm of removal (log ratio) is undone {listed(told)}"

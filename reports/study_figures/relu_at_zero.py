@@ -103,7 +103,7 @@ def message(scores: Effects) -> str:
         "within": "the same within 5 %",
         "above": "worse",
         "below": "better",
-        "unclear": "undecided",
+        "unclear": "not shown to be the same",
     }
     groups: dict[str, list[str]] = {}
     for regime in REGIMES:

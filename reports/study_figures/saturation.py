@@ -122,12 +122,23 @@ def harms(evidence: Evidence, column: Column, objective: str) -> pd.DataFrame:
 
 def message(evidence: Evidence) -> str:
     """Say whether the interaction of gain and depth is above zero."""
-    effect = evidence.judged("C10", "tanh, squared error").effects.get("effect")
+    effects = evidence.judged("C10", "tanh, squared error").effects
+    effect, also = effects.get("effect"), effects.get("also")
     if effect is None:
         return "Harm over saturation and depth, without enough runs for their interaction"
     found = effect.interval()
     by = f"{100 * found.estimate:+.1f} points a doubling of the gain and layer, 95 %: "
     by += f"{100 * found.low:.1f} to {100 * found.high:.1f}"
+    if (
+        also is not None
+        and (also.estimate > 0) != (found.estimate > 0)
+        and not (found.low <= 0 <= found.high)
+    ):
+        way, other = ("grows", "shrinks") if found.low > 0 else ("shrinks", "grows")
+        return (
+            f"In points of what exact achieves removal's harm {way} with saturation and depth "
+            f"together ({by}); as a ratio of objectives it {other}"
+        )
     if found.low > 0:
         return f"The harm of removal grows with saturation and depth together ({by})"
     if found.high < 0:

@@ -40,11 +40,12 @@ NOTE = (
 
 @dataclass(frozen=True)
 class Column:
-    """A column of panels: its title, and a selection for each tick."""
+    """A column of panels: its title, a selection for each tick, whether ticks are amounts."""
 
     title: str
     across: str
     where: dict[str, Selection]
+    amounts: bool = True
 
 
 def columns() -> tuple[Column, ...]:
@@ -67,7 +68,7 @@ def columns() -> tuple[Column, ...]:
     return (
         Column("Z: zero error in reach", "updates / 2,000", by_updates["Z"]),
         Column("U: under capacity", "updates / 2,000", by_updates["U"]),
-        Column("small nets, 8,000 updates", "kind of task", small),
+        Column("small nets, 8,000 updates", "kind of task", small, amounts=False),
     )
 
 
@@ -165,14 +166,13 @@ def _left(panel: Axes, evidence: Evidence, column: Column) -> None:
             x = np.array([p[0] for p in points]) + side_of + 0.1 * (k - (count - 1) / 2) / count
             q = np.array([p[1] for p in points])
             panel.vlines(x, q[:, 0], q[:, 2], colors=look.colour, linewidth=1.0, alpha=0.7)
-            joined = "-" if len(points) > 1 else "none"
             panel.plot(
                 *(x, q[:, 1]),
                 color=look.colour,
                 marker=look.marker,
                 markersize=2.8,
                 linewidth=0.9,
-                linestyle=joined,
+                linestyle="-" if column.amounts else "none",
             )
 
 

@@ -163,10 +163,11 @@ def test_sides_of_a_margin():
     assert panels.side(Interval(0.0, -0.1, 0.1)) == "unclear"
 
 
-def test_amounts_are_harmless_up_to_the_first_that_is_not():
-    good, bad = Interval(0, -0.01, 0.01), Interval(0, -0.01, 0.5)
-    assert dose.harmless([(0.1, good), (0.3, good), (1, bad), (3, good)]) == 0.3
-    assert dose.harmless([(0.1, bad), (0.3, good)]) is None
+def test_amounts_are_a_range_where_all_between_were_found():
+    tried = [0.01, 0.1, 0.3, 1.0, 3.0]
+    assert dose.said_amounts([0.1, 0.3, 3.0], tried) == "0.1 to 0.3 and 3"
+    assert dose.said_amounts([0.3], tried) == "0.3"
+    assert dose.said_amounts(tried, tried) == "0.01 to 3"
 
 
 def test_capacity_is_the_largest_count_with_all_smaller_ones_learnt():
