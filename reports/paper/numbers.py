@@ -14,6 +14,8 @@ from typing import Any
 
 import pandas as pd
 
+from reports.evidence import Evidence, gather
+from reports.paper.exploratory import exploratory
 from reports.rechecks import NO_RUNS
 from reports.wording import significant
 from study.ablation.configuration.claims import claims_digest
@@ -65,6 +67,7 @@ def collect(base: Path, experiment: str = "paper") -> dict[str, Any]:
         _calibration(tables.get("calibration")),
         _protocol(base),
         _runs(base, experiment),
+        _found(gather(experiment, base)),
     ):
         numbers |= {key: entry for key, entry in pairs if entry is not None}
     _sessions(folder_of(base, experiment), numbers, words)
@@ -267,6 +270,8 @@ def _calibration(rates: pd.DataFrame | None) -> Pairs:
     yield "calibration.claims", whole(len(errors))
     for key in ("share", "low", "high"):
         yield f"calibration.worst.{key}", share(errors.loc[worst, key], 1)
+    firm = rates["error"] & rates["verdict"].isin(["supported", "contradicted"])
+    yield "calibration.firm", share(rates.loc[firm, "share"].max(), 1)
     yield "calibration.mean", share(errors["share"].mean(), 1)
 
 
@@ -306,6 +311,12 @@ def _runs(base: Path, experiment: str) -> Pairs:
     moved = scored[(scored["stage"] == "transfer") & (scored["gradient"] == "removed")]
     if len(moved):
         yield "runs.removed.failed at exact's rate", share(moved["failed"].sum(), len(moved))
+
+
+def _found(evidence: Evidence) -> Pairs:
+    for key, value, unit in exploratory(evidence):
+        counted = unit == "count" and math.isfinite(value)
+        yield f"found.{key}", whole(value) if counted else number(value, unit)
 
 
 def _sessions(folder: Path, numbers: dict[str, dict[str, Any]], words: dict[str, str]) -> None:

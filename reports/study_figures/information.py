@@ -94,16 +94,16 @@ def message(found: Mapping[tuple[str, str], Effect | None]) -> str:
             "needed"
         )
     rungs = {
-        "mean_matched": "a layer's mean",
+        "mean_matched": "a layer's mean slope undoes",
         "rank_one": "the means of units and patterns",
-        "shuffled_units": "all of it in the wrong units",
+        "shuffled_units": "all slopes, but in the wrong units,",
     }
     told = [
-        f"{percent(undone) if undone > 0 else 'nothing'} by {words}"
+        f"{words} {percent(undone) if undone > 0 else 'nothing'}"
         for name, words in rungs.items()
         if name in harm
         for undone in [1 - harm[name] / worst]
     ]
     if not told:
         return f"Removal leaves {10**worst:.2g} times exact's objective"
-    return f"Of the harm of removal (log ratio) is undone {listed(told)}"
+    return f"Of the harm of removal (log ratio) {listed(told)}"

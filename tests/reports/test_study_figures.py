@@ -105,7 +105,7 @@ def test_opposite_truths_have_opposite_messages(name, drawn):
 TOLD = {  # figure -> words where removal harms, and where it helps
     "02_removal": ("more runs fail", "not clearly more runs fail"),
     "03_settling": ("settles higher", "settles lower"),
-    "04_dose": ("floor up to 0.01", "floor up to 1"),
+    "04_dose": ("floor 0.01", "floor 0.01 to 1"),
     "05_twins": ("better for", "worse for"),
     "06_optimizers": ("No optimizer rescues removal", "rescue removal"),
     "07_saturation_and_depth": ("grows with", "shrinks with"),

@@ -131,7 +131,7 @@ ALLOWED = {
         "slice(0, 16)",
     ),
     "results": ("z_0 = 6", "z_0 = 2", "2×2"),
-    "surprises": (),
+    "surprises": ("neutral: 0",),
     "limits": ("open.len() > 0",),
     "reproducibility": ("SHA-256", "slice(0, calc.min(12,", "slice(0, calc.min(16,", "left: 4pt"),
     "tasks": (),

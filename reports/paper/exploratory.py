@@ -1,0 +1,99 @@
+"""Numbers of the paper that decide no claim: what the figures beside the verdicts found."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from reports.evidence import Evidence
+from reports.study_figures import capacity, location, predictors, removal
+from reports.study_figures.panels import CORE, ENTROPY, rule
+from study.analysis.claims.effects import Effect
+from study.analysis.claims.records import Selection
+from study.analysis.tables import NothingToShow
+
+WIDEST = "64-64"
+EVERYWHERE: Selection = {"task": list(location.TASKS)}
+OFFSET = rule("offset", amount=0.1)
+
+
+def exploratory(evidence: Evidence) -> Iterator[tuple[str, float, str]]:
+    """Return each number's key, value and unit; NaN where there are no runs.
+
+    Parameters
+    ----------
+    evidence
+        Of the experiment that the paper describes.
+
+    Yields
+    ------
+    key, value, unit
+        Units as in the tables of verdicts.
+    """
+    for place in ("output", "hidden", "all"):
+        where = {**EVERYWHERE, "location": place}
+        for name, selection in (("removed", rule("removed")), ("offset", OFFSET)):
+            yield from _limits(f"{name} {place}", evidence.beside(selection, where), "ratio")
+    zeros = evidence.part("C7", "persistent zeros").where
+    for name, value in (("half", 0.5), ("one", 1.0)):
+        arm = rule("relu_at_zero", value=value, arm="overwrite")
+        effect = evidence.beside(arm, zeros, comparison="failed", rate="exact")
+        yield from _limits(f"{name} overwritten, failed", effect, "percentage points")
+    for name, selection in (
+        ("power ½", rule("power", exponent=0.5)),
+        ("rank one", rule("rank_one")),
+        ("scaled", rule("scaled")),
+    ):
+        yield from _limits(name, evidence.beside(selection, CORE), "ratio")
+        yield from _limits(f"{name}, entropy", evidence.beside(selection, ENTROPY), "ratio")
+    yield from _predictors(evidence)
+    yield from _capacities(evidence)
+    chosen, edge = _at_an_edge(evidence)
+    yield "tuned cells", chosen, "count"
+    yield "tuned cells at an edge", edge, "count"
+    rooms = removal.rooms_of(evidence)
+    for name in ("exact", "removed"):
+        yield f"{name}, headroom", rooms.loc[rooms["rule"] == name, "times"].median(), "ratio"
+
+
+def _limits(key: str, effect: Effect | None, unit: str) -> Iterator[tuple[str, float, str]]:
+    shown: Callable[[float], float] = (
+        (lambda x: 10.0**x) if unit == "ratio" else (lambda x: 100.0 * x)
+    )
+    values = effect.interval() if effect is not None else (math.nan,) * 3
+    for name, value in zip(("estimate", "low", "high"), values, strict=True):
+        yield f"{key}.{name}", shown(value), unit
+
+
+def _predictors(evidence: Evidence) -> Iterator[tuple[str, float, str]]:
+    every: Any = None
+    try:
+        every = predictors.table(evidence)
+    except NothingToShow:
+        pass
+    for name in predictors.LABELS:
+        found = None if every is None or name not in every else predictors.judged(every, name)
+        explained = math.nan if found is None else found.explained
+        yield f"{name}.explained", 100.0 * explained, "percentage points"
+        yield f"{name}.rho", math.nan if found is None else found.rho.estimate, "slope"
+
+
+def _at_an_edge(evidence: Evidence) -> tuple[int, int]:
+    """Return how many cells chose a rate, and how many the largest or smallest one tried."""
+    runs = evidence.runs.frame
+    tuning = runs[runs["stage"] == "tune"].groupby("cell")["learning_rate"].agg(["min", "max"])
+    scored = runs[(runs["stage"] == "evaluate") & (runs["rates"] == "one")]
+    both = tuning.join(scored.groupby("cell")["learning_rate"].first(), how="inner")
+    inside = both["learning_rate"].between(1.001 * both["min"], 0.999 * both["max"])
+    return len(both), int((~inside).sum())
+
+
+def _capacities(evidence: Evidence) -> Iterator[tuple[str, float, str]]:
+    try:
+        left = capacity.table(evidence)
+    except NothingToShow:
+        left = None
+    for name in ("exact", "removed"):
+        learnt = math.nan if left is None else capacity.capacity(left, name, WIDEST)
+        yield f"{name}, patterns by heart", learnt, "count"
