@@ -31,6 +31,7 @@ TABLES = ("calibration", "rechecks")
 NEEDED = ("verdicts", "verdicts_by_part", "verdicts_by_task", "gradient_checks")
 NEUTRAL = {"ratio": 1.0}
 """What "no difference" is in a unit, where that isn't 0."""
+MINUS = "\N{MINUS SIGN}"
 SIGNS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 EQUALITIES = ("derivative", "own objective", "symmetric block")
 
@@ -102,7 +103,7 @@ def said(value: float, digits: int = 3) -> str:
     """Return a number for print: − for minus, 1.2 × 10⁷ for what would be long, – for none."""
     if value is None or math.isnan(value):
         return "–"
-    sign = "−" if value < 0 else ""
+    sign = MINUS if value < 0 else ""
     mantissa, _, power = significant(abs(value), digits).partition("e")
     if not power:
         return f"{sign}{mantissa}" if float(mantissa.replace("∞", "inf")) else mantissa
@@ -113,7 +114,8 @@ def number(value: Any, unit: str = "", digits: int = 3) -> dict[str, Any]:
     """Return a number as the text has it; points have one decimal."""
     value = float(value)
     if unit == "percentage points" and math.isfinite(value):
-        text = said(round(value, 1), max(2, len(f"{abs(value):.1f}") - 1))
+        size = f"{abs(value):.1f}"
+        text = "0" if float(size) == 0 else f"{MINUS if value < 0 else ''}{size}"
     else:
         text = said(value, digits)
     return {"value": value if math.isfinite(value) else None, "text": text}
