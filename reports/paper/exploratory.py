@@ -36,14 +36,12 @@ def exploratory(evidence: Evidence) -> Iterator[tuple[str, float, str]]:
         for name, selection in (("removed", rule("removed")), ("offset", OFFSET)):
             yield from _limits(f"{name} {place}", evidence.beside(selection, where), "ratio")
     zeros = evidence.part("C7", "persistent zeros").where
-    for name, value in (("half", 0.5), ("one", 1.0)):
-        arm = rule("relu_at_zero", value=value, arm="overwrite")
-        effect = evidence.beside(arm, zeros, comparison="failed", rate="exact")
-        yield from _limits(f"{name} overwritten, failed", effect, "percentage points")
+    arm = rule("relu_at_zero", value=1.0, arm="overwrite")
+    effect = evidence.beside(arm, zeros, comparison="failed", rate="exact")
+    yield from _limits("one overwritten, failed", effect, "percentage points")
     for name, selection in (
         ("power ½", rule("power", exponent=0.5)),
         ("rank one", rule("rank_one")),
-        ("scaled", rule("scaled")),
     ):
         yield from _limits(name, evidence.beside(selection, CORE), "ratio")
         yield from _limits(f"{name}, entropy", evidence.beside(selection, ENTROPY), "ratio")
@@ -76,7 +74,6 @@ def _predictors(evidence: Evidence) -> Iterator[tuple[str, float, str]]:
         found = None if every is None or name not in every else predictors.judged(every, name)
         explained = math.nan if found is None else found.explained
         yield f"{name}.explained", 100.0 * explained, "percentage points"
-        yield f"{name}.rho", math.nan if found is None else found.rho.estimate, "slope"
 
 
 def _at_an_edge(evidence: Evidence) -> tuple[int, int]:

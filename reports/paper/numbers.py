@@ -29,8 +29,6 @@ from study.learning.records import UsageError
 TABLES = ("calibration", "rechecks")
 """Made where there are runs for them."""
 NEEDED = ("verdicts", "verdicts_by_part", "verdicts_by_task", "gradient_checks")
-NEUTRAL = {"ratio": 1.0}
-"""What "no difference" is in a unit, where that isn't 0."""
 MINUS = "\N{MINUS SIGN}"
 SIGNS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 EQUALITIES = ("derivative", "own objective", "symmetric block")
@@ -76,8 +74,6 @@ def collect(base: Path, experiment: str = "paper") -> dict[str, Any]:
     counts = {
         word: [k for k, r in records.items() if r["verdict"] == word] for word in set(verdicts)
     }
-    for word in ("supported", "contradicted", "mixed", "not decided"):
-        numbers[f"count.{word}"] = whole(len(counts.get(word, [])))
     numbers["claims.count"] = whole(len(records))
     rechecks = _rechecks(tables.get("rechecks"), numbers)
     return {
@@ -164,8 +160,7 @@ def _claim(
     tasks = [_row(r) for r in every[every["claim"] == claim.id].to_dict("records")]
     first = next(p for p in parts if p["role"] == "primary")
     spread = _spread([t for t in tasks if _same(t, first)], unit)
-    for key in ("tasks", "above"):
-        numbers[f"{claim.id}.{key}"] = whole(spread[key])
+    numbers[f"{claim.id}.tasks"] = whole(spread["tasks"])
     for key in ("least", "most"):
         numbers[f"{claim.id}.{key}"] = spread[key]
     return {
@@ -225,14 +220,12 @@ def _same(task: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
 
 
 def _spread(tasks: Sequence[Mapping[str, Any]], unit: str) -> dict[str, Any]:
-    """Return the smallest and the largest estimate over tasks, and how many lie above neutral."""
+    """Return the smallest and the largest estimate over tasks."""
     known = [t for t in tasks if t["values"]["estimate"] is not None]
     ordered = sorted(known, key=lambda t: t["values"]["estimate"])
     least, most = (ordered[0], ordered[-1]) if ordered else ({}, {})
-    neutral = NEUTRAL.get(unit, 0.0)
     return {
         "tasks": len(tasks),
-        "above": sum(t["values"]["estimate"] > neutral for t in known),
         "least": number(least["values"]["estimate"] if least else math.nan, unit),
         "most": number(most["values"]["estimate"] if most else math.nan, unit),
         "where least": least.get("task", "–"),
@@ -255,12 +248,9 @@ def _margins(claims: Claims) -> Pairs:
 
 def _checks(checks: pd.DataFrame) -> Pairs:
     yield "checks.count", whole(checks["checks"].sum())
-    yield "checks.failed", whole((checks["ratio"].fillna(math.inf) > 1).sum())
     yield "checks.rules", whole(checks["rule"].nunique())
     equal = checks[checks["check"].isin(EQUALITIES)]
     yield "checks.worst equality", number(equal["error"].max(), digits=2)
-    apart = checks[checks["check"] == "another rule"]
-    yield "checks.least difference", number(apart["error"].min(), digits=2)
 
 
 def _calibration(rates: pd.DataFrame | None) -> Pairs:
@@ -302,17 +292,9 @@ def _runs(base: Path, experiment: str) -> Pairs:
     yield "runs.cells", whole(runs["cell"].nunique())
     yield "runs.scored", whole(len(scored))
     yield "runs.total", whole(len(runs))
-    yield "runs.tuning", whole(len(runs) - len(scored))
     yield "runs.most seeds", whole(own.groupby("cell")["seed"].nunique().max())
     yield "runs.failed", share(own["failed"].sum(), len(own))
     yield "runs.runaway", share(own["runaway"].sum(), len(own))
-    for rule in ("exact", "removed", "frozen"):
-        here = own[own["gradient"] == rule]
-        if len(here):
-            yield f"runs.{rule}.failed", share(here["failed"].sum(), len(here))
-    moved = scored[(scored["stage"] == "transfer") & (scored["gradient"] == "removed")]
-    if len(moved):
-        yield "runs.removed.failed at exact's rate", share(moved["failed"].sum(), len(moved))
 
 
 def _found(evidence: Evidence) -> Pairs:
@@ -334,11 +316,9 @@ def _sessions(folder: Path, numbers: dict[str, dict[str, Any]], words: dict[str,
     machine, versions = last["machine"], last["versions"]
     numbers["machine.cores"] = whole(machine["cores"])
     numbers["machine.workers"] = whole(last["workers"])
-    numbers["machine.sessions"] = whole(len(sessions))
     numbers["machine.minutes"] = number(_sum(sessions, "wall seconds") / 60, digits=2)
     if isinstance(found, dict):
         numbers["runs.total"] = whole(found["runs"])
-        numbers["runs.tuning"] = whole(found["runs"] - numbers["runs.scored"]["value"])
     words |= {
         "started": str(last["started"]),
         "processor": str(machine["processor"]),
