@@ -211,7 +211,8 @@ def markdown(verdicts: Sequence[Verdict], claims: Claims, digest: str) -> str:
     for verdict in verdicts:
         effect, low, high, unit = headline(verdict.primary)
         said = "–" if effect != effect else f"{shown(effect)} {unit}"
-        between = "–" if effect != effect else f"{shown(low)} to {shown(high)}"
+        counted = unit == UNITS["error"]  # the worst of so many checks: no interval
+        between = "–" if effect != effect or counted else f"{shown(low)} to {shown(high)}"
         lines.append(
             f"| {verdict.claim.id} | {verdict.claim.statement} | **{verdict.verdict}** | {said} "
             f"| {between} | {verdict.runs:,} |"

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from reports.evidence import Evidence
+from reports.evidence import EXACT, Evidence
 from reports.study_figures import capacity, location, predictors, removal
-from reports.study_figures.panels import CORE, ENTROPY, rule
+from reports.study_figures.panels import CORE, ENTROPY, TASKS, rule
 from study.analysis.claims.effects import Effect
 from study.analysis.claims.records import Selection
 from study.analysis.tables import NothingToShow
@@ -47,6 +47,20 @@ def exploratory(evidence: Evidence) -> Iterator[tuple[str, float, str]]:
         yield from _limits(f"{name}, entropy", evidence.beside(selection, ENTROPY), "ratio")
     yield from _predictors(evidence)
     yield from _capacities(evidence)
+    yield from _continued(evidence)
+    where = evidence.part("C3", removal.PART).where
+    for name, rate in (("own", "own"), ("exact's", "exact")):
+        effect = evidence.beside(rule("removed"), where, comparison="runaway", rate=rate)
+        yield from _limits(f"removed at {name} rate, runaway", effect, "percentage points")
+    for activation in ("tanh", "logistic"):
+        there = [{**selection, "activation": activation} for selection in where]
+        effect = evidence.beside(rule("removed"), there, comparison="failed", rate="exact")
+        yield from _limits(f"{activation} at exact's rate, failed", effect, "percentage points")
+    relu = {**ENTROPY, "activation": "relu", "initialisation": "glorot"}
+    effect = evidence.beside(rule("removed"), relu, comparison="failed")
+    yield from _limits("relu, entropy, failed", effect, "percentage points")
+    tanh = evidence.beside(rule("removed"), {**CORE, "activation": "tanh"})
+    yield from _limits("removed, tanh", tanh, "ratio")
     chosen, edge = _at_an_edge(evidence)
     yield "tuned cells", chosen, "count"
     yield "tuned cells at an edge", edge, "count"
@@ -62,6 +76,25 @@ def _limits(key: str, effect: Effect | None, unit: str) -> Iterator[tuple[str, f
     values = effect.interval() if effect is not None else (math.nan,) * 3
     for name, value in zip(("estimate", "low", "high"), values, strict=True):
         yield f"{key}.{name}", shown(value), unit
+
+
+def _continued(evidence: Evidence) -> Iterator[tuple[str, float, str]]:
+    """Compare nets that go on under another rule with those that exact trained all along."""
+    where: Selection = {
+        "task": list(TASKS),
+        "updates": "any",
+        "branch.gradient": "any",
+        "location": "hidden",
+    }
+    after = {"branch.gradient": "exact"}
+    stays = {**EXACT, **after, "branch.rate": "equal_path"}
+    for name, arm in (
+        ("without, own rate", {**rule("removed"), **after, "branch.rate": "own"}),
+        ("without, a tenth", {**rule("removed"), **after, "branch.rate": "tenth"}),
+        ("back, own rate", {**EXACT, "branch.gradient": "removed", "branch.rate": "own"}),
+    ):
+        effect = evidence.beside(arm, where, reference=stays)
+        yield from _limits(f"goes on {name}", effect, "ratio")
 
 
 def _predictors(evidence: Evidence) -> Iterator[tuple[str, float, str]]:

@@ -112,8 +112,9 @@ def _effect(panel: Axes, verdict: Verdict) -> str:
     panel.plot(found.estimate, 0, "o", color=colour, markersize=5, zorder=4)
     estimate, low, high = (_number(comparison.shown(x)) for x in found)
     unit = {"ratio": "×", "points": "points"}.get(comparison.unit, UNITS[comparison.unit])
-    count = f"{verdict.runs:,} {'checks, no training' if counted else 'runs'}"
-    return f"{estimate} {unit} ({low} to {high})\n{count}"
+    if counted:
+        return f"{estimate} {unit}, the worst of\n{verdict.runs:,} checks, no training"
+    return f"{estimate} {unit} ({low} to {high})\n{verdict.runs:,} runs"
 
 
 def _margins(contrast: Contrast, comparison: Comparison) -> list[float]:

@@ -21,6 +21,7 @@ COMPARISONS: dict[str, Comparison] = {
         scores.KIND,
         shares.FAILED,
         shares.DIFFERING,
+        shares.RUNAWAY,
         escape.KIND,
         flips.KIND,
         gain_by_depth.KIND,

@@ -1,4 +1,4 @@
-"""Shares of runs in two arms: failed ones, and ones that are equal to the bit."""
+"""Shares of runs in two arms: failed, run away, and equal to the bit."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from study.analysis.claims.comparison import Comparison, by_seed, column, common_seeds, shares
 from study.analysis.claims.records import Contrast
+from study.analysis.claims.runs import word
 from study.analysis.claims.selection import Place
 
 
@@ -24,6 +25,13 @@ def failed(place: Place, contrast: Contrast) -> tuple[Any, Any, Any]:
     return seeds, plus["failed"].to_numpy(bool), minus["failed"].to_numpy(bool)
 
 
+def runaway(place: Place, contrast: Contrast) -> tuple[Any, Any, Any]:
+    """Return seeds, and which runs' weights ran away, in the same two arms."""
+    seeds, plus, minus = _two(place, contrast)
+    first, second = ([word(v) == "true" for v in runs["runaway"]] for runs in (plus, minus))
+    return seeds, np.array(first), np.array(second)
+
+
 def differing(place: Place, contrast: Contrast) -> tuple[Any, Any, Any]:
     """Return seeds, and whether the final objectives of the two arms differ in any bit."""
     seeds, plus, minus = _two(place, contrast)
@@ -33,4 +41,5 @@ def differing(place: Place, contrast: Contrast) -> tuple[Any, Any, Any]:
 
 
 FAILED = Comparison(name="failed", unit="points", effect=shares(failed))
+RUNAWAY = Comparison(name="runaway", unit="points", effect=shares(runaway))
 DIFFERING = Comparison(name="differing", unit="points", effect=shares(differing))
