@@ -32,5 +32,5 @@ def differing(place: Place, contrast: Contrast) -> tuple[Any, Any, Any]:
     return seeds, differ, np.zeros(len(seeds), bool)
 
 
-FAILED = Comparison(name="failed", unit="points", effect=shares(failed))
-DIFFERING = Comparison(name="differing", unit="points", effect=shares(differing))
+FAILED = Comparison(name="failed", unit="points", effect=shares(failed), arms=(2, 2))
+DIFFERING = Comparison(name="differing", unit="points", effect=shares(differing), arms=(2, 2))
