@@ -29,8 +29,7 @@ from study.ablation.configuration.claims import claims_digest, claims_path
 from study.analysis.claims import COMPARISONS, decisions
 from study.analysis.claims.decisions import DECISIONS, VERDICTS
 from study.analysis.claims.effects import Measured, Ranked
-from study.analysis.claims.reading import read_claims
-from study.analysis.claims.records import claims_from
+from study.analysis.claims.reading import claims_from, read_claims
 from study.analysis.claims.runs import Runs
 from study.analysis.claims.verdicts import judge, judge_part
 from study.learning.records import UsageError

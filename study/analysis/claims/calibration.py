@@ -240,4 +240,4 @@ def _judged_parts(claims: Claims) -> dict[str, Part]:
 def _verdict(part: Part, between: dict[str, Effect], level: float) -> str:
     margins = {c.name: COMPARISONS[c.comparison].internal(c.margin) for c in part.contrasts}
     asked = Asked({name: between[name] for name in margins}, margins, {}, level)
-    return resolved(DECISIONS[part.decision](asked), level)
+    return resolved(DECISIONS[part.decision].judge(asked), level)

@@ -10,18 +10,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from study.analysis.claims.checking import Check, among
 from study.analysis.claims.effects import FEWEST, Effect, Measured, Paired, Ranked, Shares
 from study.analysis.claims.records import Claims, Contrast, Part
 from study.analysis.claims.runs import Runs
 from study.analysis.claims.selection import Place, places
 
-UNITS: dict[str, tuple[Callable[[float], float], Callable[[float], float]]] = {
-    "ratio": (np.log10, lambda x: 10.0**x),
-    "points": (lambda x: x / 100.0, lambda x: 100.0 * x),
-    "slope": (float, float),
-    "error": (float, float),
+UNITS: dict[str, tuple[Callable[[float], float], Callable[[float], float], float]] = {
+    "ratio": (np.log10, lambda x: 10.0**x, 1.0),
+    "points": (lambda x: x / 100.0, lambda x: 100.0 * x, 0.0),
+    "slope": (float, float, 0.0),
+    "error": (float, float, 0.0),
 }
-"""Unit -> from what people read to what is computed with, and back."""
+"""Unit -> from what people read to what is computed with, and back; the least margin."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,29 @@ class Study:
 
 
 @dataclass(frozen=True)
+class Option:
+    """What a contrast may say to its comparison.
+
+    Parameters
+    ----------
+    name
+        The key.
+    check
+        Refuses values that won't do.
+    needed
+        Whether it has to be given.
+    """
+
+    name: str
+    check: Check
+    needed: bool = True
+
+
+RATE = Option("rate", among("own", "exact"), needed=False)
+"""At which rate arms are compared: that tuned for each, or that tuned for exact."""
+
+
+@dataclass(frozen=True)
 class Comparison:
     """A kind of comparison.
 
@@ -54,11 +78,22 @@ class Comparison:
         Of its effects, see `UNITS`.
     effect
         ``effect(study, contrast)`` returns the effect, or the reason why there is none.
+    options
+        All that it takes.
+    arms
+        How many have weights: the fewest and the most.
     """
 
     name: str
     unit: str
     effect: Callable[[Study, Contrast], Effect | str]
+    options: tuple[Option, ...] = (RATE,)
+    arms: tuple[int, float] = (2, np.inf)
+
+    @property
+    def least_margin(self) -> float:
+        """The margin, as written, below which it would be negative."""
+        return UNITS[self.unit][2]
 
     def internal(self, value: float) -> float:
         """Turn a margin as written into the unit that is computed with."""

@@ -77,6 +77,28 @@ class Asked:
         return tuple(significant_tasks(effect, margin, above=above, level=self.level))
 
 
+@dataclass(frozen=True)
+class Decision:
+    """A rule by which effects support or contradict.
+
+    Parameters
+    ----------
+    judge
+        The rule; it has the decision's name.
+    contrasts
+        The names of those it judges: all are needed.
+    limits
+        Options that each of them needs, margins like ``margin`` and not above it.
+    units
+        Those that effects may have; any where it is empty.
+    """
+
+    judge: Callable[[Asked], Finding]
+    contrasts: tuple[str, ...]
+    limits: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+
+
 def resolved(finding: Finding, level: float) -> str:
     """Make a verdict of a finding."""
     if finding.supported <= level and not finding.opposed:
@@ -275,17 +297,17 @@ def checks(asked: Asked) -> Finding:
     )
 
 
-DECISIONS: dict[str, Callable[[Asked], Finding]] = {
-    decision.__name__: decision
+DECISIONS: dict[str, Decision] = {
+    decision.judge.__name__: decision
     for decision in (
-        beyond,
-        threshold,
-        positive,
-        diverges,
-        not_worse,
-        same,
-        consistent,
-        scale_not_shape,
-        checks,
+        Decision(beyond, ("effect",)),
+        Decision(threshold, ("effect",), limits=("contradicted_below",)),
+        Decision(positive, ("effect", "also")),
+        Decision(diverges, ("own", "untuned")),
+        Decision(not_worse, ("score", "failed", "frozen")),
+        Decision(same, ("score", "failed")),
+        Decision(consistent, ("twin", "interaction")),
+        Decision(scale_not_shape, ("shape", "scale"), units=("ratio", "slope")),
+        Decision(checks, ("effect",)),
     )
 }

@@ -10,7 +10,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from study.analysis.claims.comparison import Comparison, Seeded, column, common_seeds, ranked
+from study.analysis.claims import checking
+from study.analysis.claims.comparison import (
+    RATE,
+    Comparison,
+    Option,
+    Seeded,
+    column,
+    common_seeds,
+    ranked,
+)
 from study.analysis.claims.records import Contrast
 from study.analysis.claims.selection import Place
 
@@ -67,4 +76,14 @@ def _free(contrast: Contrast) -> list[str]:
     return [str(contrast.options["distance"]), "learning_rate"]
 
 
-KIND = Comparison(name="escape", unit="ratio", effect=ranked(measure, _free))
+KIND = Comparison(
+    name="escape",
+    unit="ratio",
+    effect=ranked(measure, _free),
+    options=(
+        RATE,
+        Option("distance", checking.column),
+        Option("near", checking.at_least(0.0)),
+        Option("far", checking.at_least(0.0)),
+    ),
+)

@@ -14,8 +14,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from study.analysis.claims.checking import at_least
 from study.analysis.claims.comparison import (
+    RATE,
     Comparison,
+    Option,
     Seeded,
     by_seed,
     column,
@@ -51,4 +54,9 @@ def _units(runs: pd.DataFrame) -> NDArray[np.float64]:
     return np.array([sum(map(int, str(w).split("-"))) for w in runs["hidden"]], float)
 
 
-KIND = Comparison(name="flips", unit="ratio", effect=ranked(measure))
+KIND = Comparison(
+    name="flips",
+    unit="ratio",
+    effect=ranked(measure),
+    options=(RATE, Option("path_within", at_least(0.0))),
+)

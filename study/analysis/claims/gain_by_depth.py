@@ -11,7 +11,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from study.analysis.claims.comparison import Comparison, Seeded, common_seeds, ranked
+from study.analysis.claims.checking import among, share
+from study.analysis.claims.comparison import (
+    RATE,
+    Comparison,
+    Option,
+    Seeded,
+    common_seeds,
+    ranked,
+)
 from study.analysis.claims.records import Contrast
 from study.analysis.claims.selection import Place
 
@@ -60,8 +68,8 @@ def measure(place: Place, contrast: Contrast) -> Seeded:
     seeds = common_seeds(place.arms)
     cell = ["gain", "hidden"]
     exact = place.arms[minus]
-    share = exact.groupby(cell)["failed"].transform("mean")
-    exact = exact[share <= float(contrast.options["tolerated"])]
+    failing = exact.groupby(cell)["failed"].transform("mean")
+    exact = exact[failing <= float(contrast.options["tolerated"])]
     pairs = place.arms[plus].merge(exact, on=[*cell, "seed"], suffixes=("", "_exact"))
     reference = pairs[[f"{c}_exact" for c in ("score", "remaining", "failed")]]
     pairs["y"] = harm(
@@ -80,5 +88,9 @@ def measure(place: Place, contrast: Contrast) -> Seeded:
 
 
 KIND = Comparison(
-    name="gain_by_depth", unit="slope", effect=ranked(measure, lambda contrast: ["gain", "hidden"])
+    name="gain_by_depth",
+    unit="slope",
+    effect=ranked(measure, lambda contrast: ["gain", "hidden"]),
+    options=(RATE, Option("of", among("excess", "score")), Option("tolerated", share)),
+    arms=(2, 2),
 )

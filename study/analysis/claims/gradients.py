@@ -69,4 +69,4 @@ def _effect(study: Study, contrast: Contrast) -> Effect | str:
     return Checked(study.checks)
 
 
-KIND = Comparison(name="gradient_checks", unit="error", effect=_effect)
+KIND = Comparison(name="gradient_checks", unit="error", effect=_effect, options=(), arms=(0, 0))

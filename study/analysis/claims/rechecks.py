@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from study.ablation.configuration.checks import mapping, refuse_twice, text, whole
 from study.ablation.configuration.claims import claims_path
 from study.ablation.configuration.yaml_files import read_yaml
-from study.analysis.claims.records import Claims, Part, Selection
-from study.learning.records import UsageError, unknown
+from study.analysis.claims.checking import items, keys, one_of, selection
+from study.analysis.claims.reading import check_part, tasks_from
+from study.analysis.claims.records import Claims, Part
+
+FILE = "rechecks.yaml"
+TEXTS = ("claim", "part", "doubt", "change")
+LARGEST_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -47,19 +52,6 @@ class Rechecks:
     rechecks: tuple[Recheck, ...]
 
 
-@dataclass(frozen=True)
-class _Entry:
-    claim: str
-    part: str
-    doubt: str
-    change: str
-    experiment: str = ""
-    seed: int = 0
-    where: Selection = field(default_factory=dict)
-    arms: Mapping[str, Selection] = field(default_factory=dict)
-    contrasts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-
 def read_rechecks(claims: Claims, path: Path | None = None) -> Rechecks:
     """Read conf/rechecks.yaml; without such a file there are none.
 
@@ -78,52 +70,53 @@ def read_rechecks(claims: Claims, path: Path | None = None) -> Rechecks:
     path = path or claims_path().with_name("rechecks.yaml")
     if not path.is_file():
         return Rechecks(claims, ())
-    given = read_yaml(path)
-    both = replace(claims, tasks={**claims.tasks, **given.get("tasks", {})})
-    return Rechecks(both, tuple(_recheck(both, entry) for entry in given["rechecks"]))
+    given = keys(FILE, read_yaml(path), ("rechecks",), ("tasks",))
+    tasks = tasks_from(FILE, given.get("tasks", {}))
+    refuse_twice(f"{FILE}: with those of claims.yaml, tasks", [*claims.tasks, *tasks])
+    both = replace(claims, tasks={**claims.tasks, **tasks})
+    entries = items(f"{FILE}: rechecks", given["rechecks"])
+    return Rechecks(
+        both, tuple(_recheck(f"{FILE}: recheck {k}", e, both) for k, e in enumerate(entries, 1))
+    )
 
 
-def _recheck(claims: Claims, given: Mapping[str, Any]) -> Recheck:
-    try:
-        entry = _Entry(**given)
-    except TypeError as error:
-        raise UsageError(f"rechecks.yaml: {str(error).partition('() ')[2]}: {given}") from None
-    culprit = f"rechecks.yaml, {entry.claim}"
-    parts = {
-        part.name: part
-        for claim in claims.claims
-        for part in claim.parts
-        if claim.id == entry.claim
+def _recheck(culprit: str, given: Any, claims: Claims) -> Recheck:
+    entry = keys(culprit, given, TEXTS, ("experiment", "seed", "where", "arms", "contrasts"))
+    texts = {key: text(f"{culprit}: {key}", entry[key]) for key in TEXTS}
+    known = {claim.id: claim for claim in claims.claims}
+    name = one_of(f"{culprit}: claim", texts["claim"], known)
+    culprit = f"{culprit}, {name}"
+    parts = {part.name: part for part in known[name].parts}
+    part = parts[one_of(f"{culprit}: part", texts["part"], parts)]
+    where = selection(f"{culprit}: where", entry.get("where", {}), claims.tasks)
+    arms = {
+        arm: selection(f"{culprit}: arm {arm}", change)
+        for arm, change in keys(
+            f"{culprit}: arms", entry.get("arms", {}), (), tuple(part.arms), kind="arm"
+        ).items()
     }
-    if entry.part not in parts:
-        raise UsageError(unknown(f"{culprit}: part", entry.part, parts))
-    part = parts[entry.part]
-    contrasts = {contrast.name: contrast for contrast in part.contrasts}
-    for kind, changed, known in (
-        ("arm", entry.arms, part.arms),
-        ("contrast", entry.contrasts, contrasts),
-    ):
-        for name in changed:
-            if name not in known:
-                raise UsageError(unknown(f"{culprit}: {kind}", name, known))
-    tasks = entry.where.get("task", [])
-    for task in tasks if isinstance(tasks, list) else [tasks]:
-        if task not in claims.tasks:
-            raise UsageError(unknown(f"{culprit}: task", task, claims.tasks))
+    names = tuple(contrast.name for contrast in part.contrasts)
+    options = {
+        contrast: mapping(f"{culprit}: {contrast}", change)
+        for contrast, change in keys(
+            f"{culprit}: contrasts", entry.get("contrasts", {}), (), names, kind="contrast"
+        ).items()
+    }
     otherwise = replace(
         part,
-        where=tuple({**selection, **entry.where} for selection in part.where),
-        arms={name: {**arm, **entry.arms.get(name, {})} for name, arm in part.arms.items()},
+        where=tuple({**one, **where} for one in part.where),
+        arms={arm: {**columns, **arms.get(arm, {})} for arm, columns in part.arms.items()},
         contrasts=tuple(
-            replace(contrast, options={**contrast.options, **entry.contrasts.get(name, {})})
-            for name, contrast in contrasts.items()
+            replace(contrast, options={**contrast.options, **options.get(contrast.name, {})})
+            for contrast in part.contrasts
         ),
     )
+    check_part(culprit, otherwise)
     return Recheck(
-        entry.claim,
-        otherwise,
-        entry.doubt,
-        entry.change,
-        entry.experiment or claims.experiment,
-        entry.seed,
+        claim=name,
+        part=otherwise,
+        doubt=texts["doubt"],
+        change=texts["change"],
+        experiment=text(f"{culprit}: experiment", entry.get("experiment", claims.experiment)),
+        seed=whole(f"{culprit}: seed", entry.get("seed", 0), 0, LARGEST_SEED),
     )

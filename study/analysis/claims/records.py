@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-
-from study.learning.records import UsageError, unknown
 
 Selection = Mapping[str, Any]
 """Column -> the value wanted, a list of such values, or null for a missing one."""
@@ -125,95 +123,3 @@ class Claims:
     tasks: Mapping[str, Selection]
     always: Selection
     claims: tuple[Claim, ...]
-
-
-def claims_from(given: Mapping[str, Any]) -> Claims:
-    """Check the file's content and make records of it.
-
-    Raises
-    ------
-    UsageError
-        For a key that is missing or unknown, or a name that is.
-    """
-    _keys("claims.yaml", given, ("experiment", "level", "tasks", "always", "claims"))
-    tasks = dict(given["tasks"])
-    made = tuple(_claim(entry, tasks) for entry in given["claims"])
-    return Claims(
-        str(given["experiment"]), float(given["level"]), tasks, dict(given["always"]), made
-    )
-
-
-def _claim(entry: Mapping[str, Any], tasks: Mapping[str, Selection]) -> Claim:
-    name = str(entry.get("id"))
-    words = ("id", "question", "statement", "metric", "direction", "test", "rule")
-    shared = ("arms", "contrasts", "decision")
-    _keys(name, entry, (*words, "parts"), ("combine", "holm", *shared))
-    combine = str(entry.get("combine", "all"))
-    _one_of(f"{name}: combine", combine, COMBINATIONS)
-    parts = tuple(
-        _part(name, {key: entry[key] for key in shared if key in entry} | dict(part), tasks)
-        for part in entry["parts"]
-    )
-    if not any(part.role == "primary" for part in parts):
-        raise UsageError(f"{name} has no primary part")
-    texts = {word: " ".join(str(entry[word]).split()) for word in words}
-    return Claim(**texts, combine=combine, holm=bool(entry.get("holm", True)), parts=parts)
-
-
-def _part(claim: str, given: Mapping[str, Any], tasks: Mapping[str, Selection]) -> Part:
-    culprit = f"{claim}, part {given.get('name')!r}"
-    _keys(culprit, given, ("name", "role", "where", "arms", "contrasts", "decision"))
-    _one_of(f"{culprit}: role", str(given["role"]), ROLES)
-    where = given["where"] if isinstance(given["where"], list) else [given["where"]]
-    for selection in where:
-        for task in _listed(selection.get("task", [])):
-            _one_of(f"{culprit}: task", task, tasks)
-    contrasts = tuple(
-        _contrast(culprit, name, dict(entry)) for name, entry in given["contrasts"].items()
-    )
-    for contrast in contrasts:
-        for arm in contrast.weights:
-            _one_of(f"{culprit}: arm", arm, given["arms"])
-    return Part(
-        name=str(given["name"]),
-        role=str(given["role"]),
-        where=tuple(where),
-        arms=dict(given["arms"]),
-        contrasts=contrasts,
-        decision=str(given["decision"]),
-    )
-
-
-def _contrast(culprit: str, name: str, given: dict[str, Any]) -> Contrast:
-    _keys(f"{culprit}: {name}", given, ("comparison", "weights", "margin"), None)
-    return Contrast(
-        name=name,
-        comparison=str(given.pop("comparison")),
-        weights={arm: float(w) for arm, w in given.pop("weights").items()},
-        margin=float(given.pop("margin")),
-        options=given,
-    )
-
-
-def _listed(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _one_of(culprit: str, name: str, valid: Mapping[str, Any]) -> None:
-    if name not in valid:
-        raise UsageError(unknown(culprit, name, valid))
-
-
-def _keys(
-    culprit: str,
-    given: Mapping[str, Any],
-    needed: Sequence[str],
-    allowed: Sequence[str] | None = (),
-) -> None:
-    missing = [key for key in needed if key not in given]
-    if missing:
-        raise UsageError(f"{culprit} lacks: {', '.join(missing)}")
-    if allowed is not None:
-        for key in given:
-            if key not in (*needed, *allowed):
-                raise UsageError(unknown(f"{culprit}: key", key, [*needed, *allowed]))

@@ -40,6 +40,6 @@ def differing(place: Place, contrast: Contrast) -> tuple[Any, Any, Any]:
     return seeds, differ, np.zeros(len(seeds), bool)
 
 
-FAILED = Comparison(name="failed", unit="points", effect=shares(failed))
-RUNAWAY = Comparison(name="runaway", unit="points", effect=shares(runaway))
-DIFFERING = Comparison(name="differing", unit="points", effect=shares(differing))
+FAILED = Comparison(name="failed", unit="points", effect=shares(failed), arms=(2, 2))
+RUNAWAY = Comparison(name="runaway", unit="points", effect=shares(runaway), arms=(2, 2))
+DIFFERING = Comparison(name="differing", unit="points", effect=shares(differing), arms=(2, 2))

@@ -24,7 +24,6 @@ from study.analysis.claims.effects import Effect
 from study.analysis.claims.records import Claim, Claims, Contrast, Part
 from study.analysis.claims.runs import Runs
 from study.analysis.hypotheses import holm
-from study.learning.records import UsageError, unknown
 
 UNDECIDABLE = Finding(supported=1.0, contradicted=1.0)
 
@@ -144,9 +143,7 @@ def judge_part(
         {c.name: _internal(c) for c in part.contrasts},
         claims.level,
     )
-    if part.decision not in DECISIONS:
-        raise UsageError(unknown("decision", part.decision, DECISIONS))
-    finding = DECISIONS[part.decision](asked)
+    finding = DECISIONS[part.decision].judge(asked)
     verdict = resolved(finding, claims.level)
     reason = "; ".join(filter(None, [finding.reason, _tasks_both_ways(finding, verdict), said]))
     return Judged(part, effects, finding, verdict, reason)
@@ -154,8 +151,6 @@ def judge_part(
 
 def comparison_of(contrast: Contrast) -> Comparison:
     """Return the kind of comparison that a contrast names."""
-    if contrast.comparison not in COMPARISONS:
-        raise UsageError(unknown("comparison", contrast.comparison, COMPARISONS))
     return COMPARISONS[contrast.comparison]
 
 
