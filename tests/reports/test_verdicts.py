@@ -95,8 +95,8 @@ def test_own_results_come_before_published_ones(base, tmp_path):
 
 
 def test_no_results_say_how_to_make_them(base):
-    with pytest.raises(UsageError, match="make ablation EXPERIMENT=never_run"):
-        list(verdicts.write("never_run", base))
+    with pytest.raises(UsageError, match="make ablation EXPERIMENT=smoke"):
+        list(verdicts.write("smoke", base))
 
 
 def test_rechecks_stand_beside_the_verdict_that_they_doubt(base, tmp_path):
