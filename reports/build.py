@@ -30,7 +30,7 @@ from reports import (
 from reports.evidence import gather
 from reports.study_figures import STUDY_FIGURES
 from study.analysis.claims.reading import read_claims
-from study.analysis.sources import folder_of
+from study.analysis.sources import folder_of, place_of
 from study.analysis.tables import NothingToShow, Results, load
 from study.learning.records import UsageError, unknown
 
@@ -63,8 +63,8 @@ def build(experiment: str, only: Sequence[str] = (), base: Path | None = None) -
     Parameters
     ----------
     experiment
-        Its tables are read from ``data/results/<experiment>``. Where it is the usual one and was
-        not run, there are the study's figures alone.
+        Its own results are taken, else its published ones. Where it is the usual one and has
+        neither, there are the study's figures alone.
     only
         Names in `FIGURES` and `STUDY_FIGURES`; all of them, the tables and the verdicts if empty.
     base
@@ -73,7 +73,7 @@ def build(experiment: str, only: Sequence[str] = (), base: Path | None = None) -
     Raises
     ------
     UsageError
-        Where there are no results yet, or a name is unknown.
+        Where there are no results yet, they are not whole, or a name is unknown.
     """
     base = root() if base is None else base
     if Path(experiment).name != experiment:
@@ -91,11 +91,13 @@ def build(experiment: str, only: Sequence[str] = (), base: Path | None = None) -
     lacking, runs = "", 0
     if own:
         try:
-            runs = len(_loaded(base / "data" / "results" / experiment).runs)
+            folder = folder_of(base, experiment)
         except UsageError as reason:
-            if experiment != USUAL or not decides:
+            if experiment != USUAL or not decides or place_of(base, experiment):
                 raise
             own, lacking = [], str(reason)
+        else:
+            runs = len(_loaded(folder).runs)
     if decides and study:
         runs = max(runs, len(gather(study, base).runs.frame))
     # what takes longest begins first; what needs all verdicts is made with their tables
@@ -115,11 +117,7 @@ def _study(base: Path) -> str:
     if not path.is_file():
         return ""
     experiment = read_claims(path).experiment
-    try:
-        folder_of(base, experiment)
-    except UsageError:
-        return ""
-    return experiment
+    return experiment if place_of(base, experiment) else ""
 
 
 @lru_cache(maxsize=1)
@@ -141,7 +139,7 @@ def _part(part: str, experiment: str, study: str, base: Path) -> list[str]:
     if part in STUDY_FIGURES:
         name = study or read_claims(base / "conf" / "claims.yaml").experiment
         return _drawn(part, lambda: STUDY_FIGURES[part](gather(name, base)), figures, base)
-    results = _loaded(base / "data" / "results" / experiment)
+    results = _loaded(folder_of(base, experiment))
     if part == TABLES:
         return _told(tables.write(results, base / "reports" / "tables" / experiment), base)
     return _drawn(part, lambda: FIGURES[part](results), figures / experiment, base)

@@ -12,6 +12,7 @@ from reports.verdicts import DIGITS, headline, shown
 from study.analysis.claims.rechecks import Recheck, read_rechecks
 from study.analysis.claims.verdicts import Judged, judge_part
 from study.analysis.gradient_checks import gradient_checks
+from study.analysis.sources import folder_of, place_of
 from study.learning.records import UsageError
 
 NO_RUNS = "no runs"
@@ -43,6 +44,8 @@ def write(experiment: str, base: Path) -> Iterator[tuple[Path, str]]:
     }
     rows = []
     for recheck in found.rechecks:
+        if place_of(base, recheck.experiment):
+            folder_of(base, recheck.experiment)  # what is not whole is no result that lacks
         try:
             runs = gather(recheck.experiment, base).runs
             checks = gradient_checks(recheck.seed) if recheck.seed else None

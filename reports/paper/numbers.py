@@ -310,10 +310,13 @@ def _sessions(folder: Path, numbers: dict[str, dict[str, Any]], words: dict[str,
             break
     else:
         raise UsageError(f"{folder} lacks the record of what made it: export or publish again")
-    found = json.loads((folder / name).read_text(encoding="utf-8"))
-    sessions = found["sessions"] if isinstance(found, dict) else found
-    last = max(sessions, key=lambda s: str(s["started"]))
-    machine, versions = last["machine"], last["versions"]
+    try:
+        found = json.loads((folder / name).read_text(encoding="utf-8"))
+        sessions = found["sessions"] if isinstance(found, dict) else found
+        last = max(sessions, key=lambda s: str(s["started"]))
+        machine, versions = last["machine"], last["versions"]
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(f"{folder / name} is damaged: restore it, or export again") from None
     numbers["machine.cores"] = whole(machine["cores"])
     numbers["machine.workers"] = whole(last["workers"])
     numbers["machine.minutes"] = number(_sum(sessions, "wall seconds") / 60, digits=2)

@@ -322,9 +322,14 @@ def bands(
     Raises
     ------
     NothingToShow
-        If the stage was not run.
+        If the stage was not run, or the curves are published ones.
     """
     runs = stage_runs(results, stage).reset_index(drop=True)
+    if "run_id" not in results.curves:
+        raise NothingToShow(
+            "published results keep quantiles of curves; make your own with: "
+            f"make ablation EXPERIMENT={results.experiment}"
+        )
     curves = results.curves[results.curves["run_id"].isin(runs["run_id"])]
     if curves.empty:
         raise NothingToShow(f"experiment {results.experiment!r} has no curves of stage {stage!r}")

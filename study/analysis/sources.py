@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from study.learning.records import UsageError
+from study.learning.records import UsageError, unknown
 
-PLACES = (("data", "results"), ("data", "published"))
+PUBLISHED = ("data", "published")
+PLACES = {("data", "results"): ("runs.parquet",), PUBLISHED: ("runs.parquet", "manifest.json")}
+"""Folders of experiments, and what says that they hold one: a manifest alone tells of a loss."""
+
+
+def place_of(base: Path, experiment: str) -> Path | None:
+    """Return the first folder with the experiment's results, unchecked; none where none is."""
+    for place, signs in PLACES.items():
+        folder = base.joinpath(*place, experiment)
+        if any((folder / name).is_file() for name in signs):
+            return folder
+    return None
 
 
 def folder_of(base: Path, experiment: str) -> Path:
-    """Return the first folder with the experiment's runs.
+    """Return the first folder with the experiment's runs; published ones are checked.
 
     Parameters
     ----------
@@ -24,18 +38,62 @@ def folder_of(base: Path, experiment: str) -> Path:
     Raises
     ------
     UsageError
-        Where there is none.
+        Where there is none, or what was published is not whole.
     """
     if Path(experiment).name != experiment:
         raise UsageError(f"an experiment is a name, not a path: {experiment!r}")
-    for place in PLACES:
-        folder = base.joinpath(*place, experiment)
-        if (folder / "runs.parquet").is_file():
-            return folder
-    raise UsageError(
+    folder = place_of(base, experiment)
+    if folder is None:
+        raise UsageError(_absent(base, experiment))
+    if folder.parent == base.joinpath(*PUBLISHED):
+        check(folder)
+    return folder
+
+
+def _absent(base: Path, experiment: str) -> str:
+    configured = base / "conf" / "experiment"
+    if configured.is_dir() and not (configured / f"{experiment}.yaml").is_file():
+        names = {path.stem for path in configured.glob("*.yaml")}
+        for place in PLACES:
+            names |= {p.name for p in base.joinpath(*place).glob("*") if place_of(base, p.name)}
+        return (
+            f"{unknown('experiment', experiment, sorted(names))} "
+            f"(there is no conf/experiment/{experiment}.yaml, and no results)"
+        )
+    return (
         f"no results of experiment {experiment!r} yet; "
         f"make them with: make ablation EXPERIMENT={experiment}"
     )
+
+
+def check(folder: Path) -> None:
+    """Check that published files are those that their manifest names, if there is one.
+
+    Raises
+    ------
+    UsageError
+        Where one is missing, another, or none of the manifest's, or the manifest is broken.
+    """
+    name = "/".join((*PUBLISHED, folder.name))
+    restore = f"restore it with: git checkout -- {name}"
+    path = folder / "manifest.json"
+    if not path.is_file():
+        return
+    try:
+        digests = dict(json.loads(path.read_text(encoding="utf-8"))["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UsageError(f"{name}/{path.name} is damaged; {restore}") from None
+    for file, digest in digests.items():
+        part = folder / Path(file).name  # a name, never a path
+        try:
+            same = hashlib.sha256(part.read_bytes()).hexdigest() == digest
+        except OSError:
+            raise UsageError(f"{name}/{part.name} is missing; {restore}") from None
+        if not same:
+            raise UsageError(f"{name}/{part.name} is not the published file; {restore}")
+    for part in parts(folder, tuning=True):
+        if part.name not in digests:
+            raise UsageError(f"{name}/{part.name} is not in its manifest.json: remove it")
 
 
 def stored_runs(base: Path, experiment: str, *, tuning: bool = False) -> pd.DataFrame:
@@ -53,15 +111,30 @@ def stored_runs(base: Path, experiment: str, *, tuning: bool = False) -> pd.Data
     UsageError
         Where there is none, or it can't be read.
     """
-    frames = [read_table(path) for path in files_of(base, experiment, tuning=tuning)]
-    return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+    return joined(files_of(base, experiment, tuning=tuning))
 
 
 def files_of(base: Path, experiment: str, *, tuning: bool = False) -> list[Path]:
     """Return the parts of an experiment's run table in their order; see `stored_runs`."""
-    folder = folder_of(base, experiment)
+    return parts(folder_of(base, experiment), tuning=tuning)
+
+
+def parts(folder: Path, *, tuning: bool = False) -> list[Path]:
+    """Return the parts of a folder's run table in their order, tuning runs last."""
     kinds = ("runs*.parquet", "tuning-*.parquet") if tuning else ("runs*.parquet",)
     return [path for kind in kinds for path in sorted(folder.glob(kind), key=lambda p: p.stem)]
+
+
+def joined(paths: Sequence[Path]) -> pd.DataFrame:
+    """Read parts of a table as one.
+
+    Raises
+    ------
+    UsageError
+        Where a part can't be read.
+    """
+    frames = [read_table(path) for path in paths]
+    return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.pools import at_several_rates
-from study.analysis.sources import read_table
+from study.analysis.sources import joined, parts
 from study.analysis.statistics import remaining, score
 from study.datasets import DATASETS
 from study.learning.activations import ACTIVATIONS
@@ -47,6 +47,11 @@ NEEDED = {
     ),
     "curves": ("run_id", "update", "objective"),
 }
+PUBLISHED = {
+    "runs": ("cell", "replica", *NEEDED["runs"][1:]),
+    "curves": ("cell", "stage", "update"),
+}
+"""What a published folder needs instead: its curves are quantiles of a cell and stage."""
 
 
 class NothingToShow(UsageError):
@@ -92,7 +97,7 @@ class Results:
         ``setting`` (text of the structure that varies within a task beyond activation and
         optimizer); ``remaining`` and ``score``.
     curves
-        One row a (training, checkpoint).
+        One row a (training, checkpoint); as published, quantiles of a (cell, stage, checkpoint).
     rules
         The rules in the order of figures; ``exact`` first.
     """
@@ -104,26 +109,26 @@ class Results:
 
 
 def load(folder: Path) -> Results:
-    """Read ``runs.parquet`` and ``curves.parquet`` of a folder named after its experiment.
+    """Read an exported or published folder's runs and curves; it is named after its experiment.
 
     Raises
     ------
     UsageError
         Where there are none yet, or a column is missing.
     """
+    files = {"runs": parts(folder, tuning=True), "curves": [*folder.glob("curves.parquet")]}
     frames = {}
-    for name, needed in NEEDED.items():
-        path = folder / f"{name}.parquet"
-        frame = read_table(path) if path.is_file() else pd.DataFrame()
+    for name, paths in files.items():
+        frame = frames[name] = joined(paths) if paths else pd.DataFrame()
         if frame.empty:
             raise UsageError(
                 f"no results of experiment {folder.name!r} yet; "
                 f"make them with: make ablation EXPERIMENT={folder.name}"
             )
+        needed = (PUBLISHED if "replica" in frames["runs"] else NEEDED)[name]
         missing = [column for column in needed if column not in frame]
         if missing:
-            raise UsageError(f"{path.name} of {folder.name!r} lacks: {', '.join(missing)}")
-        frames[name] = frame
+            raise UsageError(f"{name}.parquet of {folder.name!r} lacks: {', '.join(missing)}")
     return prepare(folder.name, frames["runs"], frames["curves"])
 
 

@@ -1,5 +1,6 @@
 """The command: a line for each file, the same bytes at every build, mistakes told in one line."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -53,11 +54,90 @@ def test_the_same_results_give_the_same_bytes(built, tmp_path):
         assert (here / path).read_bytes() == (tmp_path / path).read_bytes(), path.name
 
 
-def test_no_results_exit_with_two_and_say_what_to_do(capsys):
-    assert build.main(["never_run"]) == 2
+def test_no_results_exit_with_two_and_say_what_to_do(tmp_path, monkeypatch, capsys):
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    (tmp_path / "conf" / "experiment" / "planned.yaml").touch()
+    monkeypatch.setattr(build, "root", lambda: tmp_path)
+    assert build.main(["planned"]) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.count("\n") == 1
-    assert "make ablation EXPERIMENT=never_run" in err
+    assert "make ablation EXPERIMENT=planned" in err
+
+
+def test_unknown_experiments_are_told_with_those_there_are(tmp_path, monkeypatch, capsys):
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    (tmp_path / "conf" / "experiment" / "planned.yaml").touch()
+    export(tmp_path, "own", *synthetic(**TINY))  # a user's, without a file in conf/experiment
+    monkeypatch.setattr(build, "root", lambda: tmp_path)
+    assert build.main(["planed"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1 and "make ablation" not in err
+    assert "Did you mean 'planned'? Valid: own, planned" in err
+    assert "no conf/experiment/planed.yaml" in err
+    assert build.main(["own", "failures"]) == 0
+
+
+def publish(base, runs, curves):
+    """Write the tables in parts, as ``study publish`` does: without run ids, tuning apart."""
+    replicas = runs["stage"] + "/" + runs["learning_rate"].map(str) + "/" + runs["seed"].map(str)
+    runs = runs.assign(replica=replicas).drop(columns=["run_id", "parent_run_id"])
+    tuned = runs["stage"] == "tune"
+    half = runs.index < len(runs) * 0.8
+    quantiles = runs.loc[~tuned, ["cell", "stage"]].drop_duplicates().assign(update=1)
+    frames = {
+        "runs": runs[~tuned & half],
+        "runs-01": runs[~tuned & ~half],
+        "tuning-00": runs[tuned],
+        "curves": quantiles.assign(objective_50=0.5),
+    }
+    assert not any(frame.empty for frame in frames.values())
+    folder = base / "data" / "published" / "small"
+    folder.mkdir(parents=True)
+    digests = {}
+    for name, frame in frames.items():
+        path = folder / f"{name}.parquet"
+        frame.to_parquet(path)
+        digests[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps({"sha256": digests}), encoding="utf-8")
+    return folder
+
+
+def test_published_results_give_the_same_bytes_as_own_ones(built, tmp_path):
+    here, lines = built
+    publish(tmp_path, *synthetic(**TINY))
+    found = list(build.build("small", base=tmp_path))
+    lacking = (
+        "curves  not drawn: published results keep quantiles of curves; "
+        "make your own with: make ablation EXPERIMENT=small"
+    )
+    assert [line for line in lines if "/curves." not in line] == [
+        line for line in found if line != lacking
+    ]
+    assert lacking in found
+    for line in found:
+        if line != lacking:
+            path = line.split("  ", 1)[0]
+            assert (here / path).read_bytes() == (tmp_path / path).read_bytes(), path
+
+
+def test_own_results_come_before_published_ones(tmp_path):
+    runs, curves = synthetic(**TINY)
+    publish(tmp_path, runs, curves)
+    (tmp_path / "data" / "published" / "small" / "runs-01.parquet").unlink()  # nobody reads it
+    export(tmp_path, "small", runs, curves)
+    assert len(list(build.build("small", ["curves"], base=tmp_path))) == 2
+
+
+def test_published_results_that_are_not_whole_exit_with_two(tmp_path, monkeypatch, capsys):
+    folder = publish(tmp_path, *synthetic(**TINY))
+    monkeypatch.setattr(build, "root", lambda: tmp_path)
+    (folder / "runs-01.parquet").unlink()
+    assert build.main(["small"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err == (
+        "data/published/small/runs-01.parquet is missing; "
+        "restore it with: git checkout -- data/published/small\n"
+    )
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"]])

@@ -227,7 +227,7 @@ def test_a_fresh_clone_draws_the_published_study_alone(tmp_path, monkeypatch):
     assert "reports/tables/verdicts.csv" in made
     assert "14_escape  not drawn: no runs of a wrongly saturated output" in lines
     assert lines[-1].startswith("default  not drawn: no results of experiment 'default' yet")
-    with pytest.raises(UsageError, match="make ablation EXPERIMENT=other"):
-        list(build.build("other", base=tmp_path))
+    with pytest.raises(UsageError, match="make ablation EXPERIMENT=smoke"):
+        list(build.build("smoke", base=tmp_path))
     alone = list(build.build("paper", ["06_optimizers"], base=tmp_path))
     assert len(alone) == 2

@@ -95,8 +95,8 @@ def test_own_results_come_before_published_ones(base, tmp_path):
 
 
 def test_no_results_say_how_to_make_them(base):
-    with pytest.raises(UsageError, match="make ablation EXPERIMENT=never_run"):
-        list(verdicts.write("never_run", base))
+    with pytest.raises(UsageError, match="make ablation EXPERIMENT=smoke"):
+        list(verdicts.write("smoke", base))
 
 
 def test_rechecks_stand_beside_the_verdict_that_they_doubt(base, tmp_path):
@@ -108,6 +108,11 @@ def test_rechecks_stand_beside_the_verdict_that_they_doubt(base, tmp_path):
         list(verdicts.write("paper", tmp_path))
         lines = list(rechecks.write("paper", tmp_path))
     assert any("make ablation EXPERIMENT=replication" in line for _, line in lines)
+    lost = tmp_path / "data" / "published" / "replication"
+    lost.mkdir(parents=True)
+    (lost / "manifest.json").write_text('{"sha256": {"runs.parquet": ""}}', encoding="utf-8")
+    with pytest.raises(UsageError, match=r"replication/runs\.parquet is missing"):
+        list(rechecks.write("paper", tmp_path))
     found = pd.read_csv(tmp_path / "reports" / "tables" / "rechecks.csv")
     other_nets = found[found["claim"] == "C1"].iloc[0]
     assert (other_nets["before"], other_nets["verdict"]) == ("supported", "supported")
