@@ -34,6 +34,21 @@ def test_speed_of_two_engines_has_the_rows_that_are_promised(monkeypatch, tmp_pa
     assert any("agree" in line for line in said)
 
 
+def test_a_row_whose_turns_disagree_is_no_engines_best():
+    shared = {"workload": "W3", "optimizer": "sgd"}
+    rows = [
+        {**shared, "engine": e, "us_per_replica_update": us, "lowest": low, "highest": high}
+        for e, us, low, high in (
+            ("ours", 400.0, 320.0, 1170.0),
+            ("ours", 800.0, 790.0, 810.0),
+            ("jax", 1600.0, 900.0, 1700.0),  # all that there is
+        )
+    ]
+    speed._compare(rows, 250.0)
+    assert [row["best"] for row in rows] == [False, True, True]
+    assert [row["ratio_to_ours"] for row in rows] == [0.5, 1.0, 2.0]
+
+
 def test_a_row_without_a_key_is_refused(report, tmp_path):
     del report["rows"][0]["threads"]
     with pytest.raises(ValueError, match="lacks threads"):
