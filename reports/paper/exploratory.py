@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from reports.evidence import EXACT, Evidence
 from reports.study_figures import capacity, location, predictors, removal
 from reports.study_figures.panels import CORE, ENTROPY, TASKS, rule
+from study.analysis.claims.comparison import UNITS
 from study.analysis.claims.effects import Effect
 from study.analysis.claims.records import Selection
 from study.analysis.tables import NothingToShow
@@ -70,9 +71,7 @@ def exploratory(evidence: Evidence) -> Iterator[tuple[str, float, str]]:
 
 
 def _limits(key: str, effect: Effect | None, unit: str) -> Iterator[tuple[str, float, str]]:
-    shown: Callable[[float], float] = (
-        (lambda x: 10.0**x) if unit == "ratio" else (lambda x: 100.0 * x)
-    )
+    _, shown, _ = UNITS["ratio" if unit == "ratio" else "points"]
     values = effect.interval() if effect is not None else (math.nan,) * 3
     for name, value in zip(("estimate", "low", "high"), values, strict=True):
         yield f"{key}.{name}", shown(value), unit

@@ -61,8 +61,8 @@ def quotient(
 def measure(place: Place, contrast: Contrast) -> Seeded:
     """Return log10 of the ratio of Q between two arms.
 
-    Never to escape is censored so that it can't help: the arm that should have the larger Q
-    counts the budget, a lower bound of its time, the other one `NEVER` budgets.
+    Never to escape is censored so that it can't help a claim to be supported: the arm that should
+    have the larger Q counts the budget, a lower bound of its time, the other `NEVER` budgets.
     """
     seeds = common_seeds(place.arms)
     total = np.zeros(len(seeds))
