@@ -55,7 +55,7 @@ class Engine:
 ENGINES = {
     e.name: e
     for e in (
-        Engine("ours", "study.learning.training.train", "benchmarks.ours", "study"),
+        Engine("ours", "study.learning.core.training.train", "benchmarks.ours", "study"),
         Engine("jax", "vmap × 2 + grad + scan + jit, steady state", "benchmarks.peer_jax", "jax"),
         Engine(
             "jax_by_hand",

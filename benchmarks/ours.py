@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from benchmarks.workloads import Job, Trainer
 from study.learning import seeds as streams
 from study.learning.activations import bound_activation
-from study.learning.gradients import EXACT
+from study.learning.core.training import Budget, Design, train
 from study.learning.initialisations import INITIALISATIONS
 from study.learning.objectives import OBJECTIVES
 from study.learning.optimizers import OPTIMIZERS
 from study.learning.problem import Problem, pose
-from study.learning.records import resolve
-from study.learning.training import Budget, Design, train
+from study.learning.rules import EXACT
+from study.learning.variants import resolve
 
 Array = NDArray[Any]
 OBJECTIVE = {"softmax": "cross_entropy", "logistic": "unit_cross_entropy"}

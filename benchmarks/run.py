@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks import results
 from benchmarks.children import Child
-from study.learning.records import unknown
+from study.errors import unknown
 
 Rows = list[dict[str, Any]]
 

@@ -18,7 +18,7 @@ from benchmarks.results import goal
 COMPILE = """
 from benchmarks import plans
 from study.ablation.planning.plan import make_plan
-from study.learning.warm_up import compile_kernels
+from study.learning.core.warm_up import compile_kernels
 compile_kernels((p.cell.design() for p in make_plan(plans.configuration([])).cells), "float32")
 """
 

@@ -16,8 +16,8 @@ from study.ablation.configuration.protocol import Protocol
 from study.ablation.planning.plan import Plan, Planned
 from study.ablation.store import FinishedCell
 from study.ablation.store.tables import curves_table, runs_table
-from study.learning.records import plain
-from study.learning.training import Budget
+from study.learning.core.training import Budget
+from study.learning.variants import plain
 
 Array = NDArray[Any]
 CONSTANT = 0.5  # the objective of the best constant

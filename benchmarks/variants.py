@@ -12,11 +12,11 @@ from benchmarks import ours
 from benchmarks.results import goal
 from benchmarks.workloads import WORKLOADS, Job, Trainer, make_job
 from study.learning.activations import ACTIVATIONS, bound_activation
-from study.learning.gradients import EXACT, GRADIENTS
+from study.learning.core.training import Design
 from study.learning.objectives import OBJECTIVES
 from study.learning.optimizers import OPTIMIZERS
-from study.learning.records import resolve
-from study.learning.training import Design
+from study.learning.rules import EXACT, GRADIENTS
+from study.learning.variants import resolve
 
 REPLICAS = 64
 AT_MOST = 1.6

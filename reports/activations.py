@@ -14,7 +14,7 @@ from reports.wording import percent
 from study.analysis.tables import Results, labelled
 from study.learning.activations import ACTIVATIONS
 from study.learning.activations.base import SATURATED_SHARE, Activation
-from study.learning.records import resolve
+from study.learning.variants import resolve
 
 ACROSS, REACH = 5, 6.0
 SLOPE = style.HUES["removed"]

@@ -32,7 +32,7 @@ from reports.study_figures import STUDY_FIGURES
 from study.analysis.claims.reading import read_claims
 from study.analysis.sources import folder_of, place_of
 from study.analysis.tables import NothingToShow, Results, load
-from study.learning.records import UsageError, unknown
+from study.errors import UsageError, unknown
 
 FIGURES: dict[str, Callable[[Results], Iterator[Figure]]] = {
     "activations": activations.pages,

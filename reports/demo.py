@@ -19,13 +19,13 @@ from reports import style
 from study import datasets
 from study.analysis.tables import Rule
 from study.learning.activations import bound_activation
-from study.learning.gradients import GRADIENTS
+from study.learning.core.training import Budget, Design, Outcome, outputs, train
 from study.learning.initialisations import INITIALISATIONS
 from study.learning.objectives import OBJECTIVES
 from study.learning.optimizers import OPTIMIZERS
 from study.learning.problem import pose
-from study.learning.records import resolve
-from study.learning.training import Budget, Design, Outcome, outputs, train
+from study.learning.rules import GRADIENTS
+from study.learning.variants import resolve
 
 Array = NDArray[Any]
 ARMS = ("exact", "removed")

@@ -15,10 +15,10 @@ from reports.wording import listed, percent
 from study.analysis.tables import REFERENCE, Results, Rule, labelled, ranked
 from study.learning.activations import ACTIVATIONS
 from study.learning.activations.base import Activation
-from study.learning.gradients import GRADIENTS
-from study.learning.gradients.base import Gradient
-from study.learning.placement import factor_of
-from study.learning.records import Variant, resolve
+from study.learning.core.placement import factor_of
+from study.learning.rules import GRADIENTS
+from study.learning.rules.base import Gradient
+from study.learning.variants import Variant, resolve
 
 ACROSS, REACH = 5, 4.0
 UNITS, PATTERNS = 12, 48

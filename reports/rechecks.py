@@ -13,7 +13,7 @@ from study.analysis.claims.rechecks import Recheck, read_rechecks
 from study.analysis.claims.verdicts import Judged, judge_part
 from study.analysis.gradient_checks import gradient_checks
 from study.analysis.sources import folder_of, place_of
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 NO_RUNS = "no runs"
 

@@ -27,7 +27,7 @@ from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from study.analysis.tables import Rule
-from study.learning.gradients import GRADIENTS
+from study.learning.rules import GRADIENTS
 
 HUES = {
     "exact": "#1A1A1A",

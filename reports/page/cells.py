@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from study.analysis.pools import at_several_rates
 from study.analysis.sources import folder_of, read_table, stored_runs
 from study.analysis.tables import labelled
-from study.learning.gradients import GRADIENTS
-from study.learning.records import Record, UsageError, Variant
+from study.errors import UsageError
+from study.learning.rules import GRADIENTS
+from study.learning.variants import Record, Variant
 
 QUARTILES = (0.25, 0.5, 0.75)
 STEPS = 1000

@@ -11,7 +11,7 @@ from typing import Any
 
 from reports.page.cells import explorer
 from reports.paper import numbers
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 HERE = Path(__file__).resolve().parent
 LIBRARY = HERE.parent / "vendor" / "uplot"

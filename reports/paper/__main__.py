@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from reports.build import root
 from reports.paper.document import make
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 import typst
 
 from reports.paper import numbers
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 SOURCES = Path(__file__).resolve().parent
 ASKED = re.compile(r'#?fig\(\s*"(\d\d)"')

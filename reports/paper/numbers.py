@@ -24,7 +24,7 @@ from study.ablation.configuration.yaml_files import read_yaml
 from study.analysis.claims.reading import read_claims
 from study.analysis.claims.records import Claim, Claims
 from study.analysis.sources import folder_of, stored_runs
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 TABLES = ("calibration", "rechecks")
 """Made where there are runs for them."""

@@ -16,9 +16,9 @@ from reports.study_figures.panels import look_of, rule, under
 from reports.wording import significant
 from study.analysis.claims.records import Selection
 from study.analysis.tables import NothingToShow
-from study.learning.escape import one_unit_law
-from study.learning.gradients import GRADIENTS
-from study.learning.records import resolve
+from study.learning.diagnostics.escape import one_unit_law
+from study.learning.rules import GRADIENTS
+from study.learning.variants import resolve
 
 WHERE = {
     "dataset": "escape",

@@ -20,8 +20,8 @@ from study.analysis.claims.records import Selection
 from study.analysis.statistics import Interval
 from study.analysis.tables import Rule
 from study.learning.activations import ACTIVATIONS
-from study.learning.gradients import GRADIENTS, canonical
-from study.learning.records import resolve
+from study.learning.rules import GRADIENTS, canonical
+from study.learning.variants import resolve
 
 TASKS = ("digits", "under_capacity", "breast_cancer", "diabetes", "teacher")
 CORE: Selection = {"task": list(TASKS), "location": "hidden"}

@@ -18,7 +18,7 @@ from study.analysis.claims.runs import RULE, axis
 from study.analysis.prediction import cells, out_of_sample, rank_correlation
 from study.analysis.statistics import Interval
 from study.analysis.tables import NothingToShow
-from study.learning.gradients import GRADIENTS
+from study.learning.rules import GRADIENTS
 
 WHERE = {
     "task": [*TASKS, "digits_cross_entropy"],

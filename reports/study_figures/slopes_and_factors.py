@@ -10,8 +10,8 @@ from reports import activations, factors, style
 from reports.evidence import Evidence
 from study.analysis.tables import labelled
 from study.learning.activations import ACTIVATIONS
-from study.learning.gradients import GRADIENTS
-from study.learning.records import resolve
+from study.learning.rules import GRADIENTS
+from study.learning.variants import resolve
 
 SHOWN = ("tanh", "logistic", "relu")
 RULES = (

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from study.ablation.running.signals import Stop, Terminated, handling
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 if TYPE_CHECKING:
     from study.ablation.configuration.schema import Config

@@ -15,11 +15,12 @@ from study.ablation.configuration.composition import configuration_folder
 from study.ablation.messages import print_row, suffix
 from study.ablation.planning.cells import REGISTRIES
 from study.datasets import ROOT
+from study.errors import UsageError, unknown
 from study.learning.activations import ACTIVATIONS
-from study.learning.gradients import EXACT
-from study.learning.gradients.base import Gradient
-from study.learning.records import Parameter, Record, UsageError, plain, resolve, unknown
-from study.learning.twins import closed_form, has_twin
+from study.learning.activations.matched import closed_form, has_twin
+from study.learning.rules import EXACT
+from study.learning.rules.base import Gradient
+from study.learning.variants import Parameter, Record, plain, resolve
 
 PARTICULARS = ("derivative", "task", "source", "licence")  # texts that some records have
 PLURALS = {

@@ -19,8 +19,8 @@ from study.analysis.statistics import (
     wilson,
 )
 from study.analysis.tables import REFERENCE, NothingToShow, Results
+from study.errors import UsageError
 from study.learning.outcomes import SCORE_FLOOR
-from study.learning.records import UsageError
 
 CELL = ["stratum", "rule"]
 PLACE = ["task", "activation_label", "optimizer_label", "setting"]

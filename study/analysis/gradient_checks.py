@@ -23,19 +23,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from study.learning import loops
 from study.learning.activations import ACTIVATIONS
 from study.learning.activations.base import Activation
-from study.learning.gradients import EXACT, GRADIENTS, canonical
-from study.learning.gradients.base import Gradient
-from study.learning.kernels import as_kernel
-from study.learning.network import Layer, count
+from study.learning.core import loops
+from study.learning.core.kernels import as_kernel
+from study.learning.core.network import Layer, count
+from study.learning.core.placement import factor_of
+from study.learning.core.stack import Stack
 from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.optimizers import OPTIMIZERS, Updater
-from study.learning.placement import factor_of
 from study.learning.problem import pose
-from study.learning.records import Variant, resolve
-from study.learning.stack import Stack
+from study.learning.rules import EXACT, GRADIENTS, canonical
+from study.learning.rules.base import Gradient
+from study.learning.variants import Variant, resolve
 
 Array = NDArray[np.float64]
 Layers = tuple[Layer, Layer]

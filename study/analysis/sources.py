@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from study.learning.records import UsageError, unknown
+from study.errors import UsageError, unknown
 
 PUBLISHED = ("data", "published")
 PLACES = {("data", "results"): ("runs.parquet",), PUBLISHED: ("runs.parquet", "manifest.json")}

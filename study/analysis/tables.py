@@ -19,10 +19,11 @@ from study.analysis.pools import at_several_rates
 from study.analysis.sources import joined, parts
 from study.analysis.statistics import remaining, score
 from study.datasets import DATASETS
+from study.errors import UsageError
 from study.learning.activations import ACTIVATIONS
-from study.learning.gradients import GRADIENTS, canonical
 from study.learning.optimizers import OPTIMIZERS
-from study.learning.records import Record, UsageError, Variant, plain
+from study.learning.rules import GRADIENTS, canonical
+from study.learning.variants import Record, Variant, plain
 
 REFERENCE = "exact"
 LOCATIONS = ("none", "hidden", "output", "all")

@@ -32,7 +32,8 @@ from study.datasets.record import Data as Data
 from study.datasets.record import Dataset as Dataset
 from study.datasets.record import Raw as Raw
 from study.datasets.record import one_line
-from study.learning.records import UsageError, resolve
+from study.errors import UsageError
+from study.learning.variants import resolve
 
 RAW = ("inputs", "targets", "test_inputs", "test_targets")
 DATASETS: dict[str, Dataset] = {

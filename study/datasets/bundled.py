@@ -12,7 +12,7 @@ import numpy as np
 from study.datasets import cache
 from study.datasets.prepare import raw_digest
 from study.datasets.record import Dataset, Raw
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 UCI = "CC BY 4.0 (UCI Machine Learning Repository)"
 SILENT = "none stated; scikit-learn distributes it under BSD-3-Clause"

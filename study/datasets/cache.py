@@ -10,7 +10,7 @@ from uuid import uuid4
 import numpy as np
 
 from study.datasets.record import Raw
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 _HOME = Path(__file__).resolve().parents[2]
 # of a checkout; a package installed elsewhere has no data of its own and takes the current folder

@@ -18,7 +18,8 @@ import numpy as np
 from study.datasets import cache
 from study.datasets.bundled import UCI
 from study.datasets.record import Dataset, Raw, one_line, whole
-from study.learning.records import Parameter, UsageError
+from study.errors import UsageError
+from study.learning.variants import Parameter
 
 
 def cached(name: str, key: str, fetch: Callable[[str], Raw]) -> Raw:

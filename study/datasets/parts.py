@@ -7,7 +7,7 @@ import numpy as np
 from study.datasets.bundled import UCI, from_store
 from study.datasets.prepare import split
 from study.datasets.record import Dataset, Raw, whole
-from study.learning.records import Parameter
+from study.learning.variants import Parameter
 
 MOST = 1438  # training patterns of digits
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.datasets.record import TASKS, Array, Data, Dataset, Raw
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 PREPARATION = 2  # raise it when this file makes other arrays of the same raw ones
 SPLIT_SEED = 80_20

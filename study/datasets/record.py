@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from study.learning.records import Record, UsageError
+from study.errors import UsageError
+from study.learning.variants import Record
 
 Array = NDArray[np.float64]
 TASKS = ("classification", "multilabel", "regression")

@@ -16,14 +16,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, shuffle
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from study.errors import UsageError
 from study.estimator import settings
-from study.learning.network import layers_of
+from study.learning.core.network import layers_of
+from study.learning.core.stack import Stack
+from study.learning.core.training import Design, outputs
 from study.learning.objectives import LOGISTIC
 from study.learning.optimizers import Updater
 from study.learning.problem import Encoding, encoding_of, unscored
-from study.learning.records import UsageError
-from study.learning.stack import Stack
-from study.learning.training import Design, outputs
 
 Array = NDArray[Any]
 

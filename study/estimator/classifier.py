@@ -11,8 +11,8 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 from sklearn.utils.validation import column_or_1d, validate_data
 
+from study.errors import UsageError
 from study.estimator.base import DeltaRuleEstimator
-from study.learning.records import UsageError
 
 Array = NDArray[Any]
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import column_or_1d, validate_data
 
+from study.errors import UsageError
 from study.estimator.base import DeltaRuleEstimator
-from study.learning.records import UsageError
 
 Array = NDArray[Any]
 

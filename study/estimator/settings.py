@@ -10,15 +10,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from study.errors import UsageError, unknown
 from study.learning.activations import ACTIVATIONS, bound_activation
 from study.learning.activations.base import Activation
-from study.learning.gradients import EXACT, GRADIENTS
-from study.learning.gradients.base import Gradient
+from study.learning.core.training import Design
 from study.learning.initialisations import INITIALISATIONS
 from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.optimizers import OPTIMIZERS, Optimizer
-from study.learning.records import Record, UsageError, Variant, resolve, unknown
-from study.learning.training import Design
+from study.learning.rules import EXACT, GRADIENTS
+from study.learning.rules.base import Gradient
+from study.learning.variants import Record, Variant, resolve
 
 R = TypeVar("R", bound=Record)
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.learning.records import Parameter, Record, Variant
 from study.learning.seeds import generator
+from study.learning.variants import Parameter, Record, Variant
 
 Array = NDArray[Any]
 

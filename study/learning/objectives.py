@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from study.learning.activations import ACTIVATIONS
 from study.learning.activations.base import Activation
-from study.learning.elementary import exp, log1p
-from study.learning.kernels import Kernel, compiled, kernel
-from study.learning.records import Record
+from study.learning.core.elementary import exp, log1p
+from study.learning.core.kernels import Kernel, compiled, kernel
+from study.learning.variants import Record
 
 Array = NDArray[Any]
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.learning.kernels import Kernel, as_kernel, compiled, kernel
-from study.learning.records import Parameter, Record
+from study.learning.core.kernels import Kernel, as_kernel, compiled, kernel
+from study.learning.variants import Parameter, Record
 
 Array = NDArray[Any]
 Numbers = Mapping[str, Array]

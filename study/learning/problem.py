@@ -12,9 +12,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from study.errors import UsageError
 from study.learning.activations.base import Activation
 from study.learning.objectives import Objective
-from study.learning.records import UsageError
 
 Array = NDArray[Any]
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from study.learning.kernels import compiled, inlined
+from study.learning.core.kernels import compiled, inlined
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # odd, 2^64 over the golden ratio: spreads counters
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)

@@ -6,9 +6,9 @@ from small_studies import make_cell
 
 from study.ablation.planning.cells import Facts
 from study.ablation.running.worker import _problem
-from study.learning.gradients import EXACT, GRADIENTS
-from study.learning.records import UsageError
-from study.learning.training import Budget, train
+from study.errors import UsageError
+from study.learning.core.training import Budget, train
+from study.learning.rules import EXACT, GRADIENTS
 
 OUTPUTS = {"iris": 3, "breast_cancer": 1, "diabetes": 1}
 RELU = {"activation": "relu", "location": "hidden"}

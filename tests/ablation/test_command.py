@@ -86,7 +86,7 @@ def test_other_options_make_other_cells(command):
 def test_errors_of_a_users_own_record_are_exit_code_1(command, tmp_path, monkeypatch):
     module = tmp_path / "empty" / "own_breaking.py"
     module.write_text(
-        "from study.learning.gradients.base import Gradient\n"
+        "from study.learning.rules.base import Gradient\n"
         "def prepare(site, z):\n    return z[:, :1, 0] * (part if z.shape[2] > 100 else 0)\n"
         "rule = Gradient(name='own', formula='?', reference='a test', prepare=prepare)\n"
     )

@@ -14,12 +14,12 @@ from study.ablation.planning.plan import make_plan
 from study.ablation.running.execution import StoreFailed, carry_out
 from study.ablation.running.signals import Terminated
 from study.ablation.running.worker import FailedCell, train_cell
+from study.errors import UsageError
 from study.learning.activations import ACTIVATIONS
-from study.learning.gradients import GRADIENTS
-from study.learning.kernels import Kernel
+from study.learning.core.kernels import Kernel
+from study.learning.core.warm_up import compile_kernels
 from study.learning.optimizers import OPTIMIZERS
-from study.learning.records import UsageError
-from study.learning.warm_up import compile_kernels
+from study.learning.rules import GRADIENTS
 
 GRID = {"dataset": "iris", "hidden": [5], "gradient": ["exact", "removed", "random_sign"]}
 OWN = '''
@@ -29,9 +29,9 @@ import numpy as np
 
 from study.datasets import Dataset, Raw
 from study.learning.activations import Activation
-from study.learning.gradients.base import Gradient
+from study.learning.rules.base import Gradient
 from study.learning.optimizers import Optimizer
-from study.learning.records import Parameter
+from study.learning.variants import Parameter
 
 X = np.random.default_rng(0).normal(size=(40, 3))
 
@@ -80,7 +80,7 @@ import os
 import signal
 from pathlib import Path
 
-from study.learning.gradients.base import Gradient
+from study.learning.rules.base import Gradient
 
 
 def breaks(site, z):
@@ -364,7 +364,7 @@ def test_kernels_are_compiled_before_workers_start(monkeypatch):
                 if isinstance(value, Kernel):
                     monkeypatch.setattr(value, "_compiled", {})
     compile_kernels((planned.cell.design() for planned in plan.cells), "float64")
-    monkeypatch.setattr("study.learning.kernels._compile", None)  # whoever calls it now fails
+    monkeypatch.setattr("study.learning.core.kernels._compile", None)  # whoever calls it now fails
     for planned in plan.cells:
         rate = None if planned.reference is None else 0.5
         train_cell(job_of(planned.cell, plan.config.protocol, rate))

@@ -7,7 +7,7 @@ from small_studies import GRID, own, tiny_config, tiny_protocol
 
 from study.ablation.configuration.protocol import Refine, amended
 from study.ablation.planning.plan import make_plan
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 REFINE = {"per_decade": 8, "rates": 9, "seeds": 5, "recentre_decades": 3}
 

@@ -8,7 +8,7 @@ from small_studies import tiny_protocol
 from study.ablation.configuration.schema import Grid
 from study.ablation.planning.cells import Facts
 from study.ablation.planning.grids import expand
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 OUTPUTS = {"iris": 3, "digits": 10, "linnerud": 3}
 MINI_BATCH, FULL_BATCH = False, True
@@ -256,8 +256,8 @@ MISTAKES = {
         "grids[0].optimizer: quickprop(growth=1.75) yields no cell: optimizer quickprop needs pro",
     ),
     "a record of another kind": (
-        {"dataset": {"_target_": "study.learning.gradients.EXACT"}},
-        "dataset _target_ 'study.learning.gradients.EXACT' is a Variant, not a Record",
+        {"dataset": {"_target_": "study.learning.rules.EXACT"}},
+        "dataset _target_ 'study.learning.rules.EXACT' is a Variant, not a Record",
     ),
     "a module that is not there": (
         {**IRIS, "gradient": {"_target_": "nowhere.rule"}},

@@ -12,7 +12,7 @@ from study.ablation.configuration.protocol import Branch, Refine
 from study.ablation.planning import cells
 from study.ablation.planning.cells import identity
 from study.ablation.planning.plan import make_plan
-from study.learning.gradients import EXACT
+from study.learning.rules import EXACT
 
 GRID = {
     "dataset": ["iris", "wine"],

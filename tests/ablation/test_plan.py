@@ -10,8 +10,8 @@ from small_studies import composed, job_of, tiny_config
 
 from study.ablation.planning.plan import make_plan
 from study.ablation.running.worker import train_cell
-from study.learning.gradients import EXACT
-from study.learning.records import UsageError
+from study.errors import UsageError
+from study.learning.rules import EXACT
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))

@@ -19,7 +19,7 @@ import multiprocessing
 import time
 from pathlib import Path
 
-from study.learning.gradients.base import Gradient
+from study.learning.rules.base import Gradient
 
 FLAG = Path(__file__).with_name("open")
 

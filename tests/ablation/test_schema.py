@@ -6,7 +6,7 @@ import pytest
 
 from study.ablation.configuration.protocol import Refine
 from study.ablation.configuration.schema import Execution, read
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 GOOD = {
     "about": "a test",

@@ -13,7 +13,7 @@ from study.ablation.store import sqlite_uri
 from study.ablation.store.bulk import BulkStore
 from study.ablation.store.client import ClientStore
 from study.ablation.store.database import Database
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 WRITERS = ("bulk", "client")
 

@@ -16,7 +16,7 @@ from study.ablation.store import open_store, sqlite_path, sqlite_uri, tracking_u
 from study.ablation.store.bulk import BulkStore
 from study.ablation.store.client import ClientStore
 from study.ablation.store.database import Database
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 LIGHT = """
 import sys

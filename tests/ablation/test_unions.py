@@ -13,7 +13,7 @@ from study.ablation.configuration.including import included
 from study.ablation.configuration.protocol import amended
 from study.ablation.configuration.schema import read
 from study.ablation.planning.plan import make_plan
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 # ---------------------------------------------------------------- unions
 

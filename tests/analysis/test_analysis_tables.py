@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from study.analysis import tables
+from study.errors import UsageError
 from study.learning.activations import ACTIVATIONS
-from study.learning.gradients import GRADIENTS
-from study.learning.records import UsageError, resolve
+from study.learning.rules import GRADIENTS
+from study.learning.variants import resolve
 
 
 def labels(results):

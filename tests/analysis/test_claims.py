@@ -32,7 +32,7 @@ from study.analysis.claims.effects import Measured, Ranked
 from study.analysis.claims.reading import claims_from, read_claims
 from study.analysis.claims.runs import Runs
 from study.analysis.claims.verdicts import judge, judge_part
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 
 @lru_cache

@@ -10,7 +10,7 @@ from study.analysis.claims import COMPARISONS
 from study.analysis.claims.checking import COLUMNS
 from study.analysis.claims.decisions import DECISIONS
 from study.analysis.claims.reading import read_claims
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 EXACT, REMOVED = {"gradient": "exact"}, {"gradient": "removed"}
 SCORE = {"comparison": "score", "weights": {"removed": 1, "exact": -1}, "margin": 1.1}

@@ -6,7 +6,7 @@ import pytest
 
 from study.analysis import comparisons
 from study.analysis.tables import NothingToShow
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 REMOVED = {"gradient": "removed", "location": "hidden"}
 DIVERGED = {

@@ -7,8 +7,8 @@ import pytest
 
 from study.analysis import gradient_checks as checks
 from study.learning.activations import ACTIVATIONS
-from study.learning.gradients import GRADIENTS
 from study.learning.objectives import OBJECTIVES
+from study.learning.rules import GRADIENTS
 
 
 @lru_cache
@@ -45,7 +45,7 @@ def test_a_staircase_is_left_out_and_nothing_else(monkeypatch):
 
 @pytest.mark.parametrize("name", ["removed", "mean_matched", "shuffled_units", "random", "floor"])
 def test_pointwise_is_what_depends_on_its_own_net_input_alone(name):
-    from study.learning.records import resolve
+    from study.learning.variants import resolve
 
     rule = resolve("gradient", GRADIENTS, name)
     z = np.random.default_rng(0).normal(size=96)

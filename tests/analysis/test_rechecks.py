@@ -9,7 +9,7 @@ from study.analysis.claims.reading import read_claims
 from study.analysis.claims.rechecks import read_rechecks
 from study.analysis.claims.runs import Runs
 from study.analysis.claims.verdicts import judge_part
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 CLAIMS = read_claims()
 

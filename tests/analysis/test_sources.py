@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from study.analysis.sources import folder_of, place_of, stored_runs
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 
 def test_published_parts_are_one_table_and_tuning_stays_out(tmp_path):

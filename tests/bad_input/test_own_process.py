@@ -36,7 +36,7 @@ CASES = {
     "verify": (["verify", "../x"], {}, "experiment '../x' cannot name a folder"),
 }
 MINE = """
-from study.learning.gradients.base import Gradient
+from study.learning.rules.base import Gradient
 
 
 def f(z, y, slope, numbers, key, step):

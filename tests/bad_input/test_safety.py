@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from study.ablation.store import check_name, client
 from study.datasets import DATASETS, bundled, cache, load
-from study.learning.records import NAME, UsageError
+from study.errors import UsageError
+from study.learning.variants import NAME
 
 STUDY = Path(cache.ROOT) / "study"
 

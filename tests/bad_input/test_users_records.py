@@ -11,12 +11,12 @@ import numpy as np
 from numba import njit
 from study.datasets import Dataset, Raw
 from study.learning.activations.base import Activation
-from study.learning.gradients.base import Gradient
+from study.learning.rules.base import Gradient
 from study.learning.initialisations import Initialisation
-from study.learning.kernels import kernel
+from study.learning.core.kernels import kernel
 from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.optimizers import Optimizer
-from study.learning.records import Parameter
+from study.learning.variants import Parameter
 
 SAID = {"formula": "?", "reference": "a test"}
 X, Y = np.arange(80.0).reshape(40, 2), np.arange(40) % 2
@@ -173,7 +173,7 @@ def test_good_records_are_let_through(own, text):
     """What comes after the looks at records would fail: the store is not to be made."""
     from study.ablation.configuration.composition import with_configuration
     from study.ablation.planning.plan import make_plan
-    from study.learning.warm_up import compile_kernels
+    from study.learning.core.warm_up import compile_kernels
 
     def look(config):
         plan = make_plan(config)

@@ -9,8 +9,8 @@ from pandas.testing import assert_frame_equal
 from benchmarks import plans, synthetic, variants
 from study.ablation.planning.plan import make_plan
 from study.learning.activations import ACTIVATIONS
-from study.learning.gradients import GRADIENTS
 from study.learning.optimizers import OPTIMIZERS
+from study.learning.rules import GRADIENTS
 
 
 @pytest.fixture(scope="module")

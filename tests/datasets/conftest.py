@@ -2,7 +2,7 @@ import pytest
 
 import study.datasets
 from study.datasets import Dataset
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 
 @pytest.fixture(autouse=True)

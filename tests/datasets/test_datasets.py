@@ -10,7 +10,7 @@ from study.datasets import DATASETS, ROOT, Raw, load
 from study.datasets.bundled import RECORDS as BUNDLED
 from study.datasets.bundled import from_scikit_learn
 from study.datasets.prepare import split, standardise
-from study.learning.records import resolve
+from study.learning.variants import resolve
 
 FRESH = [name for name, record in DATASETS.items() if record.fresh]
 FIXED = [record.name for record in BUNDLED] + ["digits_part", "encoder"]

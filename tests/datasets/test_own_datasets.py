@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from study.datasets import DATASETS, Dataset, Raw, load
-from study.learning.records import Record
+from study.learning.variants import Record
 
 XOR = Dataset(
     name="xor",

@@ -13,7 +13,7 @@ import study.datasets
 from study.datasets import ROOT, Raw, cache, load
 from study.datasets.bundled import RECORDS as BUNDLED
 from study.datasets.bundled import from_scikit_learn
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 # ---- checksums
 

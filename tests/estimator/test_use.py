@@ -13,12 +13,12 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from study.errors import UsageError
 from study.estimator import DeltaRuleClassifier, DeltaRuleRegressor
 from study.learning.activations import ACTIVATIONS, bound_activation
-from study.learning.gradients import GRADIENTS
-from study.learning.gradients.base import Gradient
 from study.learning.optimizers import OPTIMIZERS
-from study.learning.records import UsageError
+from study.learning.rules import GRADIENTS
+from study.learning.rules.base import Gradient
 
 SMALL = {"hidden_layer_sizes": (6,), "random_state": 0, "max_iter": 5, "batch_size": 30}
 X, Y = load_iris(return_X_y=True)
@@ -245,7 +245,7 @@ def test_weights_that_explode_are_an_error_in_one_line():
 
 
 def test_interrupted_training_keeps_what_it_has(monkeypatch):
-    from study.learning.stack import Stack
+    from study.learning.core.stack import Stack
 
     advance, calls = Stack.advance, []
 

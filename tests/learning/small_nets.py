@@ -10,14 +10,14 @@ import reference
 
 from study.learning.activations import bound_activation
 from study.learning.activations.base import Activation
-from study.learning.gradients import GRADIENTS
-from study.learning.gradients.base import Gradient
+from study.learning.core.training import Design
 from study.learning.initialisations import INITIALISATIONS
 from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.optimizers import OPTIMIZERS
 from study.learning.problem import Problem, pose
-from study.learning.records import Parameter, Variant, resolve
-from study.learning.training import Design
+from study.learning.rules import GRADIENTS
+from study.learning.rules.base import Gradient
+from study.learning.variants import Parameter, Variant, resolve
 
 ACTIVATION_SPECS: list[Any] = [
     "identity",

@@ -8,9 +8,9 @@ import reference
 from small_nets import ACTIVATION_SPECS, DIFFERENTIABLE, label, reference_curve, same_bits
 from stacks import slopes, values
 
+from study.errors import UsageError
 from study.learning.activations import ACTIVATIONS, bound_activation
 from study.learning.activations.base import SATURATED_SHARE
-from study.learning.records import UsageError
 
 POINTS = np.array([-1e4, -50.0, -3.0, -1.0, -0.25, 0.0, 0.25, 1.0, 3.0, 50.0, 1e4])
 GRID = np.linspace(-30.0, 30.0, 600_001)  # the steps are 1e-4

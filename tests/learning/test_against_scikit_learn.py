@@ -6,8 +6,8 @@ from sklearn.metrics import log_loss, mean_squared_error
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from small_nets import Patterns, design, posed
 
+from study.learning.core.stack import Stack
 from study.learning.optimizers import Updater
-from study.learning.stack import Stack
 
 N, D, EPOCHS = 23, 4, 5
 SOLVERS = {  # ours -> theirs

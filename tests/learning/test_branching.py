@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from small_nets import design, patterns, posed, rule_of, same_bits
 
-from study.learning.branching import (
+from study.learning.core.training import Budget, train
+from study.learning.diagnostics.branching import (
     AGREEMENT,
     Trunk,
     branch,
     branch_on_equal_path,
     rates_for_path,
 )
-from study.learning.training import Budget, train
 
 BUDGET = Budget(updates=30, batch_size=4, checkpoints=5, probes=3)
 TRUNK = Trunk(rule_of("exact"), 17, 0.4)

@@ -11,12 +11,12 @@ from stacks import Network, factor, sites_of, workspace
 
 from study.learning import seeds
 from study.learning.activations import bound_activation
-from study.learning.gradients import GRADIENTS
-from study.learning.gradients.base import Gradient
+from study.learning.core.stack import Stack
 from study.learning.objectives import Objective
 from study.learning.optimizers import Optimizer, Updater
-from study.learning.records import Variant
-from study.learning.stack import Stack
+from study.learning.rules import GRADIENTS
+from study.learning.rules.base import Gradient
+from study.learning.variants import Variant
 
 SMALLEST_P = 1e-4  # the draws are fixed: a test that passes once passes always
 

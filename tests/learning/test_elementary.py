@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import special
 
-from study.learning import elementary
-from study.learning.kernels import compiled
+from study.learning.core import elementary
+from study.learning.core.kernels import compiled
 
 REFERENCE = {
     "exp": np.exp,

@@ -6,8 +6,8 @@ from scipy.integrate import quad
 from small_nets import design, posed, rule_of
 
 from study import datasets
-from study.learning.escape import one_unit_law
-from study.learning.training import Budget, train
+from study.learning.core.training import Budget, train
+from study.learning.diagnostics.escape import one_unit_law
 
 FACTORS = {
     "exact": lambda y: y * (1.0 - y),

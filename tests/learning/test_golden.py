@@ -15,7 +15,7 @@ import pytest
 from small_nets import design, patterns, posed
 
 import study.learning
-from study.learning.training import Budget, train
+from study.learning.core.training import Budget, train
 
 FILE = Path(__file__).resolve().parents[1] / "golden.json"
 AGAIN = (

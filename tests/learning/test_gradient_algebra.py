@@ -8,11 +8,12 @@ import pytest
 import stacks
 from small_nets import ACTIVATION_SPECS, RULE_SPECS, label, refused, rule_of
 
+from study.errors import UsageError
 from study.learning.activations import bound_activation
-from study.learning.gradients import EXACT, GRADIENTS, canonical
-from study.learning.gradients.base import Site
-from study.learning.placement import factor_of, keys_of, numbers_of
-from study.learning.records import UsageError, Variant
+from study.learning.core.placement import factor_of, keys_of, numbers_of
+from study.learning.rules import EXACT, GRADIENTS, canonical
+from study.learning.rules.base import Site
+from study.learning.variants import Variant
 
 SHAPE = (2, 7, 40)
 

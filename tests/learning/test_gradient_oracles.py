@@ -16,8 +16,8 @@ from small_nets import (
 from stacks import Network, objective_of, sites_of, workspace
 
 from study.learning.activations import ACTIVATIONS, bound_activation
-from study.learning.gradients import EXACT, GRADIENTS, canonical
 from study.learning.objectives import OBJECTIVES
+from study.learning.rules import EXACT, GRADIENTS, canonical
 
 STEP, DIRECTIONS, BATCH = 1e-5, 12, 6
 

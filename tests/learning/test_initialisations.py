@@ -7,9 +7,9 @@ import pytest
 from scipy import stats
 from small_nets import design, patterns, posed
 
+from study.learning.core.training import Budget, train
 from study.learning.initialisations import INITIALISATIONS, initial_parameters
-from study.learning.records import resolve
-from study.learning.training import Budget, train
+from study.learning.variants import resolve
 
 SIZES = (300, 200, 40)
 DRAWN = [name for name, record in INITIALISATIONS.items() if record.change is None]

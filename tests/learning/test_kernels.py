@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 from small_nets import design, patterns, posed
 
-from study.learning import kernels
+from study.errors import UsageError
 from study.learning.activations import ACTIVATIONS, bound_activation
-from study.learning.gradients import GRADIENTS
-from study.learning.gradients.base import Gradient
-from study.learning.kernels import ARGUMENTS, FAMILIES, as_kernel
+from study.learning.core import kernels
+from study.learning.core.kernels import ARGUMENTS, FAMILIES, as_kernel
+from study.learning.core.placement import factor_of
+from study.learning.core.training import Budget, train
 from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.optimizers import OPTIMIZERS, Optimizer
-from study.learning.placement import factor_of
-from study.learning.records import UsageError, Variant
-from study.learning.training import Budget, train
+from study.learning.rules import GRADIENTS
+from study.learning.rules.base import Gradient
+from study.learning.variants import Variant
 
 SAID = {"formula": "as the code says", "reference": "a test"}
 

@@ -16,11 +16,11 @@ from small_nets import (
     same_bits,
 )
 
-from study.learning import stack
 from study.learning.activations import bound_activation
+from study.learning.core import stack
+from study.learning.core.training import Budget, train
 from study.learning.objectives import OBJECTIVES
 from study.learning.optimizers import OPTIMIZERS
-from study.learning.training import Budget, train
 
 SEEDS = [5, 3, 8]
 RATES = [0.03, 0.3, 1e38, 1.0]  # the third overflows at once: its column leaves the stack

@@ -7,8 +7,8 @@ import pytest
 import reference_optimizers as twin
 from small_nets import design, patterns, posed
 
+from study.learning.core.stack import Stack
 from study.learning.optimizers import OPTIMIZERS, Updater
-from study.learning.stack import Stack
 
 SHAPE = (3, 5)  # replicas, parameters
 

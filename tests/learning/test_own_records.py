@@ -10,14 +10,14 @@ from small_nets import SHRUNK, design, patterns, posed, rule_of
 
 from study.learning.activations import ACTIVATIONS, bound_activation
 from study.learning.activations.base import Activation
-from study.learning.gradients.base import Gradient
-from study.learning.kernels import Kernel, as_kernel
+from study.learning.core.kernels import Kernel, as_kernel
+from study.learning.core.placement import factor_of
+from study.learning.core.training import Budget, train
 from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.optimizers import Optimizer
-from study.learning.placement import factor_of
-from study.learning.records import Parameter, Variant, resolve
+from study.learning.rules.base import Gradient
 from study.learning.seeds import stream, uniform
-from study.learning.training import Budget, train
+from study.learning.variants import Parameter, Variant, resolve
 
 SAID = {"formula": "as the code says", "reference": "a test"}
 BUDGET = Budget(updates=9, batch_size=4, checkpoints=5, probes=3)

@@ -6,11 +6,11 @@ import pickle
 import pytest
 
 from study.learning.activations import ACTIVATIONS, bound_activation
-from study.learning.gradients import GRADIENTS
-from study.learning.gradients.base import Gradient
-from study.learning.kernels import Kernel
+from study.learning.core.kernels import Kernel
 from study.learning.objectives import OBJECTIVES
 from study.learning.optimizers import OPTIMIZERS
+from study.learning.rules import GRADIENTS
+from study.learning.rules.base import Gradient
 
 OWN = {
     record.name: record

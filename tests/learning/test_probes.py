@@ -6,9 +6,9 @@ import reference
 import reference_training as twin
 from small_nets import design, patterns, posed, reference_curve
 
+from study.learning.core.training import Budget, train
+from study.learning.diagnostics.probes import PROBES, norm
 from study.learning.initialisations import initial_parameters
-from study.learning.probes import PROBES, norm
-from study.learning.training import Budget, train
 
 
 def cosine(a, b):

@@ -5,9 +5,9 @@ import pytest
 from scipy.optimize import minimize
 from small_nets import Patterns, design, patterns, posed
 
+from study.errors import UsageError
 from study.learning.objectives import OBJECTIVES
 from study.learning.problem import pose
-from study.learning.records import UsageError
 
 
 def objective_of_outputs(name, y, t):

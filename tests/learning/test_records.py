@@ -5,11 +5,11 @@ import math
 import pytest
 
 from study.learning.activations import ACTIVATIONS
-from study.learning.gradients import GRADIENTS
 from study.learning.initialisations import INITIALISATIONS
 from study.learning.objectives import OBJECTIVES
 from study.learning.optimizers import OPTIMIZERS
-from study.learning.records import plain, resolve
+from study.learning.rules import GRADIENTS
+from study.learning.variants import plain, resolve
 
 REGISTRIES = {
     "activation": ACTIVATIONS,

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from small_nets import design, patterns, posed
 
+from study.learning.core.stack import Stack
+from study.learning.core.training import Budget, outputs, train
+from study.learning.diagnostics.tangent import PATTERNS, asymmetry, jacobians, tangent_spectrum
 from study.learning.optimizers import Updater
-from study.learning.stack import Stack
-from study.learning.tangent import PATTERNS, asymmetry, jacobians, tangent_spectrum
-from study.learning.training import Budget, outputs, train
 
 SIZES = (4, 5, 4, 3)
 SEEDS = [3, 4]

@@ -7,12 +7,12 @@ from small_nets import Patterns, design, posed, refused, rule_of
 from stacks import Network, objective_of, sites_of, workspace
 
 from study.learning.activations import bound_activation
-from study.learning.gradients import EXACT, GRADIENTS
+from study.learning.core.placement import factor_of
+from study.learning.core.training import Budget, train
 from study.learning.initialisations import INITIALISATIONS, initial_parameters
 from study.learning.objectives import OBJECTIVES
-from study.learning.placement import factor_of
-from study.learning.records import resolve
-from study.learning.training import Budget, train
+from study.learning.rules import EXACT, GRADIENTS
+from study.learning.variants import resolve
 
 POINTWISE = [
     "removed",

@@ -10,11 +10,11 @@ from small_nets import RULE_SPECS, design, label, patterns, posed, refused, rule
 
 from study.learning import outcomes
 from study.learning.activations import bound_activation
+from study.learning.core.training import Budget, Design, train
+from study.learning.diagnostics.probes import PROBES
 from study.learning.initialisations import initial_parameters
 from study.learning.objectives import OBJECTIVES
 from study.learning.optimizers import OPTIMIZERS
-from study.learning.probes import PROBES
-from study.learning.training import Budget, Design, train
 
 BUDGET = Budget(updates=9, batch_size=4, checkpoints=5, probes=2, dtype="float64")
 OF_DECIDED = ("decided", "flips_decided", "flips_undecided")  # NaN where f is not bounded

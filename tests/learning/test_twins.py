@@ -7,14 +7,22 @@ import pytest
 from small_nets import design, label, patterns, posed, rule_of
 from stacks import Network, objective_of, sites_of, slopes, values, workspace
 
+from study.errors import UsageError
 from study.learning.activations import ACTIVATIONS, bound_activation
-from study.learning.gradients import EXACT, GRADIENTS
-from study.learning.gradients.base import Gradient
+from study.learning.activations.matched import (
+    closed_form,
+    has_twin,
+    kinks_of,
+    no_twin,
+    original_slope,
+    twin_of,
+)
+from study.learning.core.placement import factor_of
+from study.learning.core.training import Budget, outputs, train
 from study.learning.objectives import IDENTITY, OBJECTIVES
-from study.learning.placement import factor_of
-from study.learning.records import UsageError, Variant
-from study.learning.training import Budget, outputs, train
-from study.learning.twins import closed_form, has_twin, kinks_of, no_twin, original_slope, twin_of
+from study.learning.rules import EXACT, GRADIENTS
+from study.learning.rules.base import Gradient
+from study.learning.variants import Variant
 
 SPECS = [
     *(name for name, rule in GRADIENTS.items() if not isinstance(rule.twin, str)),
@@ -178,7 +186,7 @@ def test_a_window_without_an_outside_is_hard_tanh():
     ids=label,
 )
 def test_the_spline_equals_the_closed_form(activation, spec, monkeypatch):
-    from study.learning import twins
+    from study.learning.activations import matched as twins
 
     rule, f, closed = of(activation, spec)
     monkeypatch.setattr(twins, "CLOSED", {})

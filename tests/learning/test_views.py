@@ -5,14 +5,14 @@ import pytest
 from small_nets import design, patterns, posed, same_bits
 from stacks import Network, objective_of, sites_of, workspace
 
-from study.learning import loops
 from study.learning.activations import bound_activation
-from study.learning.gradients import EXACT
-from study.learning.kernels import compiled
-from study.learning.network import count, layers_of, with_ones
+from study.learning.core import loops
+from study.learning.core.borrowed import lent, line, matrix, row
+from study.learning.core.kernels import compiled
+from study.learning.core.network import count, layers_of, with_ones
+from study.learning.core.training import Budget, outputs, train
 from study.learning.objectives import OBJECTIVES
-from study.learning.training import Budget, outputs, train
-from study.learning.views import lent, line, matrix, row
+from study.learning.rules import EXACT
 
 DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint64"])
 

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 from small_nets import ACTIVATION_SPECS, RULE_SPECS, design, patterns, posed, refused, rule_of
 
-from study.learning import kernels
+from study.errors import UsageError
 from study.learning.activations import ACTIVATIONS, bound_activation
-from study.learning.gradients import GRADIENTS
-from study.learning.gradients.base import Gradient
-from study.learning.kernels import Kernel
+from study.learning.core import kernels
+from study.learning.core.kernels import Kernel
+from study.learning.core.training import Budget, train
+from study.learning.core.warm_up import compile_kernels
 from study.learning.objectives import IDENTITY, LOGISTIC, OBJECTIVES, SOFTMAX
 from study.learning.optimizers import OPTIMIZERS
-from study.learning.records import UsageError
-from study.learning.training import Budget, train
-from study.learning.warm_up import compile_kernels
+from study.learning.rules import GRADIENTS
+from study.learning.rules.base import Gradient
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -68,9 +68,9 @@ def test_nothing_is_compiled_after_the_warm_up():
     script = """
 import gc, sys
 import numba
-from study.learning import kernels
+from study.learning.core import kernels
 from test_warm_up import plans, train_all
-from study.learning.warm_up import compile_kernels
+from study.learning.core.warm_up import compile_kernels
 
 def compiled():
     functions = [f for f in gc.get_objects() if isinstance(f, numba.core.dispatcher.Dispatcher)]

@@ -12,7 +12,7 @@ import pytest
 from synthetic_tables import TINY, export, synthetic
 
 from reports import build, tables
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 ROOT = Path(build.__file__).resolve().parents[1]
 

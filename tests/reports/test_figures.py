@@ -11,8 +11,8 @@ from reports import activations, curves, factors, failures, rates, relative, sty
 from study.analysis import comparisons
 from study.analysis.tables import NothingToShow, prepare
 from study.learning.activations import ACTIVATIONS
-from study.learning.gradients import GRADIENTS
-from study.learning.records import resolve
+from study.learning.rules import GRADIENTS
+from study.learning.variants import resolve
 
 DRAWN = {
     "activations": activations.pages,

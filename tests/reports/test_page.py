@@ -14,7 +14,7 @@ import pytest
 from paper_base import make_base
 
 from reports.page import cells, document
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None

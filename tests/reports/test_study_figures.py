@@ -16,7 +16,7 @@ from study.analysis.claims.reading import read_claims
 from study.analysis.claims.runs import Runs
 from study.analysis.statistics import Interval
 from study.analysis.tables import NothingToShow
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 ROOT = Path(build.__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "analysis"))

@@ -8,7 +8,7 @@ import pytest
 
 from reports import style, wording
 from study.analysis.tables import Rule
-from study.learning.gradients import GRADIENTS
+from study.learning.rules import GRADIENTS
 
 # Machado, Oliveira & Fernandes 2009, severity 1, on linear RGB
 BLINDNESS = {

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from reports import build, evidence, rechecks, verdicts
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 ROOT = Path(build.__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "analysis"))

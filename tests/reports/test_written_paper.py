@@ -11,7 +11,7 @@ import typst
 from paper_base import ROOT, make_base
 
 from reports.paper import document, numbers
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 VERDICTS = ("supported", "contradicted", "mixed", "not decided")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from study.learning.records import UsageError, unknown
+from study.errors import UsageError, unknown
 
 
 def known(prefix: str, given: Mapping[str, Any], valid: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from study.ablation.configuration.composition import configuration_folder
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 
 def claims_path() -> Path:

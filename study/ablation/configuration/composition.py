@@ -14,7 +14,7 @@ from study.ablation.configuration import overrides as words
 from study.ablation.configuration.including import included
 from study.ablation.configuration.schema import Config, read
 from study.datasets import ROOT
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 STOPPED = (130, 143)  # by a signal: the jobs of a multirun that are left don't begin
 

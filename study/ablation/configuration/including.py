@@ -8,7 +8,7 @@ from typing import Any
 
 from study.ablation.configuration.checks import known, names
 from study.ablation.configuration.yaml_files import read_yaml
-from study.learning.records import UsageError, unknown
+from study.errors import UsageError, unknown
 
 KEYS = ("about", "claims", "grids", "protocol")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from study.learning.records import UsageError, unknown
+from study.errors import UsageError, unknown
 
 MANNER = "key=value, lists in [...], names with values in {...}, any other text in quotes"
 

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from study.ablation.configuration.checks import flag, known, mapping, number, refuse_twice, whole
-from study.learning.gradients import GRADIENTS
-from study.learning.gradients.base import Gradient
-from study.learning.records import UsageError, Variant, resolve, unknown
-from study.learning.training import Budget
+from study.errors import UsageError, unknown
+from study.learning.core.training import Budget
+from study.learning.rules import GRADIENTS
+from study.learning.rules.base import Gradient
+from study.learning.variants import Variant, resolve
 
 RANGE = re.compile(r"(\d+) a decade from (\S+) to (\S+)")
 

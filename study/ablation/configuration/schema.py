@@ -13,7 +13,7 @@ from typing import Any
 
 from study.ablation.configuration.checks import flag, known, mapping, names, text, whole
 from study.ablation.configuration.protocol import Protocol, amended, read_protocol
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 
 @dataclass(frozen=True)

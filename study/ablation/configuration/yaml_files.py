@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

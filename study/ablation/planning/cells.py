@@ -10,17 +10,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from study.datasets import DATASETS, Dataset
+from study.errors import UsageError, unknown
 from study.learning import NUMERICS_VERSION
 from study.learning.activations import ACTIVATIONS
 from study.learning.activations.base import Activation
-from study.learning.gradients import EXACT, GRADIENTS, canonical
-from study.learning.gradients.base import Gradient
+from study.learning.activations.matched import CONSISTENT, no_twin
+from study.learning.core.training import Design
 from study.learning.initialisations import INITIALISATIONS, Initialisation
 from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.optimizers import OPTIMIZERS, Optimizer
-from study.learning.records import Record, UsageError, Variant, plain, resolve, unknown
-from study.learning.training import Design
-from study.learning.twins import CONSISTENT, no_twin
+from study.learning.rules import EXACT, GRADIENTS, canonical
+from study.learning.rules.base import Gradient
+from study.learning.variants import Record, Variant, plain, resolve
 
 REGISTRIES: dict[str, tuple[Mapping[str, Any], type[Record]]] = {
     "dataset": (DATASETS, Dataset),

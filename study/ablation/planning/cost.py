@@ -5,8 +5,8 @@ from __future__ import annotations
 from study.ablation.configuration.protocol import Protocol
 from study.ablation.configuration.schema import Execution
 from study.ablation.planning.cells import Cell, Facts
-from study.learning.loops import CHUNK
-from study.learning.network import count
+from study.learning.core.loops import CHUNK
+from study.learning.core.network import count
 
 # Fitted to two dozen cells of the paper's, on a core of 2.6 GHz that shares its cache with a busy
 # neighbour: most of them within a third.

@@ -14,7 +14,8 @@ from study.ablation.configuration.checks import refuse_twice
 from study.ablation.configuration.protocol import Protocol
 from study.ablation.configuration.schema import Grid
 from study.ablation.planning.cells import AXES, DEFAULTS, REGISTRIES, Cell, Facts, cell_from
-from study.learning.records import UsageError, Variant, plain, resolve, unknown
+from study.errors import UsageError, unknown
+from study.learning.variants import Variant, plain, resolve
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from study.ablation.configuration.schema import Config, Execution
 from study.ablation.planning.cells import Cell, Facts
 from study.ablation.planning.cost import BYTES_A_RUN
 from study.ablation.planning.grids import combinations
-from study.learning.network import count
-from study.learning.records import UsageError
+from study.errors import UsageError
+from study.learning.core.network import count
 
 if TYPE_CHECKING:
     from study.ablation.planning.plan import Plan

@@ -17,9 +17,10 @@ from study.ablation.planning.cells import Cell, Facts, identity
 from study.ablation.planning.cost import seconds_a_run
 from study.ablation.planning.grids import Expansion, Request, expand
 from study.ablation.planning.limits import check_cell, check_grids, check_runs
+from study.errors import UsageError, unknown
+from study.learning.core.training import Design
 from study.learning.optimizers import OPTIMIZERS
-from study.learning.records import UsageError, Variant, unknown
-from study.learning.training import Design
+from study.learning.variants import Variant
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ import numpy as np
 from study.ablation.store import artifacts, check_name
 from study.ablation.store.tables import CURVES, REPLICA, RUNS
 from study.datasets import ROOT
-from study.learning.records import UsageError, plain
+from study.errors import UsageError
+from study.learning.variants import plain
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,8 +16,8 @@ from study.ablation.messages import SHOWN, duration
 from study.ablation.planning.plan import Plan, Planned, make_plan
 from study.ablation.publishing import agreement, publish
 from study.ablation.store import FinishedCell, Store, artifacts
+from study.errors import UsageError, unknown
 from study.learning import NUMERICS_VERSION
-from study.learning.records import UsageError, unknown
 
 if TYPE_CHECKING:
     import pyarrow as pa

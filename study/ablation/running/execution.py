@@ -18,8 +18,8 @@ from study.ablation.running.tally import Tally
 from study.ablation.running.worker import FailedCell, Job, attempt, one_thread
 from study.ablation.running.workers import Workers
 from study.ablation.store import FinishedCell, Store
-from study.learning.records import UsageError
-from study.learning.warm_up import compile_kernels
+from study.errors import UsageError
+from study.learning.core.warm_up import compile_kernels
 
 Trainer = Callable[[Iterable[Job]], Iterable[FinishedCell | FailedCell]]
 

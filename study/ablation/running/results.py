@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from study.ablation.configuration.protocol import Protocol
 from study.ablation.planning.cells import Cell
 from study.ablation.store import tables
-from study.learning.probes import PROBES
-from study.learning.records import plain
-from study.learning.training import Outcome
+from study.learning.core.training import Outcome
+from study.learning.diagnostics.probes import PROBES
+from study.learning.variants import plain
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from study.learning.core.training import Design, Outcome, initial
+from study.learning.diagnostics.tangent import tangent_spectrum
 from study.learning.problem import Problem
-from study.learning.tangent import tangent_spectrum
-from study.learning.training import Design, Outcome, initial
 
 Array = NDArray[Any]
 SPECTRA = 3  # evaluation seeds of a cell

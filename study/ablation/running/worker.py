@@ -24,12 +24,13 @@ from study.ablation.running.results import Trained
 from study.ablation.running.spectra import SPECTRA, negative_eigenvalues
 from study.ablation.running.tuning import choose_rate
 from study.ablation.store import FinishedCell
-from study.learning import branching
+from study.errors import UsageError
 from study.learning.activations.base import Activation
+from study.learning.core.training import Outcome, train
+from study.learning.diagnostics import branching
 from study.learning.objectives import Objective
 from study.learning.problem import Problem, pose
-from study.learning.records import UsageError, Variant, plain
-from study.learning.training import Outcome, train
+from study.learning.variants import Variant, plain
 
 Array = NDArray[Any]
 Trainer = Callable[[Sequence[int], Sequence[float]], tuple[Outcome, Array]]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa

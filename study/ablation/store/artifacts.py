@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
 from study.ablation.store.tables import CURVES, RUNS, concatenate, identify
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa

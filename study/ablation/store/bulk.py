@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from study.ablation.store import FinishedCell, Store, artifacts, deleted, rows
 from study.ablation.store.database import Database
 from study.ablation.store.tables import CURVES, RUNS, conform
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 if TYPE_CHECKING:
     import sqlalchemy as sa

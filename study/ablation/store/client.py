@@ -23,7 +23,7 @@ from urllib.parse import urlparse
 
 from study.ablation.store import FinishedCell, Store, artifacts, deleted, masked, rows
 from study.ablation.store.tables import CURVES, RUNS, conform
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 PAGE = 1000
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from study.ablation.store import masked, sqlite_path, sqlite_uri
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 if TYPE_CHECKING:
     import sqlalchemy as sa

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from study.ablation.store.tables import CURVES, FINALS, REPLICA, RUNS, is_variant_parameter
-from study.learning.records import plain
+from study.learning.variants import plain
 
 if TYPE_CHECKING:
     import pyarrow as pa

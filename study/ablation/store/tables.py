@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from study.learning.records import plain
+from study.learning.variants import plain
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,7 +8,7 @@ from typing import Any
 from study.ablation.configuration.checks import mapping, number
 from study.analysis.claims.runs import RULE, RUN, axis
 from study.analysis.tables import STRUCTURE
-from study.learning.records import UsageError, unknown
+from study.errors import UsageError, unknown
 
 COLUMNS = (*STRUCTURE, *RULE, *RUN, "rates")
 """What a selection may name, alone or with a parameter after a dot."""

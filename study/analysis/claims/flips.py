@@ -27,7 +27,7 @@ from study.analysis.claims.comparison import (
 )
 from study.analysis.claims.records import Contrast
 from study.analysis.claims.selection import Place
-from study.learning.probes import PATTERNS
+from study.learning.diagnostics.probes import PATTERNS
 
 
 def measure(place: Place, contrast: Contrast) -> Seeded:

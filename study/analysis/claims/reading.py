@@ -23,7 +23,7 @@ from study.analysis.claims.records import (
     Part,
     Selection,
 )
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 WORDS = ("id", "question", "statement", "metric", "direction", "test", "rule")
 SHARED = ("arms", "contrasts", "decision")

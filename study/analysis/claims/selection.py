@@ -12,7 +12,7 @@ import pandas as pd
 from study.analysis.claims.records import Claims, Part, Selection
 from study.analysis.claims.runs import Mask, Runs, axis
 from study.analysis.tables import REFERENCE, STRUCTURE
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 ANY = "any"
 """In a selection: whatever the column holds; takes back what the file says for always."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from study.learning.activations import rectifying, squashing
 from study.learning.activations.base import Activation
-from study.learning.records import Variant, resolve
+from study.learning.variants import Variant, resolve
 
 ACTIVATIONS: dict[str, Activation] = {
     record.name: record for module in (squashing, rectifying) for record in module.RECORDS

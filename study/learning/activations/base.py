@@ -14,8 +14,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from study.learning.kernels import Kernel, as_kernel
-from study.learning.records import Record
+from study.learning.core.kernels import Kernel, as_kernel
+from study.learning.variants import Record
 
 Array = NDArray[Any]
 INFINITY = math.inf

@@ -7,10 +7,10 @@ import math
 import numpy as np
 
 from study.learning.activations.base import INFINITY, SATURATED_SHARE, Activation
-from study.learning.elementary import exp, log1p, normal_cdf, tanh
-from study.learning.kernels import kernel
-from study.learning.records import Parameter
-from study.learning.views import line
+from study.learning.core.borrowed import line
+from study.learning.core.elementary import exp, log1p, normal_cdf, tanh
+from study.learning.core.kernels import kernel
+from study.learning.variants import Parameter
 
 ROUNDING = 0.125
 

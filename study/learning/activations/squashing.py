@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from study.learning.activations.base import INFINITY, LECUN_1998, SATURATED_SHARE, Activation
-from study.learning.elementary import arctan, exp, tanh
-from study.learning.kernels import kernel
-from study.learning.records import Parameter
-from study.learning.views import line
+from study.learning.core.borrowed import line
+from study.learning.core.elementary import arctan, exp, tanh
+from study.learning.core.kernels import kernel
+from study.learning.variants import Parameter
 
 LECUN_HEIGHT, LECUN_STEEPNESS = 1.7159, 2.0 / 3.0
 

@@ -19,13 +19,14 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
+from study.errors import UsageError
 from study.learning.activations.base import Activation
-from study.learning.gradients.base import Gradient, Site
-from study.learning.kernels import ARGUMENTS, FAMILIES, Kernel, as_kernel
-from study.learning.records import UsageError, Variant
+from study.learning.core.kernels import ARGUMENTS, FAMILIES, Kernel, as_kernel
+from study.learning.rules.base import Gradient, Site
+from study.learning.variants import Variant
 
 if TYPE_CHECKING:
-    from study.learning.training import Design
+    from study.learning.core.training import Design
 
 Array = NDArray[Any]
 
@@ -230,7 +231,7 @@ def _check_facts(owner: str, activation: Activation) -> None:
 
 
 def _check_rule(rule: Variant[Gradient], activation: Activation, dtype: str) -> None:
-    from study.learning.placement import numbers_of  # which needs this package's own records
+    from study.learning.core.placement import numbers_of  # which needs this package's own records
 
     record, owner = rule.record, f"gradient {rule.name!r}"
     site = Site(activation, True, rule.values)

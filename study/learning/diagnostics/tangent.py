@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.learning import loops
-from study.learning.network import Layer, make_room
+from study.learning.core import loops
+from study.learning.core.network import Layer, make_room
+from study.learning.core.stack import Stack
 from study.learning.optimizers import Updater
 from study.learning.problem import Problem
 from study.learning.seeds import generator
-from study.learning.stack import Stack
 
 if TYPE_CHECKING:
-    from study.learning.training import Design
+    from study.learning.core.training import Design
 
 Array = NDArray[Any]
 PATTERNS = 32  # for the asymmetry

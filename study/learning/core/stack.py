@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.learning import loops, seeds
+from study.learning import seeds
 from study.learning.activations.base import Activation
-from study.learning.gradients import EXACT
-from study.learning.gradients.base import Gradient, Site
-from study.learning.kernels import as_kernel
-from study.learning.network import Layer, make_room, with_ones
+from study.learning.core import loops
+from study.learning.core.kernels import as_kernel
+from study.learning.core.network import Layer, make_room, with_ones
+from study.learning.core.placement import keys_of, layer_of, numbers_of
 from study.learning.objectives import Objective
 from study.learning.optimizers import Updater
-from study.learning.placement import keys_of, layer_of, numbers_of
 from study.learning.problem import Problem
-from study.learning.records import Variant
+from study.learning.rules import EXACT
+from study.learning.rules.base import Gradient, Site
+from study.learning.variants import Variant
 
 Array = NDArray[Any]
 Rules = Sequence[Variant[Gradient] | None]

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from study.learning.kernels import merged
-from study.learning.views import lent, line, matrix, row
+from study.learning.core.borrowed import lent, line, matrix, row
+from study.learning.core.kernels import merged
 
 Array = NDArray[Any]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.learning.activations.base import SATURATED_SHARE
-from study.learning.stack import Stack
+from study.learning.core.stack import Stack
 
 Array = NDArray[Any]
 PATTERNS = 256  # the first ones of the training part, which is shuffled

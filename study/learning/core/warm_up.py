@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from study.learning.guard import check_output, check_records
+from study.errors import UsageError
+from study.learning.core.training import Budget, Design, train
+from study.learning.diagnostics.guard import check_output, check_records
 from study.learning.problem import pose
-from study.learning.records import UsageError
-from study.learning.training import Budget, Design, train
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.learning.activations.base import Activation
-from study.learning.kernels import Kernel, compiled, kernel
-from study.learning.records import Parameter, Record
+from study.learning.core.kernels import Kernel, compiled, kernel
+from study.learning.variants import Parameter, Record
 
 Array = NDArray[Any]
 
@@ -114,13 +114,13 @@ class Gradient(Record):
         or "".
     twin
         `Pointwise` where φ is a function of z alone, else the reason why it has no twin (see
-        `study.learning.twins`).
+        `study.learning.activations.matched`).
     same_as
         ``same_as(values, activation)`` gives the simpler specification of an identical rule, or
         None.
     """
 
-    registry = ("study.learning.gradients", "GRADIENTS")
+    registry = ("study.learning.rules", "GRADIENTS")
 
     factor: Kernel | Callable[..., None] = keep_slope
     numbers: Callable[[Site], tuple[float, ...]] = _parameters

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from study.learning.gradients.base import (
+from study.learning.core.borrowed import line, matrix
+from study.learning.core.kernels import compiled, kernel
+from study.learning.rules.base import (
     FAHLMAN_1988,
     OF_THE_BATCH,
     PER_REPLICA,
@@ -15,9 +17,7 @@ from study.learning.gradients.base import (
     keep_slope,
     mean_of,
 )
-from study.learning.kernels import compiled, kernel
-from study.learning.records import Parameter
-from study.learning.views import line, matrix
+from study.learning.variants import Parameter
 
 
 @kernel("factor")

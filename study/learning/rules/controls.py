@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from study.learning.gradients.base import OF_CHANCE, THIS_STUDY, Gradient
-from study.learning.kernels import kernel
+from study.learning.core.borrowed import line
+from study.learning.core.kernels import kernel
+from study.learning.rules.base import OF_CHANCE, THIS_STUDY, Gradient
 from study.learning.seeds import stream, uniform
-from study.learning.views import line
 
 
 @kernel("factor")

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from study.learning.activations.base import Activation
-from study.learning.gradients.base import (
+from study.learning.core.kernels import kernel
+from study.learning.rules.base import (
     FAHLMAN_1988,
     OF_CHANCE,
     THIS_STUDY,
@@ -17,9 +18,8 @@ from study.learning.gradients.base import (
     Site,
     initial_mean,
 )
-from study.learning.kernels import kernel
-from study.learning.records import Parameter
 from study.learning.seeds import permuted, stream, uniform
+from study.learning.variants import Parameter
 
 
 @kernel("factor")

@@ -8,8 +8,8 @@ hidden units alone. Together with the rule itself they make a 2×2,
     (F, f')  consistent = forward     (F, φ)   the twin: consistent = true
 
 of which the interaction isolates consistency. Common pairs have a closed form, the others a
-piecewise polynomial (`study.learning.curves.spline`) that is closer to φ than float32 can tell, so
-that both arms have the same φ.
+piecewise polynomial (`study.learning.activations.splines.spline`) that is closer to φ than float32
+can tell, so that both arms have the same φ.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from study.errors import UsageError
 from study.learning.activations import ACTIVATIONS
 from study.learning.activations.base import INFINITY, SATURATED_SHARE, Activation
-from study.learning.curves import Curve, shaped, spline
-from study.learning.gradients.base import THIS_STUDY, Gradient, Pointwise, Site
-from study.learning.placement import factor_of
-from study.learning.records import UsageError, Variant
+from study.learning.activations.splines import Curve, shaped, spline
+from study.learning.core.placement import factor_of
+from study.learning.rules.base import THIS_STUDY, Gradient, Pointwise, Site
+from study.learning.variants import Variant
 
 Reals = NDArray[np.float64]
 

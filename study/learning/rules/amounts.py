@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from study.learning.activations.base import Activation
-from study.learning.elementary import exp, log
-from study.learning.gradients.base import ABSOLUTE, FAHLMAN_1988, THIS_STUDY, Gradient, Pointwise
-from study.learning.kernels import compiled, kernel
-from study.learning.records import Parameter
-from study.learning.views import line
+from study.learning.core.borrowed import line
+from study.learning.core.elementary import exp, log
+from study.learning.core.kernels import compiled, kernel
+from study.learning.rules.base import ABSOLUTE, FAHLMAN_1988, THIS_STUDY, Gradient, Pointwise
+from study.learning.variants import Parameter
 
 
 @compiled

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.learning.elementary import arctan, exp, log1p, tanh
-from study.learning.kernels import Kernel, inlined, kernel
-from study.learning.views import line
+from study.learning.core.borrowed import line
+from study.learning.core.elementary import arctan, exp, log1p, tanh
+from study.learning.core.kernels import Kernel, inlined, kernel
 
 Reals = NDArray[np.float64]
 LN2 = math.log(2.0)

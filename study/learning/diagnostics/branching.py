@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.learning.gradients.base import Gradient
+from study.learning.core.training import Budget, Design, Outcome, train
 from study.learning.problem import Problem
-from study.learning.records import Variant
-from study.learning.training import Budget, Design, Outcome, train
+from study.learning.rules.base import Gradient
+from study.learning.variants import Variant
 
 Array = NDArray[Any]
 AGREEMENT = 0.05  # of the path length that is aimed at

@@ -9,20 +9,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.learning import loops, network, outcomes
+from study.learning import outcomes
 from study.learning.activations.base import Activation
-from study.learning.gradients import EXACT
-from study.learning.gradients.base import Gradient
+from study.learning.activations.matched import original_slope, twin_of
+from study.learning.core import loops, network
+from study.learning.core.placement import layer_of
+from study.learning.core.stack import Stack
+from study.learning.diagnostics.probes import PROBES, Observer, norm
+from study.learning.diagnostics.tangent import asymmetry
 from study.learning.initialisations import Initialisation, initial_parameters
 from study.learning.objectives import Objective
 from study.learning.optimizers import Optimizer, Updater
-from study.learning.placement import layer_of
-from study.learning.probes import PROBES, Observer, norm
 from study.learning.problem import Problem
-from study.learning.records import Variant
-from study.learning.stack import Stack
-from study.learning.tangent import asymmetry
-from study.learning.twins import original_slope, twin_of
+from study.learning.rules import EXACT
+from study.learning.rules.base import Gradient
+from study.learning.variants import Variant
 
 Array = NDArray[Any]
 
@@ -51,7 +52,7 @@ class Design:
         With its parameters.
     consistent
         "false", "true" or "forward": what the hidden layers compute forward and propagate back,
-        see `study.learning.twins`. The output units are the same in all three.
+        see `study.learning.activations.matched`. The output units are the same in all three.
     """
 
     hidden: tuple[int, ...]
@@ -174,7 +175,8 @@ class Outcome:
     path_length
         (R,) distance between the parameters at the start and at the end.
     asymmetry
-        (R,) of the update field at the end, see `study.learning.tangent`; NaN without probes.
+        (R,) of the update field at the end, see `study.learning.diagnostics.tangent`; NaN without
+        probes.
     parameters
         (R, P) at the end; of a diverged replica where it left.
     """

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.learning.activations import ACTIVATIONS
-from study.learning.gradients.base import Gradient
-from study.learning.placement import factor_of
-from study.learning.records import Variant
+from study.learning.core.placement import factor_of
+from study.learning.rules.base import Gradient
+from study.learning.variants import Variant
 
 Array = NDArray[Any]
 PIECES, NODES = 256, 8  # of the quadrature: exact to rounding between kinks of φ

@@ -20,7 +20,7 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic, overload
 
-from study.learning.kernels import FAST
+from study.learning.core.kernels import FAST
 
 F = np.float32
 I = np.int32

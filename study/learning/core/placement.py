@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from study.learning import seeds
 from study.learning.activations.base import Activation
-from study.learning.gradients import EXACT
-from study.learning.gradients.base import Gradient, Site, keep_signal
-from study.learning.kernels import as_kernel, compiled
-from study.learning.network import Layer, make_room, multiply
-from study.learning.records import Variant
+from study.learning.core.kernels import as_kernel, compiled
+from study.learning.core.network import Layer, make_room, multiply
+from study.learning.rules import EXACT
+from study.learning.rules.base import Gradient, Site, keep_signal
+from study.learning.variants import Variant
 
 Array = NDArray[Any]
 

@@ -23,7 +23,7 @@ import numba
 import numpy as np
 from numba import types
 
-from study.learning.records import UsageError
+from study.errors import UsageError
 
 FAST = {"contract"}  # fused multiply-add; nothing that assumes finite numbers
 
@@ -34,7 +34,7 @@ def _keep_compiled_code_by_source() -> None:
     numba looks at the file of the function alone, and not at what is compiled into it from other
     files: after an update it would go on with old code.
     """
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         digest.update(path.read_bytes())

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from study.learning.kernels import compiled
-from study.learning.network import Room, backward, forward, lent_layer, lent_room, make_room
+from study.learning.core.borrowed import lent, matrix, row
+from study.learning.core.kernels import compiled
+from study.learning.core.network import Room, backward, forward, lent_layer, lent_room, make_room
 from study.learning.seeds import shuffled
-from study.learning.views import lent, matrix, row
 
 Array = NDArray[Any]
 CHUNK = 256  # patterns that are evaluated together

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from study.learning.activations.base import Activation
-from study.learning.gradients import amounts, chance, controls, rectified, removal, shapes
-from study.learning.gradients.base import Gradient
-from study.learning.records import Variant, resolve
+from study.learning.rules import amounts, chance, controls, rectified, removal, shapes
+from study.learning.rules.base import Gradient
+from study.learning.variants import Variant, resolve
 
 GRADIENTS: dict[str, Gradient] = {
     record.name: record

@@ -8,10 +8,10 @@ from typing import Any
 
 from study.learning.activations import ACTIVATIONS, bound_activation
 from study.learning.activations.base import Activation
-from study.learning.gradients.base import ABSOLUTE, Gradient, Pointwise
-from study.learning.kernels import kernel
-from study.learning.records import Parameter
-from study.learning.views import line
+from study.learning.core.borrowed import line
+from study.learning.core.kernels import kernel
+from study.learning.rules.base import ABSOLUTE, Gradient, Pointwise
+from study.learning.variants import Parameter
 
 
 @functools.cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import math
 import re
@@ -10,9 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Generic, SupportsIndex, TypeVar
 
-
-class UsageError(ValueError):
-    """A user's mistake, told in one line: what is wrong and what is valid."""
+from study.errors import UsageError, unknown
 
 
 @dataclass(frozen=True)
@@ -126,7 +123,6 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
 """What the annotation of a record's field begins with -> whether a value fits, and what would."""
 
 TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
-SHOWN = 40  # valid names that a message lists
 
 
 @dataclass(frozen=True)
@@ -187,16 +183,6 @@ def plain(value: float | str | bool) -> str:
     if isinstance(value, str):
         return value
     return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(value)
-
-
-def unknown(kind: str, name: str, valid: Any) -> str:
-    """One line for a name that does not exist, with the nearest and the valid ones."""
-    names = [str(v) for v in valid]
-    near = difflib.get_close_matches(str(name), names, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    if len(names) > SHOWN:
-        names = [*names[:SHOWN], f"... ({len(names)} in all)"]
-    return f"unknown {kind} {str(name)!r}.{hint} Valid: {', '.join(names)}"
 
 
 def resolve(kind: str, registry: Mapping[str, R], spec: Any) -> Variant[R]:

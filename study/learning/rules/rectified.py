@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from study.learning.activations.base import Activation
-from study.learning.gradients.base import THIS_STUDY, Gradient, Pointwise
-from study.learning.kernels import kernel
-from study.learning.records import Parameter
-from study.learning.views import line
+from study.learning.core.borrowed import line
+from study.learning.core.kernels import kernel
+from study.learning.rules.base import THIS_STUDY, Gradient, Pointwise
+from study.learning.variants import Parameter
 
 
 @kernel("factor")
