@@ -31,9 +31,10 @@ LOST = 1e3
 
 
 def stage_runs(results: Results, stage: str) -> pd.DataFrame:
-    """Rows of a stage; in ``transfer`` the evaluation of cells whose own rate is exact's anyway.
+    """Return the rows of a stage; in ``transfer`` exact's own evaluation in the same strata too.
 
-    So exact itself is always there, and so are cells that a plan need not train twice.
+    The worker stores a ``transfer`` row for every rule that was evaluated at exact's rate, also
+    where that is the rule's own rate. Only exact needs none: its own rate is exact's.
 
     Raises
     ------
@@ -45,12 +46,8 @@ def stage_runs(results: Results, stage: str) -> pd.DataFrame:
     if chosen.empty:
         raise NothingToShow(f"experiment {results.experiment!r} has no runs of stage {stage!r}")
     if stage == "transfer":
-        own = runs[runs["stage"] == "evaluate"]
-        exact = own[own["gradient"] == REFERENCE].groupby("stratum")["learning_rate"].first()
-        there = pd.MultiIndex.from_frame(chosen[CELL].drop_duplicates())
-        absent = ~pd.MultiIndex.from_frame(own[CELL]).isin(there)
-        same = np.isclose(own["learning_rate"], own["stratum"].map(exact), rtol=1e-9, atol=0)
-        chosen = pd.concat([own[absent & same], chosen])
+        exact = (runs["stage"] == "evaluate") & (runs["gradient"] == REFERENCE)
+        chosen = pd.concat([runs[exact & runs["stratum"].isin(chosen["stratum"])], chosen])
     return chosen
 
 

@@ -136,13 +136,17 @@ def twins(mismatch, twin, forward, **how):
 
 
 def at_zero(natural, persistent, **how):
-    """C7: decades by which relu's slope 1 at zero is above slope 0, in two regimes."""
+    """C7: decades by which relu's slope 1 at zero is above slope 0, in two regimes.
+
+    At its own rate and at exact's.
+    """
     one = with_rule("relu_at_zero", value=1.0, arm="scale")
     tasks = ("digits", "breast_cancer", "diabetes")
     cells = []
     for activation, effect in (("relu", natural), ("relu_rounded", persistent)):
         regime = {"activation": activation, "initialisation": "he"}
-        cells += arms(tasks, [(one | regime, effect)], regime, **how)
+        effects = [(one | regime | {"stage": stage}, effect) for stage in ("evaluate", "transfer")]
+        cells += arms(tasks, effects, regime, **how)
     return cells
 
 

@@ -130,17 +130,22 @@ def test_failures_are_counted_by_cause(prepared):
     assert row["low"] < row["rate"] == 0.5 < row["high"]
 
 
-def test_transfer_takes_evaluations_at_exacts_own_rate(prepared):
+def test_only_stored_runs_are_at_exacts_rate(prepared):
+    """A rule whose own rate happens to be exact's was not run at exact's rate."""
     offset = {"gradient": "offset", "gradient.amount": 0.1, "location": "hidden"}
     changes = [
         {},
         REMOVED | {"learning_rate": 0.01},
         REMOVED | {"stage": "transfer"},
-        offset,  # its own rate is exact's: not trained twice
+        offset,  # at exact's rate by chance
+        {"gain": 2.0},  # exact where no rule has a transfer run
+        offset | {"gain": 2.0},
     ]
     rows = comparisons.stage_runs(prepared(*changes), "transfer")
-    assert sorted(rows["rule"].astype(str)) == ["exact", "offset 0.1", "removed"]
-    assert set(rows["learning_rate"]) == {0.1}
+    assert list(zip(rows["rule"].astype(str), rows["stage"], rows["gain"], strict=True)) == [
+        ("exact", "evaluate", 1.0),
+        ("removed", "transfer", 1.0),
+    ]
 
 
 def tune(finals):

@@ -68,7 +68,8 @@ def places(
     free
         Columns that vary within an arm, such as gain and depth.
     rate
-        ``own``: each arm at the rate tuned for it; ``exact``: all at the rate tuned for exact.
+        ``own``: each arm at the rate tuned for it; ``exact``: all at the rate tuned for exact,
+        which are the rows of stage ``transfer``, and exact's own evaluation.
 
     Raises
     ------
@@ -83,8 +84,6 @@ def places(
         for task, selection in _tasks(claims, where):
             base = {**claims.always, **selection}
             masks = {arm: runs.mask(_for_arm(base, part.arms[arm], rate)) for arm in arms}
-            if rate == "exact":
-                masks = _at_exacts_rate(masks, runs, base, part, columns)
             anyone = np.logical_or.reduce(list(masks.values()))
             if not anyone.any():
                 absent.append(task.replace("_", " ") or "any arm")
@@ -126,35 +125,6 @@ def _for_arm(base: Selection, arm: Selection, rate: str) -> dict[str, Any]:
     elif rate == "exact":
         wanted["stage"] = "transfer"
     return wanted
-
-
-def _at_exacts_rate(
-    masks: dict[str, Mask], runs: Runs, base: Selection, part: Part, columns: list[str]
-) -> dict[str, Mask]:
-    """Add the evaluations of arms whose own rate is exact's: they need not be trained twice."""
-    exact = next((a for a in masks if part.arms[a].get("gradient") == REFERENCE), None)
-    if exact is None or not masks[exact].any():
-        return masks
-    stratum = np.zeros(len(runs.frame), np.int64)
-    for column in columns:
-        codes, values = runs.coded(column)
-        stratum = stratum * len(values) + codes
-        stratum = np.unique(stratum, return_inverse=True)[1]
-    rates = runs.frame["learning_rate"].to_numpy()
-    of_exact: dict[int, set[float]] = {}
-    for s, chosen in zip(stratum[masks[exact]], rates[masks[exact]], strict=True):
-        of_exact.setdefault(int(s), set()).add(float(chosen))
-    same = np.zeros(len(rates), bool)
-    for s, several in of_exact.items():
-        mine = stratum == s
-        for chosen in several:
-            same |= mine & np.isclose(rates, chosen, rtol=1e-9, atol=0.0)
-    full = dict(masks)
-    for arm, mask in masks.items():
-        there = np.isin(stratum, stratum[mask])
-        own = runs.mask(_for_arm(base, part.arms[arm], "own"))
-        full[arm] = mask | (own & same & ~there)
-    return full
 
 
 def _strata(
