@@ -1,1 +1,1 @@
-"""Figures and tables: scripts that draw the finished numbers of `study.analysis`."""
+"""Figures and tables: scripts that draw the finished numbers of `study.evidence`."""

@@ -15,24 +15,15 @@ from pathlib import Path
 import joblib
 from matplotlib.figure import Figure
 
-from reports import (
-    activations,
-    curves,
-    factors,
-    failures,
-    rates,
-    rechecks,
-    relative,
-    style,
-    tables,
-    verdicts,
-)
-from reports.evidence import gather
+from reports import rechecks, style, verdicts
+from reports.generic import activations, curves, factors, failures, rates, relative, tables
 from reports.study_figures import STUDY_FIGURES
-from study.analysis.claims.reading import read_claims
-from study.analysis.sources import folder_of, place_of
-from study.analysis.tables import NothingToShow, Results, load
 from study.errors import UsageError, unknown
+from study.evidence.claims.reading import read_claims
+from study.evidence.evidence import gather
+from study.evidence.naming import Results, load
+from study.evidence.runs import NothingToShow
+from study.evidence.sources import folder_of, place_of
 
 FIGURES: dict[str, Callable[[Results], Iterator[Figure]]] = {
     "activations": activations.pages,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from reports import style
 from study import datasets
-from study.analysis.tables import Rule
+from study.evidence.naming import Rule
 from study.learning.activations import bound_activation
 from study.learning.core.training import Budget, Design, Outcome, outputs, train
 from study.learning.initialisations import INITIALISATIONS

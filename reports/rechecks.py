@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports.evidence import gather
 from reports.verdicts import DIGITS, headline, shown
-from study.analysis.claims.rechecks import Recheck, read_rechecks
-from study.analysis.claims.verdicts import Judged, judge_part
 from study.analysis.gradient_checks import gradient_checks
-from study.analysis.sources import folder_of, place_of
 from study.errors import UsageError
+from study.evidence.claims.rechecks import Recheck, read_rechecks
+from study.evidence.claims.verdicts import Judged, judge_part
+from study.evidence.evidence import gather
+from study.evidence.sources import folder_of, place_of
 
 NO_RUNS = "no runs"
 

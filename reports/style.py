@@ -26,7 +26,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-from study.analysis.tables import Rule
+from study.evidence.naming import Rule
 from study.learning.rules import GRADIENTS
 
 HUES = {

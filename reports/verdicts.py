@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports.evidence import gather
 from reports.wording import significant
 from study.ablation.configuration.claims import claims_digest
-from study.analysis.claims.calibration import calibrate
-from study.analysis.claims.comparison import Comparison
-from study.analysis.claims.effects import Effect
-from study.analysis.claims.records import Claims
-from study.analysis.claims.verdicts import Judged, Verdict, comparison_of
-from study.analysis.hypotheses import required_pairs
-from study.analysis.tables import NothingToShow
+from study.evidence.claims.calibration import calibrate
+from study.evidence.claims.records import Claims
+from study.evidence.claims.verdicts import Judged, Verdict, comparison_of
+from study.evidence.comparison import Comparison
+from study.evidence.effects import Effect
+from study.evidence.evidence import gather
+from study.evidence.hypotheses import required_pairs
+from study.evidence.runs import NothingToShow
 
 DIGITS = "%.6g"
 UNITS = {"ratio": "ratio", "points": "percentage points", "slope": "slope", "error": "tolerances"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from study.analysis.tables import REFERENCE, Rule
+from study.evidence.naming import Rule
+from study.evidence.runs import REFERENCE
 
 
 def subject(rules: Sequence[Rule]) -> Rule | None:

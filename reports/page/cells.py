@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from study.analysis.pools import at_several_rates
-from study.analysis.sources import folder_of, read_table, stored_runs
-from study.analysis.tables import labelled
 from study.errors import UsageError
+from study.evidence.naming import labelled
+from study.evidence.pools import at_several_rates
+from study.evidence.sources import folder_of, read_table, stored_runs
 from study.learning.rules import GRADIENTS
 from study.learning.variants import Record, Variant
 

@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from reports.evidence import EXACT, Evidence
 from reports.study_figures import capacity, location, predictors, removal
 from reports.study_figures.panels import CORE, ENTROPY, TASKS, rule
-from study.analysis.claims.comparison import UNITS
-from study.analysis.claims.effects import Effect
-from study.analysis.claims.records import Selection
-from study.analysis.tables import NothingToShow
+from study.evidence.claims.records import Selection
+from study.evidence.comparison import UNITS
+from study.evidence.effects import Effect
+from study.evidence.evidence import EXACT, Evidence
+from study.evidence.runs import NothingToShow
 
 WIDEST = "64-64"
 EVERYWHERE: Selection = {"task": list(location.TASKS)}

@@ -14,17 +14,17 @@ from typing import Any
 
 import pandas as pd
 
-from reports.evidence import Evidence, gather
 from reports.paper.exploratory import exploratory
 from reports.rechecks import NO_RUNS
 from reports.wording import significant
 from study.ablation.configuration.claims import claims_digest
 from study.ablation.configuration.protocol import read_protocol
 from study.ablation.configuration.yaml_files import read_yaml
-from study.analysis.claims.reading import read_claims
-from study.analysis.claims.records import Claim, Claims
-from study.analysis.sources import folder_of, stored_runs
 from study.errors import UsageError
+from study.evidence.claims.reading import read_claims
+from study.evidence.claims.records import Claim, Claims
+from study.evidence.evidence import Evidence, gather
+from study.evidence.sources import folder_of, stored_runs
 
 TABLES = ("calibration", "rechecks")
 """Made where there are runs for them."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 
 from matplotlib.figure import Figure
 
-from reports.evidence import Evidence
 from reports.study_figures import (
     capacity,
     decided,
@@ -24,6 +23,7 @@ from reports.study_figures import (
     twins,
     verdict_page,
 )
+from study.evidence.evidence import Evidence
 
 STUDY_FIGURES: dict[str, Callable[[Evidence], Iterator[Figure]]] = {
     "01_slopes_and_factors": slopes_and_factors.pages,

@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import style
-from reports.evidence import EXACT, Evidence
 from reports.study_figures.panels import key, look_of, mark, rule, under
 from reports.wording import listed
-from study.analysis.tables import NothingToShow
+from study.evidence.evidence import EXACT, Evidence
+from study.evidence.runs import NothingToShow
 
 RULES = ("exact", "removed", "mean_matched", "frozen")
 LABELS = {"mean_matched": "mean, matched"}

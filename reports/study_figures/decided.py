@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import style
-from reports.evidence import Evidence
 from reports.study_figures.panels import Row, forest, key, look_of, mark, ratio_axes, said, under
-from study.analysis.claims.comparison import column
-from study.analysis.claims.effects import Effect
-from study.analysis.tables import NothingToShow
+from study.evidence.comparison import column
+from study.evidence.effects import Effect
+from study.evidence.evidence import Evidence
+from study.evidence.runs import NothingToShow
 
 PARTS = {"removed": "removed", "mean_matched": "mean_matched"}  # rule -> part of C11
 LABELS = {"removed": "removed", "mean_matched": "mean, matched", "exact": "exact"}

@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import style
-from reports.evidence import Evidence
 from reports.study_figures.panels import CORE, MARGIN, READ, look_of, ratio_axes, stored, under
 from reports.wording import listed
-from study.analysis.claims.effects import Effect, Ranked
-from study.analysis.tables import NothingToShow
+from study.evidence.effects import Effect, Ranked
+from study.evidence.evidence import Evidence
+from study.evidence.runs import NothingToShow
 
 WHERE = {**CORE, "task": ["digits", "breast_cancer", "diabetes", "teacher"]}
 NOTE = (

@@ -8,7 +8,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from reports import style
-from reports.evidence import Evidence
 from reports.study_figures.panels import (
     CORE,
     ENTROPY,
@@ -21,8 +20,9 @@ from reports.study_figures.panels import (
     under,
 )
 from reports.wording import listed, percent
-from study.analysis.claims.effects import Effect
-from study.analysis.tables import NothingToShow
+from study.evidence.effects import Effect
+from study.evidence.evidence import Evidence
+from study.evidence.runs import NothingToShow
 
 LADDER = {  # rule -> what it knows
     "frozen": "nothing: frozen",

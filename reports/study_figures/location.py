@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import style
-from reports.evidence import EXACT, Evidence
 from reports.study_figures.panels import (
     READ,
     Row,
@@ -25,9 +24,10 @@ from reports.study_figures.panels import (
     under,
 )
 from reports.wording import significant
-from study.analysis.claims.effects import Effect
-from study.analysis.claims.records import Selection
-from study.analysis.tables import NothingToShow
+from study.evidence.claims.records import Selection
+from study.evidence.effects import Effect
+from study.evidence.evidence import EXACT, Evidence
+from study.evidence.runs import NothingToShow
 
 TASKS = ("digits", "under_capacity", "breast_cancer")
 LOCATIONS = {"output": "s", "hidden": "o", "all": "^"}

@@ -13,12 +13,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from reports import style
-from reports.evidence import Evidence
 from reports.wording import limits, ratio
-from study.analysis.claims.effects import Effect
-from study.analysis.claims.records import Selection
-from study.analysis.statistics import Interval
-from study.analysis.tables import Rule
+from study.evidence.claims.records import Selection
+from study.evidence.effects import Effect
+from study.evidence.evidence import Evidence
+from study.evidence.naming import Rule
+from study.evidence.statistics import Interval
 from study.learning.activations import ACTIVATIONS
 from study.learning.rules import GRADIENTS, canonical
 from study.learning.variants import resolve

@@ -11,13 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import style
-from reports.evidence import EXACT, Evidence
 from reports.study_figures.panels import TASKS, equality, key, look_of, mark, under
 from reports.wording import percent
-from study.analysis.claims.runs import RULE, axis
-from study.analysis.prediction import cells, out_of_sample, rank_correlation
-from study.analysis.statistics import Interval
-from study.analysis.tables import NothingToShow
+from study.evidence.evidence import EXACT, Evidence
+from study.evidence.prediction import cells, out_of_sample, rank_correlation
+from study.evidence.runs import RULE, NothingToShow, axis
+from study.evidence.statistics import Interval
 from study.learning.rules import GRADIENTS
 
 WHERE = {

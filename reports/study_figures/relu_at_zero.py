@@ -8,7 +8,6 @@ from dataclasses import replace
 from matplotlib.figure import Figure
 
 from reports import style
-from reports.evidence import Evidence
 from reports.study_figures.panels import (
     Row,
     forest,
@@ -22,8 +21,9 @@ from reports.study_figures.panels import (
     under,
 )
 from reports.wording import listed
-from study.analysis.claims.effects import Effect
-from study.analysis.tables import NothingToShow
+from study.evidence.effects import Effect
+from study.evidence.evidence import Evidence
+from study.evidence.runs import NothingToShow
 
 REGIMES = ("natural zeros", "persistent zeros", "zero-initialised layer")
 ARMS = {  # (value, arm) -> marker, filled

@@ -10,13 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import style
-from reports.evidence import EXACT, Evidence, needed
 from reports.study_figures.panels import key, look_of, mark, rule, under
 from reports.wording import significant
-from study.analysis.claims.effects import Effect
-from study.analysis.comparisons import TOLERATED, headroom, tuning
-from study.analysis.statistics import Interval
-from study.analysis.tables import NothingToShow, prepare
+from study.evidence.effects import Effect
+from study.evidence.evidence import EXACT, Evidence, needed
+from study.evidence.naming import prepare
+from study.evidence.runs import NothingToShow
+from study.evidence.statistics import Interval
+from study.evidence.summaries import TOLERATED, headroom, tuning
 
 PART = "all where squashed, else hidden"
 SHIFT = 0.17

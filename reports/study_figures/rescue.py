@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from matplotlib.figure import Figure
 
 from reports import style
-from reports.evidence import EXACT, Evidence
 from reports.study_figures.panels import (
     CORE,
     READ,
@@ -23,9 +22,10 @@ from reports.study_figures.panels import (
     under,
 )
 from reports.wording import listed
-from study.analysis.claims.effects import Effect
-from study.analysis.claims.records import Selection
-from study.analysis.tables import NothingToShow
+from study.evidence.claims.records import Selection
+from study.evidence.effects import Effect
+from study.evidence.evidence import EXACT, Evidence
+from study.evidence.runs import NothingToShow
 
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
 RULES: dict[str, Selection] = {

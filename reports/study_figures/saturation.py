@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from reports import style
-from reports.evidence import EXACT, Evidence
 from reports.study_figures.panels import key, look_of, rule, under
-from study.analysis.claims.gain_by_depth import depth_of, harm
-from study.analysis.claims.records import Selection
-from study.analysis.statistics import hodges_lehmann
-from study.analysis.tables import NothingToShow
+from study.evidence.claims.gain_by_depth import depth_of, harm
+from study.evidence.claims.records import Selection
+from study.evidence.evidence import EXACT, Evidence
+from study.evidence.runs import NothingToShow
+from study.evidence.statistics import hodges_lehmann
 
 TOLERATED = 0.2
 OBJECTIVES = {"squared_error": "squared error", "cross_entropy": "cross-entropy"}

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from matplotlib.figure import Figure
 
-from reports import activations, factors, style
-from reports.evidence import Evidence
-from study.analysis.tables import labelled
+from reports import style
+from reports.generic import activations, factors
+from study.evidence.evidence import Evidence
+from study.evidence.naming import labelled
 from study.learning.activations import ACTIVATIONS
 from study.learning.rules import GRADIENTS
 from study.learning.variants import resolve

@@ -8,7 +8,6 @@ from dataclasses import replace
 from matplotlib.figure import Figure
 
 from reports import style
-from reports.evidence import EXACT, Evidence, needed
 from reports.study_figures.panels import (
     CORE,
     READ,
@@ -25,8 +24,9 @@ from reports.study_figures.panels import (
     under,
 )
 from reports.wording import listed
-from study.analysis.claims.effects import Effect
-from study.analysis.claims.records import Selection
+from study.evidence.claims.records import Selection
+from study.evidence.effects import Effect
+from study.evidence.evidence import EXACT, Evidence, needed
 
 RULES: dict[str, Selection] = {
     "floor 0.1": rule("floor", minimum=0.1),

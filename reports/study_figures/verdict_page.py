@@ -10,14 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import style
-from reports.evidence import Evidence
 from reports.verdicts import UNITS
 from reports.wording import listed, significant
-from study.analysis.claims.comparison import Comparison
-from study.analysis.claims.decisions import CONTRADICTED, MIXED, NOT_DECIDED, SUPPORTED
-from study.analysis.claims.records import Contrast
-from study.analysis.claims.verdicts import Verdict, comparison_of
-from study.analysis.tables import NothingToShow
+from study.evidence.claims.decisions import CONTRADICTED, MIXED, NOT_DECIDED, SUPPORTED
+from study.evidence.claims.records import Contrast
+from study.evidence.claims.verdicts import Verdict, comparison_of
+from study.evidence.comparison import Comparison
+from study.evidence.evidence import Evidence
+from study.evidence.runs import NothingToShow
 
 COLOURS = {  # told apart with any colour vision, and by their words
     SUPPORTED: "#0072B2",

@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # from top to bottom; a room may import what stands under it
 ROOMS = (
     "reports",
+    "study.evidence",
     "study.analysis",
     "study.ablation",
     "study.estimator",
@@ -22,6 +23,7 @@ OUTSIDE = {  # what a room may import beside the standard library
     "study.learning": {"numpy", "numba"},
     "study.datasets": {"numpy", "sklearn"},
     "study.estimator": {"numpy", "sklearn"},
+    "study.evidence": {"numpy", "pandas", "scipy"},
     "study.analysis": {"numpy", "pandas", "scipy"},
 }
 ABLATION_ALONE = {"hydra", "omegaconf", "mlflow", "sqlalchemy"}

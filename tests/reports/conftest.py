@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # reports/ is not 
 @pytest.fixture(scope="session")
 def results():
     """A small experiment, prepared."""
-    from study.analysis.tables import prepare
+    from study.evidence.naming import prepare
 
     return prepare("small", *synthetic(**SMALL))
 
@@ -22,7 +22,7 @@ def results():
 @pytest.fixture(scope="session")
 def default_results():
     """An experiment of the default's size and shape, prepared."""
-    from study.analysis.tables import prepare
+    from study.evidence.naming import prepare
 
     return prepare("default", *synthetic(**DEFAULT))
 
@@ -30,7 +30,7 @@ def default_results():
 @pytest.fixture(scope="session")
 def many_results():
     """An experiment with nearly every rule, prepared."""
-    from study.analysis.tables import prepare
+    from study.evidence.naming import prepare
 
     return prepare("many", *synthetic(**MANY))
 

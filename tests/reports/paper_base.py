@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from synthetic_tables import TINY, export, synthetic
 
 from reports import build
-from study.analysis.claims.reading import read_claims
+from study.evidence.claims.reading import read_claims
 
 ROOT = Path(build.__file__).resolve().parents[1]
 UNITS = {"score": "ratio", "escape": "ratio", "flips": "ratio", "gain_by_depth": "slope"}

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from synthetic_tables import TINY, export, synthetic
 
-from reports import build, tables
+from reports import build
+from reports.generic import tables
 from study.errors import UsageError
 
 ROOT = Path(build.__file__).resolve().parents[1]

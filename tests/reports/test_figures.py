@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from synthetic_tables import SMALL, synthetic
 
-from reports import activations, curves, factors, failures, rates, relative, style
-from study.analysis import comparisons
-from study.analysis.tables import NothingToShow, prepare
+from reports import style
+from reports.generic import activations, curves, factors, failures, rates, relative
+from study.evidence import summaries
+from study.evidence.naming import prepare
+from study.evidence.runs import NothingToShow
 from study.learning.activations import ACTIVATIONS
 from study.learning.rules import GRADIENTS
 from study.learning.variants import resolve
@@ -184,7 +186,7 @@ def test_relative_shows_estimates_with_their_limits(results):
     left, right = panels(figure)
     assert [t.get_text() for t in left.get_yticklabels()] == ["removed", "floor 0.1"]
     assert not any(t.get_text() for t in right.get_yticklabels())
-    pool = comparisons.pooled(comparisons.pairs(results)).set_index(["task", "rule"])
+    pool = summaries.pooled(summaries.pairs(results)).set_index(["task", "rule"])
     row = pool.loc[("digits", "removed")]
     marks = {line.get_label(): line for line in reversed(left.lines)}
     assert marks["removed"].get_xdata()[0] == pytest.approx(10 ** row["estimate"])
@@ -235,7 +237,7 @@ def test_locations_are_rules_of_their_own():
 def test_rates_shade_the_stable_range(results):
     figure = first(rates.pages(results))
     assert titles(figure) == ["exact", "removed", "floor 0.1"]
-    room = comparisons.headroom(comparisons.tuning(results))
+    room = summaries.headroom(summaries.tuning(results))
     exact = room[(room["rule"] == "exact") & (room["stratum"] == room["stratum"].min())].iloc[0]
     shade = (
         panels(figure)[0]
@@ -259,7 +261,7 @@ def test_rates_keep_exact_behind_every_other_rule(results):
 def test_curves_have_bands(results):
     figure = first(curves.pages(results))
     assert titles(figure) == ["exact", "removed", "floor 0.1"]
-    band = comparisons.bands(results)
+    band = summaries.bands(results)
     rows = band[(band["rule"] == "removed") & (band["stratum"] == 0)]
     removed = panels(figure)[1]
     colour = style.HUES["removed"]

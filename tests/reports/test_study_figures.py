@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports import build, evidence, style
+from reports import build, style
 from reports.study_figures import STUDY_FIGURES, capacity, dose, escaping, panels
-from study.analysis.claims.reading import read_claims
-from study.analysis.claims.runs import Runs
-from study.analysis.statistics import Interval
-from study.analysis.tables import NothingToShow
 from study.errors import UsageError
+from study.evidence import evidence
+from study.evidence.claims.reading import read_claims
+from study.evidence.runs import NothingToShow, Runs
+from study.evidence.statistics import Interval
 
 ROOT = Path(build.__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "analysis"))
+sys.path.insert(0, str(ROOT / "tests" / "evidence"))
 from claim_tables import runs, table  # noqa: E402
 from study_tables import study  # noqa: E402
 

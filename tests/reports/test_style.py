@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from reports import style, wording
-from study.analysis.tables import Rule
+from study.evidence.naming import Rule
 from study.learning.rules import GRADIENTS
 
 # Machado, Oliveira & Fernandes 2009, severity 1, on linear RGB

@@ -7,11 +7,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reports import build, evidence, rechecks, verdicts
+from reports import build, rechecks, verdicts
 from study.errors import UsageError
+from study.evidence import evidence
 
 ROOT = Path(build.__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "analysis"))
+sys.path.insert(0, str(ROOT / "tests" / "evidence"))
 from claim_tables import optimizers, settling, table  # noqa: E402
 
 CHECKS = pd.DataFrame(

@@ -1,0 +1,1 @@
+"""Figures and tables that every experiment gets, whatever its grid."""

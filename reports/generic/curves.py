@@ -1,0 +1,86 @@
+"""Figure 5: learning curves, the median over seeds with quantile bands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reports import style
+from reports.generic import multiples
+from reports.wording import condition, significant, subject
+from study.evidence.naming import Results, Rule
+from study.evidence.runs import REFERENCE
+from study.evidence.summaries import LOST, bands
+
+NOTE = (
+    "Objective as a share of the best constant predictor's: median over seeds and the band of the "
+    "middle half, each rule at its own best learning rate; thin black line: exact. Runs that "
+    "diverge stay in as worst: a band that holds them leaves at the top."
+)
+LABELS = ("update", "objective")
+TOP, LEAST = 2.0, 1e-5  # the axis reaches up to at least, and down to at most
+
+
+def pages(results: Results) -> Iterator[Figure]:
+    """Draw a page for each task, setting and activation."""
+    for where, group in multiples.places(results, bands(results)):
+        updates = group.loc[group["update"] > 0, "update"]
+        seen = group.loc[group["upper"] < LOST / 2, ["lower", "upper"]]
+        low = max(seen["lower"].min(), LEAST) if len(seen) else 0.1
+        top = min(max(seen["upper"].max(), TOP), 10.0) if len(seen) else TOP
+
+        def finish(
+            panel: Axes,
+            rows: pd.DataFrame,
+            start: float = updates.min(),
+            end: float = updates.max(),
+            low: float = low,
+            top: float = top,
+        ) -> None:
+            style.logarithmic(panel, "x", start, end * 1.1, most=4)
+            style.logarithmic(panel, "y", low / 1.3, top, most=4)
+
+        text = message(results, where, group)
+        yield from multiples.draw_pages(results, group, text, NOTE, _draw, finish, LABELS)
+
+
+def message(results: Results, where: str, group: pd.DataFrame) -> str:
+    """Say where the rule in question ends, beside exact: medians with their quartiles."""
+    optimizer = next(
+        o for o in multiples.optimizers(results) if (group["optimizer_label"] == o).any()
+    )
+    last = group[group["optimizer_label"] == optimizer]
+    last = last[last["update"] == last["update"].max()].set_index("rule")
+
+    def ends(label: str) -> str:
+        low, middle, high = last.loc[label, ["lower", "median", "upper"]]
+        if middle > LOST / 2:
+            return "diverges"
+        top = significant(high) if high < LOST / 2 else "divergence"
+        return f"ends at {significant(middle)} ({significant(low)}–{top})"
+
+    rule = subject([r for r in results.rules if r.label in last.index])
+    begin = f"{where}, {optimizer}:"
+    unit = "of the best constant's objective"
+    if rule is None:
+        return f"{begin} training by exact {ends(REFERENCE)} {unit}"
+    beside = f", with exact it {ends(REFERENCE)}" if REFERENCE in last.index else ""
+    own = ends(rule.label)
+    said = own if own == "diverges" else f"{own} {unit}"
+    return f"{begin} {condition(rule, inside=True)} training {said}{beside}"
+
+
+def _draw(panel: Axes, rows: pd.DataFrame, rule: Rule, behind: bool) -> None:
+    rows = rows[(rows["rule"] == rule.label) & (rows["update"] > 0)].sort_values("update")
+    colour = style.look(rule).colour
+    updates = rows["update"]
+    if behind:
+        panel.plot(updates, rows["median"], **multiples.BEHIND)
+        return
+    panel.fill_between(
+        updates, rows["lower"], rows["upper"], color=colour, alpha=0.25, linewidth=0
+    )
+    panel.plot(updates, rows["median"], color=colour, linewidth=1.3, zorder=3)

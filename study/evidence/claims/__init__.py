@@ -1,0 +1,1 @@
+"""From conf/claims.yaml to verdicts: reading, decisions, calibration, rechecks."""

@@ -1,0 +1,242 @@
+"""How often tuning and judging err together: exact against exact, each tuned like a rule.
+
+From a pool of exact at several rates and many seeds, two arms are drawn again and again: disjoint
+seeds to tune them, the same ones to score both, as in the study, so that the truth is that nothing
+differs but by the luck of tuning. Then the decisions of the claims judge them, at the claims' own
+margins, without Holm's adjustment.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from study.ablation.running.tuning import Trials
+from study.evidence.claims.decisions import (
+    CONTRADICTED,
+    DECISIONS,
+    NOT_DECIDED,
+    SUPPORTED,
+    VERDICTS,
+    Asked,
+    resolved,
+)
+from study.evidence.claims.kinds import COMPARISONS
+from study.evidence.claims.records import Claims, Part
+from study.evidence.effects import Effect, Measured, Paired, Ranked, Shares
+from study.evidence.runs import REFERENCE, NothingToShow, Runs
+from study.evidence.statistics import wilson
+
+Array = NDArray[Any]
+
+COARSE, FINE, SCORED = 3, 5, 60
+"""Seeds of an arm: stage A, stage B, evaluation."""
+NEEDED = 2 * (COARSE + FINE) + SCORED
+PER_STEP = 4
+"""Shares of stage B between two of stage A: 8 and 2 a decade."""
+REPEATS, RESAMPLES = 300, 1000
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Exact on one task: final objectives, failures and scores, (rates, seeds)."""
+
+    task: str
+    rates: Array
+    finals: Array
+    failed: Array
+    scores: Array
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What a pseudo-arm was tuned to, and its evaluation seeds, as places in a pool."""
+
+    rate: int
+    seeds: Array
+
+
+def pools(runs: Runs) -> list[Pool]:
+    """Find the tasks on which exact was evaluated at several rates with enough seeds.
+
+    Raises
+    ------
+    NothingToShow
+        If there are none.
+    """
+    chosen = {"rates": "several", "gradient": REFERENCE, "stage": "evaluate"}
+    frame = runs.frame[runs.mask(chosen)]
+    found = []
+    for _, rows in frame.groupby(runs.structure or ["dataset"], dropna=False):
+        tables = [
+            rows.pivot_table(index="learning_rate", columns="seed", values=name, dropna=False)
+            for name in ("final_objective", "failed", "score")
+        ]
+        finals, failed, scores = (t.to_numpy(float) for t in tables)
+        complete = ~np.isnan(scores).any(axis=0)
+        if complete.sum() < NEEDED or len(scores) < 2:
+            continue
+        first = rows.iloc[0]
+        task = f"{first['dataset']} {first['objective']} {first['hidden']} {first['activation']}"
+        found.append(
+            Pool(
+                task.replace("_", " "),
+                tables[0].index.to_numpy(float),
+                np.where(np.isfinite(finals), finals, np.inf)[:, complete],
+                failed[:, complete] > 0,
+                scores[:, complete],
+            )
+        )
+    if not found:
+        raise NothingToShow(f"no pool of exact at several rates with {NEEDED} seeds")
+    return found
+
+
+def tuned(pool: Pool, seeds: Array) -> int:
+    """Return the position of the rate that the study's own choice takes.
+
+    Stage A tries every fourth rate, stage B those of the pool around its best.
+    """
+    coarse = _best(pool, range(0, len(pool.rates), PER_STEP), seeds[:COARSE])
+    around = range(max(0, coarse - PER_STEP), min(len(pool.rates), coarse + PER_STEP + 1))
+    return _best(pool, around, seeds[COARSE:])
+
+
+def _best(pool: Pool, rates: Sequence[int], seeds: Array) -> int:
+    trials = Trials()
+    for rate in rates:
+        at = np.full(len(seeds), pool.rates[rate])
+        trials.add(at, pool.finals[rate, seeds], pool.failed[rate, seeds])
+    return int(np.argmin(np.abs(pool.rates - trials.best())))
+
+
+def effects(drawn: Sequence[tuple[Pool, Arm, Arm]], resamples: int) -> dict[str, Effect]:
+    """Effects between two arms of exact, by the names that decisions know."""
+    none = np.array([], dtype=np.intp)
+
+    def rated(rate: Callable[[Arm, Arm], int]) -> Shares:
+        return Shares(
+            tuple(
+                Paired(
+                    pool.task,
+                    pool.task,
+                    every,
+                    pool.failed[rate(one, two), one.seeds],
+                    pool.failed[two.rate, two.seeds],
+                    none,
+                )
+                for pool, one, two in drawn
+            )
+        )
+
+    every = np.arange(SCORED)
+    scored = [(p.task, p.scores[a.rate, a.seeds], p.scores[b.rate, b.seeds]) for p, a, b in drawn]
+    ratio = Ranked(
+        tuple(Measured(task, task, every, one - two, none) for task, one, two in scored),
+        resamples=resamples,
+    )
+    task, one, _ = scored[0]
+    own = rated(lambda one, two: one.rate)
+    return {
+        "effect": ratio,
+        "score": ratio,
+        "failed": own,
+        "own": own,
+        "untuned": rated(lambda one, two: two.rate),
+        # the pool has no frozen net: the constant predictor, whose score is 0, stands for it
+        "frozen": Ranked((Measured(task, task, every, one, none),), resamples=resamples),
+    }
+
+
+TRUTH = {
+    "diverges": CONTRADICTED,
+    "beyond": CONTRADICTED,
+    "not_worse": SUPPORTED,
+    "same": SUPPORTED,
+}
+"""Decision -> its right verdict where nothing differs; undecided is no error."""
+
+
+def calibrate(
+    runs: Runs, claims: Claims, repeats: int = REPEATS, resamples: int = RESAMPLES, seed: int = 0
+) -> pd.DataFrame:
+    """Judge two arms of exact many times.
+
+    Parameters
+    ----------
+    runs, claims
+        With the pool; with the margins.
+    repeats, resamples, seed
+        How often; draws of the bootstrap; seed of the drawing of arms.
+
+    Returns
+    -------
+    frame
+        One row a claim and verdict: ``claim, decision, verdict, error, count, repeats, share``
+        and Wilson's 95 % limits ``low, high``; and a row a claim with ``verdict`` "any error".
+
+    Raises
+    ------
+    NothingToShow
+        If the runs hold no pool.
+    """
+    found = pools(runs)
+    random = np.random.default_rng(seed)
+    parts = _judged_parts(claims)
+    counts: dict[str, Counter[str]] = {name: Counter() for name in parts}
+    for _ in range(repeats):
+        drawn = []
+        for pool in found:
+            seeds = random.permutation(pool.scores.shape[1])[:NEEDED]
+            scored, others = seeds[:SCORED], seeds[SCORED:].reshape(2, -1)
+            one, two = (Arm(tuned(pool, tries), scored) for tries in others)
+            drawn.append((pool, one, two))
+        between = effects(drawn, resamples)
+        for name, part in parts.items():
+            counts[name][_verdict(part, between, claims.level)] += 1
+    rows = []
+    for name, part in parts.items():
+        right = TRUTH[part.decision]
+        errors = {w: w not in (right, NOT_DECIDED) for w in VERDICTS}
+        listed = [(word, errors[word], counts[name][word]) for word in VERDICTS]
+        listed.append(("any error", True, sum(counts[name][w] for w in VERDICTS if errors[w])))
+        for word, error, count in listed:
+            low, high = wilson(count, repeats)
+            share = count / repeats
+            row = (
+                name,
+                part.decision,
+                word,
+                error,
+                count,
+                repeats,
+                share,
+                float(low),
+                float(high),
+            )
+            rows.append(row)
+    columns = ["claim", "decision", "verdict", "error", "count", "repeats", "share", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _judged_parts(claims: Claims) -> dict[str, Part]:
+    """Return the first claim of each decision that the pool can judge, with its primary part."""
+    parts: dict[str, Part] = {}
+    for claim in claims.claims:
+        part = next(p for p in claim.parts if p.role == "primary")
+        known = {p.decision for p in parts.values()}
+        if part.decision in TRUTH and part.decision not in known:
+            parts[claim.id] = part
+    return parts
+
+
+def _verdict(part: Part, between: dict[str, Effect], level: float) -> str:
+    margins = {c.name: COMPARISONS[c.comparison].internal(c.margin) for c in part.contrasts}
+    asked = Asked({name: between[name] for name in margins}, margins, {}, level)
+    return resolved(DECISIONS[part.decision].judge(asked), level)

@@ -1,0 +1,30 @@
+"""The claims of the study: how each is compared, and what decides it.
+
+A claim is a record in conf/claims.yaml; a kind of comparison is one file here.
+"""
+
+from __future__ import annotations
+
+from study.evidence.claims import (
+    escape,
+    flips,
+    gain_by_depth,
+    gradients,
+    scores,
+    shares,
+)
+from study.evidence.comparison import Comparison
+
+COMPARISONS: dict[str, Comparison] = {
+    kind.name: kind
+    for kind in (
+        scores.KIND,
+        shares.FAILED,
+        shares.DIFFERING,
+        shares.RUNAWAY,
+        escape.KIND,
+        flips.KIND,
+        gain_by_depth.KIND,
+        gradients.KIND,
+    )
+}

@@ -1,0 +1,134 @@
+"""Tests against a margin, several at once, and how many pairs they need.
+
+p-values are one-sided unless said. A margin has the unit of the differences; a ratio of 1.05 of
+objectives is log10(1.05) = 0.0212 in scores.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
+from scipy.stats import norm
+
+from study.evidence.statistics import Counts, Interval, newcombe_of_counts, paired_counts, wilcoxon
+
+SD_TO_MARGIN = 3.29
+"""2 z(0.95): power 90 % for two one-sided 5 % tests where there is no difference at all."""
+
+Pair = tuple[ArrayLike, ArrayLike]
+Matrix = NDArray[np.float64]
+
+
+def exceeds(differences: ArrayLike, margin: float) -> float:
+    """p-value of "the differences centre above the margin", by the signed-rank test."""
+    return wilcoxon(np.asarray(differences, float) - margin, "greater")
+
+
+def holm(p: Mapping[str, float]) -> dict[str, float]:
+    """Adjust p-values for their number, by steps from the smallest.
+
+    The i-th smallest of m becomes max over j <= i of min(1, (m - j + 1) p_j).
+
+    References
+    ----------
+    Holm (1979), Scandinavian Journal of Statistics 6, 65-70.
+    """
+    adjusted: dict[str, float] = {}
+    least = 0.0
+    for rank, name in enumerate(sorted(p, key=lambda name: p[name])):
+        least = max(least, min(1.0, (len(p) - rank) * p[name]))
+        adjusted[name] = least
+    return {name: adjusted[name] for name in p}
+
+
+def required_pairs(deviation: float, margin: float = math.log10(1.05)) -> int:
+    """Pairs that an equivalence test needs: (3.29 SD / margin)², rounded up.
+
+    Parameters
+    ----------
+    deviation
+        Standard deviation of the paired differences.
+    margin
+        Half width of the range of equivalence.
+    """
+    # a hair less, so that what is a whole number up to rounding stays that number
+    return math.ceil((SD_TO_MARGIN * deviation / margin) ** 2 * (1 - 1e-12))
+
+
+def newcombe_stratified(
+    strata: Sequence[Pair], confidence: float = 0.95, together: Sequence[Hashable] = ()
+) -> Interval:
+    """Mean over strata of p1 - p2, from each stratum's paired interval.
+
+    With d_i, l_i, u_i the estimate and limits of `newcombe_paired`, k strata of equal weight and
+    x_i = d_i - l_i, the lower limit is d - √(Σ_ij r_ij x_i x_j) / k, d the mean of the d_i; with
+    x_i = u_i - d_i the upper one is d + the same. r_ij is the correlation of the pairs'
+    differences in strata that belong together, if it is positive; else 0, and r_ii = 1.
+
+    Parameters
+    ----------
+    strata
+        Pairs of booleans (n_i,), paired by position.
+    confidence
+        Two-sided level.
+    together
+        A key for each stratum: those with the same one have the same units by position. Without
+        them all are independent.
+
+    References
+    ----------
+    Yan & Su (2010), Statistics in Biopharmaceutical Research 2, 329-335; Zou & Donner (2008),
+    Statistics in Medicine 27, 1693-1702 (recovery of variance estimates).
+    """
+    if not strata:
+        raise ValueError("a stratified interval needs at least one stratum")
+    counts = [paired_counts(*pair) for pair in strata]
+    return _stratified(counts, _correlations(strata, together), norm.ppf(0.5 + confidence / 2))
+
+
+def _correlations(strata: Sequence[Pair], together: Sequence[Hashable]) -> Matrix:
+    """Return r of `newcombe_stratified`, (k, k)."""
+    found = np.eye(len(strata))
+    differences = [np.asarray(a, float) - np.asarray(b, float) for a, b in strata]
+    for i, j in combinations(range(len(together)), 2):
+        one, two = differences[i], differences[j]
+        if together[i] == together[j] and one.std() > 0 and two.std() > 0:
+            found[i, j] = found[j, i] = max(np.corrcoef(one, two)[0, 1], 0.0)
+    return found
+
+
+def _stratified(counts: Sequence[Counts], correlations: Matrix, z: float) -> Interval:
+    each = np.array([newcombe_of_counts(stratum, z) for stratum in counts])
+    middle = float(each[:, 0].mean())
+    reach = [each[:, 0] - each[:, 1], each[:, 2] - each[:, 0]]
+    down, up = (math.sqrt(x @ correlations @ x) / len(each) for x in reach)
+    return Interval(middle, middle - down, middle + up)
+
+
+def shares_exceed(
+    strata: Sequence[Pair], margin: float, together: Sequence[Hashable] = ()
+) -> float:
+    """p-value of "p1 - p2 is above the margin", by inversion of `newcombe_stratified`.
+
+    It is (1 - c)/2 with c the confidence at which the lower limit meets the margin, and its
+    complement, from the upper limit, where the estimate is not above the margin.
+    """
+    counts = [paired_counts(*pair) for pair in strata]
+    correlations = _correlations(strata, together)
+    above = _stratified(counts, correlations, 0.0).estimate > margin
+
+    def gap(z: float) -> float:
+        limits = _stratified(counts, correlations, z)
+        return (limits.low if above else limits.high) - margin
+
+    smallest, largest = 0.0, 8.0
+    if gap(smallest) * gap(largest) >= 0:  # the margin is the estimate, or beyond all limits
+        p = 0.5 if gap(smallest) == 0 else float(norm.sf(largest))
+    else:
+        p = float(norm.sf(brentq(gap, smallest, largest, xtol=1e-10)))
+    return p if above else 1.0 - p

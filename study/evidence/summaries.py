@@ -1,0 +1,349 @@
+"""Rules compared: paired with exact by seed, failure rates, tuning curves, bands of curves.
+
+Every function takes `Results` and returns a frame with finished columns; figures and tables only
+draw them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from study.errors import UsageError
+from study.evidence.naming import Results
+from study.evidence.runs import REFERENCE, NothingToShow
+from study.evidence.statistics import (
+    hodges_lehmann,
+    newcombe_paired,
+    remaining,
+    wilcoxon,
+    wilson,
+)
+from study.learning.outcomes import SCORE_FLOOR
+
+CELL = ["stratum", "rule"]
+PLACE = ["task", "activation_label", "optimizer_label", "setting"]
+TOLERATED = 0.2
+"""Largest share of failed trainings at a rate that still counts as stable."""
+LOST = 1e3
+"""Stands for the remaining objective of a run that is gone: above every axis, finite to rank."""
+
+
+def stage_runs(results: Results, stage: str) -> pd.DataFrame:
+    """Return the rows of a stage; in ``transfer`` exact's own evaluation in the same strata too.
+
+    The worker stores a ``transfer`` row for every rule that was evaluated at exact's rate, also
+    where that is the rule's own rate. Only exact needs none: its own rate is exact's.
+
+    Raises
+    ------
+    NothingToShow
+        If the stage was not run.
+    """
+    runs = results.runs
+    chosen = runs[runs["stage"] == stage]
+    if chosen.empty:
+        raise NothingToShow(f"experiment {results.experiment!r} has no runs of stage {stage!r}")
+    if stage == "transfer":
+        exact = (runs["stage"] == "evaluate") & (runs["gradient"] == REFERENCE)
+        chosen = pd.concat([runs[exact & runs["stratum"].isin(chosen["stratum"])], chosen])
+    return chosen
+
+
+def pairs(results: Results, stage: str = "evaluate") -> pd.DataFrame:
+    """Every run of a stage beside exact's run with the same seed in the same stratum.
+
+    Where two cells have different numbers of seeds, pairs are formed on the common ones.
+
+    Returns
+    -------
+    frame
+        One row a pair: `CELL`, `PLACE`, ``seed, score, failed, reference_score,
+        reference_failed``, ``difference`` (of scores, log10 of a ratio of objectives; positive is
+        worse than exact) and ``tied_at_floor`` (both at the best score there is).
+
+    Raises
+    ------
+    NothingToShow
+        If the stage, or exact, was not run at all.
+    UsageError
+        If a run has two partners, or a cell shares no seed with exact.
+    """
+    runs = stage_runs(results, stage)
+    treated = runs[runs["gradient"] != REFERENCE]
+    own = results.runs[results.runs["stage"] == "evaluate"]
+    exact = own[own["gradient"] == REFERENCE]
+    if treated.empty or exact.empty:
+        who = "but exact" if treated.empty else "of exact to compare with"
+        raise NothingToShow(f"experiment {results.experiment!r} has no evaluated rule {who}")
+    for frame in (treated, exact):
+        twice = frame.duplicated([*CELL, "seed"])
+        if twice.any():
+            raise UsageError(f"broken pairs: two runs of {_describe(frame[twice].iloc[0])}")
+    partner = exact[["stratum", "seed", "score", "failed"]].rename(
+        columns={"score": "reference_score", "failed": "reference_failed"}
+    )
+    columns = [*CELL, *PLACE, "seed", "score", "failed"]
+    paired = treated[columns].merge(partner, on=["stratum", "seed"], how="left")
+    paired = paired[paired["reference_score"].notna()].reset_index(drop=True)
+    lost = ~pd.MultiIndex.from_frame(treated[CELL]).isin(pd.MultiIndex.from_frame(paired[CELL]))
+    if lost.any():
+        where = _describe(treated[lost].iloc[0], seed=False)
+        raise UsageError(f"broken pairs: exact has no run with a seed of {where}")
+    paired["reference_failed"] = paired["reference_failed"].astype(bool)
+    paired["difference"] = paired["score"] - paired["reference_score"]
+    best = np.log10(SCORE_FLOOR) + 1e-12
+    paired["tied_at_floor"] = (paired["score"] <= best) & (paired["reference_score"] <= best)
+    return paired
+
+
+def _describe(row: pd.Series, *, seed: bool = True) -> str:
+    parts = [row["task"], row["activation_label"], row["rule"], row["optimizer_label"]]
+    name = " · ".join(str(part) for part in [*parts, row["setting"]] if str(part))
+    return f"{name!r}, seed {row['seed']}" if seed else repr(name)
+
+
+def effects(paired: pd.DataFrame) -> pd.DataFrame:
+    """Estimate of each rule in each stratum, from `pairs`.
+
+    Returns
+    -------
+    frame
+        One row a cell: `CELL`, `PLACE`, ``pairs, estimate, low, high`` (Hodges-Lehmann and its
+        95 % limits, log10), ``p`` (Wilcoxon, zeros by Pratt), ``tied_at_floor`` (a count),
+        ``failed, reference_failed`` (shares) and ``excess, excess_low, excess_high`` (their
+        difference with Newcombe's paired limits).
+    """
+    rows = []
+    for _, group in paired.groupby(CELL, observed=True, sort=True):
+        difference = group["difference"].to_numpy()
+        failed, reference = group["failed"].to_numpy(), group["reference_failed"].to_numpy()
+        rows.append(
+            (
+                *group.iloc[0][[*CELL, *PLACE]],
+                len(group),
+                *hodges_lehmann(difference),
+                wilcoxon(difference),
+                int(group["tied_at_floor"].sum()),
+                failed.mean(),
+                reference.mean(),
+                *newcombe_paired(failed, reference),
+            )
+        )
+    columns = [
+        *(*CELL, *PLACE, "pairs", "estimate", "low", "high", "p", "tied_at_floor"),
+        *("failed", "reference_failed", "excess", "excess_low", "excess_high"),
+    ]
+    return _with_categories(pd.DataFrame(rows, columns=columns), paired)
+
+
+def seed_means(paired: pd.DataFrame, by: Sequence[str] = ("task",)) -> pd.DataFrame:
+    """Mean difference of each seed over the strata of each rule, from `pairs`.
+
+    Strata share the seed's data order and are not independent, so the seed is the unit.
+
+    Returns
+    -------
+    frame
+        `by`, ``rule, seed, difference, strata, left_out``. Seeds that not all the strata have
+        are left out, and their number stands in ``left_out``.
+
+    Raises
+    ------
+    UsageError
+        If a rule's strata share no seed.
+    """
+    keys = [*by, "rule"]
+    grouped = paired.groupby([*keys, "seed"], observed=True, sort=True)
+    means = grouped.agg(difference=("difference", "mean"), has=("stratum", "size")).reset_index()
+    strata = paired.groupby(keys, observed=True)["stratum"].nunique().rename("strata")
+    means = _with_categories(means.merge(strata.reset_index(), on=keys), paired)
+    means["whole"] = means["has"] == means["strata"]
+    groups = means.groupby(keys, observed=True)["whole"]
+    means["left_out"] = groups.transform("size") - groups.transform("sum")
+    none = means[~groups.transform("any")]
+    if len(none):
+        where = " · ".join(str(none.iloc[0][key]) for key in keys)
+        raise UsageError(f"broken pairs: the strata of {where!r} share no seed")
+    return means[means["whole"]].drop(columns=["has", "whole"])
+
+
+def pooled(paired: pd.DataFrame, by: Sequence[str] = ("task",)) -> pd.DataFrame:
+    """Estimate of each rule over several strata: `seed_means` through `hodges_lehmann`.
+
+    Returns
+    -------
+    frame
+        `by`, ``rule, strata, left_out, seeds, estimate, low, high`` (log10).
+    """
+    keys = [*by, "rule"]
+    rows = []
+    for key, group in seed_means(paired, by).groupby(keys, observed=True, sort=True):
+        counts = (group["strata"].iloc[0], group["left_out"].iloc[0], len(group))
+        rows.append((*key, *counts, *hodges_lehmann(group["difference"].to_numpy())))
+    columns = [*keys, "strata", "left_out", "seeds", "estimate", "low", "high"]
+    return _with_categories(pd.DataFrame(rows, columns=columns), paired)
+
+
+def _with_categories(frame: pd.DataFrame, source: pd.DataFrame) -> pd.DataFrame:
+    """Give label columns the order they have in `source`."""
+    for column in frame.columns.intersection(
+        ["task", "activation_label", "optimizer_label", "rule"]
+    ):
+        frame[column] = pd.Categorical(
+            frame[column], categories=source[column].cat.categories, ordered=True
+        )
+    return frame
+
+
+def failures(results: Results, stage: str, by: Sequence[str]) -> pd.DataFrame:
+    """Count failed runs of a stage, with Wilson's 95 % limits of their rate.
+
+    Returns
+    -------
+    frame
+        `by`, then ``runs, failed, diverged, stuck, runaway`` (counts: failed is diverged by
+        nonfinite or objective, or stuck; runaway is by norm alone) and ``rate, low, high``.
+    """
+    runs = stage_runs(results, stage)
+    norm_only = runs["diverged_by"].astype(str) == "norm"
+    flags = runs[list(by)].assign(
+        runs=1,
+        failed=runs["failed"].astype(int),
+        diverged=(runs["failed"] & (runs["outcome"] == "diverged")).astype(int),
+        stuck=(runs["failed"] & (runs["outcome"] == "stuck")).astype(int),
+        runaway=runs.get("runaway", norm_only).astype(int),
+    )
+    counted = flags.groupby(list(by), observed=True, dropna=False).sum().reset_index()
+    counted["rate"] = counted["failed"] / counted["runs"]
+    counted["low"], counted["high"] = wilson(counted["failed"], counted["runs"])
+    return counted
+
+
+def finals(results: Results, stage: str = "evaluate") -> pd.DataFrame:
+    """Quartiles of the final objective in each cell; a run that is gone counts as infinite.
+
+    Returns
+    -------
+    frame
+        `CELL`, `PLACE`, ``learning_rate, runs, failed``, ``lower, median, upper`` (quartiles of
+        the objective, its own unit), ``score`` (median) and ``test_score`` (median, if stored).
+    """
+    runs = stage_runs(results, stage).copy()
+    gone = 1e300  # quartiles between finite and infinite runs must not become NaN
+    runs["objective_"] = runs["final_objective"].where(np.isfinite(runs["final_objective"]), gone)
+    grouped = runs.groupby([*CELL, *PLACE], observed=True, sort=True)
+    out = grouped.agg(
+        learning_rate=("learning_rate", "median"), runs=("seed", "size"), failed=("failed", "sum")
+    )
+    for name, share in (("lower", 0.25), ("median", 0.5), ("upper", 0.75)):
+        value = grouped["objective_"].quantile(share)
+        out[name] = value.where(value < gone / 1e10, np.inf)
+    out["score"] = grouped["score"].median()
+    if "test_score" in runs:
+        out["test_score"] = grouped["test_score"].median()
+    return out.reset_index()
+
+
+def tuning(results: Results) -> pd.DataFrame:
+    """Every tried learning rate of every cell, from the tuning runs.
+
+    The chosen rate is the one the cell was evaluated at, or, without evaluation, the one with the
+    lowest median among those with at most `TOLERATED` failed (ties to the smaller).
+
+    Returns
+    -------
+    frame
+        `CELL`, `PLACE`, ``learning_rate, runs``, ``failed`` (share), ``median`` (of the remaining
+        objective, failed runs as 1), ``chosen`` (the cell's rate; NaN if all rates fail) and
+        ``stable``: at or above the chosen rate, with at most `TOLERATED` failed there and at all
+        tried rates in between.
+    """
+    runs = stage_runs(results, "tune").copy()
+    runs["left"] = 10.0 ** runs["score"]
+    grouped = runs.groupby([*CELL, *PLACE, "learning_rate"], observed=True, sort=True)
+    tried = grouped.agg(
+        runs=("seed", "size"), failed=("failed", "mean"), median=("left", "median")
+    )
+    tried = tried.reset_index()
+    allowed = tried[tried["failed"] <= TOLERATED].sort_values(["median", "learning_rate"])
+    best = allowed.groupby(CELL, observed=True)["learning_rate"].first()
+    evaluated = results.runs[results.runs["stage"] == "evaluate"]
+    used = evaluated.groupby(CELL, observed=True)["learning_rate"].min()
+    chosen = used.combine_first(best).rename("chosen")
+    tried = tried.merge(chosen.reset_index(), on=CELL, how="left")
+    tried["rule"] = pd.Categorical(
+        tried["rule"], categories=runs["rule"].cat.categories, ordered=True
+    )
+    above = tried["learning_rate"] >= tried["chosen"] * (1 - 1e-9)
+    fine = (tried["failed"] <= TOLERATED) | ~above
+    unbroken = fine.groupby([tried["stratum"], tried["rule"]], observed=True).cummin()
+    tried["stable"] = above & unbroken.astype(bool)
+    return tried
+
+
+def headroom(tried: pd.DataFrame) -> pd.DataFrame:
+    """Room above the chosen rate, from `tuning`: log10(largest stable rate / chosen rate).
+
+    Returns
+    -------
+    frame
+        `CELL`, `PLACE`, ``chosen, largest_stable, headroom`` (decades; NaN where even the chosen
+        rate is not stable) and ``open``: True where the largest tried rate is stable, so that
+        the headroom is a lower bound.
+    """
+    keys = [*CELL, *PLACE]
+    grouped = tried.groupby(keys, observed=True, sort=True)
+    out = grouped.agg(chosen=("chosen", "first"), largest=("learning_rate", "max"))
+    stable = tried[tried["stable"]].groupby(keys, observed=True)["learning_rate"].max()
+    out["largest_stable"] = stable.reindex(out.index)
+    out["headroom"] = np.log10(out["largest_stable"] / out["chosen"])
+    out["open"] = out["largest_stable"] == out["largest"]
+    return out.drop(columns="largest").reset_index()
+
+
+def bands(
+    results: Results, stage: str = "evaluate", quantiles: Sequence[float] = (0.25, 0.5, 0.75)
+) -> pd.DataFrame:
+    """Quantiles over seeds of the remaining objective along training.
+
+    A run that is gone stays in as `LOST`, so a band shows it instead of forgetting it.
+
+    Returns
+    -------
+    frame
+        `CELL`, `PLACE`, ``update``, ``lower, median, upper`` (quantiles of (L - L*) / (L_const -
+        L*), interpolated on the log scale).
+
+    Raises
+    ------
+    NothingToShow
+        If the stage was not run, or the curves are published ones.
+    """
+    runs = stage_runs(results, stage).reset_index(drop=True)
+    if "run_id" not in results.curves:
+        raise NothingToShow(
+            "published results keep quantiles of curves; make your own with: "
+            f"make ablation EXPERIMENT={results.experiment}"
+        )
+    curves = results.curves[results.curves["run_id"].isin(runs["run_id"])]
+    if curves.empty:
+        raise NothingToShow(f"experiment {results.experiment!r} has no curves of stage {stage!r}")
+    seen = runs[["run_id", "stratum"]].merge(curves[["run_id", "update"]], on="run_id")
+    times = seen[["stratum", "update"]].drop_duplicates()
+    optimum = runs["optimum"] if "optimum" in runs else pd.Series(0.0, runs.index)
+    base = runs[["run_id", *CELL, *PLACE]].assign(
+        constant=runs["constant_objective"], optimum=optimum
+    )
+    full = base.merge(times, on="stratum").merge(
+        curves[["run_id", "update", "objective"]], on=["run_id", "update"], how="left"
+    )
+    left = remaining(full["objective"], full["constant"], full["optimum"])
+    left = np.where(np.isfinite(left), np.clip(left, 1e-9, LOST), LOST)
+    full["log"] = np.log10(left)
+    grouped = full.groupby([*CELL, *PLACE, "update"], observed=True, sort=True)["log"]
+    out = grouped.quantile(np.asarray(quantiles)).unstack()
+    out.columns = ["lower", "median", "upper"]
+    return (10.0**out).reset_index()

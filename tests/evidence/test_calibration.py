@@ -1,0 +1,111 @@
+"""The pipeline's own error rate, and what must never choose a rate."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from claim_tables import TASKS, runs, settling, table
+
+from study.ablation.configuration.composition import configuration_folder
+from study.ablation.configuration.protocol import read_protocol
+from study.ablation.configuration.yaml_files import read_yaml
+from study.evidence.claims import calibration
+from study.evidence.claims.reading import read_claims
+from study.evidence.runs import NothingToShow, Runs
+
+RATES = 10.0 ** (np.arange(9) / 8)
+
+
+def pool(spread=0.05, failing=0.02, tasks=("digits", "diabetes"), seeds=200):
+    """Exact at nine rates, best in the middle; the best rate fails least."""
+    cells = []
+    for task in tasks:
+        for k, rate in enumerate(RATES):
+            level = -1.5 + 0.02 * (k - 4) ** 2
+            cell = runs(level, noise=spread, seeds=seeds, key=k, **TASKS[task], learning_rate=rate)
+            lost = np.random.default_rng(k).random(seeds) < failing * (1 + (k > 6))
+            cells.append(cell.assign(failed=lost, cell=f"pool {task}"))
+    return table(*cells)
+
+
+def test_pools_are_found_beside_tuned_cells_and_other_runs():
+    tuned = table(*settling(0.3, 0.3)).assign(cell="tuned")
+    found = calibration.pools(Runs(pd.concat([pool(), tuned])))
+    assert sorted(p.task for p in found) == [
+        "diabetes linear squared error 16-16 tanh",
+        "digits squared error 32-32 tanh",
+    ]
+    assert all(p.scores.shape == (9, 200) for p in found)
+    np.testing.assert_allclose(found[0].rates, RATES)
+
+
+@pytest.mark.parametrize("frame", [pool(seeds=70), table(*settling(0.3, 0.3))])
+def test_too_small_a_pool_is_none(frame):
+    with pytest.raises(NothingToShow, match="no pool"):
+        calibration.pools(Runs(frame))
+
+
+def test_the_best_rate_is_found():
+    (one,) = calibration.pools(Runs(pool(spread=0.001, failing=0.0, tasks=("digits",))))
+    assert calibration.tuned(one, np.random.default_rng(0).permutation(200)[:8]) in (3, 4, 5)
+
+
+def test_two_arms_are_tuned_on_other_seeds_than_each_other_and_those_that_score_both(monkeypatch):
+    honest, tuning, scoring = calibration.tuned, [], []
+    effects = calibration.effects
+
+    def tuned(pool, seeds):
+        tuning.append(set(seeds))
+        return honest(pool, seeds)
+
+    def scored(drawn, resamples):
+        scoring.extend([one.seeds, two.seeds] for _, one, two in drawn)
+        return effects(drawn, resamples)
+
+    monkeypatch.setattr(calibration, "tuned", tuned)
+    monkeypatch.setattr(calibration, "effects", scored)
+    calibration.calibrate(Runs(pool(tasks=("digits",))), read_claims(), repeats=5, resamples=50)
+    assert len(scoring) == 5 and len(tuning) == 10
+    for (one, two), mine, other in zip(scoring, tuning[::2], tuning[1::2], strict=True):
+        assert np.array_equal(one, two) and len(one) == 60
+        assert len(mine) == len(other) == 8
+        assert not (mine & other or set(one) & (mine | other))
+
+
+def test_nothing_differs_and_hardly_a_verdict_says_so():
+    rates = calibration.calibrate(Runs(pool()), read_claims(), repeats=25, resamples=300)
+    assert set(rates["claim"]) == {"C3", "C4", "C5", "C7"}
+    errors = rates[rates["verdict"] == "any error"].set_index("claim")
+    assert (errors["share"] <= 0.2).all() and (errors["repeats"] == 25).all()
+    assert ((errors["low"] <= errors["share"]) & (errors["share"] <= errors["high"])).all()
+    each = rates[rates["verdict"] != "any error"].groupby("claim")["count"].sum()
+    assert (each == 25).all()
+    right = rates[(rates["claim"] == "C3") & (rates["verdict"] == "contradicted")]
+    assert right["share"].item() > 0.8
+
+
+def test_arms_that_do_differ_are_seen(monkeypatch):
+    # one arm is tuned to the worst rate: the truth is no longer that nothing differs
+    honest, calls = calibration.tuned, []
+
+    def worse(pool, seeds):
+        calls.append(seeds)
+        return 0 if len(calls) % 2 else honest(pool, seeds)
+
+    monkeypatch.setattr(calibration, "tuned", worse)
+    rates = calibration.calibrate(Runs(pool()), read_claims(), repeats=5, resamples=300)
+    wrong = rates[(rates["claim"] == "C4") & (rates["verdict"] == "supported")]
+    assert wrong["share"].item() == 1.0
+
+
+def test_arms_are_tuned_and_scored_on_as_many_seeds_as_the_studys():
+    folder = configuration_folder() / "protocol"
+    given = read_yaml(folder / "quick.yaml") | read_yaml(folder / "study.yaml")
+    given.pop("defaults")
+    protocol = read_protocol(given)
+    assert calibration.COARSE == len(protocol.tuning())
+    assert calibration.FINE == len(protocol.refining())
+    assert calibration.SCORED == len(protocol.evaluation())
+    coarse = protocol.learning_rates["sgd"]
+    assert calibration.PER_STEP == round(
+        np.log10(coarse[1] / coarse[0]) * protocol.refine.per_decade
+    )

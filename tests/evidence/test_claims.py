@@ -1,0 +1,396 @@
+"""Verdicts on run tables whose truth is known, and on tables with which little can be done."""
+
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from claim_tables import (
+    CASES,
+    FLOOR,
+    REMOVED,
+    TASKS,
+    arms,
+    at_zero,
+    deep,
+    divergence,
+    escapes,
+    flips,
+    optimizers,
+    runs,
+    settling,
+    small_changes,
+    table,
+    twins,
+)
+
+from study.ablation.configuration.claims import claims_digest, claims_path
+from study.errors import UsageError
+from study.evidence.claims import decisions
+from study.evidence.claims.decisions import DECISIONS, VERDICTS
+from study.evidence.claims.kinds import COMPARISONS
+from study.evidence.claims.reading import claims_from, read_claims
+from study.evidence.claims.verdicts import judge, judge_part
+from study.evidence.effects import Measured, Ranked
+from study.evidence.runs import Runs
+
+
+@lru_cache
+def claims():
+    return read_claims()
+
+
+def only(name):
+    return replace(claims(), claims=tuple(c for c in claims().claims if c.id == name))
+
+
+def verdict(name, *cells, checks=None):
+    """Judge one claim by cells."""
+    (found,) = judge(Runs(table(*cells)), only(name), checks)
+    return found
+
+
+def part(name, number, *cells):
+    """Judge one part of a claim."""
+    (claim,) = only(name).claims
+    return judge_part(Runs(table(*cells)), claims(), claim.parts[number])
+
+
+@pytest.mark.parametrize("case", CASES, ids=" ".join)
+def test_a_known_truth_gets_its_verdict(case):
+    name, expected = case
+    assert verdict(name, *CASES[case]).verdict == expected
+
+
+def test_there_are_twelve_claims_and_each_has_cases():
+    names = [claim.id for claim in claims().claims]
+    assert names == [f"C{k}" for k in range(1, 13)]
+    wanted = {(name, word) for name in names[1:] for word in VERDICTS}
+    assert set(CASES) == wanted
+    assert [claim.id for claim in claims().claims if claim.holm] == names[2:]
+
+
+def test_every_claim_names_what_exists():
+    for claim in claims().claims:
+        for entry in claim.parts:
+            assert entry.decision in DECISIONS
+            assert all(contrast.comparison in COMPARISONS for contrast in entry.contrasts)
+
+
+@pytest.mark.parametrize("name", [f"C{k}" for k in range(1, 13)])
+def test_without_runs_nothing_is_decided_and_the_reason_says_so(name):
+    found = verdict(name, runs(dataset="iris"))
+    assert found.verdict == "not decided"
+    assert "no runs" in found.reason or "not made" in found.reason
+    assert found.runs == 0
+
+
+def test_a_missing_arm_is_named():
+    found = verdict("C4", *arms(TASKS, []))
+    assert found.verdict == "not decided"
+    assert "no runs of removed (digits · tanh)" in found.reason
+
+
+def test_a_missing_required_part_leaves_it_undecided():
+    found = verdict("C4", *arms(TASKS, [(REMOVED, 0.4)]))
+    assert found.verdict == "not decided"
+    assert "supported, but not shown: 4 × the updates" in found.reason
+
+
+def test_where_all_runs_failed_scores_say_nothing():
+    cells = arms(TASKS, [(REMOVED, 0.0)], failing=1.0)
+    found = part("C4", 0, *cells)
+    assert found.verdict == "not decided"
+    assert "digits · tanh: all runs failed" in found.reason
+
+
+def test_failed_and_nan_runs_count_as_the_constant_predictor():
+    # removed fails in every run: 1.5 decades worse than exact, in every task
+    cells = arms(TASKS, [])
+    cells += [runs(failing=1.0, **TASKS[task], **REMOVED) for task in TASKS]
+    found = part("C4", 0, *cells)
+    assert found.verdict == "supported"
+    level = [-r["final_objective"].map(np.log10).median() for r in cells[:5]]
+    assert found.effects["effect"].estimate == pytest.approx(np.mean(level), abs=0.03)
+
+
+def at_floor(updates, **columns):
+    cell = runs(-4.0, **columns)
+    cell["updates_to_target"] = updates
+    return cell
+
+
+@pytest.mark.parametrize(("other", "expected"), [(400.0, "supported"), (np.nan, "contradicted")])
+def test_at_the_floor_updates_to_target_decide(other, expected):
+    # sgd needs 1,000 of 2,000 updates; the others 400, or never get there, which is the worst
+    cells = []
+    for name in ("digits", "breast_cancer", "diabetes", "teacher"):
+        cells.append(at_floor(1000.0, **TASKS[name]))
+        for optimizer in ("nesterov", "adagrad", "rmsprop"):
+            cells.append(at_floor(other, optimizer=optimizer, **TASKS[name]))
+    found = verdict("C8", *cells)
+    assert found.verdict == expected
+    task = found.primary.effects["effect"].tasks[0]
+    assert task.ties == task.seeds == 40
+    budget = np.log10(1000.0 / 400.0) if expected == "supported" else np.log10(1000.0 / 2000.0)
+    assert found.primary.effects["effect"].estimate == pytest.approx(budget)
+
+
+def test_ties_that_nothing_breaks_are_equal():
+    cells = [at_floor(np.nan, **TASKS[task]) for task in TASKS]
+    cells += [at_floor(np.nan, **TASKS[task], **REMOVED) for task in TASKS]
+    found = part("C4", 0, *cells)
+    assert found.verdict == "contradicted"
+    assert found.effects["effect"].interval() == (0.0, 0.0, 0.0)
+
+
+def test_pairs_are_formed_on_the_common_seeds():
+    cells = []
+    for task in TASKS:
+        cells.append(runs(**TASKS[task], seeds=60))
+        cells.append(runs(-1.1, **TASKS[task], **REMOVED, seeds=30, first=2011))
+    found = part("C4", 0, *cells)
+    assert [t.seeds for t in found.effects["effect"].tasks] == [30] * 5
+    assert len(found.runs) == 300
+
+
+def test_too_few_common_seeds_are_told():
+    cells = arms(TASKS, [(REMOVED, 0.4)], seeds=5)
+    found = part("C4", 0, *cells)
+    assert found.verdict == "not decided"
+    assert "digits · tanh: 5 seeds, 6 needed" in found.reason
+
+
+def test_two_runs_of_a_seed_are_a_mistake():
+    again = runs(**TASKS["digits"], **REMOVED, learning_rate=0.2).iloc[:1]
+    cells = [*arms(TASKS, [(REMOVED, 0.4)]), again.assign(stage="evaluate", updates=2000)]
+    # one seed at two rates makes a cell of the pools, which are no arms
+    assert "no runs of removed (digits · tanh)" in part("C4", 0, *cells).reason
+    cells = [*arms(TASKS, [(REMOVED, 0.4)]), again.assign(seed=2041).iloc[[0, 0]]]
+    assert part("C4", 0, *cells).verdict == "supported"  # the very same run twice is one
+
+
+def numbered(*cells):
+    """A table that tells cells apart, as exported and published ones do."""
+    return table(*[cell.assign(cell=str(k)) for k, cell in enumerate(cells)])
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.5])
+def test_a_cell_that_two_grids_tuned_apart_is_taken_from_that_of_the_other_arms(rate):
+    """As exact on relu, of few seeds beside gains and of many beside slopes at zero."""
+    cells = at_zero(0.0, 0.0, seeds=40)
+    shared = {"activation": "relu", "initialisation": "he", "learning_rate": rate}
+    other = runs(0.0, seeds=12, **shared)
+    part = next(p for p in only("C7").claims[0].parts if p.name == "natural zeros")
+    plain = judge_part(Runs(table(*cells)), claims(), part)
+    both = judge_part(Runs(numbered(other, *cells)), claims(), part)
+    assert both.verdict == plain.verdict == "supported"
+    assert both.effects["score"].interval() == plain.effects["score"].interval()
+    assert {t.seeds for t in both.effects["score"].tasks} == {40}
+
+
+def test_the_same_where_gain_and_depth_vary_within_an_arm():
+    cells = deep(0.03, seeds=20)
+    other = runs(0.0, seeds=40, learning_rate=0.5)
+    part = next(p for p in only("C10").claims[0].parts if p.role == "primary")
+    plain = judge_part(Runs(table(*cells)), claims(), part)
+    both = judge_part(Runs(numbered(*cells, other)), claims(), part)
+    assert both.effects["effect"].interval() == plain.effects["effect"].interval()
+
+
+def test_other_budgets_batches_and_branches_are_no_part_of_the_core():
+    cells = [
+        *arms(TASKS, [(REMOVED, 0.4)]),
+        *arms(TASKS, [(REMOVED | {"batch_size": "8"}, -0.4)], {"batch_size": "8"}),
+        *arms(TASKS, [(REMOVED | {"decay": False}, -0.4)], {"decay": False}),
+        *arms(TASKS, [(REMOVED | {"gain": 2.0}, -0.4)], {"gain": 2.0}),
+        *[c.assign(**{"branch.gradient": "exact"}) for c in arms(TASKS, [(REMOVED, -0.4)])],
+    ]
+    assert part("C4", 0, *cells).verdict == "supported"
+
+
+def test_the_runs_of_tuning_decide_nothing():
+    cells = settling(0.4, 0.3)
+    tuning = [c.assign(stage="tune", final_objective=1e-9, seed=c["seed"] - 2000) for c in cells]
+    with_tuning, alone = verdict("C4", *cells, *tuning), verdict("C4", *cells)
+    assert with_tuning.verdict == alone.verdict == "supported"
+    assert with_tuning.primary.effects["effect"].interval() == (
+        alone.primary.effects["effect"].interval()
+    )
+
+
+def test_an_evaluation_whose_own_rate_is_exacts_is_no_run_at_exacts_rate():
+    cells = [c for c in divergence(0.0, 0.0) if not (c["stage"] == "transfer").any()]
+    removed = [c.assign(learning_rate=0.1) for c in cells]
+    found = verdict("C3", *removed)
+    assert "own" in found.primary.effects and "untuned" not in found.primary.effects
+    assert found.verdict == "not decided"
+
+
+def test_guards_and_required_parts_make_it_mixed():
+    cells = settling(0.4, 0.0)
+    found = verdict("C4", *cells)
+    assert found.verdict == "mixed"
+    assert "supported, but contradicted: 4 × the updates" in found.reason
+
+
+def test_a_guard_without_a_difference_does_not_say_the_opposite():
+    flat = dict.fromkeys(TASKS, 0.4) | {"under_capacity": 0.0, "diabetes": 0.0}
+    found = verdict("C4", *settling(flat, 0.4))
+    guard = next(p for p in found.parts if p.part.name == "hidden and U")
+    assert (guard.verdict, found.verdict) == ("contradicted", "supported")
+    down = dict.fromkeys(TASKS, 0.6) | {"under_capacity": -0.4, "diabetes": -0.4}
+    found = verdict("C4", *settling(down, 0.4))
+    assert found.verdict == "mixed"
+
+
+def test_rules_with_other_amounts_are_other_arms():
+    other = FLOOR | {"gradient.minimum": 0.1}
+    found = part("C5", 0, *arms(TASKS, [(other, 0.0)]))
+    assert "no runs of changed" in found.reason
+
+
+def test_a_rate_at_which_nothing_escapes_is_left_out_and_a_censored_start_counts_against():
+    cells = escapes([({}, 1.6), (REMOVED, 0.4)])
+    for cell in cells:
+        slowest = cell["learning_rate"].iloc[0] == 0.1
+        if slowest:
+            cell["updates_to_target"] = np.nan
+    assert verdict("C2", *cells).verdict == "supported"
+    for cell in cells:
+        far = cell["initialisation.distance"].iloc[0] == 6.0
+        if far and cell["gradient"].iloc[0] == "removed":
+            cell["updates_to_target"] = np.nan
+    assert verdict("C2", *cells).verdict == "contradicted"
+
+
+def test_ways_of_other_lengths_are_left_out():
+    cells = flips(0.8, 0.7)
+    for cell in cells:
+        if cell["gradient"].iloc[0] == "removed":
+            cell.loc[:9, "path_length"] = 1.5
+    found = part("C11", 0, *cells)
+    assert [t.seeds for t in found.effects["effect"].tasks] == [20, 20]
+
+
+def test_a_pair_more_that_flips_is_worth_no_ratio_of_its_own():
+    """None of exact's flips, and one seed in ten with one of 16,384 pairs: nothing is shown."""
+    cells = flips(0.0, 0.0)
+    for cell in cells:
+        cell["hidden"] = "32-32"
+        cell["flips_decided"] = 0.0
+        if cell["gradient"].iloc[0] == "removed":
+            cell.loc[::10, "flips_decided"] = 1 / (64 * 256)
+    found = part("C11", 0, *cells)
+    assert found.effects["effect"].estimate == pytest.approx(0.0, abs=0.02)
+    for cell in cells:
+        if cell["gradient"].iloc[0] == "removed":
+            cell["flips_decided"] = 0.01
+    grown = part("C11", 0, *cells).effects["effect"].estimate
+    assert grown == pytest.approx(np.log10(0.01 * 2 * 64 * 256 + 1), rel=1e-6)
+
+
+def test_a_way_that_is_not_finite_is_left_out():
+    cells = flips(0.8, 0.7)
+    cells[2].loc[:4, "path_length"] = np.nan
+    assert [t.seeds for t in part("C11", 0, *cells).effects["effect"].tasks] == [30, 25]
+
+
+@pytest.mark.parametrize(("of_excess", "of_score"), [(0.03, -0.1), (-0.03, 0.1)])
+def test_a_slope_with_another_sign_in_scores_is_mixed(of_excess, of_score):
+    asked = decisions.Asked(
+        {
+            "effect": Ranked((measured_slope(of_excess),)),
+            "also": Ranked((measured_slope(of_score),)),
+        },
+        {"effect": 0.0, "also": 0.0},
+        {},
+        0.05,
+    )
+    finding = decisions.positive(asked)
+    assert decisions.resolved(finding, 0.05) == "mixed"
+    same = decisions.Asked(
+        asked.effects | {"also": asked.effects["effect"]}, asked.margins, {}, 0.05
+    )
+    word = "supported" if of_excess > 0 else "contradicted"
+    assert decisions.resolved(decisions.positive(same), 0.05) == word
+
+
+def measured_slope(value):
+    values = value + 0.001 * np.sin(np.arange(20.0))
+    return Measured("digits", "digits", np.arange(20), values, np.array([], dtype=np.intp))
+
+
+def test_cells_in_which_exact_fails_are_left_out_of_the_slope():
+    cells = deep(0.03)
+    for exact, removed in zip(cells[::2], cells[1::2], strict=True):
+        if exact["gain"].iloc[0] == 8.0 and exact["hidden"].iloc[0].count("-") == 3:
+            exact["failed"] = True  # and there removal would do no harm at all
+            removed["final_objective"] = 1e-3
+    estimate = part("C10", 0, *cells).effects["effect"].estimate
+    assert estimate == pytest.approx(0.03, abs=0.004)
+
+
+def test_exact_numbers_of_an_interaction():
+    # (F, φ) - (f, φ) - (F, f') + (f, f') = 0.1 - 0.4 - 0.25 + 0 in decades
+    found = part("C6", 0, *twins(0.4, 0.1, 0.25, noise=0.0))
+    assert found.effects["interaction"].estimate == pytest.approx(-0.55, abs=1e-9)
+    assert found.effects["twin"].estimate == pytest.approx(-0.3, abs=1e-9)
+
+
+def test_holm_over_the_claims_can_take_a_verdict_back():
+    # C8 alone is supported by a hair; among ten claims its p-value counts tenfold
+    cells = optimizers(0.064, 0.4, 0.4, noise=0.1, seeds=12)
+    alone = verdict("C8", *cells)
+    together = next(v for v in judge(Runs(table(*cells)), claims()) if v.claim.id == "C8")
+    assert alone.supported <= 0.05 < together.supported == pytest.approx(10 * alone.supported)
+    assert (alone.verdict, together.verdict) == ("supported", "not decided")
+    assert "not after Holm" in together.reason
+
+
+def test_a_published_table_without_ids_and_with_absent_columns_is_read():
+    frame = table(*settling(0.4, 0.3)).drop(columns=["decay", "updates_to_target", "optimum"])
+    frame["consistent"] = False  # as older tables have it
+    (found,) = judge(Runs(frame), only("C4"))
+    assert found.verdict == "supported"
+
+
+def test_the_order_of_rows_and_the_experiment_do_not_matter():
+    frame = table(*small_changes(0.0, 0.0), *at_zero(0.0, 0.0))
+    mixed = frame.sample(frac=1.0, random_state=1).assign(experiment="elsewhere")
+    assert [v.primary.finding for v in judge(Runs(frame), claims())] == [
+        v.primary.finding for v in judge(Runs(mixed), claims())
+    ]
+
+
+def test_checks_decide_the_first_claim():
+    good = pd.DataFrame({"check": ["derivative", "another rule"], "ratio": [1e-3, 0.5]})
+    assert verdict("C1", runs(), checks=good).verdict == "supported"
+    bad = good.assign(ratio=[1e-3, np.inf])
+    found = verdict("C1", runs(), checks=bad)
+    assert (found.verdict, found.reason) == ("contradicted", "does not hold for another rule")
+
+
+def test_the_digest_is_that_of_the_file():
+    import hashlib
+
+    assert claims_digest() == hashlib.sha256(claims_path().read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"parts": []}, "has no primary part"),
+        ({"rule": None, "ruel": "x"}, "unknown C8: key 'ruel'.*'rule'"),
+        ({"combine": "most"}, "unknown C8: combine 'most'"),
+    ],
+)
+def test_a_wrong_file_is_told_in_one_line(change, message):
+    from study.ablation.configuration.yaml_files import read_yaml
+
+    given = read_yaml(claims_path())
+    given["claims"] = [c | change for c in given["claims"] if c["id"] == "C8"]
+    with pytest.raises(UsageError, match=message) as told:
+        claims_from(given)
+    assert "\n" not in str(told.value)
