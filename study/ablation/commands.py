@@ -17,7 +17,7 @@ from study.ablation.planning.cells import REGISTRIES
 from study.datasets import ROOT
 from study.errors import UsageError, unknown
 from study.learning.activations import ACTIVATIONS
-from study.learning.activations.matched import closed_form, has_twin
+from study.learning.activations.matched import closed_form, not_matched
 from study.learning.rules import EXACT
 from study.learning.rules.base import Gradient
 from study.learning.variants import Parameter, Record, plain, resolve
@@ -83,7 +83,7 @@ def _explain(kind: str, record: Any) -> None:
         said = f"{parameter.meaning}; default {plain(parameter.default)}"
         rows.append((name, said + (f" ({'; '.join(limits)})" if limits else "")))
     if isinstance(record, Gradient):
-        rows += [("twin", text) for text in _twin(record)]
+        rows += [("matched", text) for text in _matched(record)]
     rows.append(("reference", record.reference))
     print(f"{record.name} ({kind})")
     width = max(len(name) for name, _ in rows)
@@ -91,17 +91,17 @@ def _explain(kind: str, record: Any) -> None:
         print_row(name, text, width)
 
 
-def _twin(record: Gradient) -> list[str]:
-    """Tell the twins at the default parameters: closed forms, or the reason for none."""
+def _matched(record: Gradient) -> list[str]:
+    """Tell F, F' = φ, at the default parameters: closed forms, or the reason for none."""
     if record.name == EXACT.name:
         return []
-    if isinstance(record.twin, str):
-        return [f"none: {record.twin}"]
+    if isinstance(record.matched, str):
+        return [f"none: {record.matched}"]
     rule = resolve("gradient", {record.name: record}, record.name)
     told: dict[str, list[str]] = {}
     for name, activation in ACTIVATIONS.items():
         bound = activation.bind()
-        if has_twin(rule, bound):
+        if not not_matched(rule, bound):
             closed = closed_form(rule, bound)
             form = closed.formula if closed else "∫ φ dz, a piecewise polynomial"
             told.setdefault(form, []).append(name)

@@ -48,7 +48,9 @@ class Optimizer(Record):
     start
         ``start(state, rate)`` fills the state (R, n, P) before the first step, where not zero.
     full_batch
-        True where the rule needs the gradient of the whole training set.
+        True where it needs the gradient of the whole training set.
+    learning_rates
+        Where tuning looks unless the protocol says: a range such as "2 a decade from 1e-3 to 10".
     """
 
     registry = ("study.learning.optimizers", "OPTIMIZERS")
@@ -59,6 +61,7 @@ class Optimizer(Record):
     rate_at: Callable[[Array, Numbers, int], Array] = _same_rate
     start: Callable[[Array, Array], None] | None = None
     full_batch: bool = False
+    learning_rates: str = ""
 
 
 class Updater:
@@ -254,6 +257,7 @@ _RECORDS = (
         reference="Polyak 1964; Rumelhart, Hinton & Williams 1986",
         family="momentum",
         parameters={"momentum": MOMENTUM},
+        examples=({"momentum": 0.5},),
         kernel=_momentum,
         state=("velocity",),
     ),
@@ -263,6 +267,7 @@ _RECORDS = (
         reference="Nesterov 1983, in the form of Sutskever, Martens, Dahl & Hinton 2013",
         family="momentum",
         parameters={"momentum": MOMENTUM},
+        examples=({"momentum": 0.99},),
         kernel=_nesterov,
         state=("velocity",),
     ),
@@ -272,6 +277,7 @@ _RECORDS = (
         reference="Duchi, Hazan & Singer 2011",
         family="adaptive",
         parameters={"epsilon": _epsilon(1e-10)},
+        examples=({"epsilon": 0.1},),
         kernel=_adagrad,
         state=("sum of squares",),
     ),
@@ -282,6 +288,7 @@ _RECORDS = (
         label="RMSprop",
         family="adaptive",
         parameters={"decay": _share(0.9, "ρ, memory of the squares"), "epsilon": _epsilon(1e-8)},
+        examples=({"decay": 0.5, "epsilon": 0.1},),
         kernel=_rmsprop,
         state=("mean square",),
         constants=_decay_constants,
@@ -293,6 +300,7 @@ _RECORDS = (
         reference="Zeiler 2012",
         family="adaptive",
         parameters={"decay": _share(0.9, "ρ, memory of the squares"), "epsilon": _epsilon(1e-6)},
+        examples=({"decay": 0.95, "epsilon": 0.01},),
         kernel=_adadelta,
         state=("mean square", "mean square of steps"),
         constants=_decay_constants,
@@ -309,6 +317,7 @@ _RECORDS = (
             "beta_2": _share(0.999, "β2, memory of the squares"),
             "epsilon": _epsilon(1e-8),
         },
+        examples=({"beta_1": 0.5, "beta_2": 0.9, "epsilon": 0.1},),
         kernel=_adam,
         state=("mean", "mean square"),
         constants=_adam_constants,
@@ -327,6 +336,7 @@ _RECORDS = (
             "least": Parameter(1e-6, "least step", low=0.0),
             "most": Parameter(50.0, "largest step", low=0.0),
         },
+        examples=({"grow": 1.5, "shrink": 0.3, "least": 0.02, "most": 0.3},),
         kernel=_rprop,
         state=("last gradient", "step size"),
         start=_first_sizes,
@@ -339,6 +349,7 @@ _RECORDS = (
         reference="Fahlman 1988, CMU-CS-88-162",
         family="batch",
         parameters={"growth": Parameter(1.75, "largest growth of a step", low=0.0)},
+        examples=({"growth": 1.2},),
         kernel=_quickprop,
         state=("last gradient", "last step"),
         full_batch=True,

@@ -27,7 +27,7 @@ class Parameter:
     choices
         Valid words, for a parameter that is a name.
     neutral
-        The value at which a gradient modification equals ``exact``.
+        The value at which a gradient rule equals ``exact``.
     """
 
     default: float | str | bool
@@ -76,6 +76,8 @@ class Record:
         How figures name it; the name with spaces unless given.
     family
         Figures give one hue to a family.
+    examples
+        Values of the parameters, beside the defaults, at which tests hold it to its oracle.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Record:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     label: str = ""
     family: str = ""
+    examples: tuple[Mapping[str, Any], ...] = ()
 
     registry: ClassVar[tuple[str, str]] = ("", "")
     """Module and name of the dict with the package's own records of a class."""

@@ -204,7 +204,7 @@ def test_consistent_is_a_word(value):
     assert cell.reference().consistent == "false" and cell.reference().gradient == EXACT
 
 
-def test_exact_is_its_own_twin():
+def test_exact_matches_itself():
     exact = make_cell(gradient="exact", location="hidden")
     for axes in ({"gradient": "exact"}, {"gradient": {"floor": {"minimum": 0.0}}}):
         for consistent in ("true", "forward"):
@@ -225,12 +225,12 @@ def test_with_linear_outputs_a_twin_everywhere_is_one_in_the_hidden_layers():
 
 FACTS = Facts(100, 4, 3, "classification", "0" * 64)
 IMPOSSIBLE = {
-    "at the output": (TWIN | {"location": "all"}, "hidden activations alone"),
+    "at the output": (TWIN | {"location": "all"}, "hidden units' alone"),
     "chance": (
         TWIN | {"gradient": "random"},
-        "random(high=1, low=0) with tanh has no twin: it is",
+        "random(high=1, low=0) with tanh has no matched activation: it is",
     ),
-    "a number of each training": (TWIN | {"gradient": "mean_matched"}, "no twin: its number"),
+    "a number of each training": (TWIN | {"gradient": "mean_matched"}, "activation: its number"),
     "not on this activation": (TWIN | {"gradient": "bump", "activation": "relu"}, "bounded"),
     "without hidden layers": (TWIN | {"hidden": []}, "there is no hidden layer"),
     "no such layer": (

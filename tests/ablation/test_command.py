@@ -296,7 +296,7 @@ def test_explain_knows_everything(command, untouched):
         "  minimum    ε, of m; default 0.1 (0 or more; 0 is exact)",
         "  absolute   amounts are slopes, not multiples of m; default false",
     ]
-    assert "  twin       F(z) = f(z) to the knee, then in a line of slope ε m (" in floor
+    assert "  matched    F(z) = f(z) to the knee, then in a line of slope ε m (" in floor
     assert floor.endswith("  reference  the minimum absolute gradient of the common answer\n")
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import reference
 
-from study.learning.activations import bound_activation
+from study.learning.activations import ACTIVATIONS, bound_activation
 from study.learning.activations.base import Activation
 from study.learning.core.training import Design
 from study.learning.initialisations import INITIALISATIONS
@@ -17,63 +18,19 @@ from study.learning.optimizers import OPTIMIZERS
 from study.learning.problem import Problem, pose
 from study.learning.rules import GRADIENTS
 from study.learning.rules.base import Gradient
-from study.learning.variants import Parameter, Variant, resolve
+from study.learning.variants import Parameter, Record, Variant, resolve
 
-ACTIVATION_SPECS: list[Any] = [
-    "identity",
-    "logistic",
-    "tanh",
-    "scaled_tanh",
-    "relu",
-    "relu_rounded",
-    "leaky_relu",
-    {"leaky_relu": {"slope": 0.3}},
-    "elu",
-    {"elu": {"alpha": 0.5}},
-    {"elu": {"alpha": 2.0}},
-    "softplus",
-    "softsign",
-    "gelu",
-    "silu",
-    "hard_tanh",
-    "gudermannian",
-    "tanh_linear",
-    {"tanh_linear": {"c": 0.005}},
-]
 
+def specs(registry: Mapping[str, Record]) -> list[Any]:
+    """Name every record at its defaults, and at the values that it is to be tested at."""
+    examples = [{name: dict(v)} for name, record in registry.items() for v in record.examples]
+    return [*registry, *examples]
+
+
+ACTIVATION_SPECS = specs(ACTIVATIONS)
 DIFFERENTIABLE = [spec for spec in ACTIVATION_SPECS if not bound_activation(spec).rounding]
-
-# every rule at its defaults, and at the values of interest of the protocol
-RULE_SPECS: list[Any] = [
-    *GRADIENTS,
-    {"constant": {"value": 0.3}},
-    {"constant": {"value": -0.5}},
-    {"offset": {"amount": 0.01}},
-    {"offset": {"amount": 0.1, "absolute": True}},
-    {"floor": {"minimum": 0.01}},
-    {"floor": {"minimum": 0.4}},
-    {"floor": {"minimum": 0.1, "absolute": True}},
-    {"ceiling": {"maximum": 0.25}},
-    {"ceiling": {"maximum": 0.2, "absolute": True}},
-    {"power": {"exponent": 0.0}},
-    {"power": {"exponent": 0.25}},
-    {"power": {"exponent": 2.0}},
-    {"blend": {"amount": 0.6}},
-    {"other_slope": {"factor": 0.5}},
-    {"substitute": {"activation": "tanh"}},
-    {"substitute": {"activation": "silu"}},
-    {"window": {"threshold": 0.7, "outside": 0.05}},
-    {"window": {"threshold": 0.2, "outside": 0.05, "absolute": True}},
-    {"random": {"low": 0.25, "high": 0.75}},
-    {"random": {"low": 0.0, "high": 1.0, "matched": True}},
-    {"random": {"low": -0.5, "high": 2.0, "matched": True}},
-    {"leaky_backward": {"slope": 0.01}},
-    {"leaky_backward": {"slope": 1.0}},
-    {"relu_at_zero": {"value": 0.5, "arm": "scale"}},
-    {"relu_at_zero": {"value": 0.5, "arm": "overwrite"}},
-    {"relu_at_zero": {"value": 1.0, "arm": "overwrite"}},
-    {"relu_at_zero": {"value": 0.0, "arm": "overwrite"}},
-]
+RULE_SPECS = specs(GRADIENTS)
+OPTIMIZER_SPECS = specs(OPTIMIZERS)
 
 
 def shrink(z, y, slope, numbers, key, step):
@@ -104,6 +61,12 @@ def rule_of(spec: Any) -> Variant[Gradient]:
 def refused(rule: Variant[Gradient], activation: Activation, units: int = 9) -> str:
     refusal = rule.record.refusal
     return refusal(rule.values, activation, units) if refusal else ""
+
+
+def a_home_of(rule: Variant[Gradient]) -> Activation:
+    """Return an activation that takes the rule: tanh, or relu for those for relu alone."""
+    tanh = bound_activation("tanh")
+    return bound_activation("relu") if refused(rule, tanh) else tanh
 
 
 def reference_curve(activation: Activation) -> reference.Curve:

@@ -14,7 +14,7 @@ from study.errors import UsageError, unknown
 from study.learning import NUMERICS_VERSION
 from study.learning.activations import ACTIVATIONS
 from study.learning.activations.base import Activation
-from study.learning.activations.matched import CONSISTENT, no_twin
+from study.learning.activations.matched import CONSISTENT, not_matched
 from study.learning.core.training import Design
 from study.learning.initialisations import INITIALISATIONS, Initialisation
 from study.learning.objectives import OBJECTIVES, Objective
@@ -33,7 +33,7 @@ REGISTRIES: dict[str, tuple[Mapping[str, Any], type[Record]]] = {
 }
 """The axes whose values are records, with where the records are and what class they have."""
 
-TWINS = {"true": "twin", "forward": "twin forward"}  # how cells with twins are told apart
+TWINS = {"true": "twin", "forward": "twin forward"}  # in names of cells
 LOCATIONS = ("hidden", "output", "all")
 AXES = (
     "dataset",
@@ -169,7 +169,7 @@ class Cell:
 
         The location is ``hidden`` or ``output`` for ``all`` where the rule changes nothing
         elsewhere. The gradient is the simplest that equals this one on every activation it stands
-        at, and exact has the location ``none`` and is its own twin. Impossible cells stay what
+        at, and exact has the location ``none`` and matches itself. Impossible cells stay what
         they are.
         """
         rule, location, design = self.gradient.record, self.location, self.design()
@@ -216,12 +216,13 @@ class Cell:
         if self.location == "none" and self.gradient != EXACT:
             return f"location none is for exact alone, not for {rule.name}"
         design = self.design()
+        f = design.activation
         if reason := design.misplaced(data.outputs):
             return reason
         if self.consistent != "false" and self.location != "hidden":
-            return "a twin replaces hidden activations alone: its location is hidden"
-        if self.consistent != "false" and (reason := no_twin(self.gradient, design.activation)):
-            return f"gradient {self.gradient} with {design.activation.name} has no twin: {reason}"
+            return "a matched activation replaces hidden units' alone: its location is hidden"
+        if self.consistent != "false" and (reason := not_matched(self.gradient, f)):
+            return f"gradient {self.gradient} with {f.name} has no matched activation: {reason}"
         beginning = self.initialisation.record.refusal
         if beginning and (reason := beginning(self.initialisation.values, len(self.hidden))):
             return f"initialisation {self.initialisation}: {reason}"

@@ -56,6 +56,8 @@ class Activation(Record):
     rounding
         Net inputs are rounded to multiples of this first, 0 for not at all; f' is then the slope
         at the rounded net input, and no derivative of the staircase that f has become.
+    steepness
+        κ where f' = m sech²(κ z), for those that matched activations are closed forms of.
     table
         Further numbers for the kernels, after the parameters.
     """
@@ -73,6 +75,7 @@ class Activation(Record):
     slopes: Any = ()
     rising: bool = True
     rounding: float = 0.0
+    steepness: float | None = None
     values: dict[str, float] = field(default_factory=dict)
     table: Array | None = field(default=None, repr=False, compare=False)
 
@@ -121,6 +124,17 @@ class Activation(Record):
         slope = as_kernel("slope", self.slope).at(z.dtype)
         _call_slope(slope, rows, y, out, self.constants(z.dtype))
         return out.reshape(z.shape)
+
+    @property
+    def at_zero(self) -> float:
+        """f(0)."""
+        return float(self.apply(np.zeros(1))[0])
+
+    def knee(self, share: float) -> float:
+        """Return |z| at which sech²(κ z) = share: 0 where it never is so large."""
+        if self.steepness is None or share <= 0.0:
+            return INFINITY
+        return math.acosh(max(1.0, share**-0.5)) / self.steepness
 
     @property
     def bounded(self) -> bool:

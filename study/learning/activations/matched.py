@@ -1,31 +1,29 @@
-"""The consistent twin of a rule: the activation F whose slope is the rule's φ, F' = φ.
+"""The activation that matches a rule: F with F' = φ, so that φ is the exact gradient of F.
 
 F(0) = f(0). "Such a tweak is best done consistently, by changing the activation function as well":
-with the twin in the forward pass, φ is the exact gradient again. Twins replace the activation of
-hidden units alone. Together with the rule itself they make a 2×2,
+with the matched activation in the forward pass, φ is the exact gradient again. It replaces the
+activation of hidden units alone. Together with the rule itself this makes a 2×2,
 
     (f, f')  exact                    (f, φ)   the rule: consistent = false
-    (F, f')  consistent = forward     (F, φ)   the twin: consistent = true
+    (F, f')  consistent = forward     (F, φ)   matched: consistent = true
 
-of which the interaction isolates consistency. Common pairs have a closed form, the others a
-piecewise polynomial (`study.learning.activations.splines.spline`) that is closer to φ than float32
-can tell, so that both arms have the same φ.
+whose interaction isolates consistency. A rule whose record knows the integral gives F in closed
+form. Others get a piecewise polynomial (`study.learning.activations.splines.spline`), which is
+closer to φ than float32 can tell, so that both arms have the same φ.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from study.errors import UsageError
-from study.learning.activations import ACTIVATIONS
 from study.learning.activations.base import INFINITY, SATURATED_SHARE, Activation
-from study.learning.activations.splines import Curve, shaped, spline
+from study.learning.activations.splines import Curve, spline
 from study.learning.core.placement import factor_of
 from study.learning.rules.base import THIS_STUDY, Gradient, Pointwise, Site
 from study.learning.variants import Variant
@@ -35,112 +33,64 @@ Reals = NDArray[np.float64]
 CONSISTENT = ("false", "true", "forward")
 """Forward and backward in hidden layers: (f, φ), (F, F' = φ), (F, f')."""
 
-Closed = Callable[[Site], Curve | None]
+
+def not_matched(rule: Variant[Gradient], activation: Activation) -> str:
+    """Return the reason why no activation has φ for its slope, or "".
+
+    Parameters
+    ----------
+    rule
+        With its parameters.
+    activation
+        f, bound.
+    """
+    record = rule.record
+    if record.refusal is not None:
+        reason = record.refusal(rule.values, activation, 2)
+        if reason:
+            return reason
+    if isinstance(record.matched, str):
+        return record.matched
+    if activation.rounding:
+        return f"{activation.name} rounds, so its slope is no derivative"
+    return record.matched.refusal(rule.values, activation)
 
 
-# ---- closed forms ------------------------------------------------------------------------------
+def matched_activation(rule: Variant[Gradient], activation: Activation) -> Activation:
+    """Return F, F' = φ and F(0) = f(0), bound.
 
-
-def _start(site: Site) -> float:
-    return float(site.activation.apply(np.zeros(1))[0])
-
-
-def _knee(site: Site, level: float, steepness: float) -> float:
-    """|z| at which sech²(κ z) = level, 0 where it never is so large."""
-    return math.acosh(max(1.0, level**-0.5)) / steepness if level > 0.0 else INFINITY
-
-
-def _of(shape: str, steepness: float) -> dict[str, Closed]:
-    """Twins on an activation whose slope is m sech²(κ z)."""
-
-    def offset(site: Site) -> Curve:
-        return shaped(shape, "f(z) + c z", c=site.amount("amount"))
-
-    def blend(site: Site) -> Curve:
-        share = float(site.values["amount"])
-        return shaped(
-            shape,
-            "(1 - λ) f(z) + λ z + λ f(0)",
-            a=1.0 - share,
-            c=share,
-            d=share * _start(site),
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
+    reason = not_matched(rule, activation)
+    if reason:
+        raise UsageError(
+            f"gradient {rule} with {activation.name} has no matched activation: {reason}"
         )
-
-    def other_slope(site: Site) -> Curve:
-        beta = float(site.values["factor"])
-        return shaped(
-            shape,
-            "f(β z) / β + f(0) (1 - 1 / β)",
-            a=1.0 / beta,
-            b=beta,
-            d=_start(site) * (1.0 - 1.0 / beta),
+    key = (rule, activation.name, activation.value, *activation.values.items())
+    if key not in _FOUND:
+        curve = closed_form(rule, activation) or spline(
+            lambda z: factor_of(rule, activation, z[None])[0],
+            kinks_of(rule, activation),
+            activation.at_zero,
         )
-
-    def floor(site: Site) -> Curve:
-        least = site.amount("minimum")
-        knee = _knee(site, least / site.activation.largest_slope, steepness)
-        return shaped(shape, "f(z) to the knee, then in a line of slope ε m", r=knee, e=least)
-
-    def power(site: Site) -> Curve | None:
-        if site.values["exponent"] != 0.5:
-            return None
-        return shaped(
-            "gudermannian",
-            "m gd(κ z) / κ + f(0)",
-            a=site.activation.largest_slope / steepness,
-            b=steepness,
-            d=_start(site),
-        )
-
-    def bump(site: Site) -> Curve:
-        return shaped(
-            "bump",
-            "m sgn(z) (|z| - ln cosh(κ z) / κ) + f(0)",
-            a=site.activation.largest_slope / steepness,
-            b=steepness,
-            d=_start(site),
-        )
-
-    def window(site: Site) -> Curve:
-        m, outside = site.activation.largest_slope, site.amount("outside")
-        knee = _knee(site, site.amount("threshold") / m, steepness)
-        return shaped(
-            "line", "a line with knees: hard tanh", a=m, r=knee, e=outside, d=_start(site)
-        )
-
-    return {
-        rule.__name__: rule for rule in (offset, blend, other_slope, floor, power, bump, window)
-    }
+        _FOUND[key] = _described(rule, activation, curve)
+    return _FOUND[key]
 
 
-def _line(slope: Callable[[Site], float]) -> Closed:
-    return lambda site: shaped("line", "c z + f(0)", a=slope(site), d=_start(site))
+_FOUND: dict[Any, Activation] = {}
 
 
-def _itself(site: Site) -> Curve:
-    f = site.activation
-    return Curve(f.value, f.slope, f.formula, dict(f.values), f.table)
+def closed_form(rule: Variant[Gradient], activation: Activation) -> Curve | None:
+    """Return the closed form of F, None where it has to be the spline."""
+    return _pointwise(rule).closed(Site(activation, False, rule.values))
 
 
-def _leaky(site: Site) -> Curve:
-    leaky = ACTIVATIONS["leaky_relu"].bind(slope=site.values["slope"])
-    return Curve(leaky.value, leaky.slope, leaky.formula, dict(leaky.values))
-
-
-CLOSED: Mapping[str, Mapping[str, Closed]] = {
-    "tanh": _of("tanh", 1.0),
-    "logistic": _of("logistic", 0.5),
-    "relu": {"leaky_backward": _leaky},
-    "": {
-        "exact": _itself,
-        "removed": _line(lambda site: 1.0),
-        "constant": _line(lambda site: site.values["value"]),
-    },
-}
-"""Activation -> rule -> closed form, "" for any activation."""
-
-
-# ---- any other: the spline ---------------------------------------------------------------------
+def _pointwise(rule: Variant[Gradient]) -> Pointwise:
+    assert isinstance(rule.record.matched, Pointwise)
+    return rule.record.matched
 
 
 def kinks_of(rule: Variant[Gradient], activation: Activation) -> list[float]:
@@ -151,11 +101,9 @@ def kinks_of(rule: Variant[Gradient], activation: Activation) -> list[float]:
     site = Site(activation, False, rule.values)
     source, beta = (rule.record.source or (lambda site: (site.activation, 1.0)))(site)
     found = [float(z) / beta for z, _ in source.kinks]
-    described = rule.record.twin
-    assert isinstance(described, Pointwise)
-    for level in described.slopes(site):
+    for level in _pointwise(rule).slopes(site):
         found += _crossings(lambda z: source.apply_slope(beta * z), float(level))
-    for level in described.outputs(site):
+    for level in _pointwise(rule).outputs(site):
         found += _crossings(activation.apply, float(level))
     return sorted(found)
 
@@ -172,89 +120,10 @@ def _crossings(curve: Callable[[Reals], Reals], level: float) -> list[float]:
     return [float(x) for x in 0.5 * (low + high)]
 
 
-# ---- finding the twin --------------------------------------------------------------------------
-
-
-def no_twin(rule: Variant[Gradient], activation: Activation) -> str:
-    """Return the reason why a rule has no twin on an activation (bound), or ""."""
-    record = rule.record
-    if record.refusal is not None:
-        reason = record.refusal(rule.values, activation, 2)
-        if reason:
-            return reason
-    if isinstance(record.twin, str):
-        return record.twin
-    if activation.rounding:
-        return f"{activation.name} rounds, so its slope is no derivative"
-    return record.twin.refusal(rule.values, activation)
-
-
-def has_twin(rule: Variant[Gradient], activation: Activation) -> bool:
-    """Tell whether there is an activation whose slope is φ; `no_twin` has the reason if not."""
-    return not no_twin(rule, activation)
-
-
-def twin_of(rule: Variant[Gradient], activation: Activation) -> Activation:
-    """Return F, F' = φ and F(0) = f(0), bound.
-
-    Parameters
-    ----------
-    rule
-        With its parameters.
-    activation
-        f, bound.
-
-    Raises
-    ------
-    UsageError
-        If there is none.
-    """
-    reason = no_twin(rule, activation)
-    if reason:
-        raise UsageError(f"gradient {rule} with {activation.name} has no twin: {reason}")
-    return _found(rule, _Key(activation))
-
-
-class _Key:
-    """An activation that can be looked up: by its kernels and numbers."""
-
-    def __init__(self, activation: Activation) -> None:
-        self.activation = activation
-        self._content = (activation.name, activation.value, tuple(activation.values.items()))
-
-    def __hash__(self) -> int:
-        return hash(self._content[0])
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and self._content == other._content
-
-
-@lru_cache(maxsize=256)
-def _found(rule: Variant[Gradient], key: _Key) -> Activation:
-    activation = key.activation
-    curve = closed_form(rule, activation)
-    if curve is None:
-        curve = spline(
-            lambda z: factor_of(rule, activation, z[None])[0],
-            kinks_of(rule, activation),
-            _start(Site(activation)),
-        )
-    return _described(rule, activation, curve)
-
-
-def closed_form(rule: Variant[Gradient], activation: Activation) -> Curve | None:
-    """Return the twin's closed form, None where it has to be the spline."""
-    for name in (activation.name, ""):
-        form = CLOSED.get(name, {}).get(rule.name)
-        if form is not None and (found := form(Site(activation, False, rule.values))) is not None:
-            return found
-    return None
-
-
 def _described(rule: Variant[Gradient], activation: Activation, curve: Curve) -> Activation:
     """Make the curve an activation; what is said of it is measured, to a few digits."""
     plain: dict[str, Any] = {
-        "name": f"twin of {rule} on {activation.name}",
+        "name": f"{activation.name} matched to {rule}",
         "formula": curve.formula,
         "derivative": rule.record.formula,
         "reference": THIS_STUDY,
@@ -288,11 +157,11 @@ def _described(rule: Variant[Gradient], activation: Activation, curve: Curve) ->
 
 
 def original_slope(activation: Activation) -> Variant[Gradient]:
-    """Return the rule of the arm (F, f'): the slope of f at a twin's net inputs."""
+    """Return the rule of the arm (F, f'): the slope of f at the net inputs of F."""
     return Variant(
         Gradient(
             name="original_slope",
-            formula="φ = f'(z), f the activation that the twin stands for",
+            formula="φ = f'(z), f the activation that F stands for",
             reference=THIS_STUDY,
             source=lambda site: (activation, 1.0),
         )

@@ -1,4 +1,4 @@
-"""The curves that twins are made of: squashed lines with knees, and a piecewise polynomial.
+"""The curves of matched activations: squashed lines with knees, and a piecewise polynomial.
 
 The closed forms share one shape, with g one of tanh, the logistic function, the gudermannian, the
 integral of a bump, and the identity:
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from study.learning.activations.base import Activation
 from study.learning.core.borrowed import line
 from study.learning.core.elementary import arctan, exp, log1p, tanh
 from study.learning.core.kernels import Kernel, inlined, kernel
@@ -155,13 +156,18 @@ SHAPES: dict[str, tuple[Kernel, Kernel]] = {
 
 @dataclass(frozen=True)
 class Curve:
-    """A twin before it is an `Activation`: its kernels, numbers and formula."""
+    """A matched activation before it is an `Activation`: its kernels, numbers and formula."""
 
     value: Kernel | Callable[..., Any]
     slope: Kernel | Callable[..., Any]
     formula: str
     numbers: dict[str, float]
     table: Reals | None = None
+
+    @classmethod
+    def of(cls, f: Activation) -> Curve:
+        """Return the curve of an activation (bound) itself."""
+        return cls(f.value, f.slope, f.formula, dict(f.values), f.table)
 
 
 def shaped(
@@ -177,6 +183,23 @@ def shaped(
     """Return a closed form: a g(b x) + c z + e (z - x) + d, x = z cut to [-r, r]."""
     value, slope = SHAPES[shape]
     return Curve(value, slope, formula, {"a": a, "b": b, "c": c, "d": d, "r": r, "e": e})
+
+
+def straight(f: Activation, slope: float) -> Curve:
+    """Return the straight line through f(0)."""
+    return shaped("line", "c z + f(0)", a=slope, d=f.at_zero)
+
+
+def squashed(f: Activation, formula: str, **numbers: float) -> Curve | None:
+    """Return the closed form with g = f, None where the slope of f is not m sech²(κ z)."""
+    return None if f.steepness is None else shaped(f.name, formula, **numbers)
+
+
+def scaled_curve(f: Activation, shape: str, formula: str) -> Curve | None:
+    """Return m g(κ z) / κ + f(0), None where the slope of f is not m sech²(κ z)."""
+    if f.steepness is None:
+        return None
+    return shaped(shape, formula, a=f.largest_slope / f.steepness, b=f.steepness, d=f.at_zero)
 
 
 # ---- the spline --------------------------------------------------------------------------------

@@ -181,6 +181,7 @@ RECORDS = (
         largest_slope=0.25,
         bounds=(0.0, 1.0),
         saturation=(-_LOGISTIC_EDGE, _LOGISTIC_EDGE),
+        steepness=0.5,
     ),
     Activation(
         name="tanh",
@@ -192,6 +193,7 @@ RECORDS = (
         slope=_tanh_slope,
         bounds=(-1.0, 1.0),
         saturation=(-_TANH_EDGE, _TANH_EDGE),
+        steepness=1.0,
     ),
     Activation(
         name="scaled_tanh",
@@ -251,6 +253,7 @@ RECORDS = (
         label="tanh + linear",
         family="squashing",
         parameters={"c": Parameter(0.1, "slope of the linear term", low=0.0)},
+        examples=({"c": 0.005},),
         value=_tanh_linear,
         slope=_tanh_linear_slope,
         largest_slope=lambda c: 1.0 + c,

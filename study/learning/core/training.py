@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from study.learning import outcomes
 from study.learning.activations.base import Activation
-from study.learning.activations.matched import original_slope, twin_of
+from study.learning.activations.matched import matched_activation, original_slope
 from study.learning.core import loops, network
 from study.learning.core.placement import layer_of
 from study.learning.core.stack import Stack
@@ -67,10 +67,10 @@ class Design:
 
     @property
     def forward(self) -> Activation:
-        """Activation of the hidden units: f, or the twin F."""
+        """Activation of the hidden units: f, or the matched F."""
         if self.consistent == "false":
             return self.activation
-        return twin_of(self.gradient, self.activation)
+        return matched_activation(self.gradient, self.activation)
 
     def output(self, outputs: int) -> Activation:
         """Activation of the output units."""

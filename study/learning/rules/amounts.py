@@ -6,10 +6,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from study.learning.activations.base import Activation
+from study.learning.activations.splines import Curve, scaled_curve, squashed
 from study.learning.core.borrowed import line
 from study.learning.core.elementary import exp, log
 from study.learning.core.kernels import compiled, kernel
-from study.learning.rules.base import ABSOLUTE, FAHLMAN_1988, THIS_STUDY, Gradient, Pointwise
+from study.learning.rules.base import (
+    ABSOLUTE,
+    FAHLMAN_1988,
+    THIS_STUDY,
+    Gradient,
+    Pointwise,
+    Site,
+)
 from study.learning.variants import Parameter
 
 
@@ -91,6 +99,26 @@ def _power_same(values: Mapping[str, Any], activation: Activation) -> Any:
     return "exact" if set(activation.slopes) in ({0.0, 1.0}, {1.0}) else None
 
 
+def _floor_matched(site: Site) -> Curve | None:
+    least = site.amount("minimum")
+    knee = site.activation.knee(least / site.activation.largest_slope)
+    formula = "f(z) to the knee, then in a line of slope ε m"
+    return squashed(site.activation, formula, r=knee, e=least)
+
+
+def _power_matched(site: Site) -> Curve | None:
+    if site.values["exponent"] != 0.5:
+        return None
+    return scaled_curve(site.activation, "gudermannian", "m gd(κ z) / κ + f(0)")
+
+
+def _blend_matched(site: Site) -> Curve | None:
+    share = float(site.values["amount"])
+    start = share * site.activation.at_zero
+    formula = "(1 - λ) f(z) + λ z + λ f(0)"
+    return squashed(site.activation, formula, a=1.0 - share, c=share, d=start)
+
+
 RECORDS = (
     Gradient(
         name="offset",
@@ -100,7 +128,10 @@ RECORDS = (
         parameters={"amount": Parameter(0.1, "c, of m", neutral=0.0), "absolute": ABSOLUTE},
         factor=_offset,
         numbers=lambda site: (site.amount("amount"),),
-        twin=Pointwise(),
+        matched=Pointwise(
+            closed=lambda site: squashed(site.activation, "f(z) + c z", c=site.amount("amount"))
+        ),
+        examples=({"amount": 0.01}, {"amount": 0.1, "absolute": True}),
     ),
     Gradient(
         name="floor",
@@ -114,7 +145,13 @@ RECORDS = (
         factor=_floor,
         numbers=lambda site: (site.amount("minimum"),),
         same_as=_on_relu("minimum"),
-        twin=Pointwise(lambda site: (site.amount("minimum"),), refusal=_only_rising),
+        matched=Pointwise(
+            lambda site: (site.amount("minimum"),), refusal=_only_rising, closed=_floor_matched
+        ),
+        examples=(
+            *({"minimum": least} for least in (0.01, 0.4)),
+            *({"minimum": least, "absolute": True} for least in (0.1, 0.02)),
+        ),
     ),
     Gradient(
         name="ceiling",
@@ -125,7 +162,8 @@ RECORDS = (
         factor=_ceiling,
         numbers=lambda site: (site.amount("maximum"),),
         same_as=lambda values, activation: "exact" if values["maximum"] >= 1.0 else None,
-        twin=Pointwise(lambda site: (site.amount("maximum"), -site.amount("maximum"))),
+        matched=Pointwise(lambda site: (site.amount("maximum"), -site.amount("maximum"))),
+        examples=({"maximum": 0.25}, {"maximum": 0.2, "absolute": True}),
     ),
     Gradient(
         name="power",
@@ -137,7 +175,8 @@ RECORDS = (
         numbers=lambda site: (site.values["exponent"], site.activation.largest_slope),
         refusal=_no_steps,
         same_as=_power_same,
-        twin=Pointwise(refusal=_only_rising),
+        matched=Pointwise(refusal=_only_rising, closed=_power_matched),
+        examples=({"exponent": 0.0}, {"exponent": 0.25}, {"exponent": 2.0}),
     ),
     Gradient(
         name="blend",
@@ -149,6 +188,7 @@ RECORDS = (
         same_as=lambda values, activation: (
             "removed" if values["amount"] == 1.0 else _on_relu("amount")(values, activation)
         ),
-        twin=Pointwise(),
+        matched=Pointwise(closed=_blend_matched),
+        examples=({"amount": 0.6},),
     ),
 )

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.learning.activations.base import Activation
+from study.learning.activations.splines import Curve
 from study.learning.core.kernels import Kernel, compiled, kernel
 from study.learning.variants import Parameter, Record
 
@@ -52,7 +53,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Pointwise:
-    """φ is a function of z alone, and the same for every unit: its integral is a twin.
+    """φ is a function of z alone, the same for every unit: its integral is a matched activation.
 
     Parameters
     ----------
@@ -60,12 +61,15 @@ class Pointwise:
         ``slopes(site)`` and ``outputs(site)`` give the values of the slope that the rule is given,
         and of y, at which φ bends or jumps, beyond the kinks of the activation itself.
     refusal
-        ``refusal(values, activation)`` gives the reason why there is no twin after all, or "".
+        ``refusal(values, activation)`` gives the reason why there is none after all, or "".
+    closed
+        ``closed(site)`` gives the integral in closed form, or None where it has none.
     """
 
     slopes: Callable[[Site], tuple[float, ...]] = lambda site: ()
     outputs: Callable[[Site], tuple[float, ...]] = lambda site: ()
     refusal: Callable[[Mapping[str, Any], Activation], str] = lambda values, activation: ""
+    closed: Callable[[Site], Curve | None] = lambda site: None
 
 
 UNKNOWN = "it is not known to be a function of the net input alone"
@@ -112,9 +116,9 @@ class Gradient(Record):
     refusal
         ``refusal(values, activation, units)`` gives the reason why a layer can't have the rule,
         or "".
-    twin
-        `Pointwise` where φ is a function of z alone, else the reason why it has no twin (see
-        `study.learning.activations.matched`).
+    matched
+        `Pointwise` where φ is a function of z alone, else the reason why no activation has φ for
+        its slope (see `study.learning.activations.matched`).
     same_as
         ``same_as(values, activation)`` gives the simpler specification of an identical rule, or
         None.
@@ -129,7 +133,7 @@ class Gradient(Record):
     replace: Kernel | Callable[..., None] | None = None
     hidden_only: bool = False
     refusal: Callable[[Mapping[str, Any], Activation, int], str] | None = None
-    twin: Pointwise | str = UNKNOWN
+    matched: Pointwise | str = UNKNOWN
     same_as: Callable[[Mapping[str, Any], Activation], Any] | None = None
 
 

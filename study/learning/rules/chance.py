@@ -78,7 +78,7 @@ RECORDS = (
         family="random",
         factor=_shuffled_units,
         refusal=_several_units,
-        twin=OF_CHANCE,
+        matched=OF_CHANCE,
     ),
     Gradient(
         name="shuffled_patterns",
@@ -87,7 +87,7 @@ RECORDS = (
         label="shuffled over patterns",
         family="random",
         factor=_shuffled_patterns,
-        twin=OF_CHANCE,
+        matched=OF_CHANCE,
     ),
     Gradient(
         name="random",
@@ -103,6 +103,11 @@ RECORDS = (
         numbers=lambda site: (site.values["low"], site.values["high"] - site.values["low"]),
         prepare=_prepare_random,
         refusal=_mean_not_zero,
-        twin=OF_CHANCE,
+        matched=OF_CHANCE,
+        examples=(
+            {"low": 0.25, "high": 0.75},
+            {"low": 0.0, "high": 1.0, "matched": True},
+            {"low": -0.5, "high": 2.0, "matched": True},
+        ),
     ),
 )

@@ -37,7 +37,7 @@ RECORDS = (
         family="control",
         factor=_frozen,
         hidden_only=True,
-        twin="its twin is a constant, a net without inputs",
+        matched="it would be a constant: a net without inputs",
     ),
     Gradient(
         name="negated_top",
@@ -48,7 +48,7 @@ RECORDS = (
         factor=_negated_top,
         numbers=lambda site: (-1.0 if site.topmost else 1.0,),
         hidden_only=True,
-        twin="it differs from layer to layer",
+        matched="it differs from layer to layer",
     ),
     Gradient(
         name="random_sign",
@@ -57,6 +57,6 @@ RECORDS = (
         label="random sign",
         family="control",
         factor=_random_sign,
-        twin=OF_CHANCE,
+        matched=OF_CHANCE,
     ),
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from study.learning.activations import bound_activation
 from study.learning.activations.base import Activation
+from study.learning.activations.splines import Curve
 from study.learning.core.borrowed import line
 from study.learning.core.kernels import kernel
 from study.learning.rules.base import THIS_STUDY, Gradient, Pointwise
@@ -41,6 +43,10 @@ def _only_relu(values: Mapping[str, Any], activation: Activation, units: int) ->
     return "" if activation.rectifies else "it is defined for relu alone"
 
 
+def _leaky_relu(slope: float) -> Activation:
+    return bound_activation({"leaky_relu": {"slope": slope}})
+
+
 def _exact_or_removed(slope: float) -> Any:
     return {0.0: "exact", 1.0: "removed"}.get(slope)
 
@@ -57,7 +63,8 @@ RECORDS = (
         hidden_only=True,
         refusal=_only_relu,
         same_as=lambda values, activation: _exact_or_removed(values["slope"]),
-        twin=Pointwise(),
+        matched=Pointwise(closed=lambda site: Curve.of(_leaky_relu(site.values["slope"]))),
+        examples=({"slope": 0.01}, {"slope": 0.3}, {"slope": 1.0}),
     ),
     Gradient(
         name="relu_at_zero",
@@ -78,6 +85,10 @@ RECORDS = (
         replace=_overwrite_at_zero,
         hidden_only=True,
         refusal=_only_relu,
-        twin="it changes the slope at one point, which an integral does not see",
+        matched="it changes the slope at one point, which an integral does not see",
+        examples=(
+            {"value": 0.5, "arm": "scale"},
+            *({"value": value, "arm": "overwrite"} for value in (0.0, 0.5, 1.0)),
+        ),
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from study.learning.activations.splines import Curve, straight
 from study.learning.core.borrowed import line, matrix
 from study.learning.core.kernels import compiled, kernel
 from study.learning.rules.base import (
@@ -94,7 +95,7 @@ RECORDS = (
         reference="Rumelhart, Hinton & Williams 1986",
         family="exact",
         factor=keep_slope,
-        twin=Pointwise(),
+        matched=Pointwise(closed=lambda site: Curve.of(site.activation)),
     ),
     Gradient(
         name="removed",
@@ -102,7 +103,7 @@ RECORDS = (
         reference="Guo, Li & Chen 2020 (LinBP); Yazdani 2018",
         family="removed",
         factor=_removed,
-        twin=Pointwise(),
+        matched=Pointwise(closed=lambda site: straight(site.activation, 1.0)),
     ),
     Gradient(
         name="constant",
@@ -112,7 +113,8 @@ RECORDS = (
         parameters={"value": Parameter(0.5, "c, absolute")},
         factor=_constant,
         same_as=lambda values, activation: "removed" if values["value"] == 1.0 else None,
-        twin=Pointwise(),
+        matched=Pointwise(closed=lambda site: straight(site.activation, site.values["value"])),
+        examples=({"value": 0.3}, {"value": -0.5}),
     ),
     Gradient(
         name="mean_matched",
@@ -122,7 +124,7 @@ RECORDS = (
         family="mean",
         factor=_mean_matched,
         prepare=initial_mean,
-        twin=PER_REPLICA,
+        matched=PER_REPLICA,
     ),
     Gradient(
         name="mean_tracked",
@@ -131,7 +133,7 @@ RECORDS = (
         label="mean, tracked",
         family="mean",
         factor=_mean_tracked,
-        twin=OF_THE_BATCH,
+        matched=OF_THE_BATCH,
     ),
     Gradient(
         name="scaled",
@@ -140,7 +142,7 @@ RECORDS = (
         family="mean",
         factor=_scaled,
         prepare=initial_mean,
-        twin=PER_REPLICA,
+        matched=PER_REPLICA,
     ),
     Gradient(
         name="pattern_mean",
@@ -149,7 +151,7 @@ RECORDS = (
         label="pattern mean",
         family="mean",
         factor=_pattern_mean,
-        twin=OF_THE_BATCH,
+        matched=OF_THE_BATCH,
     ),
     Gradient(
         name="unit_mean",
@@ -158,7 +160,7 @@ RECORDS = (
         label="unit mean",
         family="mean",
         factor=_unit_mean,
-        twin=OF_THE_BATCH,
+        matched=OF_THE_BATCH,
     ),
     Gradient(
         name="rank_one",
@@ -167,6 +169,6 @@ RECORDS = (
         label="rank one",
         family="mean",
         factor=_rank_one,
-        twin=OF_THE_BATCH,
+        matched=OF_THE_BATCH,
     ),
 )

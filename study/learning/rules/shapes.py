@@ -8,9 +8,10 @@ from typing import Any
 
 from study.learning.activations import ACTIVATIONS, bound_activation
 from study.learning.activations.base import Activation
+from study.learning.activations.splines import Curve, scaled_curve, shaped, squashed
 from study.learning.core.borrowed import line
 from study.learning.core.kernels import kernel
-from study.learning.rules.base import ABSOLUTE, Gradient, Pointwise
+from study.learning.rules.base import ABSOLUTE, Gradient, Pointwise, Site
 from study.learning.variants import Parameter
 
 
@@ -50,6 +51,27 @@ def _bump_same(values: Mapping[str, Any], activation: Activation) -> Any:
     return {"power": {"exponent": 0.5}} if activation.name == "softsign" else None
 
 
+def _other_slope_matched(site: Site) -> Curve | None:
+    beta, start = float(site.values["factor"]), site.activation.at_zero
+    formula = "f(β z) / β + f(0) (1 - 1 / β)"
+    return squashed(site.activation, formula, a=1.0 / beta, b=beta, d=start * (1.0 - 1.0 / beta))
+
+
+def _bump_matched(site: Site) -> Curve | None:
+    formula = "m sgn(z) (|z| - ln cosh(κ z) / κ) + f(0)"
+    return scaled_curve(site.activation, "bump", formula)
+
+
+def _window_matched(site: Site) -> Curve | None:
+    f = site.activation
+    if f.steepness is None:
+        return None
+    knee = f.knee(site.amount("threshold") / f.largest_slope)
+    ends = {"r": knee, "e": site.amount("outside")}
+    formula = "a line with knees: hard tanh"
+    return shaped("line", formula, a=f.largest_slope, d=f.at_zero, **ends)
+
+
 RECORDS = (
     Gradient(
         name="other_slope",
@@ -60,7 +82,8 @@ RECORDS = (
         parameters={"factor": Parameter(2.0, "β", low=1e-6, neutral=1.0)},
         source=lambda site: (site.activation, site.values["factor"]),
         same_as=_other_slope_same,
-        twin=Pointwise(),
+        matched=Pointwise(closed=_other_slope_matched),
+        examples=({"factor": 0.5},),
     ),
     Gradient(
         name="substitute",
@@ -75,7 +98,8 @@ RECORDS = (
             and activation.values == _named_activation(activation.name).values
             else None
         ),
-        twin=Pointwise(),
+        matched=Pointwise(),
+        examples=tuple({"activation": name} for name in ("tanh", "gelu", "silu", "hard_tanh")),
     ),
     Gradient(
         name="bump",
@@ -86,7 +110,9 @@ RECORDS = (
         numbers=lambda site: (*site.activation.bounds, site.activation.largest_slope),
         refusal=_only_bounded,
         same_as=_bump_same,
-        twin=Pointwise(outputs=lambda site: (0.5 * sum(site.activation.bounds),)),
+        matched=Pointwise(
+            outputs=lambda site: (0.5 * sum(site.activation.bounds),), closed=_bump_matched
+        ),
     ),
     Gradient(
         name="window",
@@ -104,6 +130,10 @@ RECORDS = (
             site.activation.largest_slope,
             site.amount("outside"),
         ),
-        twin=Pointwise(lambda site: (site.amount("threshold"),)),
+        matched=Pointwise(lambda site: (site.amount("threshold"),), closed=_window_matched),
+        examples=(
+            {"threshold": 0.7, "outside": 0.05},
+            {"threshold": 0.2, "outside": 0.05, "absolute": True},
+        ),
     ),
 )
