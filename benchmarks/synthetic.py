@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from study.ablation.configuration.protocol import Protocol
 from study.ablation.planning.plan import Plan, Planned
 from study.ablation.store import FinishedCell
-from study.ablation.store.tables import curves_table, runs_table
+from study.ablation.store.tables import curves_table, replica, runs_table
 from study.learning.core.training import Budget
-from study.learning.variants import plain
 
 Array = NDArray[Any]
 CONSTANT = 0.5  # the objective of the best constant
@@ -52,7 +51,7 @@ def _finish(planned: Planned, best: dict[str, float], number: int) -> FinishedCe
         "constant_objective": CONSTANT,
         "optimum": 0.0,
     }
-    replicas = [f"{s}/{plain(r)}/{k}" for s, r, k in zip(stages, rates, seeds, strict=True)]
+    replicas = [replica(*row) for row in zip(stages, rates, seeds, strict=True)]
     marks = len(curves["update"]) // len(replicas)
     metrics = {
         "learning_rate": chosen,
@@ -64,7 +63,6 @@ def _finish(planned: Planned, best: dict[str, float], number: int) -> FinishedCe
     return FinishedCell(
         cell=planned.identity,
         name=planned.name,
-        params=cell.params() | {name: plain(v) for name, v in protocol.params().items()},
         metrics=metrics,
         runs=runs_table(
             {

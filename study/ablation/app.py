@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from study.ablation.running.signals import Stop, Terminated, handling
+from study.ablation.running.signals import Stop, Terminated
 from study.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if os.getcwd() not in sys.path:  # users' own records, named by {_target_: module.object}
         sys.path.append(os.getcwd())
     try:
-        with handling(Stop(), signal.SIGINT, signal.SIGTERM):
+        with Stop():
             return _command(given)
     except UsageError as error:
         if os.environ.get("STUDY_TRACEBACK"):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from study.ablation.publishing.published import MANIFEST, manifest
 from study.errors import UsageError, unknown
 
 PUBLISHED = ("data", "published")
@@ -74,26 +73,13 @@ def check(folder: Path) -> None:
     UsageError
         Where one is missing, another, or none of the manifest's, or the manifest is broken.
     """
-    name = "/".join((*PUBLISHED, folder.name))
-    restore = f"restore it with: git checkout -- {name}"
-    path = folder / "manifest.json"
-    if not path.is_file():
+    if not (folder / MANIFEST).is_file():
         return
-    try:
-        digests = dict(json.loads(path.read_text(encoding="utf-8"))["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise UsageError(f"{name}/{path.name} is damaged; {restore}") from None
-    for file, digest in digests.items():
-        part = folder / Path(file).name  # a name, never a path
-        try:
-            same = hashlib.sha256(part.read_bytes()).hexdigest() == digest
-        except OSError:
-            raise UsageError(f"{name}/{part.name} is missing; {restore}") from None
-        if not same:
-            raise UsageError(f"{name}/{part.name} is not the published file; {restore}")
+    digests = manifest(folder)["sha256"]
     for part in parts(folder, tuning=True):
         if part.name not in digests:
-            raise UsageError(f"{name}/{part.name} is not in its manifest.json: remove it")
+            name = f"data/published/{folder.name}/{part.name}"
+            raise UsageError(f"{name} is not in its manifest.json: remove it")
 
 
 def stored_runs(base: Path, experiment: str, *, tuning: bool = False) -> pd.DataFrame:

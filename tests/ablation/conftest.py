@@ -10,7 +10,7 @@ from small_studies import template
 from study.ablation.store import FinishedCell
 from study.ablation.store.tables import curves_table, runs_table
 
-UPDATES = [0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144]
+UPDATES = np.array([0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144])
 
 
 @pytest.fixture(scope="session")
@@ -34,21 +34,12 @@ def make_cell():
     def make(digit: str, gradient: str = "floor", **parameters) -> FinishedCell:
         replicas = ["tune/0.1/0", "evaluate/0.1/3", "evaluate/100/3"]
         same = {
-            "dataset": "digits",
-            "objective": "squared_error",
-            "hidden": "32-32",
-            "initialisation": "glorot",
-            "gain": 1.0,
-            "activation": "tanh",
-            "gradient": gradient,
-            "location": "all",
-            "consistent": "false",
-            "optimizer": "sgd",
-            "updates": 144,
-            "batch_size": "full",
-            "dtype": "float32",
-            "optimum": 0.0,
-            "constant_objective": 0.5,
+            **{"dataset": "digits", "objective": "squared_error", "hidden": "32-32"},
+            **{"initialisation": "glorot", "gain": 1.0, "activation": "tanh"},
+            **{"gradient": gradient, "location": "all", "consistent": "false"},
+            **{"optimizer": "sgd", "updates": 144, "batch_size": "full", "dtype": "float32"},
+            **{"optimum": 0.0, "constant_objective": 0.5},
+            **parameters,
         }
         runs = {
             "replica": replicas,
@@ -66,29 +57,22 @@ def make_cell():
             "diverged_by": ["", "", "nonfinite"],
             "failed": [False, False, True],
             "runaway": [False, False, False],
-            **{name: [value] * 3 for name, value in (same | parameters).items()},
         }
-        steps = np.array(UPDATES)
-        objective = np.stack([1 / (1 + steps), 1.5 / (1 + steps), 1.5 + steps])  # (3, 12)
-        objective[2, steps >= 8] = [np.inf] + [np.nan] * 6
+        objective = np.stack([1 / (1 + UPDATES), 1.5 / (1 + UPDATES), 1.5 + UPDATES])  # (3, 12)
+        objective[2, UPDATES >= 8] = [np.inf] + [np.nan] * 6
+        updates = np.tile(UPDATES, 3)
         curves = {
-            "replica": np.repeat(replicas, len(steps)),
-            "update": np.tile(steps, 3),
+            "replica": np.repeat(replicas, len(UPDATES)),
+            "update": updates,
             "objective": objective.ravel(),
-            "descent_cosine": np.where(np.tile(steps, 3) % 2, np.nan, 0.5),
+            "descent_cosine": np.where(updates % 2, np.nan, 0.5),
             "gradient_norm": np.ones(36),
-        }
-        params = {
-            name: {1.0: "1", False: "false"}.get(value, str(value))
-            for name, value in (same | parameters).items()
-            if name not in ("optimum", "constant_objective")
         }
         return FinishedCell(
             cell=digit * 40,
             name=f"digits · tanh · {gradient} · all · sgd",
-            params=params,
             metrics={"score": -0.75, "time.train": 2.5, "worst": float("inf")},
-            runs=runs_table(runs),
+            runs=runs_table(runs | {name: [value] * 3 for name, value in same.items()}),
             curves=curves_table(curves),
             started=1000.0,
             ended=1001.5,

@@ -11,8 +11,9 @@ import pytest
 from small_studies import in_order, job_of, tiny_config
 
 from study.ablation.planning.plan import make_plan
-from study.ablation.running.execution import StoreFailed, carry_out
+from study.ablation.running.execution import StoreFailed, carry_out, training
 from study.ablation.running.signals import Terminated
+from study.ablation.running.tally import Tally
 from study.ablation.running.worker import FailedCell, train_cell
 from study.errors import UsageError
 from study.learning.activations import ACTIVATIONS
@@ -70,10 +71,11 @@ cloud = Dataset(
 )
 '''
 OWN_GRID = {
-    "dataset": ["iris", {"_target_": "MODULE.cloud"}],
+    "dataset": {"_target_": "MODULE.cloud"},
     "hidden": [4],
-    "activation": ["tanh", {"_target_": "MODULE.bend"}],
-    "gradient": ["exact", {"_target_": "MODULE.half", "part": [0.25, 0.5]}],
+    "activation": {"_target_": "MODULE.bend"},
+    "gradient": {"_target_": "MODULE.half", "part": 0.25},
+    "protocol": {"transfer": False},
 }
 BREAKING = """
 import os
@@ -134,6 +136,10 @@ def memory(tmp_path):
     return Memory(tmp_path)
 
 
+def planned(*grids, workers=1, **changes):
+    return make_plan(tiny_config(*grids, execution={"workers": workers}, **changes))
+
+
 @pytest.fixture
 def own(tmp_path, monkeypatch, request):
     """Write a module of a user's own and return its name, which no other test has."""
@@ -156,56 +162,45 @@ def named(grid, module):
     return grid.replace("MODULE", module) if isinstance(grid, str) else grid
 
 
-def test_results_do_not_depend_on_workers_or_blocks(own, tmp_path):
+def test_results_do_not_depend_on_workers_or_blocks(own):
     """Bit for bit, with records of a user's own that each worker imports for itself."""
-    grid = named(OWN_GRID, own(OWN))
-    results = []
-    for number, execution in enumerate(({"workers": 1}, {"workers": 2, "block": 3})):
-        plan = make_plan(tiny_config(grid, GRID, execution=execution))
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        store = Memory(folder)
-        tally = carry_out(plan, store, set())
-        assert tally.failed == []
-        assert set(store.cells) == {planned.identity for planned in plan.cells}
-        assert tally.cells == len(plan.cells) == 2 * 2 * 3 + 3
-        assert tally.runs == plan.runs
-        assert tally.updates == plan.runs * 6
-        results.append(store.cells)
-    one, two = results
+    grid, streams = named(OWN_GRID, own(OWN)), []
+    for execution in ({"workers": 1}, {"workers": 2, "block": 3}):
+        plan, tally = make_plan(tiny_config(grid, GRID, execution=execution)), Tally()
+        with training(plan, tally) as results:
+            streams.append({cell.cell: cell for cell in results})
+        assert streams[-1].keys() == {cell.identity for cell in plan.cells}
+        assert (tally.failed, tally.cells) == ([], len(plan.cells))
+        assert len(plan.cells) == 1 + 3
+        assert (tally.runs, tally.updates) == (plan.runs, plan.runs * 6)
+    one, two = streams
     for identity, cell in one.items():
         other = two[identity]
         assert in_order(cell.runs).equals(in_order(other.runs)), cell.name
         assert in_order(cell.curves).equals(in_order(other.curves)), cell.name
-        assert cell.params == other.params
         assert cell.name == other.name
     names = {cell.name for cell in one.values()}
     assert "cloud · bend · half(part=0.25) · hidden · sgd · 4" in names
 
 
-def test_an_optimizer_of_a_users_own_has_rates_of_its_own(own, memory):
+def test_an_optimizer_of_a_users_own_has_rates_of_its_own(own):
     grid = {**GRID, "optimizer": ["sgd", {"_target_": f"{own(OWN)}.signs"}], "gradient": "exact"}
     with pytest.raises(UsageError, match=r"^protocol\.learning_rates\.signs is missing$"):
-        make_plan(tiny_config(grid))
+        planned(grid)
     rates = {"sgd": [0.1], "signs": [0.01, 0.001]}
-    one = {"workers": 1}
-    narrow = {"optimizer": ["sgd"]}
-    assert len(make_plan(tiny_config(grid, only=narrow, learning_rates=rates)).cells) == 1
-    plan = make_plan(tiny_config(grid, learning_rates=rates, execution=one))
-    assert carry_out(plan, memory, set()).failed == []
-    assert set(memory.cells[plan.cells[1].identity].runs["learning_rate"].to_pylist()) == {
-        0.01,
-        0.001,
-    }
+    assert len(planned(grid, only={"optimizer": ["sgd"]}, learning_rates=rates).cells) == 1
+    with training(planned(grid, learning_rates=rates), Tally()) as results:
+        found = {cell.name: set(cell.runs["learning_rate"].to_pylist()) for cell in results}
+    assert found["iris · tanh · exact · none · signs · 5"] == {0.01, 0.001}
 
 
 def test_identity_follows_the_file_of_a_users_own_record(own, tmp_path):
     module = own(OWN)
     grid = {**GRID, "gradient": ["exact", {"_target_": f"{module}.half"}]}
-    before = [planned.identity for planned in make_plan(tiny_config(grid)).cells]
-    assert [planned.identity for planned in make_plan(tiny_config(grid)).cells] == before
+    before = [cell.identity for cell in planned(grid).cells]
+    assert [cell.identity for cell in planned(grid).cells] == before
     (tmp_path / f"{module}.py").write_text(OWN + "\n# another thought\n")
-    after = [planned.identity for planned in make_plan(tiny_config(grid)).cells]
+    after = [cell.identity for cell in planned(grid).cells]
     assert after[0] == before[0], "exact is the study's own"
     assert after[1] != before[1]
 
@@ -214,7 +209,7 @@ def test_a_users_own_record_needs_a_name_of_its_own(own):
     module = own(OWN.replace('name="half"', 'name="exact"'))
     grid = {**GRID, "gradient": {"_target_": f"{module}.half"}}
     with pytest.raises(UsageError) as caught:
-        make_plan(tiny_config(grid))
+        planned(grid)
     assert str(caught.value) == (
         f"gradient _target_ '{module}.half' has the name of one of the study's own, 'exact': "
         "give it another, or runs could not be told apart"
@@ -224,7 +219,7 @@ def test_a_users_own_record_needs_a_name_of_its_own(own):
 def test_an_error_in_one_cell_stops_no_other(own, memory):
     module = own(BREAKING.replace("PARENT", str(os.getpid())))
     grid = {**GRID, "gradient": ["removed", {"_target_": f"{module}.broken"}, "exact"]}
-    plan = make_plan(tiny_config(grid, execution={"workers": 1}))
+    plan = planned(grid)
     tally = carry_out(plan, memory, set())
     (failed,) = tally.failed
     assert failed.error == "RuntimeError: no numbers at all"
@@ -237,7 +232,7 @@ def test_an_error_in_one_cell_stops_no_other(own, memory):
 def test_a_rule_that_cannot_be_compiled_is_a_mistake_before_anything_is_trained(own, memory):
     module = own(BREAKING.replace("PARENT", str(os.getpid())))
     grid = {**GRID, "gradient": ["removed", {"_target_": f"{module}.unknown"}]}
-    plan = make_plan(tiny_config(grid, execution={"workers": 1}))
+    plan = planned(grid)
     with pytest.raises(UsageError, match=r"^factor 'guesses' can't be compiled: .*somewhere_else"):
         carry_out(plan, memory, set())
     assert not memory.prepared
@@ -245,7 +240,7 @@ def test_a_rule_that_cannot_be_compiled_is_a_mistake_before_anything_is_trained(
 
 
 def test_a_failed_reference_takes_along_what_needs_its_rate(memory, monkeypatch):
-    plan = make_plan(tiny_config(GRID, {**GRID, "dataset": "wine"}, execution={"workers": 1}))
+    plan = planned(GRID, {**GRID, "dataset": "wine"})
     reference = plan.cells[0]
 
     def train(job):
@@ -270,9 +265,9 @@ def test_a_worker_that_dies_is_replaced_and_harms_no_other_cell(own, memory, oft
     module = own(deadly)
     grid = {**GRID, "gradient": ["exact", {"_target_": f"{module}.deadly"}, "removed"]}
     grids = [grid, {**GRID, "dataset": ["wine", "moons"]}]
-    plan = make_plan(tiny_config(*grids, execution={"workers": 2}))
+    plan = planned(*grids, workers=2)
     tally = carry_out(plan, memory, set())
-    names = {planned.identity: planned.cell.name for planned in plan.cells}
+    names = {one.identity: one.cell.name for one in plan.cells}
     (guilty,) = (cell for cell, name in names.items() if "deadly" in name)
     if often == "once":
         assert tally.failed == []
@@ -295,7 +290,7 @@ def test_a_store_that_fails_stops_the_study(memory, monkeypatch):
 
     monkeypatch.setattr(memory, "record", full)
     with pytest.raises(StoreFailed, match=r"^the disk is full$"):
-        carry_out(make_plan(tiny_config(GRID, execution={"workers": 2})), memory, set())
+        carry_out(planned(GRID, workers=2), memory, set())
     assert len(memory.cells) == 1
     assert multiprocessing.active_children() == []
 
@@ -315,7 +310,7 @@ def test_a_signal_waits_until_a_cell_is_recorded(memory, number, stop):
     memory.record = record
     handlers = [signal.getsignal(n) for n, _ in SIGNALS]
     with pytest.raises(stop):
-        carry_out(make_plan(tiny_config(GRID, execution={"workers": 1})), memory, set())
+        carry_out(planned(GRID), memory, set())
     assert len(memory.cells) == 1
     assert [signal.getsignal(n) for n, _ in SIGNALS] == handlers
 
@@ -328,43 +323,40 @@ def test_a_signal_in_training_is_no_error_of_the_cell(memory, monkeypatch, numbe
 
     monkeypatch.setattr("study.ablation.running.worker.train_cell", train)
     with pytest.raises(stop):
-        carry_out(make_plan(tiny_config(GRID, execution={"workers": 1})), memory, set())
+        carry_out(planned(GRID), memory, set())
     assert memory.cells == {}
 
 
 def test_what_is_finished_is_not_trained_again(memory):
     """A cell takes the rate of its reference from the store; the tables are as if made at once."""
-    plan = make_plan(tiny_config(GRID, execution={"workers": 1}))
+    plan = planned(GRID)
     carry_out(plan, memory, set())
     whole = dict(memory.cells)
     reference, *others = plan.cells
-    for planned in others:
-        del memory.cells[planned.identity]
+    for one in others:
+        del memory.cells[one.identity]
     tally = carry_out(plan, memory, {reference.identity})
-    assert tally.cells == 2
-    assert tally.runs == sum(planned.runs for planned in others)
-    for planned in others:
-        again, before = memory.cells[planned.identity], whole[planned.identity]
+    assert (tally.cells, tally.runs) == (2, sum(one.runs for one in others))
+    rate = whole[reference.identity].metrics["learning_rate"]
+    for one in others:
+        again, before = memory.cells[one.identity], whole[one.identity]
         assert in_order(again.runs).equals(in_order(before.runs))
-        assert (
-            again.metrics["reference_learning_rate"]
-            == whole[reference.identity].metrics["learning_rate"]
-        )
-    nothing = carry_out(plan, memory, {planned.identity for planned in plan.cells})
+        assert again.metrics["reference_learning_rate"] == rate
+    nothing = carry_out(plan, memory, {one.identity for one in plan.cells})
     assert (nothing.cells, nothing.runs) == (0, 0)
 
 
 def test_kernels_are_compiled_before_workers_start(monkeypatch):
     """Afterwards no training needs the compiler."""
     grid = {**GRID, "optimizer": ["sgd", "adam"], "activation": ["gelu", "relu"]}
-    plan = make_plan(tiny_config(grid, dtype="float64"))
+    plan = planned(grid, dtype="float64")
     for family in (OPTIMIZERS, GRADIENTS, ACTIVATIONS):
         for record in family.values():
             for value in vars(record).values():
                 if isinstance(value, Kernel):
                     monkeypatch.setattr(value, "_compiled", {})
-    compile_kernels((planned.cell.design() for planned in plan.cells), "float64")
+    compile_kernels((one.cell.design() for one in plan.cells), "float64")
     monkeypatch.setattr("study.learning.core.kernels._compile", None)  # whoever calls it now fails
-    for planned in plan.cells:
-        rate = None if planned.reference is None else 0.5
-        train_cell(job_of(planned.cell, plan.config.protocol, rate))
+    for one in plan.cells:
+        rate = None if one.reference is None else 0.5
+        train_cell(job_of(one.cell, plan.config.protocol, rate))

@@ -1,7 +1,6 @@
 """Both writers keep one contract, seen through MLflow's own client."""
 
 import math
-import shutil
 import sqlite3
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from study.ablation.store.client import ClientStore
 from study.ablation.store.database import Database
 from study.errors import UsageError
 
+A, B, C = (digit * 40 for digit in "abc")
 WRITERS = ("bulk", "client")
 
 
@@ -27,20 +27,24 @@ def open_with(writer: str, root: Path, experiment: str = "small"):
     return ClientStore(uri, experiment, location, root)
 
 
+@pytest.fixture
+def opened(mlflow_root):
+    """Open stores, which are closed at the end."""
+    stores = []
+
+    def open_one(writer: str, experiment: str = "small"):
+        stores.append(open_with(writer, mlflow_root, experiment))
+        return stores[-1]
+
+    yield open_one
+    for store in stores:
+        store.close()
+
+
 @pytest.fixture(params=WRITERS)
-def store(request, mlflow_root):
-    """An open store of one of the writers, which can open itself again."""
-    opened = []
-
-    def again(experiment: str = "small"):
-        opened.append(open_with(request.param, mlflow_root, experiment))
-        return opened[-1]
-
-    store = again()
-    store.again = again
-    yield store
-    for one in opened:
-        one.close()
+def again(request, opened):
+    """Open a store of one of the writers, as often as it is called."""
+    return lambda experiment="small": opened(request.param, experiment)
 
 
 def client_of(root: Path):
@@ -55,6 +59,10 @@ def all_runs(root: Path, experiment: str = "small", view: int = 1) -> list:
     return list(client.search_runs([found.experiment_id], run_view_type=view, max_results=1000))
 
 
+def ids(root: Path, experiment: str = "small", view: int = 3) -> set[str]:
+    return {run.info.run_id for run in all_runs(root, experiment, view)}
+
+
 def seen(root: Path, experiment: str = "small") -> list:
     """Everything the client says of active runs, ids replaced by names."""
     client = client_of(root)
@@ -67,46 +75,34 @@ def seen(root: Path, experiment: str = "small") -> list:
         if parent := tags.pop("mlflow.parentRunId", None):
             tags["parent"] = names[parent]
         history = {
-            name: [
-                (m.step, m.value, m.timestamp)
-                for m in client.get_metric_history(info.run_id, name)
-            ]
+            name: [(m.step, m.value, m.timestamp) for m in client.get_metric_history(id, name)]
             for name in data.metrics
+            for id in [info.run_id]
         }
-        artifacts = [(a.path, a.is_dir) for a in client.list_artifacts(info.run_id)]
-        place = info.artifact_uri.replace(info.run_id, "ID").replace(root.as_uri(), "ROOT")
-        result.append(
-            (
-                info.run_name,
-                info.status,
-                info.lifecycle_stage,
-                info.start_time,
-                info.end_time,
-                info.user_id,
-                place,
-                data.params,
-                data.metrics,
-                tags,
-                history,
-                artifacts,
-            )
-        )
+        files = [(a.path, a.is_dir) for a in client.list_artifacts(info.run_id)]
+        place = info.artifact_uri.replace(info.run_id, "ID").replace(f"/{experiment}/", "/NAME/")
+        said = (info.run_name, info.status, info.lifecycle_stage, info.start_time, info.end_time)
+        rest = (info.user_id, place, data.params, data.metrics, tags, history, files)
+        result.append((*said, *rest))
     return sorted(result, key=str)
 
 
-def test_client_reads_back_what_the_design_lists(store, mlflow_root, make_cell):
-    cell = make_cell("a", **{"gradient.minimum": 0.1})
-    store.record(cell)
+def test_client_reads_back_what_the_design_lists(again, mlflow_root, make_cell):
+    again().record(make_cell("a", **{"gradient.minimum": 0.1}))
     runs = all_runs(mlflow_root)
     [parent] = [run for run in runs if run.data.tags["role"] == "cell"]
     assert parent.info.run_name == "digits · tanh · floor · all · sgd"
-    assert parent.info.status == "FINISHED"
     assert (parent.info.start_time, parent.info.end_time) == (1000000, 1001500)
-    assert parent.data.params == cell.params
-    assert parent.data.params["gradient.minimum"] == "0.1"
+    assert parent.data.params == {
+        **{"dataset": "digits", "objective": "squared_error", "hidden": "32-32", "gain": "1"},
+        **{"initialisation": "glorot", "activation": "tanh", "gradient": "floor"},
+        **{"gradient.minimum": "0.1", "location": "all", "consistent": "false"},
+        **{"optimizer": "sgd", "updates": "144", "batch_size": "full", "dtype": "float32"},
+    }
     assert parent.data.metrics == {"score": -0.75, "time.train": 2.5}  # not the infinite one
-    assert parent.data.tags["cell"] == "a" * 40
+    assert parent.data.tags["cell"] == A
     assert "mlflow.parentRunId" not in parent.data.tags
+    assert {run.info.status for run in runs} == {"FINISHED"}
 
     children = {run.info.run_name: run for run in runs if run.data.tags["role"] == "training"}
     assert sorted(children) == [
@@ -115,71 +111,71 @@ def test_client_reads_back_what_the_design_lists(store, mlflow_root, make_cell):
         "tune · rate 0.1 · seed 0",
     ]
     child = children["evaluate · rate 0.1 · seed 3"]
-    assert child.info.status == "FINISHED"
-    assert child.data.params == cell.params | {
-        "learning_rate": "0.1",
-        "seed": "3",
-        "stage": "evaluate",
-    }
+    own = {"learning_rate": "0.1", "seed": "3", "stage": "evaluate"}
+    assert child.data.params == parent.data.params | own
     assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
-    assert child.data.tags["mlflow.source.name"] == "study"
-    assert child.data.tags["mlflow.source.type"] == "LOCAL"
     assert child.data.tags["mlflow.user"] == child.info.user_id != ""
-    assert child.data.tags["outcome"] == "solved"
-    assert child.data.tags["diverged_by"] == ""
-    assert child.data.tags["cell"] == "a" * 40
+    tags = {"source.name": "study", "source.type": "LOCAL"}
+    assert all(child.data.tags[f"mlflow.{name}"] == text for name, text in tags.items())
+    tags = {"outcome": "solved", "diverged_by": "", "cell": A}
+    assert all(child.data.tags[name] == text for name, text in tags.items())
     assert child.data.metrics == {
-        "final_objective": 0.125,
-        "initial_objective": 1.5,
-        "test_score": 0.875,
-        "updates_to_target": 100.5,
-        "score": -1.0,
-        "objective": 1.5 / 145,
-        "descent_cosine": 0.5,
+        **{"final_objective": 0.125, "initial_objective": 1.5, "test_score": 0.875},
+        **{"updates_to_target": 100.5, "score": -1.0},
+        **{"objective": 1.5 / 145, "descent_cosine": 0.5},
     }
     history = client_of(mlflow_root).get_metric_history(child.info.run_id, "objective")
     assert [m.step for m in history] == [0, 1, 3, 8, 13, 34, 89, 144]
 
-
-def test_diverged_training_has_no_metric_that_is_not_finite(store, mlflow_root, make_cell):
-    store.record(make_cell("a"))
-    [run] = [r for r in all_runs(mlflow_root) if r.data.tags.get("outcome") == "diverged"]
-    assert run.data.tags["diverged_by"] == "nonfinite"
-    assert run.data.metrics == {
-        "initial_objective": 1.5,
-        "diverged_at": 13.0,
-        "score": 0.0,
-        "objective": 6.5,  # the last finite one, at update 5
-        "descent_cosine": 0.5,
+    diverged = children["evaluate · rate 100 · seed 3"].data
+    assert diverged.tags["diverged_by"] == "nonfinite"
+    assert diverged.metrics == {
+        **{"initial_objective": 1.5, "diverged_at": 13.0, "score": 0.0},
+        **{"objective": 6.5, "descent_cosine": 0.5},  # the last finite ones, at update 5
     }
-    assert all(math.isfinite(m) for r in all_runs(mlflow_root) for m in r.data.metrics.values())
+    assert all(math.isfinite(m) for run in runs for m in run.data.metrics.values())
 
 
-def test_both_writers_leave_the_same(mlflow_root, migrated, tmp_path, make_cell):
+HIDDEN = {
+    "runs": "r.name, source_type, source_name, entry_point_name, source_version, status",
+    "metrics": 'r.name, "key", value, timestamp, step, is_nan',
+    "latest_metrics": 'r.name, "key", value, timestamp, step, is_nan',
+}
+
+
+def test_both_writers_leave_the_same(mlflow_root, opened, make_cell):
+    """To the client, in the tables, and in the columns that the client does not show."""
     views, tables = [], []
     for writer in WRITERS:
-        root = tmp_path / writer
-        root.mkdir()
-        shutil.copy(migrated, root / "mlflow.db")
-        store = open_with(writer, root)
+        store = opened(writer, writer)
         store.record(make_cell("a", **{"gradient.minimum": 0.1}))
         store.record(make_cell("b", "exact"))
-        runs, curves, count = store.export(["b" * 40, "a" * 40], root / "out")
-        store.close()
+        *paths, count = store.export([B, A], mlflow_root / writer)
         assert count == 6
-        views.append(seen(root))
-        tables.append((pq.read_table(runs), pq.read_table(curves)))
+        views.append(seen(mlflow_root, writer))
+        tables.append([pq.read_table(path) for path in paths])
     assert views[0] == views[1]
     for bulk, client in zip(*tables, strict=True):
-        ids = [name for name in bulk.column_names if name.endswith("run_id")]
+        own = {"experiment", "run_id", "parent_run_id"}.intersection(bulk.column_names)
         assert bulk.schema == client.schema
-        assert str(bulk.drop_columns(ids).to_pydict()) == str(client.drop_columns(ids).to_pydict())
+        assert str(bulk.drop_columns(own).to_pydict()) == str(client.drop_columns(own).to_pydict())
+    connection = sqlite3.connect(mlflow_root / "mlflow.db")
+    for table, hidden in HIDDEN.items():
+        rows = {"bulk": [], "client": []}
+        join = "" if table == "runs" else f"JOIN {table} USING (run_uuid)"
+        sql = f"SELECT e.name, {hidden} FROM runs AS r JOIN experiments AS e USING (experiment_id)"
+        for experiment, *row in connection.execute(f"{sql} {join}"):
+            rows[experiment].append(row)
+        assert len(rows["bulk"]) > 3
+        assert sorted(rows["bulk"], key=str) == sorted(rows["client"], key=str)
+    connection.close()
 
 
-def test_tables_name_the_runs(store, mlflow_root, make_cell):
+def test_tables_name_the_runs(again, mlflow_root, make_cell):
+    store = again()
     store.record(make_cell("a"))
     names = {run.info.run_id: run for run in all_runs(mlflow_root)}
-    [(runs_path, curves_path)] = store.tables(["a" * 40])
+    [(runs_path, curves_path)] = store.tables([A])
     runs = pq.read_table(runs_path).to_pylist()
     for row in runs:
         run = names[row["run_id"]]
@@ -187,214 +183,177 @@ def test_tables_name_the_runs(store, mlflow_root, make_cell):
         assert run.data.params["stage"] == row["stage"]
         assert run.data.params["seed"] == str(row["seed"])
         assert float(run.data.params["learning_rate"]) == row["learning_rate"]
-        assert (row["experiment"], row["cell"]) == ("small", "a" * 40)
+        assert (row["experiment"], row["cell"]) == ("small", A)
     assert [row["final_objective"] for row in runs] == [0.25, 0.125, math.inf]
     curves = pq.read_table(curves_path)
     assert curves.num_rows == 36  # whole curves, where MLflow has 8 points
     assert curves["run_id"].unique().to_pylist() == [row["run_id"] for row in runs]
 
 
-def test_recording_twice_changes_nothing(store, mlflow_root, make_cell):
+def test_recording_twice_changes_nothing(again, mlflow_root, make_cell):
+    store, other = again(), again()
     store.record(make_cell("a"))
-    before = seen(mlflow_root), {run.info.run_id for run in all_runs(mlflow_root, view=3)}
+    before = seen(mlflow_root), ids(mlflow_root)
     store.record(make_cell("a"))
-    again = store.again()
-    assert again.finished(["a" * 40, "b" * 40]) == {"a" * 40}
-    again.record(make_cell("a"))
-    assert before == (seen(mlflow_root), {r.info.run_id for r in all_runs(mlflow_root, view=3)})
+    assert other.finished([A, B]) == {A}
+    other.record(make_cell("a"))
+    assert before == (seen(mlflow_root), ids(mlflow_root))
 
 
 @pytest.mark.parametrize("victims", ["parent", "family", "child", "tables"])
-def test_what_the_user_deleted_is_recorded_again(store, mlflow_root, make_cell, victims):
+def test_what_the_user_deleted_is_recorded_again(again, mlflow_root, make_cell, victims):
+    store = again()
     store.record(make_cell("a"))
     store.record(make_cell("b", "exact"))
     before = seen(mlflow_root)
-    client = client_of(mlflow_root)
-    family = [run for run in all_runs(mlflow_root) if run.data.tags["cell"] == "a" * 40]
+    family = [run for run in all_runs(mlflow_root) if run.data.tags["cell"] == A]
     [parent] = [run for run in family if run.data.tags["role"] == "cell"]
     children = [run for run in family if run is not parent]
     chosen = {"parent": [parent], "family": family, "child": children[:1], "tables": []}
     for run in chosen[victims]:
-        client.delete_run(run.info.run_id)
+        client_of(mlflow_root).delete_run(run.info.run_id)
     if victims == "tables":
-        [(path, _)] = store.tables(["a" * 40])
+        [(path, _)] = store.tables([A])
         path.unlink()
 
-    again = store.again()
-    assert again.finished(["a" * 40, "b" * 40]) == {"b" * 40}
+    store = again()
+    assert store.finished([A, B]) == {B}
+    assert store.damaged == (victims == "tables")
     with pytest.raises(UsageError, match="not finished: aaa"):
-        again.export(["a" * 40], mlflow_root / "out")
-    again.record(make_cell("a"))
-    assert again.finished(["a" * 40, "b" * 40]) == {"a" * 40, "b" * 40}
-    assert store.again().finished(["a" * 40, "b" * 40]) == {"a" * 40, "b" * 40}
+        store.export([A], mlflow_root / "out")
+    store.record(make_cell("a"))
+    assert store.finished([A, B]) == again().finished([A, B]) == {A, B}
     assert seen(mlflow_root) == before
 
 
-def test_bulk_writer_reuses_the_ids_of_what_was_deleted(mlflow_root, make_cell):
-    store = open_with("bulk", mlflow_root)
-    store.record(make_cell("a"))
-    before = {run.info.run_id for run in all_runs(mlflow_root)}
+def test_bulk_writer_reuses_the_ids_of_what_was_deleted(mlflow_root, opened, make_cell):
+    opened("bulk").record(make_cell("a"))
+    before = ids(mlflow_root)
     assert len({run[:20] for run in before}) == 1
     for run in before:
         client_of(mlflow_root).delete_run(run)
-    store.close()
-    store = open_with("bulk", mlflow_root)
-    store.record(make_cell("a"))
-    store.close()
-    assert {run.info.run_id for run in all_runs(mlflow_root, view=3)} == before
+    opened("bulk").record(make_cell("a"))
+    assert ids(mlflow_root) == before
 
 
-def test_interrupted_before_the_commit_nothing_is_visible(mlflow_root, make_cell, monkeypatch):
-    store = open_with("bulk", mlflow_root)
-    store.prepare()
-    insert = BulkStore._insert
+def test_interrupted_before_the_commit_nothing_is_visible(
+    mlflow_root, opened, make_cell, monkeypatch
+):
+    store = opened("bulk")
+    insert = store._insert_runs
 
-    def interrupted(self, connection, cell, runs, parent_id=""):
-        insert(self, connection, cell, runs, parent_id)
-        if parent_id:
-            raise KeyboardInterrupt
+    def interrupted(*arguments):
+        insert(*arguments)
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(BulkStore, "_insert", interrupted)
+    monkeypatch.setattr(store, "_insert_runs", interrupted)
     with pytest.raises(KeyboardInterrupt):
         store.record(make_cell("a"))
     assert list((mlflow_root / "mlartifacts").rglob("runs.parquet"))  # written, and harmless
-    assert all_runs(mlflow_root, view=3) == []
-    assert store.finished(["a" * 40]) == set()
+    assert ids(mlflow_root) == store.finished([A]) == set()
     monkeypatch.undo()
     store.record(make_cell("a"))
-    assert store.finished(["a" * 40]) == {"a" * 40}
-    store.close()
+    assert store.finished([A]) == {A}
 
 
 @pytest.mark.parametrize("after", [0, 2, 3])
-def test_client_deletes_what_was_left_unfinished(mlflow_root, make_cell, monkeypatch, after):
-    store = open_with("client", mlflow_root)
-    end, calls = ClientStore._end, []
+def test_client_deletes_what_was_left_unfinished(
+    mlflow_root, opened, make_cell, monkeypatch, after
+):
+    store = opened("client")
+    end, calls = store._end, []
 
-    def interrupted(self, run, cell):
+    def interrupted(*arguments):
         if len(calls) == after:
             raise KeyboardInterrupt
-        calls.append(run)
-        end(self, run, cell)
+        calls.append(end(*arguments))
 
-    monkeypatch.setattr(ClientStore, "_end", interrupted)
+    monkeypatch.setattr(store, "_end", interrupted)
     with pytest.raises(KeyboardInterrupt):
         store.record(make_cell("a"))
-    monkeypatch.undo()
-    again = open_with("client", mlflow_root)
-    assert again.finished(["a" * 40]) == set()
-    again.prepare()
+    other = opened("client")
+    assert other.finished([A]) == set()
+    other.prepare()
     assert all_runs(mlflow_root) == []
-    again.record(make_cell("a"))
+    other.record(make_cell("a"))
     assert len(all_runs(mlflow_root)) == 4
-    again.close()
-    store.close()
 
 
-def test_two_experiments_in_one_store(store, mlflow_root, make_cell):
-    other = store.again("other")
+def test_two_experiments_in_one_store(again, mlflow_root, make_cell):
+    store, other = again(), again("other")
     store.record(make_cell("a"))
-    assert other.finished(["a" * 40]) == set()
+    assert other.finished([A]) == set()
     other.record(make_cell("a"))
     other.record(make_cell("b"))
-    assert store.finished(["a" * 40, "b" * 40]) == {"a" * 40}
-    assert seen(mlflow_root) != seen(mlflow_root, "other")
-    ids = [{run.info.run_id for run in all_runs(mlflow_root, e)} for e in ("small", "other")]
-    assert [len(i) for i in ids] == [4, 8] and not ids[0] & ids[1]
+    assert store.finished([A, B]) == {A}
+    own, others = ids(mlflow_root), ids(mlflow_root, "other")
+    assert (len(own), len(others)) == (4, 8) and not own & others
     assert store.experiment_id != other.experiment_id
 
 
-def test_each_writer_knows_the_other_ones_cells(mlflow_root, make_cell):
-    client, bulk = open_with("client", mlflow_root), open_with("bulk", mlflow_root)
+def test_each_writer_knows_the_other_ones_cells(mlflow_root, opened, make_cell):
+    client, bulk = opened("client"), opened("bulk")
     client.record(make_cell("a"))
-    assert bulk.finished(["a" * 40]) == {"a" * 40}
+    assert bulk.finished([A]) == {A}
     bulk.record(make_cell("a"))
     bulk.record(make_cell("b"))
-    assert client.finished(["a" * 40, "b" * 40]) == {"a" * 40, "b" * 40}
-    assert len(all_runs(mlflow_root, view=3)) == 8
-    [(path, _)] = bulk.tables(["a" * 40])
+    assert client.finished([A, B]) == {A, B}
+    assert len(ids(mlflow_root)) == 8
+    [(path, _)] = bulk.tables([A])
     path.unlink()
     bulk.record(make_cell("a"))  # takes the place of the client's runs
-    assert len(all_runs(mlflow_root, view=3)) == 8
-    client.close()
-    bulk.close()
+    assert len(ids(mlflow_root)) == 8
 
 
-def test_ids_held_by_a_renamed_experiment_are_left_alone(mlflow_root, make_cell):
-    store = open_with("bulk", mlflow_root)
+def test_ids_held_by_a_renamed_experiment_are_left_alone(mlflow_root, opened, make_cell):
+    store = opened("bulk")
     store.record(make_cell("a"))
     client_of(mlflow_root).rename_experiment(store.experiment_id, "kept")
-    store.close()
     kept = seen(mlflow_root, "kept")
     for _ in range(2):
-        store = open_with("bulk", mlflow_root)
+        store = opened("bulk")
         store.record(make_cell("a"))
-        assert store.finished(["a" * 40]) == {"a" * 40}
-        store.close()
+        assert store.finished([A]) == {A}
     assert seen(mlflow_root, "kept") == kept
     assert len(all_runs(mlflow_root)) == 4
 
 
-def test_the_record_of_the_study_is_no_run(store, mlflow_root, make_cell):
-    store.describe({"machine": "2 cores", "gone": "x"}, {"config.yaml": "a: 1\n"})
-    store.describe({"machine": "4 cores"}, {"config.yaml": "a: 2\n"})
+def test_the_record_of_the_study_is_no_run(again, mlflow_root):
+    store = again()
+    store.describe({"machine": "2 cores", "gone": "x"}, {"study-1.json": "{}"})
+    store.describe({"machine": "4 cores"}, {"study-1.json": '{"a": 2}', "study-0.json": "[]"})
     found = client_of(mlflow_root).get_experiment_by_name("small")
     assert found.tags == {"machine": "4 cores", "gone": "x"}
-    assert (mlflow_root / "mlartifacts/small/study/config.yaml").read_text() == "a: 2\n"
-    assert all_runs(mlflow_root, view=3) == []
-    assert store.finished(["a" * 40]) == set()
+    assert store.descriptions() == again().descriptions() == ["[]", '{"a": 2}']
+    assert (mlflow_root / "mlartifacts/small/study/study-0.json").read_text() == "[]"
+    assert ids(mlflow_root) == store.finished([A]) == set()
 
 
-def test_a_deleted_experiment_is_one_clear_line(store, mlflow_root, make_cell):
-    store.record(make_cell("a"))
+def test_a_deleted_experiment_is_one_clear_line(again, mlflow_root):
+    store = again()
+    store.prepare()
     client_of(mlflow_root).delete_experiment(store.experiment_id)
-    again = store.again()
-    for use in (lambda: again.finished([]), again.prepare):
+    for use in (lambda: again().finished([]), again().prepare):
         with pytest.raises(UsageError, match=r"was deleted in MLflow.*restore --experiment-id 1"):
             use()
 
 
-def test_export_takes_these_cells_in_this_order(store, mlflow_root, make_cell):
+def test_export_takes_these_cells_in_this_order(again, mlflow_root, make_cell):
+    store = again()
     store.record(make_cell("a", **{"gradient.minimum": 0.1}))
     store.record(make_cell("b", "exact"))
     store.record(make_cell("c", "own", **{"gradient.minimum": "low", "activation.slope": 0.5}))
     folder = mlflow_root / "data" / "results"
-    runs, curves, count = store.export(["b" * 40, "a" * 40], folder)
+    runs, curves, count = store.export([B, A], folder)
     assert (runs, curves, count) == (folder / "runs.parquet", folder / "curves.parquet", 6)
     table = pq.read_table(runs)
-    assert table["cell"].to_pylist() == ["b" * 40] * 3 + ["a" * 40] * 3
+    assert table["cell"].to_pylist() == [B] * 3 + [A] * 3
     assert table["gradient.minimum"].to_pylist() == [None] * 3 + [0.1] * 3
     assert pq.read_table(curves)["run_id"].unique().to_pylist() == table["run_id"].to_pylist()
     assert "replica" not in table.column_names
 
-    runs, _, count = store.export(["c" * 40, "a" * 40], folder)  # over what was there
+    runs, _, count = store.export([C, A], folder)  # over what was there
     table = pq.read_table(runs)
     assert table["gradient.minimum"].to_pylist() == ["low"] * 3 + ["0.1"] * 3
     assert table["activation.slope"].to_pylist() == [0.5] * 3 + [None] * 3
     assert sorted(path.name for path in folder.iterdir()) == ["curves.parquet", "runs.parquet"]
-
-
-def test_bulk_rows_are_those_of_the_client(mlflow_root, make_cell):
-    """Also in the columns that the client does not show."""
-    for writer in WRITERS:
-        store = open_with(writer, mlflow_root, writer)
-        store.record(make_cell("a"))
-        store.close()
-    with sqlite3.connect(mlflow_root / "mlflow.db") as connection:
-        for table, hidden in (
-            ("runs", "name, source_type, source_name, entry_point_name, source_version, status"),
-            ("metrics", 'run_name, "key", value, timestamp, step, is_nan'),
-            ("latest_metrics", 'run_name, "key", value, timestamp, step, is_nan'),
-        ):
-            own = {"bulk": [], "client": []}
-            sql = f"""
-                SELECT e.name, {hidden.replace("run_name", "r.name")} FROM runs AS r
-                JOIN experiments AS e USING (experiment_id)
-                {f"JOIN {table} AS t USING (run_uuid)" if table != "runs" else ""}
-            """
-            sql = sql.replace("SELECT e.name, name", "SELECT e.name, r.name")
-            for experiment, *row in connection.execute(sql):
-                own[experiment].append(row)
-            assert len(own["bulk"]) > 3
-            assert sorted(own["bulk"], key=str) == sorted(own["client"], key=str)
-    connection.close()

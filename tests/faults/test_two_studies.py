@@ -69,13 +69,13 @@ def test_the_second_of_two_clients_takes_what_the_first_has_recorded(clients):
 
 def test_two_clients_that_record_a_cell_at_the_same_time_leave_it_once(clients, monkeypatch):
     database, one, two, cell = clients
-    write = one._write
+    write = one._write_runs
 
-    def overtaken(given):
+    def overtaken(given, entries):
         two.record(given)
-        write(given)
+        write(given, entries)
 
-    monkeypatch.setattr(one, "_write", overtaken)
+    monkeypatch.setattr(one, "_write_runs", overtaken)
     one.record(cell)
     assert check_whole(database) == 1
     assert one.finished([cell.cell]) == two.finished([cell.cell]) == {cell.cell}

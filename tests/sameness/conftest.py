@@ -12,18 +12,16 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "ablation"))  # small_
 PROGRAM = """
 import json, sys
 import pyarrow.parquet as pq
-from study.ablation.running.execution import carry_out
-from study.ablation.planning.plan import make_plan
 from study.ablation.configuration.schema import read
-from study.ablation.store.tables import concatenate, CURVES, RUNS
-from study.ablation.publishing.verify import Kept
+from study.ablation.planning.plan import make_plan
+from study.ablation.running.execution import training
+from study.ablation.running.tally import Tally
 
-experiment, content, folder = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
-store = Kept(experiment)
-carry_out(make_plan(read(experiment, content)), store, set())
-for cell, found in store.cells.items():
-    pq.write_table(found.runs, f"{folder}/{cell}.runs.parquet")
-    pq.write_table(found.curves, f"{folder}/{cell}.curves.parquet")
+content, folder = json.loads(sys.argv[1]), sys.argv[2]
+with training(make_plan(read("elsewhere", content)), Tally()) as results:
+    for found in results:
+        pq.write_table(found.runs, f"{folder}/{found.cell}.runs.parquet")
+        pq.write_table(found.curves, f"{folder}/{found.cell}.curves.parquet")
 """
 
 
@@ -33,14 +31,12 @@ def trained():
     from small_studies import in_order
 
     from study.ablation.planning.plan import make_plan
-    from study.ablation.publishing.verify import Kept
-    from study.ablation.running.execution import carry_out
+    from study.ablation.running.execution import training
+    from study.ablation.running.tally import Tally
 
     def train(config):
-        store = Kept("memory")
-        tally = carry_out(make_plan(config), store, set())
-        assert not tally.failed
-        return {cell: (in_order(c.runs), in_order(c.curves)) for cell, c in store.cells.items()}
+        with training(make_plan(config), Tally()) as results:
+            return {c.cell: (in_order(c.runs), in_order(c.curves)) for c in results}
 
     return train
 
@@ -58,7 +54,7 @@ def trained_elsewhere(tmp_path):
         tables.mkdir()
         folder.mkdir(parents=True)
         done = subprocess.run(
-            [sys.executable, *flags, "-c", PROGRAM, "elsewhere", json.dumps(content), tables],
+            [sys.executable, *flags, "-c", PROGRAM, json.dumps(content), tables],
             cwd=folder,
             env={**os.environ, **environment},
             capture_output=True,

@@ -256,12 +256,12 @@ def spoil(folder, how):
 
 
 SPOILT = {
-    "missing": "cannot read ",
-    "changed": "is not the file that its manifest names: restore both",
+    "missing": "smoke/runs.parquet is missing; restore it with: git checkout -- data",
+    "changed": "smoke/runs.parquet is not the published file; restore it with: git checkout",
     "no manifest": "nothing is published of experiment 'smoke'; there is: nothing yet",
     "no json": "manifest.json is damaged",
-    "no key": "manifest.json is damaged: KeyError('overrides')",
-    "a path": "smoke/passwd: No such file",
+    "no key": "manifest.json is damaged; restore it with: git checkout",
+    "a path": "data/published/smoke/passwd is missing",
 }
 
 

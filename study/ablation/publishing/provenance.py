@@ -8,7 +8,6 @@ import importlib.metadata
 import json
 import os
 import platform
-import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +21,7 @@ from study.ablation.configuration.schema import Execution, Grid
 from study.ablation.planning.plan import Plan
 from study.ablation.running.tally import Tally
 from study.ablation.store import artifacts
+from study.ablation.store.rows import git
 from study.learning import NUMERICS_VERSION
 
 RECORDS_FILE = "study.json"
@@ -117,17 +117,7 @@ def machine() -> dict[str, Any]:
 
 def git_state(root: Path) -> tuple[str, bool]:
     """Return the commit ("" outside git) and whether the tree has uncommitted changes."""
-
-    def git(*words: str) -> str:
-        try:
-            done = subprocess.run(
-                ["git", *words], cwd=root, capture_output=True, text=True, check=True
-            )
-        except (OSError, subprocess.CalledProcessError):
-            return ""
-        return done.stdout.strip()
-
-    return git("rev-parse", "HEAD"), bool(git("status", "--porcelain"))
+    return git(root, "rev-parse", "HEAD"), bool(git(root, "status", "--porcelain"))
 
 
 def _processor() -> str:

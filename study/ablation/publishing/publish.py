@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from study.ablation.publishing.published import MANIFEST
 from study.ablation.store import artifacts, check_name
-from study.ablation.store.tables import CURVES, REPLICA, RUNS
+from study.ablation.store.tables import CURVES, REPLICA, RUNS, replica
 from study.datasets import ROOT
 from study.errors import UsageError
-from study.learning.variants import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from study.ablation.planning.plan import Plan
 
 FOLDER = ROOT / "data" / "published"
-MANIFEST = "manifest.json"
 MOST_BYTES = 5_000_000
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 MEDIANS = ("descent_cosine", "saturated", "weight_norm")
@@ -133,7 +132,7 @@ def keyed(runs: pa.Table) -> pa.Table:
     import pyarrow as pa
 
     columns = (runs[name].to_pylist() for name in ("stage", "learning_rate", "seed"))
-    replicas = [f"{s}/{plain(rate)}/{seed}" for s, rate, seed in zip(*columns, strict=True)]
+    replicas = [replica(*row) for row in zip(*columns, strict=True)]
     table = runs.drop_columns(["run_id", "parent_run_id"])
     at = table.column_names.index("cell") + 1
     return table.add_column(at, REPLICA.name, pa.array(replicas, pa.string()))

@@ -1,11 +1,9 @@
-"""``study verify NAME``: train some published cells anew, and compare; see `agreement`."""
+"""``study verify NAME``: train some published cells again and compare them; see `agreement`."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +13,8 @@ from study.ablation.configuration.composition import with_configuration
 from study.ablation.messages import SHOWN, duration
 from study.ablation.planning.plan import Plan, Planned, make_plan
 from study.ablation.publishing import agreement, publish
-from study.ablation.store import FinishedCell, Store, artifacts
+from study.ablation.publishing.published import MANIFEST, manifest
+from study.ablation.store import FinishedCell, artifacts
 from study.errors import UsageError, unknown
 from study.learning import NUMERICS_VERSION
 
@@ -24,47 +23,9 @@ if TYPE_CHECKING:
 
     from study.ablation.configuration.schema import Config
 
-SECONDS = 60.0  # of all workers together, which a sample may cost
+SECONDS = 60.0  # that a sample may cost, on each worker
 HELD, FAILED = 0, 1
 OWN_WORDS = ("only.", "execution.")
-
-
-class Kept(Store):
-    """Cells in memory, for a comparison: nothing is recorded."""
-
-    def __init__(self, experiment: str) -> None:
-        super().__init__("memory:", experiment)
-        self.cells: dict[str, FinishedCell] = {}
-
-    @property
-    def experiment_id(self) -> str | None:
-        """None: there is no MLflow."""
-        return None
-
-    def finished(self, cells: Iterable[str]) -> set[str]:
-        """Return none."""
-        return set()
-
-    def prepare(self) -> None:
-        """Do nothing."""
-
-    def record(self, cell: FinishedCell) -> None:
-        """Keep a cell."""
-        self.cells[cell.cell] = cell
-
-    def describe(self, tags: Mapping[str, str], files: Mapping[str, str]) -> None:
-        """Do nothing."""
-
-    def descriptions(self) -> list[str]:
-        """Return none."""
-        return []
-
-    def tables(self, cells: Sequence[str]) -> list[tuple[Path, Path]]:
-        """Return none: no cell was finished before."""
-        return []
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 def command(arguments: Sequence[str]) -> int:
@@ -97,12 +58,12 @@ def command(arguments: Sequence[str]) -> int:
     if not seed.isdecimal():
         raise UsageError(f"seed takes a whole number, not {seed!r}")
     folder = publish.FOLDER / name.removeprefix("experiment=")
-    manifest, runs = read(folder)
+    content, runs = read(folder)
 
     def run(config: Config) -> int:
-        return verify(config, manifest, runs, many, int(seed))
+        return verify(config, content, runs, many, int(seed))
 
-    return with_configuration([name, *manifest["overrides"], *own], run)
+    return with_configuration([name, *content["overrides"], *own], run)
 
 
 def read(folder: Path) -> tuple[dict[str, Any], pa.Table]:
@@ -115,43 +76,30 @@ def read(folder: Path) -> tuple[dict[str, Any], pa.Table]:
     """
     import pyarrow as pa
 
-    try:
-        manifest = json.loads((folder / publish.MANIFEST).read_text(encoding="utf-8"))
-        digests = dict(manifest["sha256"])
-        _ = manifest["overrides"], manifest["cells"], manifest["numerics"]
-    except FileNotFoundError:
-        there = sorted(p.parent.name for p in folder.parent.glob(f"*/{publish.MANIFEST}"))
+    if not (folder / MANIFEST).is_file():
+        there = sorted(p.parent.name for p in folder.parent.glob(f"*/{MANIFEST}"))
         raise UsageError(
             f"nothing is published of experiment {folder.name!r}; there is: "
             f"{', '.join(there) or 'nothing yet (study publish makes it)'}"
-        ) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{folder / publish.MANIFEST} is damaged: {error!r}") from error
-    tables = []
-    for name, digest in digests.items():
-        path = folder / Path(name).name  # a name, never a path
-        try:
-            found = hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError as error:
-            raise UsageError(f"cannot read {path}: {error.strerror}") from error
-        if found != digest:
-            raise UsageError(f"{path} is not the file that its manifest names: restore both")
-        if not name.startswith("curves"):
-            tables.append(artifacts.read(path))
-    return manifest, pa.concat_tables(tables, promote_options="default")
+        )
+    content = manifest(folder, "overrides", "cells", "numerics")
+    names = [Path(name).name for name in content["sha256"] if not name.startswith("curves")]
+    tables = [artifacts.read(folder / name) for name in names]
+    return content, pa.concat_tables(tables, promote_options="default")
 
 
 def verify(
-    config: Config, manifest: Mapping[str, Any], runs: pa.Table, many: str, seed: int
+    config: Config, content: Mapping[str, Any], runs: pa.Table, many: str, seed: int
 ) -> int:
     """Choose cells, train them, print a verdict each; 0 where all hold."""
-    from study.ablation.running.execution import carry_out
+    from study.ablation.running.execution import training
+    from study.ablation.running.tally import Tally
 
     whole = make_plan(dataclasses.replace(config, only={}))
     narrow = make_plan(config) if config.only else whole
-    names: dict[str, str] = manifest["cells"]
+    names: dict[str, str] = content["cells"]
     gone = [cell for cell in names if cell not in {p.identity for p in whole.cells}]
-    _say_gone(gone, names, manifest)
+    _say_gone(gone, names, content["numerics"])
     chosen = choose(narrow, set(names), many, seed)
     if not chosen:
         if gone:
@@ -164,21 +112,19 @@ def verify(
         f"{duration(sum(p.seconds for p in plan.cells) / config.execution.processes())}",
         flush=True,
     )
-    store = Kept(config.experiment)
-    tally = carry_out(plan, store, set())
-    errors = {failed.cell: failed.error for failed in tally.failed}
-    found = []
+    verdicts: dict[str, agreement.Verdict] = {}
+    with training(plan, Tally()) as results:
+        for result in results:
+            if not isinstance(result, FinishedCell):
+                verdicts[result.cell] = agreement.Verdict(agreement.DIFFERENT, result.error)
+            elif result.cell in names:
+                published = _of(runs, result.cell)
+                verdicts[result.cell] = agreement.judge(published, result.runs, len(chosen))
     for planned in chosen:
-        if planned.identity in errors:
-            verdict = agreement.Verdict(agreement.DIFFERENT, errors[planned.identity])
-        else:
-            published = _of(runs, planned.identity)
-            fresh = store.cells[planned.identity].runs
-            verdict = agreement.judge(published, fresh, len(chosen))
-        found.append(verdict)
+        verdict = verdicts[planned.identity]
         reason = f": {verdict.reason}" if verdict.reason else ""
         print(f"  {verdict.word:26} {planned.name}{reason}")
-    words = [v.word for v in found]
+    words = [verdicts[planned.identity].word for planned in chosen]
     order = (agreement.BIT, agreement.WITHIN, agreement.DIFFERENT)
     print(", ".join(f"{words.count(word):,} {word}" for word in order))
     return FAILED if gone or agreement.DIFFERENT in words else HELD
@@ -233,10 +179,10 @@ def _of(runs: pa.Table, cell: str) -> pa.Table:
     return runs.filter(pc.equal(runs["cell"], cell)).drop_columns(["experiment", "cell"])
 
 
-def _say_gone(gone: Sequence[str], names: Mapping[str, str], manifest: Mapping[str, Any]) -> None:
+def _say_gone(gone: Sequence[str], names: Mapping[str, str], then: int) -> None:
     if not gone:
         return
-    then, now = manifest["numerics"], NUMERICS_VERSION
+    now = NUMERICS_VERSION
     why = (
         f"results are of numerics version {then}, this is {now}"
         if then != now

@@ -1,1 +1,1 @@
-"""From the plan to recorded trainings: worker processes, and what they hand back."""
+"""Training a plan: workers, engines, and the stream of finished cells."""

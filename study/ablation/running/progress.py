@@ -1,4 +1,4 @@
-"""How far the work is, and what is left: a bar on a terminal, a line a minute in a log."""
+"""Show how much is trained and how long the rest takes: a bar, or a line a minute in a log."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ EVERY = 60.0  # seconds between the lines of a log, and before its first
 
 
 class Progress(Protocol):
-    """Is told what was done."""
+    """Shows what was done."""
 
     def show(self, done: int, total: int, words: str) -> None:
-        """Show how many trainings of how many are done, and more in words."""
+        """Show how many trainings of how many are done, with a text beside them."""
 
 
 class _Bar:
@@ -48,10 +48,10 @@ class _Lines:
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """Give a bar where standard error is a terminal, else lines."""
+    """Give a bar if standard error is a terminal, else lines."""
     if not sys.stderr.isatty():
         yield _Lines()
         return
-    # little smoothing of the speed: cells differ in cost by orders
+    # little smoothing of the speed: costs of cells differ by orders of magnitude
     with tqdm(bar_format=BAR, smoothing=0.05) as bar:
         yield _Bar(bar)

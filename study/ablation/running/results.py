@@ -1,4 +1,4 @@
-"""What a cell's trainings come to: its tables, and the aggregate."""
+"""Lay out a cell's trainings as its tables, and aggregate them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,20 @@ from study.ablation.planning.cells import Cell
 from study.ablation.store import tables
 from study.learning.core.training import Outcome
 from study.learning.diagnostics.probes import PROBES
-from study.learning.variants import plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Array = NDArray[Any]
+ATTRIBUTES = {"learning_rate": "rates", "seed": "seeds", "constant_objective": "constant"} | {
+    name: name
+    for name in (
+        *("initial_objective", "final_objective", "optimum", "score", "test_score"),
+        *("updates_to_target", "diverged_at", "outcome", "diverged_by", "failed"),
+        *("path_length", "asymmetry"),
+    )
+}
+"""Columns of the runs that are attributes of an `Outcome`."""
 
 
 @dataclass(frozen=True)
@@ -48,78 +56,52 @@ def tables_of(
     claims
         What the scored ones are marked with; "" for nothing.
     """
-    return (
-        tables.runs_table(_runs(cell, protocol, done, claims)),
-        tables.curves_table(_curves(done)),
-    )
+    stages = [t.stage for t in done for _ in t.outcome.seeds]
+
+    def joined(name: str) -> Array:
+        return np.concatenate([getattr(t.outcome, name) for t in done])
+
+    replicas = [
+        tables.replica(*row)
+        for row in zip(stages, joined("rates").tolist(), joined("seeds").tolist(), strict=True)
+    ]
+    same = {**cell.params(), "gain": cell.gain, **cell.variant_parameters(), **protocol.params()}
+    runs: dict[str, Any] = {name: [value] * len(stages) for name, value in same.items()}
+    runs |= {name: joined(attribute) for name, attribute in ATTRIBUTES.items()}
+    runs |= {
+        "replica": replicas,
+        "stage": stages,
+        "negative_eigenvalues": np.concatenate([t.negative_eigenvalues for t in done]),
+        "runaway": joined("diverged_by") == "norm",
+        "claims": [(claims or None) if stage != "tune" else None for stage in stages],
+    }
+    for name in ("weight_norm", *PROBES):
+        runs[name] = np.concatenate([_last(t.outcome.curves[name]) for t in done])
+    marks = [t.outcome.updates for t in done for _ in t.outcome.seeds]
+    curves = {
+        "replica": [r for r, own in zip(replicas, marks, strict=True) for _ in own],
+        "update": np.concatenate(marks),
+    }
+    for name in ("objective", "weight_norm", *PROBES):
+        curves[name] = np.concatenate([t.outcome.curves[name].ravel() for t in done])
+    return tables.runs_table(runs), tables.curves_table(curves)
 
 
 def aggregate(scored: Sequence[Outcome]) -> dict[str, float]:
-    """Return medians and rates over all that was scored."""
+    """Return medians and rates over all trainings that are scored."""
 
-    def all_of(name: str) -> Array:
+    def joined(name: str) -> Array:
         return np.concatenate([getattr(outcome, name) for outcome in scored])
 
     with np.errstate(invalid="ignore"):
-        finals = np.nan_to_num(all_of("final_objective"), nan=np.inf)
+        finals = np.nan_to_num(joined("final_objective"), nan=np.inf)
         return {
             "final_objective": float(np.median(finals)),
-            "score": float(np.median(all_of("score"))),
-            "test_score": float(np.median(all_of("test_score"))),
-            "failed_rate": float(np.mean(all_of("failed"))),
-            "diverged_rate": float(np.mean(all_of("diverged_by") != "")),
+            "score": float(np.median(joined("score"))),
+            "test_score": float(np.median(joined("test_score"))),
+            "failed_rate": float(np.mean(joined("failed"))),
+            "diverged_rate": float(np.mean(joined("diverged_by") != "")),
         }
-
-
-def _replicas(stage: str, outcome: Outcome) -> list[str]:
-    return [
-        f"{stage}/{plain(rate)}/{seed}"
-        for rate, seed in zip(outcome.rates.tolist(), outcome.seeds.tolist(), strict=True)
-    ]
-
-
-def _runs(cell: Cell, protocol: Protocol, done: Sequence[Trained], claims: str) -> dict[str, Any]:
-    def joined(get: Any) -> Array:
-        return np.concatenate([get(t.outcome) for t in done])
-
-    count = sum(len(t.outcome.seeds) for t in done)
-    structural: dict[str, Any] = {
-        **cell.params(),
-        "gain": cell.gain,
-        **cell.variant_parameters(),
-        **protocol.params(),
-    }
-    columns: dict[str, Any] = {name: [value] * count for name, value in structural.items()}
-    columns |= {
-        "replica": [name for t in done for name in _replicas(t.stage, t.outcome)],
-        "stage": [t.stage for t in done for _ in t.outcome.seeds],
-        "learning_rate": joined(lambda o: o.rates),
-        "seed": joined(lambda o: o.seeds),
-        "constant_objective": joined(lambda o: o.constant),
-        "negative_eigenvalues": np.concatenate([t.negative_eigenvalues for t in done]),
-        "runaway": joined(lambda o: o.diverged_by == "norm"),
-        "claims": [
-            (claims or None) if t.stage != "tune" else None for t in done for _ in t.outcome.seeds
-        ],
-    }
-    for name in (
-        "initial_objective",
-        "final_objective",
-        "optimum",
-        "score",
-        "test_score",
-        "updates_to_target",
-        "diverged_at",
-        "outcome",
-        "diverged_by",
-        "failed",
-        "path_length",
-        "asymmetry",
-    ):
-        columns[name] = joined(lambda o, name=name: getattr(o, name))
-    for name in ("weight_norm", *PROBES):
-        columns[name] = joined(lambda o, name=name: _last(o.curves[name]))
-    return columns
 
 
 def _last(curve: Array) -> Array:
@@ -127,15 +109,3 @@ def _last(curve: Array) -> Array:
     measured = ~np.isnan(curve)
     at = curve.shape[1] - 1 - measured[:, ::-1].argmax(axis=1)
     return curve[np.arange(len(curve)), at]
-
-
-def _curves(done: Sequence[Trained]) -> dict[str, Any]:
-    columns: dict[str, Any] = {"replica": [], "update": []}
-    for t in done:
-        marks = len(t.outcome.updates)
-        columns["replica"] += [n for n in _replicas(t.stage, t.outcome) for _ in range(marks)]
-        columns["update"].append(np.tile(t.outcome.updates, len(t.outcome.seeds)))
-    columns["update"] = np.concatenate(columns["update"])
-    for name in ("objective", "weight_norm", *PROBES):
-        columns[name] = np.concatenate([t.outcome.curves[name].ravel() for t in done])
-    return columns

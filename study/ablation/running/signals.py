@@ -1,29 +1,45 @@
-"""SIGINT and SIGTERM: raised where they arrive, but where a cell is being recorded."""
+"""SIGINT and SIGTERM are raised where they arrive, except while a cell is being recorded."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from types import FrameType
+from typing import Any
+
+NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Terminated(BaseException):
-    """SIGTERM arrived; like KeyboardInterrupt no error, which something could catch."""
+    """SIGTERM arrived; like KeyboardInterrupt it is no error that something could catch."""
 
 
 class Stop:
-    """What SIGINT and SIGTERM do: raise at once, but where they are held.
+    """Handles SIGINT and SIGTERM in a ``with`` block: it raises at once, unless they are held.
 
-    An exception that is raised in the midst of a database's own calls may be lost. A second
-    signal is not held: a server that is away can hold a cell up for minutes.
+    An exception that is raised inside a database's own calls may be lost, hence `held`. A second
+    signal is not held: a server that is away can delay a cell for minutes. Python allows handlers
+    in the main thread alone; elsewhere the block changes nothing.
     """
 
     def __init__(self) -> None:
         self._asked: BaseException | None = None
         self._held = False
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Stop:
+        """Begin to handle both signals."""
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self) for number in NUMBERS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave them to whoever handled them before."""
+        for number, old in self._before.items():
+            signal.signal(number, old)
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal."""
@@ -34,7 +50,7 @@ class Stop:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Raise a signal that arrives in here at its end."""
+        """Raise a signal that arrives in this block at its end."""
         self._held = True
         try:
             yield
@@ -45,22 +61,8 @@ class Stop:
 
 
 @contextmanager
-def handling(handler: Callable[[int, FrameType | None], None], *numbers: int) -> Iterator[None]:
-    """Let `handler` have these signals, where Python allows it: in the main thread alone."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, handler) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)
-
-
-@contextmanager
 def sigint_blocked() -> Iterator[None]:
-    """Block SIGINT, which processes that begin here inherit: Ctrl-C is for their parent alone."""
+    """Block SIGINT for processes that start in this block: Ctrl-C is for their parent alone."""
     resource_tracker.ensure_running()  # where multiprocessing starts it, it unblocks SIGINT
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -1,4 +1,4 @@
-"""What came of the trainings made now: counts, times, failures."""
+"""Counts, times and failures of the cells that this command trained."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from study.ablation.store import FinishedCell
+
 if TYPE_CHECKING:
     from study.ablation.running.worker import FailedCell
-    from study.ablation.store import FinishedCell
 
 OUTCOMES = ("solved", "plateau", "stuck", "diverged")
 
 
 @dataclass
 class Tally:
-    """What came of the trainings made now.
+    """What came of the trainings of this command.
 
     Parameters
     ----------
     outcomes
         How many trainings ended how.
     cells
-        How many cells were recorded.
+        How many cells finished.
     updates
         Updates in all trainings, those of diverged ones counted to the end of the budget.
     seconds, processor_seconds
@@ -40,11 +41,14 @@ class Tally:
 
     @property
     def runs(self) -> int:
-        """How many trainings were recorded."""
+        """How many trainings finished."""
         return self.outcomes.total()
 
-    def add(self, result: FinishedCell) -> None:
-        """Take in a cell that was recorded."""
+    def add(self, result: FinishedCell | FailedCell) -> None:
+        """Count a cell."""
+        if not isinstance(result, FinishedCell):
+            self.failed.append(result)
+            return
         columns = result.runs.select(["outcome", "updates"]).to_pydict()
         self.outcomes.update(columns["outcome"])
         self.updates += sum(columns["updates"])

@@ -51,9 +51,10 @@ def choose_rate(
 ) -> float:
     """Choose a learning rate.
 
-    Stage A tries the rates `first` with the tuning seeds. With ``protocol.refine``, stage A is
-    extended by a decade at a time until its best rate is an interior one, and stage B tries a
-    finer grid around that with seeds of its own; the choice is then stage B's alone.
+    Stage A tries the rates `first` with the tuning seeds. Without ``protocol.refine`` its best
+    rate is chosen. With it, stage A is extended by a decade at a time until its best rate is an
+    interior one. Stage B then tries a finer grid around that rate with seeds of its own, and the
+    choice is made among stage B's trainings alone.
 
     Parameters
     ----------

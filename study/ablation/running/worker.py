@@ -1,4 +1,4 @@
-"""What a worker does: train one cell. A job in, tables out; data are read, nothing is written."""
+"""Train one cell: a job goes in, tables come out. Data are read, nothing is written."""
 
 from __future__ import annotations
 
@@ -21,24 +21,28 @@ from study.ablation.configuration.protocol import OWN, TRANSFER, TRUNK, Protocol
 from study.ablation.planning.cells import Cell, cell_from
 from study.ablation.running import results
 from study.ablation.running.results import Trained
-from study.ablation.running.spectra import SPECTRA, negative_eigenvalues
 from study.ablation.running.tuning import choose_rate
 from study.ablation.store import FinishedCell
 from study.errors import UsageError
 from study.learning.activations.base import Activation
-from study.learning.core.training import Outcome, train
+from study.learning.core.training import Design, Outcome, initial, train
 from study.learning.diagnostics import branching
+from study.learning.diagnostics.tangent import tangent_spectrum
 from study.learning.objectives import Objective
 from study.learning.problem import Problem, pose
-from study.learning.variants import Variant, plain
+from study.learning.variants import Variant
 
 Array = NDArray[Any]
 Trainer = Callable[[Sequence[int], Sequence[float]], tuple[Outcome, Array]]
 
+SPECTRA = 3  # evaluation seeds of a cell whose spectrum of K~ is taken: it is expensive
+ROWS = 64  # of its matrix, at most
+PATTERNS = 32  # at most
+
 
 @dataclass(frozen=True)
 class Job:
-    """A cell to train, in plain containers, so that any process can take it.
+    """A cell to train, in plain containers, so that any process can train it.
 
     Parameters
     ----------
@@ -49,9 +53,9 @@ class Job:
     protocol
         The cell's.
     rates
-        Rates chosen for other cells, by their use here (see `configuration.protocol`).
+        Rates chosen for other cells, by what this one uses them for; see `Planned.needs`.
     claims
-        Digest of the claims that were fixed before seeds were scored; "" for none.
+        Digest of the claims that were registered before seeds were scored; "" for none.
     block
         Trainings in a stack, at the most.
     path
@@ -89,14 +93,14 @@ class FailedCell:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Give linear algebra one thread; numba's own is loaded late, and no limit is set before."""
+    """Limit linear algebra to one thread; numba's library must be loaded to be limited."""
     ensure_blas()
     with threadpoolctl.threadpool_limits(1):
         yield
 
 
 def attempt(job: Job) -> FinishedCell | FailedCell:
-    """Train a cell; an error becomes a result, so that it stops no other cell."""
+    """Train a cell; an error becomes a result, so that other cells go on."""
     try:
         return train_cell(job)
     except Exception as error:
@@ -106,7 +110,11 @@ def attempt(job: Job) -> FinishedCell | FailedCell:
 
 
 def train_cell(job: Job) -> FinishedCell:
-    """Choose the cell's learning rate, where there is a choice, and train its replicas at it."""
+    """Choose the cell's learning rate, if it is tuned, and train its scored replicas at it.
+
+    At the reference's rate it is trained once more, as the stage ``transfer``. Where both rates
+    are the same, the trainings are the same too, and are copied.
+    """
     started, clock, processor = time.time(), time.perf_counter(), time.process_time()
     sys.path.extend(p for p in job.path if p not in sys.path)
     cell = cell_from(job.specification)
@@ -155,7 +163,6 @@ def train_cell(job: Job) -> FinishedCell:
     return FinishedCell(
         cell=job.identity,
         name=job.name,
-        params=cell.params() | {name: plain(v) for name, v in protocol.params().items()},
         metrics=metrics,
         runs=runs,
         curves=curves,
@@ -177,11 +184,43 @@ def _plain(cell: Cell, protocol: Protocol) -> Trainer:
     return one
 
 
+def negative_eigenvalues(
+    design: Design, problem: Problem, outcome: Outcome, seeds: Sequence[int]
+) -> Array:
+    """Return the share of negative eigenvalues of K~ at the end of trainings, (R,).
+
+    Parameters
+    ----------
+    design, problem, outcome
+        What was trained, from its own initial weights.
+    seeds
+        Seeds whose networks are measured; the others get NaN.
+    """
+    found = np.full(len(outcome.seeds), np.nan)
+    which = np.flatnonzero(np.isin(outcome.seeds, seeds))
+    if not len(which):
+        return found
+    own = outcome.seeds[which].tolist()
+    if len(problem.inputs) > 1:
+        sets = which // (len(outcome.seeds) // len(problem.inputs))
+        problem = replace(problem, inputs=problem.inputs[sets], targets=problem.targets[sets])
+    patterns = min(PATTERNS, max(1, ROWS // problem.widths[1]))
+    found[which] = tangent_spectrum(
+        design,
+        problem,
+        outcome.parameters[which],
+        patterns,
+        own,
+        start=initial(design, problem, own),
+    ).negative
+    return found
+
+
 def _branched(cell: Cell, job: Job) -> Trainer:
-    """Return what trains a stack along a trunk and then branches; it takes no spectrum."""
+    """Return what trains a stack under the trunk's rule and then under the cell's own."""
     written, budget = job.protocol.branch, job.protocol.budget()
     assert written is not None
-    design = replace(cell.design(), location=written.location)  # exact's own says nothing
+    design = replace(cell.design(), location=written.location)  # exact's own is none
     trunk = branching.Trunk(written.gradient, written.updates, job.rates[TRUNK])
 
     def one(seeds: Sequence[int], rates: Sequence[float]) -> tuple[Outcome, Array]:
@@ -201,7 +240,7 @@ def blocks(
 ) -> list[tuple[Sequence[int], Sequence[float]]]:
     """Cut seeds × rates into stacks of at most `most`; rates of a seed stay together if they fit.
 
-    They share its minibatches.
+    Rates of one seed share its minibatches.
     """
     across = min(len(rates), most)
     down = max(1, most // across)
@@ -213,25 +252,19 @@ def blocks(
 
 
 def _problem(cell: Cell, seeds: Sequence[int]) -> Problem:
-    if cell.dataset.record.fresh:
-        return _pose(cell.dataset, cell.objective, cell.activation, seeds)
-    return _pose_fixed(cell.dataset, cell.objective, cell.activation)
+    """Return the cell's data for these seeds; one set serves all seeds unless data are fresh."""
+    own = tuple(seeds) if cell.dataset.record.fresh else (0,)
+    return _posed(cell.dataset, cell.objective, cell.activation, own)
 
 
-def _pose(
+@lru_cache(maxsize=16)
+def _posed(
     dataset: Variant[Any],
     objective: Variant[Objective],
     activation: Variant[Activation],
-    seeds: Sequence[int],
+    seeds: tuple[int, ...],
 ) -> Problem:
     data = [datasets.load(dataset, seed) for seed in seeds]
     hidden = activation.record.bind(**activation.values)
     output = objective.record.output(hidden, data[0].targets.shape[1])
     return pose(data, objective.record, output)
-
-
-@lru_cache(maxsize=16)
-def _pose_fixed(
-    dataset: Variant[Any], objective: Variant[Objective], activation: Variant[Activation]
-) -> Problem:
-    return _pose(dataset, objective, activation, [0])

@@ -1,7 +1,7 @@
-"""Where finished cells go: one interface to MLflow, and the choice of who writes.
+"""Stores of finished cells in MLflow: one interface, two ways to write.
 
 A cell is a parent run and each of its trainings a child run. The parquet tables that are the
-parent's artifacts are the truth; params, metrics and tags are an index of them to browse.
+parent's artifacts are authoritative; params, metrics and tags are an index of them to browse.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from study.ablation.store import artifacts, rows
 from study.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,11 +36,8 @@ class FinishedCell:
         Its identity, 40 hex digits.
     name
         Its name for people, as in ``digits · tanh · floor(minimum=0.1) · all · sgd``.
-    params
-        What all its trainings have in common, in the names of `tables.RUNS`.
     metrics
-        Its aggregate; names of what depends on the clock begin with ``time.``. Values that are
-        not finite are left out.
+        Its aggregate; names of times begin with ``time.``. MLflow gets the finite values.
     runs, curves
         Tables as `tables.runs_table` and `tables.curves_table` make them, keyed by ``replica``.
     started, ended
@@ -48,7 +46,6 @@ class FinishedCell:
 
     cell: str
     name: str
-    params: Mapping[str, str]
     metrics: Mapping[str, float]
     runs: pa.Table
     curves: pa.Table
@@ -56,8 +53,30 @@ class FinishedCell:
     ended: float
 
 
+@dataclass(frozen=True)
+class Parent:
+    """A cell's run, as it was found.
+
+    Parameters
+    ----------
+    run_id
+        MLflow's id.
+    folder
+        Of its tables; None where they are on another machine.
+    whole
+        Whether it ended and nothing of it was deleted.
+    run
+        MLflow's own object, where its client is used.
+    """
+
+    run_id: str
+    folder: Path | None
+    whole: bool
+    run: Any = None
+
+
 class Store(ABC):
-    """The cells of one experiment.
+    """The cells of one experiment: a sink of finished cells that knows what is recorded.
 
     Parameters
     ----------
@@ -65,20 +84,43 @@ class Store(ABC):
         MLflow's tracking URI.
     experiment
         Name of the experiment.
+    location
+        URI of its artifacts, for when it is made; None where a server decides.
+    root
+        Folder of the project, whose commit the runs name.
     """
 
-    def __init__(self, uri: str, experiment: str) -> None:
+    def __init__(self, uri: str, experiment: str, location: str | None, root: Path) -> None:
         self.uri = uri
         self.experiment = experiment
         self.damaged = 0
         """How many of the cells last asked for are recorded, but their tables are not whole."""
+        self._location = location
+        self._root = root
+        self._id: str | None = None
+        self._parents: dict[str, list[Parent]] = {}
+        self._source: dict[str, str] | None = None
 
     @property
-    @abstractmethod
     def experiment_id(self) -> str | None:
-        """MLflow's id of the experiment, None as long as there is none."""
+        """MLflow's id of the experiment, None while there is none.
 
-    @abstractmethod
+        Raises
+        ------
+        UsageError
+            Where the experiment was deleted in MLflow, whose name stays taken.
+        """
+        if self._id is None and (found := self._look_up()) is not None:
+            identity, location, stage = found
+            if stage != "active":
+                raise UsageError(
+                    f"experiment {self.experiment!r} was deleted in MLflow: bring it back with "
+                    f"`mlflow experiments restore --experiment-id {identity}` or remove it for "
+                    f"good with `mlflow gc --experiment-ids {identity}`"
+                )
+            self._id, self._location = str(identity), location
+        return self._id
+
     def finished(self, cells: Iterable[str]) -> set[str]:
         """Return which of `cells` are recorded whole: nothing deleted, tables in place.
 
@@ -89,20 +131,65 @@ class Store(ABC):
         UsageError
             Where cells are recorded, but the whole folder of their tables is gone.
         """
+        if self.experiment_id is None:
+            return set()
+        self._parents = self._scan()
+        asked = set(cells)
+        found = {cell for cell in asked if self._chosen(cell)}
+        recorded = {cell for cell in asked if any(p.whole for p in self._parents.get(cell, ()))}
+        self.damaged = len(recorded - found)
+        folder = artifacts.local_path(self._location)
+        if self.damaged and folder and not folder.exists():
+            raise UsageError(
+                f"{self.damaged:,} cells are recorded in {shown(self.uri)}, but "
+                f"the folder with their tables is gone: put {folder} back, or make it anew, "
+                "empty, to have them trained again"
+            )
+        return found
 
-    @abstractmethod
     def prepare(self) -> None:
-        """Make database and experiment where they are missing, before anything is trained.
+        """Make database and experiment if they are missing, before anything is trained.
 
         Raises
         ------
         UsageError
             Where the store cannot be written, or the experiment was deleted in MLflow.
         """
+        if self._source is None:
+            self._prepare()
+            self._source = rows.source_tags(self._root)
 
-    @abstractmethod
     def record(self, cell: FinishedCell) -> None:
-        """Write a cell, so that it is there whole or not at all; a second time changes nothing."""
+        """Write a cell whole or not at all; a second time changes nothing."""
+        self.prepare()
+        if self._chosen(cell.cell) is None:
+            assert self._source is not None
+            self._parents[cell.cell] = [self._write(cell, rows.entries(cell, self._source))]
+
+    def tables(self, cells: Sequence[str]) -> list[tuple[Path, Path]]:
+        """Return the files runs.parquet and curves.parquet of each cell, in the order given.
+
+        Raises
+        ------
+        UsageError
+            For a cell that is not finished.
+        """
+        unfinished = set(cells) - self.finished(cells)
+        if unfinished:
+            raise UsageError(f"cells not finished: {', '.join(sorted(unfinished))}")
+        chosen = [parent for parent in map(self._chosen, cells) if parent]
+        folders = [parent.folder or self._fetch(parent) for parent in chosen]
+        runs, curves = artifacts.FILES
+        return [(folder / runs, folder / curves) for folder in folders]
+
+    def export(self, cells: Iterable[str], folder: Path) -> tuple[Path, Path, int]:
+        """Write the tables of exactly these finished cells, in the order given, into a folder.
+
+        Returns
+        -------
+        The paths of runs.parquet and curves.parquet, and how many trainings they hold.
+        """
+        return artifacts.export(self.tables(list(cells)), folder)
 
     @abstractmethod
     def describe(self, tags: Mapping[str, str], files: Mapping[str, str]) -> None:
@@ -113,36 +200,36 @@ class Store(ABC):
         """Return the texts that `describe` put there, by their names, which are dates."""
 
     @abstractmethod
-    def tables(self, cells: Sequence[str]) -> list[tuple[Path, Path]]:
-        """Return the files runs.parquet and curves.parquet of each cell, in the order given.
-
-        Raises
-        ------
-        UsageError
-            For a cell that is not finished.
-        """
+    def close(self) -> None:
+        """Close the database, and remove what was fetched."""
 
     @abstractmethod
-    def close(self) -> None:
-        """Let go of the database."""
+    def _look_up(self) -> tuple[Any, ...] | None:
+        """Return the experiment's id, artifact location and lifecycle stage, None without one."""
 
-    def export(self, cells: Iterable[str], folder: Path) -> tuple[Path, Path, int]:
-        """Write the tables of exactly these cells, in the order given.
+    @abstractmethod
+    def _scan(self) -> dict[str, list[Parent]]:
+        """Read all cells' runs of the experiment, whichever store wrote them."""
 
-        Parameters
-        ----------
-        cells
-            Identities of finished cells, in the order of the plan.
-        folder
-            Where runs.parquet and curves.parquet go.
+    @abstractmethod
+    def _prepare(self) -> None:
+        """Make what is missing, once, and `_scan`."""
 
-        Returns
-        -------
-        The two paths, and how many trainings they hold.
-        """
-        from study.ablation.store import artifacts
+    @abstractmethod
+    def _write(self, cell: FinishedCell, entries: Sequence[rows.Entry]) -> Parent:
+        """Write a cell, unless another process did meanwhile; return its run."""
 
-        return artifacts.export(self.tables(list(cells)), folder)
+    def _chosen(self, cell: str) -> Parent | None:
+        """Return the run of a finished cell: of several the same whoever asks, or None."""
+        for parent in sorted(self._parents.get(cell, ()), key=lambda parent: parent.run_id):
+            # on another machine tables are not looked for: that would be a request per cell
+            if parent.whole and (parent.folder is None or artifacts.present(parent.folder)):
+                return parent
+        return None
+
+    def _fetch(self, parent: Parent) -> Path:
+        """Fetch a cell's tables from another machine into a folder."""
+        raise NotImplementedError
 
 
 def open_store(uri: str | None, experiment: str, root: Path) -> Store:
@@ -240,14 +327,10 @@ def sqlite_path(uri: str) -> Path | None:
 
 
 def masked(uri: str) -> str:
-    """Return an address as messages may show it, without user and password."""
+    """Return an address without user and password, for messages."""
     return re.sub("//.*@", "//***@", uri)
 
 
-def deleted(experiment: str, identity: object) -> str:
-    """One line for an experiment that was deleted in MLflow, whose name stays taken."""
-    return (
-        f"experiment {experiment!r} was deleted in MLflow: bring it back with "
-        f"`mlflow experiments restore --experiment-id {identity}` or remove it for good with "
-        f"`mlflow gc --experiment-ids {identity}`"
-    )
+def shown(uri: str) -> str:
+    """Return a store's name in messages: its file, or its address without a password."""
+    return str(sqlite_path(uri) or masked(uri))

@@ -1,9 +1,9 @@
-"""The parquet tables of cells as files: written whole, found, and put together again."""
+"""The parquet files of cells: written whole, checked, read and exported."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
@@ -14,65 +14,43 @@ from study.errors import UsageError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-RUNS_FILE = "runs.parquet"
-CURVES_FILE = "curves.parquet"
+    from study.ablation.store import FinishedCell
+
+FILES = ("runs.parquet", "curves.parquet")
 END = b"PAR1"
 
 
-def local_path(uri: str) -> Path | None:
+def local_path(uri: str | None) -> Path | None:
     """Return the folder of an artifact URI, None where it is not on this machine."""
-    if uri.startswith("file:"):
+    if uri and uri.startswith("file:"):
         return Path(unquote(urlparse(uri).path))
-    return Path(uri) if uri.startswith("/") else None
+    return Path(uri) if uri and uri.startswith("/") else None
 
 
 def present(folder: Path) -> bool:
-    """Whether a cell's tables are there, and not cut short."""
-    return all(_whole(folder / name) for name in (RUNS_FILE, CURVES_FILE))
+    """Whether a cell's tables are there, with the bytes that are written last."""
+    try:
+        for name in FILES:
+            with open(folder / name, "rb") as file:
+                file.seek(-len(END), os.SEEK_END)
+                if file.read() != END:
+                    return False
+    except OSError:
+        return False
+    return True
 
 
-def gone(folder: Path, cells: int, store: str) -> str:
-    """One line for a folder of artifacts that was moved or removed."""
-    return (
-        f"{cells:,} cells are recorded in {store}, but the folder with their tables is gone: "
-        f"put {folder} back, or make it anew, empty, to have them trained again"
-    )
+def write_cell(
+    folder: Path, cell: FinishedCell, experiment: str, run_ids: Mapping[str, str]
+) -> list[Path]:
+    """Write a cell's tables with the ids of its runs, by replica; the cell's own is at ""."""
+    own = {"experiment": experiment, "cell": cell.cell, "parent_run_id": run_ids[""]}
+    runs = identify(cell.runs, RUNS, run_ids, **own)
+    return write_tables(folder, runs, identify(cell.curves, CURVES, run_ids))
 
 
-def tables_of(
-    runs: pa.Table,
-    curves: pa.Table,
-    experiment: str,
-    cell: str,
-    parent: str,
-    run_ids: dict[str, str],
-) -> tuple[pa.Table, pa.Table]:
-    """Give a cell's tables their ids, as they are kept and exported.
-
-    Parameters
-    ----------
-    runs, curves
-        Tables after `tables.conform`.
-    experiment, cell, parent
-        Name of the experiment, identity of the cell, id of its run.
-    run_ids
-        Id of the run of each replica.
-    """
-    return (
-        identify(
-            runs,
-            RUNS,
-            experiment=experiment,
-            cell=cell,
-            run_id=_replace(runs, run_ids),
-            parent_run_id=parent,
-        ),
-        identify(curves, CURVES, run_id=_replace(curves, run_ids)),
-    )
-
-
-def write_tables(folder: Path, runs: pa.Table, curves: pa.Table) -> tuple[Path, Path]:
-    """Write the two tables, each under its name only when it is whole.
+def write_tables(folder: Path, *tables: pa.Table) -> list[Path]:
+    """Write runs and curves, each under its name only when it is whole.
 
     Raises
     ------
@@ -81,8 +59,8 @@ def write_tables(folder: Path, runs: pa.Table, curves: pa.Table) -> tuple[Path, 
     """
     import pyarrow.parquet as pq
 
-    paths = folder / RUNS_FILE, folder / CURVES_FILE
-    for path, table in zip(paths, (runs, curves), strict=True):
+    paths = [folder / name for name in FILES]
+    for path, table in zip(paths, tables, strict=True):
 
         def write(target: Path, table: pa.Table = table) -> None:
             # types survive without arrow's own schema, which is longer than a small cell's data
@@ -118,8 +96,8 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def export(files: Sequence[tuple[Path, Path]], folder: Path) -> tuple[Path, Path, int]:
-    """Put the tables of cells together.
+def export(files: Sequence[Sequence[Path]], folder: Path) -> tuple[Path, Path, int]:
+    """Write the tables of cells as one pair.
 
     Parameters
     ----------
@@ -163,19 +141,3 @@ def read(path: Path) -> pa.Table:
         raise UsageError(
             f"cannot read {path}: {error}; without that file its cell is trained again"
         ) from error
-
-
-def _replace(table: pa.Table, run_ids: dict[str, str]) -> pa.Array:
-    import pyarrow as pa
-
-    return pa.array([run_ids[replica] for replica in table["replica"].to_pylist()], pa.string())
-
-
-def _whole(path: Path) -> bool:
-    """Whether a parquet file has its end, which is written last."""
-    try:
-        with open(path, "rb") as file:
-            file.seek(-len(END), os.SEEK_END)
-            return file.read() == END
-    except OSError:
-        return False

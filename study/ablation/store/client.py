@@ -1,8 +1,8 @@
-"""The public client: any tracking URI that MLflow knows, a server too.
+"""Writes through MLflow's public client: any tracking URI that MLflow knows, a server too.
 
 Ids are the server's; a cell is known by its tag ``cell``. Children are written first and the
-parent is finished last, so an interrupted cell leaves an unfinished parent: the next start
-deletes it with its children, unless another study that is alive is writing it. Where two have
+parent is finished last, so an interrupted cell leaves an unfinished parent. The next start deletes
+it with its children, unless another study that is alive is writing it. Where two studies have
 written a cell, both delete the same one of the two.
 """
 
@@ -16,22 +16,21 @@ import tempfile
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from study.ablation.store import FinishedCell, Store, artifacts, deleted, masked, rows
-from study.ablation.store.tables import CURVES, RUNS, conform
+from study.ablation.store import FinishedCell, Parent, Store, artifacts, masked, rows
 from study.errors import UsageError
 
 PAGE = 1000
 
 WRITER = "study.writer"
-"""Tag of a cell's run while it is written: host, process and time of who writes it."""
+"""Tag of a cell's run while it is written: host, process and time of its writer."""
 
 STALE = 3600.0
-"""Seconds after which an unfinished cell is no longer taken for one that is being written."""
+"""Seconds after which nobody is assumed to be writing an unfinished cell any more."""
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -43,125 +42,19 @@ QUIET = {
 
 
 class ClientStore(Store):
-    """Writes through `mlflow.MlflowClient`.
-
-    Parameters
-    ----------
-    uri
-        Tracking URI.
-    experiment
-        Name of the experiment.
-    location
-        URI of its artifacts for when it is made, None to let the server choose.
-    root
-        Folder of the project, whose commit the runs name.
-    """
+    """Writes through `mlflow.MlflowClient`; see `Store` for the parameters."""
 
     def __init__(self, uri: str, experiment: str, location: str | None, root: Path) -> None:
-        super().__init__(uri, experiment)
-        _reachable(uri)
-        self._location = location
+        super().__init__(uri, experiment, location, root)
+        _check_reachable(uri)
         self._client = connect(uri)
-        self._source = rows.source_tags(root)
         self._fetched = tempfile.TemporaryDirectory(prefix="study-")
-        self._experiment: Any = None
-        self._parents: dict[str, list[Any]] = {}
         self._broken: set[str] = set()
-        self._ready = False
-
-    @property
-    def experiment_id(self) -> str | None:
-        """MLflow's id of the experiment."""
-        found = self._find()
-        return None if found is None else str(found.experiment_id)
-
-    def finished(self, cells: Iterable[str]) -> set[str]:
-        """Return which of `cells` are recorded whole."""
-        if self._find() is None:
-            return set()
-        self._parents = self._scan()
-        return {cell for cell in cells if self._whole(cell)}
-
-    def prepare(self) -> None:
-        """Make the experiment where it is missing and delete what was left unfinished."""
-        if self._ready:
-            return
-        if self._find() is None:
-            with _one_line_errors(self.uri):
-                self._client.create_experiment(self.experiment, self._location)
-        location = self._find().artifact_location
-        if location.startswith("mlflow-artifacts:") and not self.uri.startswith("http"):
-            raise UsageError(
-                f"experiment {self.experiment!r} keeps its artifacts with a server ({location}): "
-                "give that server's address as tracking.uri"
-            )
-        with _one_line_errors(self.uri):
-            self._parents = self._scan()
-            for runs in self._parents.values():
-                for run in runs:
-                    if run.info.status != "FINISHED" and not _being_written(run):
-                        self._delete(run)
-        self._ready = True
-
-    def record(self, cell: FinishedCell) -> None:
-        """Write a cell: parent, children, tables; then the parent is finished."""
-        self.prepare()
-        with _one_line_errors(self.uri):
-            self._look_again(cell.cell)
-            if self._whole(cell.cell):
-                return
-            for run in self._parents[cell.cell]:
-                if not _being_written(run):
-                    self._delete(run)
-            self._write(cell)
-            self._settle(cell.cell)
-
-    def _write(self, cell: FinishedCell) -> None:
-        runs, curves = conform(cell.runs, RUNS), conform(cell.curves, CURVES)
-        parent, children = rows.entries(cell, runs, curves, self._source)
-        writer = f"{socket.gethostname()} {os.getpid()} {time.time():.0f}"
-        made = self._create(cell, parent, {WRITER: writer})
-        ids: dict[str, str] = {}
-        for entry in children:
-            child = self._create(cell, entry, {rows.PARENT: made.info.run_id})
-            ids[entry.replica] = child.info.run_id
-            self._end(child, cell)
-        with tempfile.TemporaryDirectory(prefix="study-") as folder:
-            paths = artifacts.write_tables(
-                Path(folder),
-                *artifacts.tables_of(
-                    runs, curves, self.experiment, cell.cell, made.info.run_id, ids
-                ),
-            )
-            for path in paths:
-                self._client.log_artifact(made.info.run_id, str(path))
-        for child in self._children(made):  # a request whose answer was lost is made twice
-            if child.info.run_id not in ids.values():
-                self._client.delete_run(child.info.run_id)
-        self._end(made, cell)
-        self._client.delete_tag(made.info.run_id, WRITER)
-
-    def _look_again(self, cell: str) -> None:
-        """Find what others have recorded of a cell since the study began."""
-        from mlflow.entities import ViewType
-
-        condition = f"tags.role = 'cell' and tags.cell = '{cell}'"
-        self._parents[cell] = list(self._search(condition, ViewType.ALL))
-
-    def _settle(self, cell: str) -> None:
-        """Leave one run of a cell, the same whoever of two writers chooses."""
-        self._look_again(cell)
-        chosen = self._chosen(cell)
-        for run in self._parents[cell]:
-            if run is not chosen and run.info.lifecycle_stage == "active":
-                if run.info.status == "FINISHED" or not _being_written(run):
-                    self._delete(run)
-        self._parents[cell] = [chosen]
 
     def describe(self, tags: Mapping[str, str], files: Mapping[str, str]) -> None:
         """Set tags of the experiment and put texts under ``study/`` of its artifacts."""
         self.prepare()
-        found, repository = self._find(), self._repository()
+        repository = self._repository()
         with _one_line_errors(self.uri):
             with tempfile.TemporaryDirectory(prefix="study-") as folder:
                 for name, text in files.items():
@@ -169,11 +62,11 @@ class ClientStore(Store):
                     path.write_text(text, encoding="utf-8")
                     repository.log_artifact(str(path), "study")
             for key, value in tags.items():
-                self._client.set_experiment_tag(found.experiment_id, key, value)
+                self._client.set_experiment_tag(self.experiment_id, key, value)
 
     def descriptions(self) -> list[str]:
         """Return the texts under ``study/``, fetched where the artifacts are elsewhere."""
-        if self._find() is None:
+        if self.experiment_id is None:
             return []
         repository = self._repository()
         names = sorted(entry.path for entry in repository.list_artifacts("study"))
@@ -183,39 +76,97 @@ class ClientStore(Store):
                 for name in names
             ]
 
-    def _repository(self) -> Any:
-        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-        return get_artifact_repository(self._find().artifact_location, tracking_uri=self.uri)
-
-    def tables(self, cells: Sequence[str]) -> list[tuple[Path, Path]]:
-        """Return the files of each cell, fetched where the artifacts are elsewhere."""
-        unfinished = set(cells) - self.finished(cells)
-        if unfinished:
-            raise UsageError(f"cells not finished: {', '.join(sorted(unfinished))}")
-        return [self._files(cell) for cell in cells]
-
     def close(self) -> None:
         """Remove what was fetched."""
         self._fetched.cleanup()
 
-    def _find(self) -> Any:
-        if self._experiment is None:
-            with _one_line_errors(self.uri):
-                found = self._client.get_experiment_by_name(self.experiment)
-            if found is not None and found.lifecycle_stage != "active":
-                raise UsageError(deleted(self.experiment, found.experiment_id))
-            self._experiment = found
-        return self._experiment
+    def _look_up(self) -> tuple[Any, ...] | None:
+        with _one_line_errors(self.uri):
+            found = self._client.get_experiment_by_name(self.experiment)
+        return found and (found.experiment_id, found.artifact_location, found.lifecycle_stage)
 
-    def _search(self, condition: str, view: int) -> Iterator[Any]:
+    def _scan(self) -> dict[str, list[Parent]]:
+        """Read all parent runs once, the deleted ones too; those that lack a child are marked."""
+        gone = self._search("tags.role = 'training'", "DELETED_ONLY")
+        self._broken = {run.data.tags[rows.PARENT] for run in gone}
+        parents: dict[str, list[Parent]] = defaultdict(list)
+        for run in self._search("tags.role = 'cell'", "ALL"):
+            parents[run.data.tags["cell"]].append(self._parent(run))
+        return parents
+
+    def _parent(self, run: Any) -> Parent:
+        info = run.info
+        whole = (info.status, info.lifecycle_stage) == ("FINISHED", "active")
+        folder = artifacts.local_path(info.artifact_uri)
+        return Parent(info.run_id, folder, whole and info.run_id not in self._broken, run)
+
+    def _prepare(self) -> None:
+        """Make the experiment if it is missing and delete what was left unfinished."""
+        with _one_line_errors(self.uri):
+            if self.experiment_id is None:
+                self._client.create_experiment(self.experiment, self._location)
+            location = str(self.experiment_id and self._location)
+            if location.startswith("mlflow-artifacts:") and not self.uri.startswith("http"):
+                raise UsageError(
+                    f"experiment {self.experiment!r} keeps its artifacts with a server "
+                    f"({location}): give that server's address as tracking.uri"
+                )
+            self._parents = self._scan()
+            for parent in (one for parents in self._parents.values() for one in parents):
+                if parent.run.info.status != "FINISHED" and not _being_written(parent.run):
+                    self._delete(parent.run)
+
+    def _write(self, cell: FinishedCell, entries: Sequence[rows.Entry]) -> Parent:
+        """Write parent, children and tables; then finish the parent."""
+        with _one_line_errors(self.uri):
+            parents = self._look_again(cell.cell)  # others may have recorded it meanwhile
+            if self._chosen(cell.cell) is None:
+                for parent in parents:
+                    if not _being_written(parent.run):
+                        self._delete(parent.run)
+                self._write_runs(cell, entries)
+                parents = self._look_again(cell.cell)
+            chosen = self._chosen(cell.cell)
+            assert chosen is not None
+            for parent in parents:  # leave one, the same whichever of two writers chooses
+                info = parent.run.info
+                if parent is not chosen and info.lifecycle_stage == "active":
+                    if info.status == "FINISHED" or not _being_written(parent.run):
+                        self._delete(parent.run)
+        return chosen
+
+    def _write_runs(self, cell: FinishedCell, entries: Sequence[rows.Entry]) -> None:
+        parent, *children = entries
+        writer = f"{socket.gethostname()} {os.getpid()} {time.time():.0f}"
+        ids = {"": self._create(cell, parent, {**parent.tags, WRITER: writer})}
+        for entry in children:
+            ids[entry.replica] = self._create(cell, entry, entry.tags_below(ids[""]))
+            self._end(ids[entry.replica], cell)
+        with tempfile.TemporaryDirectory(prefix="study-") as folder:
+            for path in artifacts.write_cell(Path(folder), cell, self.experiment, ids):
+                self._client.log_artifact(ids[""], str(path))
+        for child in self._children(ids[""]):  # a request whose answer was lost is made twice
+            if child not in ids.values():
+                self._client.delete_run(child)
+        self._end(ids[""], cell)
+        self._client.delete_tag(ids[""], WRITER)
+
+    def _look_again(self, cell: str) -> list[Parent]:
+        """Find what others have recorded of a cell since the study began."""
+        found = self._search(f"tags.role = 'cell' and tags.cell = '{cell}'", "ALL")
+        self._parents[cell] = [self._parent(run) for run in found]
+        return self._parents[cell]
+
+    def _search(self, condition: str, view: str) -> Iterator[Any]:
+        from mlflow.entities import ViewType
+
         token: str | None = None
         while True:
             with _one_line_errors(self.uri):
                 page = self._client.search_runs(
-                    [self._find().experiment_id],
+                    [self.experiment_id],
                     condition,
-                    view,
+                    getattr(ViewType, view),
                     max_results=PAGE,
                     page_token=token,
                 )
@@ -224,79 +175,51 @@ class ClientStore(Store):
             if not token:
                 return
 
-    def _scan(self) -> dict[str, list[Any]]:
-        """Read all parent runs once, the deleted ones too; those that lack a child are marked."""
-        from mlflow.entities import ViewType
+    def _fetch(self, parent: Parent) -> Path:
+        folder = Path(self._fetched.name) / parent.run_id
+        folder.mkdir(exist_ok=True)
+        for name in artifacts.FILES:
+            with _one_line_errors(self.uri):
+                self._client.download_artifacts(parent.run_id, name, str(folder))
+        return folder
 
-        parents: dict[str, list[Any]] = defaultdict(list)
-        for run in self._search("tags.role = 'cell'", ViewType.ALL):
-            parents[run.data.tags["cell"]].append(run)
-        gone = self._search("tags.role = 'training'", ViewType.DELETED_ONLY)
-        self._broken = {run.data.tags[rows.PARENT] for run in gone}
-        return parents
-
-    def _whole(self, cell: str) -> bool:
-        return self._chosen(cell) is not None
-
-    def _chosen(self, cell: str) -> Any:
-        """Return the finished run of a cell, None if there is none."""
-        for run in sorted(self._parents.get(cell, ()), key=lambda run: run.info.run_id):
-            info = run.info
-            if (info.status, info.lifecycle_stage) != ("FINISHED", "active"):
-                continue
-            folder = artifacts.local_path(info.artifact_uri)
-            # elsewhere they are not looked for: that would be a request per cell
-            if info.run_id not in self._broken and (folder is None or artifacts.present(folder)):
-                return run
-        return None
-
-    def _files(self, cell: str) -> tuple[Path, Path]:
-        run = self._chosen(cell)
-        folder = artifacts.local_path(run.info.artifact_uri)
-        if folder is None:
-            folder = Path(self._fetched.name) / run.info.run_id
-            folder.mkdir(exist_ok=True)
-            for name in (artifacts.RUNS_FILE, artifacts.CURVES_FILE):
-                with _one_line_errors(self.uri):
-                    self._client.download_artifacts(run.info.run_id, name, str(folder))
-        return folder / artifacts.RUNS_FILE, folder / artifacts.CURVES_FILE
-
-    def _create(self, cell: FinishedCell, entry: rows.Entry, more: Mapping[str, str]) -> Any:
+    def _create(self, cell: FinishedCell, entry: rows.Entry, tags: Mapping[str, str]) -> str:
         from mlflow.entities import Metric, Param
 
         begin, end = round(cell.started * 1000), round(cell.ended * 1000)
         run = self._client.create_run(
-            self._find().experiment_id,
-            start_time=begin,
-            tags={**entry.tags, **more},
-            run_name=entry.name,
+            self.experiment_id, start_time=begin, tags=tags, run_name=entry.name
         )
         self._client.log_batch(
             run.info.run_id,
             metrics=[Metric(key, value, end, step) for key, value, step in entry.metrics],
             params=[Param(key, value) for key, value in entry.params.items()],
         )
-        return run
+        return str(run.info.run_id)
 
-    def _end(self, run: Any, cell: FinishedCell) -> None:
-        self._client.set_terminated(run.info.run_id, "FINISHED", round(cell.ended * 1000))
+    def _end(self, run_id: str, cell: FinishedCell) -> None:
+        self._client.set_terminated(run_id, "FINISHED", round(cell.ended * 1000))
 
-    def _children(self, parent: Any) -> list[Any]:
-        from mlflow.entities import ViewType
-
-        condition = f"tags.`{rows.PARENT}` = '{parent.info.run_id}'"
-        return list(self._search(condition, ViewType.ACTIVE_ONLY))
+    def _children(self, parent: str) -> list[str]:
+        found = self._search(f"tags.`{rows.PARENT}` = '{parent}'", "ACTIVE_ONLY")
+        return [run.info.run_id for run in found]
 
     def _delete(self, parent: Any) -> None:
         """Delete a cell's run and its children, the parent last: a kill leaves it to be found."""
-        for run in self._children(parent):
-            self._client.delete_run(run.info.run_id)
+        for child in self._children(parent.info.run_id):
+            self._client.delete_run(child)
         if parent.info.lifecycle_stage == "active":
             self._client.delete_run(parent.info.run_id)
 
+    def _repository(self) -> Any:
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        location = str(self.experiment_id and self._location)
+        return get_artifact_repository(location, tracking_uri=self.uri)
+
 
 def _being_written(parent: Any) -> bool:
-    """Whether another study may be alive and writing an unfinished cell."""
+    """Whether another study that is alive may be writing an unfinished cell."""
     if parent.info.lifecycle_stage != "active" or parent.info.status == "FINISHED":
         return False
     host, process, since = parent.data.tags.get(WRITER, "- 0 0").split()
@@ -325,7 +248,7 @@ def connect(uri: str) -> Any:
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it tells every retry
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it warns at every retry
     with warnings.catch_warnings():
         # raised by MLflow 3.17.2 itself, once, where it sets up its tables with SQLAlchemy 2.1
         warnings.filterwarnings("ignore", "The ``noload`` loader strategy", DeprecationWarning)
@@ -337,8 +260,8 @@ def connect(uri: str) -> Any:
     return client
 
 
-def _reachable(uri: str) -> None:
-    """Say in seconds that no server answers; MLflow's own retries take minutes."""
+def _check_reachable(uri: str) -> None:
+    """Raise within seconds if no server answers; MLflow's own retries take minutes."""
     parts = urlparse(uri)
     if parts.scheme not in ("http", "https"):
         return
@@ -357,6 +280,6 @@ def _one_line_errors(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, ImportError, OSError) as error:
-        _reachable(uri)
+        _check_reachable(uri)
         reason = str(error).partition("\n")[0]
         raise UsageError(f"MLflow cannot use {masked(uri)}: {reason}") from error

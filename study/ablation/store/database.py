@@ -1,4 +1,4 @@
-"""The SQL database under a store: is it there, is it MLflow's, make it, talk to it."""
+"""The SQL database of a store: check it, make it, read it, write to it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from study.ablation.store import masked, sqlite_path, sqlite_uri
+from study.ablation.store import masked, shown, sqlite_path, sqlite_uri
 from study.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,17 +33,17 @@ HINTS = {
     sqlite3.SQLITE_IOERR: "is its disk full, or failing?",
     sqlite3.SQLITE_NOTADB: AGAIN,
 }
-"""What people can do, by SQLite's error code."""
+"""Advice by SQLite's error code."""
 
 MIGRATE = "import os, mlflow.db; mlflow.db.upgrade.callback(os.environ['MLFLOW_TRACKING_URI'])"
-"""`mlflow db upgrade` without the rest of the command line; in a process of its own, since
-importing MLflow takes 3 s and nothing else here needs it."""
+"""What `mlflow db upgrade` does. It runs in a process of its own, since importing MLflow takes 3 s
+and nothing else here needs it."""
 
 
 class Database:
     """A database that MLflow's tracking store uses or will use.
 
-    SQLite is read by the standard library alone, so that asking what is finished costs no import.
+    SQLite files are read by the standard library: asking what is finished needs no slow import.
 
     Parameters
     ----------
@@ -54,6 +54,7 @@ class Database:
     def __init__(self, uri: str) -> None:
         self.uri = uri
         self.path = sqlite_path(uri)
+        self.shown = shown(uri)
         self._engine: sa.Engine | None = None
 
     def revision(self) -> str | None:
@@ -69,7 +70,8 @@ class Database:
         names = self._table_names()
         if not names:
             return None
-        rows = self.read("SELECT version_num FROM alembic_version") if MARK in names else []
+        mark = "alembic_version"
+        rows = self.read(f"SELECT version_num FROM {mark}") if mark in names else []
         if not rows:
             raise UsageError(f"{self.shown} is a database, but not a whole one of MLflow's")
         revision = str(rows[0][0])
@@ -78,7 +80,7 @@ class Database:
         return revision
 
     def check_not_older(self) -> None:
-        """Leave a database of an older MLflow alone, which MLflow itself would at times migrate.
+        """Refuse a database of an older MLflow, which MLflow itself might migrate unasked.
 
         Raises
         ------
@@ -95,9 +97,9 @@ class Database:
     def create(self) -> None:
         """Make MLflow's tables where there are none.
 
-        An SQLite file is made in a folder beside its place and appears whole: a kill during
-        MLflow's first migration would leave a file that no later start can open. Of several
-        studies that begin at once one makes it.
+        An SQLite file is made in a folder beside its place and appears whole. A kill during
+        MLflow's first migration would otherwise leave a file that no later start can open. Of
+        several studies that start at once one makes it.
 
         Raises
         ------
@@ -109,16 +111,17 @@ class Database:
             if not made:
                 self._migrate(self.uri)
             return
-        lock = self.path.with_name(f"{self.path.name}.lock")
-        if made:
-            if self._leftovers(self.path):
-                with contextlib.suppress(OSError), _only_one(lock, wait=False):
-                    self._clear(self.path)
+        unfinished, folder = f"{self.path.name}.new-", self.path.parent
+        if made and not list(folder.glob(f"{unfinished}*")):
             return
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with _only_one(lock):
-                self._make(self.path)
+            folder.mkdir(parents=True, exist_ok=True)
+            with _locked(folder, wait=not made) as alone:
+                for leftover in folder.glob(f"{unfinished}*") if alone else ():
+                    shutil.rmtree(leftover, ignore_errors=True)  # of a study that was killed
+                if self.revision() is None:
+                    with tempfile.TemporaryDirectory(prefix=unfinished, dir=folder) as home:
+                        self._make(Path(home) / self.path.name, self.path)
         except OSError as error:
             raise UsageError(f"cannot make {self.path}: {error.strerror or error}") from error
 
@@ -135,7 +138,7 @@ class Database:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """Open a transaction that holds the write lock from its start; errors roll it back."""
+        """Open a transaction that has the write lock from its start; errors roll it back."""
         with self.one_line_errors(), self.engine.begin() as connection:
             if self.path is not None:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -153,14 +156,9 @@ class Database:
                 raise UsageError(f"cannot use {self.shown}: {_first_line(error)}") from error
         return self._engine
 
-    @property
-    def shown(self) -> str:
-        """The address as messages name it, without a password."""
-        return str(self.path) if self.path else masked(self.uri)
-
     @contextlib.contextmanager
     def one_line_errors(self) -> Iterator[None]:
-        """Turn errors of the environment (locked, read-only, full, no database) to one line."""
+        """Turn errors of the environment (locked, read-only, full, no database) into one line."""
         try:
             yield
         except Exception as error:
@@ -210,27 +208,11 @@ class Database:
             *_, reason = done.stderr.strip().splitlines() or ["no reason given"]
             raise UsageError(f"MLflow cannot make its tables in {self.shown}: {reason}")
 
-    def _make(self, path: Path) -> None:
-        """Make an SQLite file; what a killed study has left of it goes."""
-        self._clear(path)
-        if self.revision() is not None:  # by another study, which had the lock before
-            return
-        with tempfile.TemporaryDirectory(prefix=_unfinished(path), dir=path.parent) as folder:
-            fresh = Path(folder) / path.name
-            self._migrate(sqlite_uri(fresh))
-            with contextlib.closing(sqlite3.connect(fresh)) as connection:
-                connection.execute("PRAGMA journal_mode = WAL")  # the file remembers it
-            self._publish(fresh, path)
-
-    def _leftovers(self, path: Path) -> list[Path]:
-        return list(path.parent.glob(f"{_unfinished(path)}*"))
-
-    def _clear(self, path: Path) -> None:
-        for leftover in self._leftovers(path):
-            shutil.rmtree(leftover, ignore_errors=True)
-
-    def _publish(self, fresh: Path, path: Path) -> None:
-        """Give a finished file its name, unless MLflow itself has just made one there."""
+    def _make(self, fresh: Path, path: Path) -> None:
+        """Make an SQLite file and give it its name, unless MLflow itself made one meanwhile."""
+        self._migrate(sqlite_uri(fresh))
+        with contextlib.closing(sqlite3.connect(fresh)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")  # the file remembers it
         if not self._file_has_content():
             path.unlink(missing_ok=True)
         try:
@@ -252,46 +234,30 @@ class Database:
             raise UsageError(f"cannot use the store {self.path}: {error.strerror}") from error
 
 
-MARK = "alembic_version"
-
-
-def _unfinished(path: Path) -> str:
-    """Beginning of the names of folders in which a file of that name is made."""
-    return f"{path.name}.new-"
-
-
 @contextlib.contextmanager
-def _only_one(path: Path, wait: bool = True) -> Iterator[None]:
-    """Hold a lock file, which the kernel lets go of when its holder dies; it is removed after.
+def _locked(folder: Path, wait: bool) -> Iterator[bool]:
+    """Lock a folder, which the kernel unlocks when this process dies; tell whether it is locked.
 
-    `BlockingIOError` where another holds it and we don't wait.
+    It is not where another process has locked it and we don't wait, and on file systems that
+    can't lock folders.
     """
-    while True:
-        with open(path, "w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise
-            except OSError:  # a file system without locks
-                pass
-            try:
-                mine = os.path.samestat(os.fstat(file.fileno()), path.stat())
-            except FileNotFoundError:
-                mine = False
-            if not mine:  # its last holder has removed it
-                continue
-            try:
-                yield
-            finally:
-                path.unlink(missing_ok=True)
-            return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        alone = True
+    except OSError:
+        alone = False
+    try:
+        yield alone
+    finally:
+        os.close(handle)
 
 
 def _migrations() -> Path | None:
     """Return the folder of the installed MLflow's schemas, without importing MLflow."""
     package = importlib.util.find_spec("mlflow")
     if package is None or package.origin is None:
-        return None  # whoever needs MLflow will say that it is missing
+        return None  # its import will fail where it is needed
     return Path(package.origin).parent / "store" / "db_migrations" / "versions"
 
 
@@ -320,7 +286,7 @@ def _of_environment(error: Exception) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """Say what is wrong and, of an SQLite file, what can be done."""
+    """Return what is wrong and, for an SQLite file, what can be done."""
     cause = getattr(error, "orig", error)
     code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
     hint = HINTS.get(code, "")

@@ -1,4 +1,4 @@
-"""What MLflow holds of a cell (names, params, metrics, tags), the same for every writer."""
+"""What MLflow holds of a cell (names, params, metrics, tags), whichever store writes it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import getpass
 import hashlib
 import math
 import subprocess
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,7 +27,10 @@ STEPS = 8
 """Most points of a curve in MLflow (a metric row costs some 0.3 kB with its indexes)."""
 
 LAST_VALUES = 5
-"""Most values in MLflow that are no curve."""
+"""Most metrics in MLflow that are no curve."""
+
+OF_A_TRAINING = ("stage", "learning_rate", "seed")
+"""Params in which the trainings of a cell differ."""
 
 PARENT = "mlflow.parentRunId"
 
@@ -53,6 +57,10 @@ class Entry:
     metrics: Sequence[tuple[str, float, int]]
     tags: Mapping[str, str]
 
+    def tags_below(self, parent: str) -> dict[str, str]:
+        """Return its tags, with the id of the parent's run if it is a training."""
+        return {**self.tags, PARENT: parent} if self.replica else {**self.tags}
+
 
 def run_prefix(experiment: str, cell: str, salt: str = "") -> str:
     """Return the first 20 hex digits that the ids of a cell's runs share."""
@@ -65,83 +73,71 @@ def run_id(prefix: str, replica: str) -> str:
     return prefix + rest
 
 
+def git(root: Path, *words: str) -> str:
+    """Return what git says about a folder; "" without git, or outside a repository."""
+    command = ["git", "-C", str(root), *words]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
 def source_tags(root: Path) -> dict[str, str]:
     """Return the tags that MLflow's fluent interface would set: who, and from which commit."""
     try:
         user = getpass.getuser()
     except (ImportError, KeyError, OSError):  # a container's user id without a name
         user = "unknown"
-    tags = {
-        "mlflow.user": user,
-        "mlflow.source.name": "study",
-        "mlflow.source.type": "LOCAL",
-    }
-    try:
-        commit = subprocess.run(
-            ["git", "-C", str(root), "rev-parse", "--verify", "--quiet", "HEAD"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return tags
-    return tags | {"mlflow.source.git.commit": commit}
+    tags = {"mlflow.user": user, "mlflow.source.name": "study", "mlflow.source.type": "LOCAL"}
+    commit = git(root, "rev-parse", "--verify", "--quiet", "HEAD")
+    return tags | ({"mlflow.source.git.commit": commit} if commit else {})
 
 
-def entries(
-    cell: FinishedCell, runs: pa.Table, curves: pa.Table, source: Mapping[str, str]
-) -> tuple[Entry, list[Entry]]:
-    """Lay out a cell's parent run and its children.
+def entries(cell: FinishedCell, source: Mapping[str, str]) -> list[Entry]:
+    """Return a cell's parent run and, after it, a child for each training.
 
     Parameters
     ----------
     cell
         The cell.
-    runs, curves
-        Its tables, after `tables.conform`.
     source
         Tags of every run, from `source_tags`.
 
-    Returns
-    -------
-    The parent, and a child for each row of `runs`; children lack the tag of their parent's id.
+    Children lack the tag with their parent's id; see `Entry.tags_below`.
     """
     common = {**source, "cell": cell.cell}
-    parent = Entry(
-        replica="",
-        name=cell.name,
-        params=cell.params,
-        metrics=[(k, float(v), 0) for k, v in cell.metrics.items() if math.isfinite(v)],
-        tags={**common, "mlflow.runName": cell.name, "role": "cell"},
-    )
-    columns = {name: runs[name].to_pylist() for name in runs.column_names}
+    columns: dict[str, list[Any]] = cell.runs.to_pydict()
     params = {
         name: [None if v is None else plain(v) for v in values]
         for name, values in columns.items()
         if is_variant_parameter(name) or (name in RUNS and RUNS[name].kind == "param")
     }
     tags = {n: columns[n] for n, c in RUNS.items() if c.kind == "tag" and c.indexed}
-    points = _curve_points(curves)
+    points = _curve_points(cell.curves)
     children = []
     for row, replica in enumerate(columns[REPLICA.name]):
         own = {name: text for name, texts in params.items() if (text := texts[row]) is not None}
         name = f"{own['stage']} · rate {own['learning_rate']} · seed {own['seed']}"
         last = [(n, columns[n][row], 0) for n in FINALS if _finite(columns[n][row])]
+        said = {tag: v[row] for tag, v in tags.items() if v[row] is not None}
         children.append(
             Entry(
                 replica=replica,
                 name=name,
                 params=own,
-                metrics=last[:LAST_VALUES] + points.get(replica, []),
-                tags={
-                    **common,
-                    **{tag: v[row] for tag, v in tags.items() if v[row] is not None},
-                    "mlflow.runName": name,
-                    "role": "training",
-                },
+                metrics=last[:LAST_VALUES] + points[replica],
+                tags={**common, **said, "mlflow.runName": name, "role": "training"},
             )
         )
-    return parent, children
+    shared = children[0].params.items()
+    parent = Entry(
+        replica="",
+        name=cell.name,
+        params={name: text for name, text in shared if name not in OF_A_TRAINING},
+        metrics=[(k, float(v), 0) for k, v in cell.metrics.items() if math.isfinite(v)],
+        tags={**common, "mlflow.runName": cell.name, "role": "cell"},
+    )
+    return [parent, *children]
 
 
 @functools.lru_cache(maxsize=4096)
@@ -174,22 +170,16 @@ def _finite(value: float | None) -> bool:
 def _curve_points(curves: pa.Table) -> dict[str, list[tuple[str, float, int]]]:
     """Thin the indexed curves of each training; values that are not finite are left out."""
     names = [c.name for c in CURVES.values() if c.kind == "metric" and c.indexed]
-    ordered = curves.select([REPLICA.name, "update", *names]).sort_by(
-        [(REPLICA.name, "ascending"), ("update", "ascending")]
-    )
-    replicas = ordered[REPLICA.name].to_pylist()
-    updates = ordered["update"].to_pylist()
-    values = {name: ordered[name].to_pylist() for name in names}
-    points: dict[str, list[tuple[str, float, int]]] = {}
-    begin = 0
-    for end in range(1, len(replicas) + 1):
-        if end < len(replicas) and replicas[end] == replicas[begin]:
-            continue
-        found = points[replicas[begin]] = []
+    columns: dict[str, list[Any]] = curves.select([REPLICA.name, "update", *names]).to_pydict()
+    rows: dict[str, list[int]] = defaultdict(list)
+    updates = columns["update"]
+    for row in sorted(range(len(updates)), key=updates.__getitem__):
+        rows[columns[REPLICA.name][row]].append(row)
+    points: dict[str, list[tuple[str, float, int]]] = defaultdict(list)
+    for replica, own in rows.items():
         for name in names:
-            finite = [i for i in range(begin, end) if _finite(values[name][i])]
-            for kept in thin(tuple(updates[i] for i in finite)):
-                i = finite[kept]
-                found.append((name, values[name][i], updates[i]))
-        begin = end
+            finite = [row for row in own if _finite(columns[name][row])]
+            for kept in thin(tuple(updates[row] for row in finite)):
+                row = finite[kept]
+                points[replica].append((name, columns[name][row], updates[row]))
     return points

@@ -1,7 +1,7 @@
-"""The columns of runs.parquet and curves.parquet: type, meaning, and what each is to MLflow.
+"""The columns of runs.parquet and curves.parquet: type, meaning, and their role in MLflow.
 
-One schema serves whoever makes the tables, keeps them and publishes them. Types are named
-by pyarrow's aliases, so that importing this module stays cheap.
+One schema serves training, stores and publishing. Types are named by pyarrow's aliases, so that
+importing this module stays cheap.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class Column:
     type
         Alias of a pyarrow type.
     meaning
-        What it says, with the unit.
+        What it contains, with the unit.
     indexed
-        Whether MLflow has it too; every column is in the tables, which are the truth.
+        Whether MLflow has it too. Every column is in the tables, which are authoritative.
     optional
-        Whether whoever makes a table may leave it out: null then, as a metric is.
+        Whether it may be missing when a table is made, and is then null, as a metric is.
     """
 
     name: str
@@ -126,12 +126,12 @@ FINALS = (
     "diverged_at",
     "score",
 )
-"""The last values that MLflow has of a training, by precedence where only some may enter."""
+"""The last values that MLflow has of a training, the most important first."""
 
 VARIANTS = ("dataset", "activation", "gradient", "optimizer", "initialisation", "branch")
-"""What takes parameters: a column ``<one of these>.<parameter>`` is a param of any type.
+"""What has parameters: a column ``<one of these>.<parameter>`` is a param of any type.
 
-``branch`` is the phase before a training, where it has one: ``branch.gradient`` and the like.
+``branch`` describes the first phase of a branched training: ``branch.gradient`` and the like.
 """
 
 
@@ -139,6 +139,11 @@ def is_variant_parameter(name: str) -> bool:
     """Whether a column holds a variant's parameter, as ``gradient.minimum`` does."""
     prefix, dot, parameter = name.partition(".")
     return bool(dot and parameter) and prefix in VARIANTS
+
+
+def replica(stage: str, rate: float, seed: int) -> str:
+    """Return the key of a training within its cell."""
+    return f"{stage}/{plain(rate)}/{seed}"
 
 
 def runs_table(columns: Mapping[str, Any]) -> pa.Table:
@@ -155,43 +160,37 @@ def runs_table(columns: Mapping[str, Any]) -> pa.Table:
     ValueError
         For a column that is unknown or missing.
     """
-    return _conform(columns, RUNS)
+    return _table(columns, RUNS)
 
 
 def curves_table(columns: Mapping[str, Any]) -> pa.Table:
     """Make the curves of a cell: ``replica``, ``update`` and any of the metrics of `CURVES`."""
-    return _conform(columns, CURVES)
+    return _table(columns, CURVES)
 
 
-def conform(table: pa.Table, schema: Mapping[str, Column]) -> pa.Table:
-    """Bring a cell's table into the types and the order of `RUNS` or `CURVES`."""
-    return _conform({name: table[name] for name in table.column_names}, schema)
-
-
-def identify(table: pa.Table, schema: Mapping[str, Column], **identity: Any) -> pa.Table:
-    """Put the ids that the store knows before a cell's table and drop the key ``replica``.
+def identify(
+    table: pa.Table, schema: Mapping[str, Column], run_ids: Mapping[str, str], **texts: str
+) -> pa.Table:
+    """Add the ids that the store knows to a cell's table and drop the key ``replica``.
 
     Parameters
     ----------
     table
-        A table in the order of `runs_table` or `curves_table`.
+        As `runs_table` or `curves_table` makes it.
     schema
         `RUNS` or `CURVES`.
-    identity
-        A text for all rows, or an array, for each identity that `table` lacks.
+    run_ids
+        Id of the run of each replica.
+    texts
+        Other identities, the same for all rows.
     """
     import pyarrow as pa
 
-    names = [c.name for c in schema.values() if c.kind == "identity"]
-    columns: dict[str, Any] = {}
-    for name in names:
-        given = identity.get(name)
-        if given is None:
-            columns[name] = table[name]
-        else:
-            columns[name] = pa.repeat(given, len(table)) if isinstance(given, str) else given
-    rest = [n for n in table.column_names if n not in columns and n != REPLICA.name]
-    return pa.table(columns | {name: table[name] for name in rest})
+    keys = table[REPLICA.name].to_pylist()
+    columns = {name: table[name] for name in table.column_names if name != REPLICA.name}
+    columns |= {name: pa.repeat(text, len(table)) for name, text in texts.items()}
+    columns["run_id"] = pa.array([run_ids[key] for key in keys], pa.string())
+    return pa.table({name: columns[name] for name in _order(columns, schema)})
 
 
 def concatenate(tables: Iterable[pa.Table], schema: Mapping[str, Column]) -> pa.Table:
@@ -207,42 +206,29 @@ def concatenate(tables: Iterable[pa.Table], schema: Mapping[str, Column]) -> pa.
         for field in part.schema:
             types.setdefault(field.name, set()).add(field.type)
     mixed = {name for name, found in types.items() if len(found) > 1}
-    if mixed:
-        parts = [_as_text(part, mixed) for part in parts]
-    whole = pa.concat_tables(parts, promote_options="default")
+    whole = pa.concat_tables([_as_text(p, mixed) for p in parts], promote_options="default")
     return whole.select(_order(whole.column_names, schema)).combine_chunks()
 
 
-def _conform(columns: Mapping[str, Any], schema: Mapping[str, Column]) -> pa.Table:
+def _table(columns: Mapping[str, Any], schema: Mapping[str, Column]) -> pa.Table:
     import pyarrow as pa
 
-    known = {REPLICA.name: REPLICA}
-    known |= {c.name: c for c in schema.values() if c.kind != "identity" or c.name == "update"}
-    strange = [
-        name
-        for name in columns
-        if name not in known and not (schema is RUNS and is_variant_parameter(name))
-    ]
-    needed = [c.name for c in known.values() if c.kind != "metric" and not c.optional]
+    own = {REPLICA.name: REPLICA}  # and what is not the store's to fill in
+    own |= {c.name: c for c in schema.values() if c.kind != "identity" or c.name == "update"}
+    others = [name for name in columns if name not in own]
+    strange = [name for name in others if schema is not RUNS or not is_variant_parameter(name)]
+    needed = [c.name for c in own.values() if c.kind != "metric" and not c.optional]
     missing = [name for name in needed if name not in columns]
     if strange or missing:
         raise ValueError(f"columns unknown: {strange}, missing: {missing}")
     rows = len(columns[REPLICA.name])
     arrays: dict[str, Any] = {}
-    for name in _order({*columns, *known}, known):
-        given = columns.get(name)
-        if given is None:
-            arrays[name] = pa.nulls(rows, pa.type_for_alias(known[name].type))
-            continue
-        if not isinstance(given, pa.Array | pa.ChunkedArray):
-            given = pa.array(given)
-        if name in known:
-            given = given.cast(pa.type_for_alias(known[name].type))
-        elif pa.types.is_null(given.type):
-            continue  # a parameter that no row has says nothing
-        elif pa.types.is_integer(given.type):
-            given = given.cast(pa.float64())
-        arrays[name] = given
+    for name in _order({*columns, *own}, own):
+        array = pa.array(columns[name]) if name in columns else pa.nulls(rows)
+        if name in own:
+            arrays[name] = array.cast(pa.type_for_alias(own[name].type))
+        elif not pa.types.is_null(array.type):  # a parameter without any value is no column
+            arrays[name] = array.cast(pa.float64()) if pa.types.is_integer(array.type) else array
     return pa.table(arrays)
 
 
@@ -260,7 +246,6 @@ def _as_text(table: pa.Table, names: set[str]) -> pa.Table:
 
     for name in names.intersection(table.column_names):
         texts = [None if v is None else plain(v) for v in table[name].to_pylist()]
-        table = table.set_column(
-            table.column_names.index(name), name, pa.array(texts, pa.string())
-        )
+        at = table.column_names.index(name)
+        table = table.set_column(at, name, pa.array(texts, pa.string()))
     return table

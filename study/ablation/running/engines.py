@@ -1,7 +1,8 @@
-"""Worker processes that train cells: one that dies is replaced, and its cell tried once more.
+"""Engines train jobs and yield their results: in this process, or in worker processes.
 
-Each has a pipe of its own, so that it is known which cell a dead one had in hand; a pool of
-joblib's or the standard library's loses the results of all its workers with one of them.
+A worker that dies is replaced, and its cell is tried once more. Each worker has a pipe of its
+own, so that a crash identifies its cell. A pool of joblib's or the standard library's would lose
+the results of all its workers when one dies.
 """
 
 from __future__ import annotations
@@ -10,22 +11,53 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
 from multiprocessing.connection import Connection, wait
+from typing import Protocol
 
-from study.ablation.running.signals import sigint_blocked
+from tqdm import tqdm
+
+from study.ablation.running.signals import Stop, sigint_blocked
 from study.ablation.running.worker import FailedCell, Job, attempt, one_thread
 from study.ablation.store import FinishedCell
 
+Result = FinishedCell | FailedCell
 TRIES = 2
 """How many workers a cell may cost."""
 
 
+class Engine(Protocol):
+    """What trains jobs."""
+
+    def train(self, jobs: Iterable[Job]) -> Iterator[Result]:
+        """Yield the result of each job as it ends, in any order."""
+
+    def close(self) -> None:
+        """End everything that was started, also jobs in training."""
+
+
+def local_engine(processes: int, stop: Stop) -> Engine:
+    """Return the engine of this machine: worker processes where there is to be more than one."""
+    return Workers(processes, stop) if processes > 1 else ThisProcess()
+
+
+class ThisProcess:
+    """Trains jobs one after the other, where it is called."""
+
+    def train(self, jobs: Iterable[Job]) -> Iterator[Result]:
+        """Yield the result of each job."""
+        with one_thread():
+            yield from map(attempt, jobs)
+
+    def close(self) -> None:
+        """Nothing was started."""
+
+
 class Worker:
-    """A process, its pipe, and the job that it has in hand."""
+    """A process, its pipe, and the job that it trains."""
 
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
@@ -36,9 +68,9 @@ class Worker:
         theirs.close()
 
     def give(self, job: Job) -> None:
-        """Hand it a job."""
+        """Send it a job."""
         self.job = job
-        with contextlib.suppress(OSError):  # it is dead, which whoever reads will find
+        with contextlib.suppress(OSError):  # it is dead; the next read finds out
             self.connection.send(job)
 
     def end(self, patience: float = 0.0) -> str:
@@ -60,25 +92,17 @@ class Workers:
     ----------
     most
         How many at a time.
-    held
-        Context in which signals wait, for what must not be done by halves.
-    tell
-        Called with a cell's identity and how its worker ended, where it is tried again.
+    stop
+        Holds signals back while a worker starts, so that `close` knows of every worker.
     """
 
-    def __init__(
-        self,
-        most: int,
-        held: Callable[[], AbstractContextManager[None]],
-        tell: Callable[[str, str], None],
-    ) -> None:
+    def __init__(self, most: int, stop: Stop) -> None:
         self._most = most
-        self._held = held
-        self._tell = tell
+        self._stop = stop
         self._workers: list[Worker] = []
 
-    def train(self, jobs: Iterable[Job]) -> Iterator[FinishedCell | FailedCell]:
-        """Train cells; the results come as they end.
+    def train(self, jobs: Iterable[Job]) -> Iterator[Result]:
+        """Yield results as they end.
 
         A cell whose worker died is tried again after all others, when least trains beside it.
         """
@@ -101,24 +125,24 @@ class Workers:
                     yield result
 
     def close(self) -> None:
-        """End all workers, whatever they have in hand."""
+        """Kill all workers."""
         while self._workers:
             self._workers.pop().end()
 
     def _give(self, waiting: deque[Job]) -> None:
-        """Give each idle worker a job, and begin as many as there are jobs for."""
+        """Give each idle worker a job, and start workers while jobs wait."""
         for worker in self._workers:
             if waiting and worker.job is None:
                 worker.give(waiting.popleft())
         while waiting and len(self._workers) < self._most:
-            with self._held(), sigint_blocked():
+            with self._stop.held(), sigint_blocked():
                 self._workers.append(Worker())
             self._workers[-1].give(waiting.popleft())
 
     def _bury(
         self, worker: Worker, waiting: deque[Job], deaths: Counter[str]
     ) -> FailedCell | None:
-        """Have the cell of a dead worker tried again, or give it up."""
+        """Queue the cell of a dead worker again, or give it up."""
         self._workers.remove(worker)
         how = worker.end(patience=1.0)
         job = worker.job
@@ -127,12 +151,13 @@ class Workers:
         if deaths[job.identity] == TRIES:
             return FailedCell(job.identity, f"its worker died {TRIES} times ({how})", "")
         waiting.append(job)
-        self._tell(job.identity, how)
+        line = f"study: a worker died ({how}); its cell is tried again: {job.name}"
+        tqdm.write(line, file=sys.stderr)
         return None
 
 
 def _serve(connection: Connection) -> None:
-    """Train what comes until nothing does any more."""
+    """Train jobs until no more come."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with one_thread():
         while True:
@@ -144,7 +169,7 @@ def _serve(connection: Connection) -> None:
 
 
 def _end_with_parent() -> None:
-    """End a worker when its parent dies, also while it is busy."""
+    """End a worker when its parent dies, also while it trains."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
