@@ -54,7 +54,7 @@ class Objective(Record):
 
 
 @kernel("value")
-def _softmax(z, out, numbers):  # type: ignore[no-untyped-def]
+def _softmax(z, out, constants):
     patterns = z.shape[1]
     top, total = z[0].copy(), np.zeros(patterns, z.dtype)
     for k in range(1, z.shape[0]):
@@ -71,7 +71,7 @@ def _softmax(z, out, numbers):  # type: ignore[no-untyped-def]
 
 
 @kernel("slope")
-def _no_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
+def _no_slope(z, y, out, constants):
     out[:] = np.nan  # softmax is no elementwise activation: its slope is never asked for
 
 
@@ -90,7 +90,7 @@ LOGISTIC = ACTIVATIONS["logistic"].bind()
 
 
 @kernel("terms")
-def _squared_terms(z, y, t):  # type: ignore[no-untyped-def]
+def _squared_terms(z, y, t):
     total = 0.0
     for k in range(y.shape[0]):
         for n in range(y.shape[1]):
@@ -104,7 +104,7 @@ def _squared_constant(t: Array, mean: Array) -> Array:
 
 
 @compiled
-def _binary(z, t):  # type: ignore[no-untyped-def]
+def _binary(z, t):
     """softplus(z) - t z, summed, without overflow."""
     total = 0.0
     for k in range(z.shape[0]):
@@ -115,7 +115,7 @@ def _binary(z, t):  # type: ignore[no-untyped-def]
 
 
 @kernel("terms")
-def _binary_terms(z, y, t):  # type: ignore[no-untyped-def]
+def _binary_terms(z, y, t):
     return _binary(z, t)
 
 
@@ -128,7 +128,7 @@ def _times_log(t: Array, p: Array) -> Array:
 
 
 @kernel("terms")
-def _entropy_terms(z, y, t):  # type: ignore[no-untyped-def]
+def _entropy_terms(z, y, t):
     if z.shape[0] == 1:
         return _binary(z, t)
     top, mass = z[0].copy(), np.zeros(z.shape[1], z.dtype)

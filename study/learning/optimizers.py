@@ -110,20 +110,20 @@ class Updater:
 
 
 @compiled
-def _update_all(update, parameters, gradient, state, rates, numbers):  # type: ignore[no-untyped-def]
+def _update_all(update, parameters, gradient, state, rates, numbers):
     for r in range(parameters.shape[0]):
         update(parameters[r], gradient[r], state[r], rates[r], numbers[r])
 
 
 @kernel("update")
-def _sgd(w, g, state, rate, numbers):  # type: ignore[no-untyped-def]
+def _sgd(w, g, state, rate, constants):
     for i in range(w.size):
         w[i] -= rate * g[i]
 
 
 @kernel("update")
-def _momentum(w, g, state, rate, numbers):  # type: ignore[no-untyped-def]
-    v, mu = state[0], numbers[0]
+def _momentum(w, g, state, rate, constants):
+    v, mu = state[0], constants[0]
     for i in range(w.size):
         velocity = mu * v[i] - rate * g[i]
         v[i] = velocity
@@ -131,8 +131,8 @@ def _momentum(w, g, state, rate, numbers):  # type: ignore[no-untyped-def]
 
 
 @kernel("update")
-def _nesterov(w, g, state, rate, numbers):  # type: ignore[no-untyped-def]
-    v, mu = state[0], numbers[0]
+def _nesterov(w, g, state, rate, constants):
+    v, mu = state[0], constants[0]
     for i in range(w.size):
         step = rate * g[i]
         velocity = mu * v[i] - step
@@ -141,8 +141,8 @@ def _nesterov(w, g, state, rate, numbers):  # type: ignore[no-untyped-def]
 
 
 @kernel("update")
-def _adagrad(w, g, state, rate, numbers):  # type: ignore[no-untyped-def]
-    total, epsilon = state[0], numbers[0]
+def _adagrad(w, g, state, rate, constants):
+    total, epsilon = state[0], constants[0]
     for i in range(w.size):
         summed = total[i] + g[i] * g[i]
         total[i] = summed
@@ -150,8 +150,8 @@ def _adagrad(w, g, state, rate, numbers):  # type: ignore[no-untyped-def]
 
 
 @kernel("update")
-def _rmsprop(w, g, state, rate, numbers):  # type: ignore[no-untyped-def]
-    mean, decay, rest, epsilon = state[0], numbers[0], numbers[1], numbers[2]
+def _rmsprop(w, g, state, rate, constants):
+    mean, decay, rest, epsilon = state[0], constants[0], constants[1], constants[2]
     for i in range(w.size):
         tracked = decay * mean[i] + rest * g[i] * g[i]
         mean[i] = tracked
@@ -159,9 +159,9 @@ def _rmsprop(w, g, state, rate, numbers):  # type: ignore[no-untyped-def]
 
 
 @kernel("update")
-def _adadelta(w, g, state, rate, numbers):  # type: ignore[no-untyped-def]
+def _adadelta(w, g, state, rate, constants):
     mean, moved = state[0], state[1]
-    decay, rest, epsilon = numbers[0], numbers[1], numbers[2]
+    decay, rest, epsilon = constants[0], constants[1], constants[2]
     for i in range(w.size):
         tracked = decay * mean[i] + rest * g[i] * g[i]
         step = np.sqrt((moved[i] + epsilon) / (tracked + epsilon)) * g[i]
@@ -171,9 +171,9 @@ def _adadelta(w, g, state, rate, numbers):  # type: ignore[no-untyped-def]
 
 
 @kernel("update")
-def _adam(w, g, state, rate, numbers):  # type: ignore[no-untyped-def]
-    m, v, epsilon = state[0], state[1], numbers[4]
-    beta_1, rest_1, beta_2, rest_2 = numbers[0], numbers[1], numbers[2], numbers[3]
+def _adam(w, g, state, rate, constants):
+    m, v, epsilon = state[0], state[1], constants[4]
+    beta_1, rest_1, beta_2, rest_2 = constants[0], constants[1], constants[2], constants[3]
     for i in range(w.size):
         first = beta_1 * m[i] + rest_1 * g[i]
         second = beta_2 * v[i] + rest_2 * g[i] * g[i]
@@ -183,9 +183,9 @@ def _adam(w, g, state, rate, numbers):  # type: ignore[no-untyped-def]
 
 
 @kernel("update")
-def _rprop(w, g, state, rate, numbers):  # type: ignore[no-untyped-def]
+def _rprop(w, g, state, rate, constants):
     before, size = state[0], state[1]
-    grow, shrink, least, most = numbers[0], numbers[1], numbers[2], numbers[3]
+    grow, shrink, least, most = constants[0], constants[1], constants[2], constants[3]
     zero, one = w.dtype.type(0), w.dtype.type(1)
     for i in range(w.size):
         slope, last, s = g[i], before[i], size[i]
@@ -199,8 +199,8 @@ def _rprop(w, g, state, rate, numbers):  # type: ignore[no-untyped-def]
 
 
 @kernel("update")
-def _quickprop(w, g, state, rate, numbers):  # type: ignore[no-untyped-def]
-    before, moved, growth = state[0], state[1], numbers[0]
+def _quickprop(w, g, state, rate, constants):
+    before, moved, growth = state[0], state[1], constants[0]
     for i in range(w.size):
         down, old, last = -g[i], -before[i], moved[i]
         step = w.dtype.type(0)

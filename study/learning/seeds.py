@@ -44,7 +44,7 @@ def _name_key(name: str) -> int:
 
 
 @inlined
-def mix(x):  # type: ignore[no-untyped-def]
+def mix(x):
     """SplitMix64's finaliser, a bijection of 64-bit integers."""
     x = (x ^ (x >> _S30)) * _FIRST
     x = (x ^ (x >> _S27)) * _SECOND
@@ -52,26 +52,26 @@ def mix(x):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def stream(key, step):  # type: ignore[no-untyped-def]
+def stream(key, step):
     """Return the base of the draws of one step."""
     return mix(np.uint64(key) + np.uint64(step) * GOLDEN)
 
 
 @inlined
-def hashed(base, unit, pattern):  # type: ignore[no-untyped-def]
+def hashed(base, unit, pattern):
     """64 random bits for a place."""
     place = (np.uint64(unit) << _S32) + np.uint64(pattern) + _ONE
     return mix(np.uint64(base) + place * GOLDEN)  # an int at a prompt would make it a float
 
 
 @inlined
-def uniform(base, unit, pattern):  # type: ignore[no-untyped-def]
+def uniform(base, unit, pattern):
     """Return a draw of U(0, 1) for a place, float64."""
     return np.float64(hashed(base, unit, pattern) >> _S40) * _TO_UNIT
 
 
 @compiled
-def permuted(order, base, line):  # type: ignore[no-untyped-def]
+def permuted(order, base, line):
     """Fill `order` with a random permutation: Fisher-Yates, one hashed draw a swap.
 
     The draw is a multiply-shift, with a bias below len(order) / 2^32.
@@ -85,6 +85,6 @@ def permuted(order, base, line):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def shuffled(order, key, epoch):  # type: ignore[no-untyped-def]
+def shuffled(order, key, epoch):
     """Fill `order` with the patterns' order in an epoch."""
     permuted(order, stream(key, epoch), 0)

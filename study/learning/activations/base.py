@@ -153,10 +153,10 @@ class Activation(Record):
 
 
 @numba.njit(cache=True)
-def _call_value(value, z, out, numbers):  # type: ignore[no-untyped-def]
+def _call_value(value, z, out, numbers):
     value(z, out, numbers)
 
 
 @numba.njit(cache=True)
-def _call_slope(slope, z, y, out, numbers):  # type: ignore[no-untyped-def]
+def _call_slope(slope, z, y, out, numbers):
     slope(z, y, out, numbers)

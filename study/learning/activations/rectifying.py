@@ -7,139 +7,86 @@ import math
 import numpy as np
 
 from study.learning.activations.base import INFINITY, SATURATED_SHARE, Activation
-from study.learning.core.borrowed import line
 from study.learning.core.elementary import exp, log1p, normal_cdf, tanh
-from study.learning.core.kernels import kernel
+from study.learning.core.kernels import elementwise
 from study.learning.variants import Parameter
 
 ROUNDING = 0.125
+FINE = 1.0 / ROUNDING
+NORMAL_DENSITY_AT_0 = 1.0 / math.sqrt(2.0 * math.pi)
 
 
-@kernel("value")
-def _relu(z, out, numbers):  # type: ignore[no-untyped-def]
-    zero = z.dtype.type(0)
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        x = flat[i]
-        into[i] = zero if x <= zero else x  # NaN stays
+@elementwise
+def _relu(z):
+    return 0 if z <= 0 else z  # NaN stays
 
 
-@kernel("slope")
-def _relu_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
-    zero, one = z.dtype.type(0), z.dtype.type(1)
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        x = flat[i]
-        into[i] = one if x > zero else zero
+@elementwise
+def _relu_slope(z):
+    return 1 if z > 0 else 0
 
 
-@kernel("value")
-def _relu_rounded(z, out, numbers):  # type: ignore[no-untyped-def]
-    zero, fine = z.dtype.type(0), z.dtype.type(1.0 / ROUNDING)
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        x = np.rint(fine * flat[i]) / fine
-        into[i] = zero if x <= zero else x
+@elementwise
+def _relu_rounded(z):
+    r = np.rint(FINE * z) / FINE
+    return 0 if r <= 0 else r
 
 
-@kernel("slope")
-def _relu_rounded_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
-    zero, one, fine = z.dtype.type(0), z.dtype.type(1), z.dtype.type(1.0 / ROUNDING)
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        into[i] = one if np.rint(fine * flat[i]) > zero else zero
+@elementwise
+def _relu_rounded_slope(z):
+    return 1 if np.rint(FINE * z) > 0 else 0
 
 
-@kernel("value")
-def _leaky_relu(z, out, numbers):  # type: ignore[no-untyped-def]
-    zero, leak = z.dtype.type(0), numbers[0]
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        x = flat[i]
-        into[i] = leak * x if x <= zero else x
+@elementwise
+def _leaky_relu(z, a):
+    return a * z if z <= 0 else z
 
 
-@kernel("slope")
-def _leaky_relu_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
-    zero, one, leak = z.dtype.type(0), z.dtype.type(1), numbers[0]
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        x = flat[i]
-        into[i] = one if x > zero else leak
+@elementwise
+def _leaky_relu_slope(z, a):
+    return 1 if z > 0 else a
 
 
-@kernel("value")
-def _elu(z, out, numbers):  # type: ignore[no-untyped-def]
-    one, alpha = z.dtype.type(1), numbers[0]
-    half = z.dtype.type(0.5)
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        x = flat[i]
-        h = tanh(half * x)
-        below = alpha * (h + h) / (one - h)  # exp(x) - 1, without cancelling
-        into[i] = x if x > 0 else below
+@elementwise
+def _elu(z, alpha):
+    h = tanh(0.5 * z)
+    return z if z > 0 else alpha * (h + h) / (1 - h)  # exp(z) - 1, without cancelling
 
 
-@kernel("slope")
-def _elu_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
-    one, alpha = z.dtype.type(1), numbers[0]
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        x = flat[i]
-        into[i] = one if x > 0 else alpha * exp(x)
+@elementwise
+def _elu_slope(z, alpha):
+    return 1 if z > 0 else alpha * exp(z)
 
 
-@kernel("value")
-def _softplus(z, out, numbers):  # type: ignore[no-untyped-def]
-    zero = z.dtype.type(0)
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        x = flat[i]
-        into[i] = max(x, zero) + log1p(exp(-abs(x)))
+@elementwise
+def _softplus(z):
+    return max(z, 0) + log1p(exp(-abs(z)))
 
 
-@kernel("slope")
-def _softplus_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
-    one = z.dtype.type(1)
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        x = flat[i]
-        into[i] = one / (one + exp(-x))
+@elementwise
+def _softplus_slope(z):
+    return 1 / (1 + exp(-z))
 
 
-@kernel("value")
-def _gelu(z, out, numbers):  # type: ignore[no-untyped-def]
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        x = flat[i]
-        into[i] = x * normal_cdf(x)
+@elementwise
+def _gelu(z):
+    return z * normal_cdf(z)
 
 
-@kernel("slope")
-def _gelu_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
-    height, half = z.dtype.type(1.0 / math.sqrt(2.0 * math.pi)), z.dtype.type(0.5)
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        x = flat[i]
-        into[i] = normal_cdf(x) + x * height * exp(-half * x * x)
+@elementwise
+def _gelu_slope(z):
+    return normal_cdf(z) + z * NORMAL_DENSITY_AT_0 * exp(-0.5 * z * z)
 
 
-@kernel("value")
-def _silu(z, out, numbers):  # type: ignore[no-untyped-def]
-    one = z.dtype.type(1)
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        x = flat[i]
-        into[i] = x / (one + exp(-x))
+@elementwise
+def _silu(z):
+    return z / (1 + exp(-z))
 
 
-@kernel("slope")
-def _silu_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
-    one = z.dtype.type(1)
-    flat, values, into = line(z), line(y), line(out)
-    for i in range(z.size):
-        s = one / (one + exp(-flat[i]))
-        into[i] = s + values[i] * (one - s)  # s (1 + z (1 - s)) with s z = y
+@elementwise
+def _silu_slope(z, y):
+    s = 1 / (1 + exp(-z))
+    return s + y * (1 - s)  # s (1 + z (1 - s)) with s z = y
 
 
 _LOGIT_EDGE = math.log(SATURATED_SHARE / (1.0 - SATURATED_SHARE))

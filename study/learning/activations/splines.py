@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from study.learning.activations.base import Activation
 from study.learning.core.borrowed import line
 from study.learning.core.elementary import arctan, exp, log1p, tanh
-from study.learning.core.kernels import Kernel, inlined, kernel
+from study.learning.core.kernels import Kernel, elementwise, inlined, kernel
 
 Reals = NDArray[np.float64]
 LN2 = math.log(2.0)
@@ -36,116 +36,84 @@ RECORD = NODES + 2  # numbers a cell: its left end, and the 7 coefficients of F
 # ---- closed forms ------------------------------------------------------------------------------
 
 
-@inlined
-def _cut(z, r):  # type: ignore[no-untyped-def]
+@elementwise
+def _cut(z, r):
     return r if z > r else (-r if z < -r else z)  # NaN stays
 
 
-@inlined
-def _joined(g, z, x, numbers):  # type: ignore[no-untyped-def]
-    """Return a g + c z + e (z - x) + d; (a, b, c, d, r, e) are the numbers."""
-    y = numbers[0] * g + numbers[3]
-    y = y + numbers[2] * z if numbers[2] != 0 else y  # 0 times infinity would be NaN
-    return y + numbers[5] * (z - x) if z != x else y
+@elementwise
+def _joined(g, z, a, c, d, r, e):
+    """Return a g + c z + e (z - x) + d, x = z cut to [-r, r]."""
+    x = _cut(z, r)
+    y = a * g + d
+    y = y + c * z if c != 0 else y  # 0 times infinity would be NaN
+    return y + e * (z - x) if z != x else y
 
 
-@inlined
-def _sloped(slope, z, numbers):  # type: ignore[no-untyped-def]
+@elementwise
+def _sloped(slope, z, a, b, c, r, e):
     """Return a b g' + c within the knees, c + e beyond."""
-    inside = numbers[0] * numbers[1] * slope + numbers[2]
-    return numbers[2] + numbers[5] if abs(z) > numbers[4] else inside
+    inside = a * b * slope + c
+    return c + e if abs(z) > r else inside
 
 
-@kernel("value")
-def _of_tanh(z, out, numbers):  # type: ignore[no-untyped-def]
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        x = _cut(flat[i], numbers[4])
-        into[i] = _joined(tanh(numbers[1] * x), flat[i], x, numbers)
+@elementwise
+def _of_tanh(z, a, b, c, d, r, e):
+    return _joined(tanh(b * _cut(z, r)), z, a, c, d, r, e)
 
 
-@kernel("slope")
-def _of_tanh_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
-    one = z.dtype.type(1)
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        g = tanh(numbers[1] * flat[i])
-        into[i] = _sloped(one - g * g, flat[i], numbers)
+@elementwise
+def _of_tanh_slope(z, a, b, c, d, r, e):
+    g = tanh(b * z)
+    return _sloped(1 - g * g, z, a, b, c, r, e)
 
 
-@kernel("value")
-def _of_logistic(z, out, numbers):  # type: ignore[no-untyped-def]
-    one = z.dtype.type(1)
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        x = _cut(flat[i], numbers[4])
-        into[i] = _joined(one / (one + exp(-numbers[1] * x)), flat[i], x, numbers)
+@elementwise
+def _of_logistic(z, a, b, c, d, r, e):
+    return _joined(1 / (1 + exp(-b * _cut(z, r))), z, a, c, d, r, e)
 
 
-@kernel("slope")
-def _of_logistic_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
-    one = z.dtype.type(1)
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        g = one / (one + exp(-numbers[1] * flat[i]))
-        into[i] = _sloped(g * (one - g), flat[i], numbers)
+@elementwise
+def _of_logistic_slope(z, a, b, c, d, r, e):
+    g = 1 / (1 + exp(-b * z))
+    return _sloped(g * (1 - g), z, a, b, c, r, e)
 
 
-@kernel("value")
-def _of_gudermannian(z, out, numbers):  # type: ignore[no-untyped-def]
-    two, half = z.dtype.type(2), z.dtype.type(0.5)
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        x = _cut(flat[i], numbers[4])
-        into[i] = _joined(two * arctan(tanh(half * numbers[1] * x)), flat[i], x, numbers)
+@elementwise
+def _of_gudermannian(z, a, b, c, d, r, e):
+    return _joined(2 * arctan(tanh(0.5 * b * _cut(z, r))), z, a, c, d, r, e)
 
 
-@kernel("slope")
-def _of_gudermannian_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
-    one, two = z.dtype.type(1), z.dtype.type(2)
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        e = exp(-abs(numbers[1] * flat[i]))
-        into[i] = _sloped(two * e / (one + e * e), flat[i], numbers)
+@elementwise
+def _of_gudermannian_slope(z, a, b, c, d, r, e):
+    g = exp(-abs(b * z))
+    return _sloped(2 * g / (1 + g * g), z, a, b, c, r, e)
 
 
-@kernel("value")
-def _of_bump(z, out, numbers):  # type: ignore[no-untyped-def]
+@elementwise
+def _of_bump(z, a, b, c, d, r, e):
     """g(u) = sgn(u) (|u| - ln cosh u), written so that it does not cancel."""
-    two, ln2 = z.dtype.type(2), z.dtype.type(LN2)
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        x = _cut(flat[i], numbers[4])
-        u = numbers[1] * x
-        g = ln2 - log1p(exp(-two * abs(u)))
-        into[i] = _joined(-g if u < 0 else g, flat[i], x, numbers)
+    u = b * _cut(z, r)
+    g = LN2 - log1p(exp(-2 * abs(u)))
+    return _joined(-g if u < 0 else g, z, a, c, d, r, e)
 
 
-@kernel("slope")
-def _of_bump_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
-    one = z.dtype.type(1)
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        into[i] = _sloped(one - abs(tanh(numbers[1] * flat[i])), flat[i], numbers)
+@elementwise
+def _of_bump_slope(z, a, b, c, d, r, e):
+    return _sloped(1 - abs(tanh(b * z)), z, a, b, c, r, e)
 
 
-@kernel("value")
-def _of_line(z, out, numbers):  # type: ignore[no-untyped-def]
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        x = _cut(flat[i], numbers[4])
-        into[i] = _joined(numbers[1] * x, flat[i], x, numbers)
+@elementwise
+def _of_line(z, a, b, c, d, r, e):
+    return _joined(b * _cut(z, r), z, a, c, d, r, e)
 
 
-@kernel("slope")
-def _of_line_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
-    one = z.dtype.type(1)
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        into[i] = _sloped(one, flat[i], numbers)
+@elementwise
+def _of_line_slope(z, a, b, c, d, r, e):
+    return _sloped(1, z, a, b, c, r, e)
 
 
-SHAPES: dict[str, tuple[Kernel, Kernel]] = {
+SHAPES: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "tanh": (_of_tanh, _of_tanh_slope),
     "logistic": (_of_logistic, _of_logistic_slope),
     "gudermannian": (_of_gudermannian, _of_gudermannian_slope),
@@ -206,7 +174,7 @@ def scaled_curve(f: Activation, shape: str, formula: str) -> Curve | None:
 
 
 @inlined
-def _place(z, table):  # type: ignore[no-untyped-def]
+def _place(z, table):
     """Where the numbers of z's cell begin, and the inverse of its width.
 
     The table is (pieces; a left end, cells, first cell and inverse width a piece; the last end;
@@ -223,7 +191,7 @@ def _place(z, table):  # type: ignore[no-untyped-def]
 
 
 @kernel("value")
-def _spline(z, out, numbers):  # type: ignore[no-untyped-def]
+def _spline(z, out, constants):
     reach = z.dtype.type(REACH)
     flat, into = line(z), line(out)
     for i in range(z.size):
@@ -231,18 +199,18 @@ def _spline(z, out, numbers):  # type: ignore[no-untyped-def]
         if x != x:
             into[i] = x
             continue
-        at, inverse = _place(x, numbers)
-        u = (x - numbers[at]) * inverse
-        y, slope = numbers[at + NODES + 1], z.dtype.type(0)
+        at, inverse = _place(x, constants)
+        u = (x - constants[at]) * inverse
+        y, slope = constants[at + NODES + 1], z.dtype.type(0)
         for k in range(NODES, 0, -1):
             slope = slope * u + y
-            y = y * u + numbers[at + k]
+            y = y * u + constants[at + k]
         rest = flat[i] - x
         into[i] = y + slope * inverse * rest if rest != 0 and slope != 0 else y
 
 
 @kernel("slope")
-def _spline_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
+def _spline_slope(z, y, out, constants):
     reach = z.dtype.type(REACH)
     flat, into = line(z), line(out)
     for i in range(z.size):
@@ -250,12 +218,12 @@ def _spline_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
         if x != x:
             into[i] = x
             continue
-        at, inverse = _place(x, numbers)
-        u = (x - numbers[at]) * inverse
-        value, slope = numbers[at + NODES + 1], z.dtype.type(0)
+        at, inverse = _place(x, constants)
+        u = (x - constants[at]) * inverse
+        value, slope = constants[at + NODES + 1], z.dtype.type(0)
         for k in range(NODES, 0, -1):
             slope = slope * u + value
-            value = value * u + numbers[at + k]
+            value = value * u + constants[at + k]
         into[i] = slope * inverse
 
 

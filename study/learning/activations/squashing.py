@@ -5,149 +5,96 @@ from __future__ import annotations
 import math
 
 from study.learning.activations.base import INFINITY, LECUN_1998, SATURATED_SHARE, Activation
-from study.learning.core.borrowed import line
 from study.learning.core.elementary import arctan, exp, tanh
-from study.learning.core.kernels import kernel
+from study.learning.core.kernels import elementwise
 from study.learning.variants import Parameter
 
 LECUN_HEIGHT, LECUN_STEEPNESS = 1.7159, 2.0 / 3.0
+LECUN_SLOPE, LECUN_SHARE = LECUN_HEIGHT * LECUN_STEEPNESS, LECUN_STEEPNESS / LECUN_HEIGHT
 
 
-@kernel("value")
-def _identity(z, out, numbers):  # type: ignore[no-untyped-def]
-    out[:] = z
+@elementwise
+def _identity(z):
+    return z
 
 
-@kernel("slope")
-def _identity_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
-    out[:] = 1
+@elementwise
+def _identity_slope():
+    return 1
 
 
-@kernel("value")
-def _logistic(z, out, numbers):  # type: ignore[no-untyped-def]
-    one = z.dtype.type(1)
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        x = flat[i]
-        into[i] = one / (one + exp(-x))
+@elementwise
+def _logistic(z):
+    return 1 / (1 + exp(-z))
 
 
-@kernel("slope")
-def _logistic_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
-    one = z.dtype.type(1)
-    values, into = line(y), line(out)
-    for i in range(z.size):
-        v = values[i]
-        into[i] = v * (one - v)
+@elementwise
+def _logistic_slope(y):
+    return y * (1 - y)
 
 
-@kernel("value")
-def _tanh(z, out, numbers):  # type: ignore[no-untyped-def]
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        x = flat[i]
-        into[i] = tanh(x)
+@elementwise
+def _tanh(z):
+    return tanh(z)
 
 
-@kernel("slope")
-def _tanh_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
-    one = z.dtype.type(1)
-    values, into = line(y), line(out)
-    for i in range(z.size):
-        v = values[i]
-        into[i] = one - v * v
+@elementwise
+def _tanh_slope(y):
+    return 1 - y * y
 
 
-@kernel("value")
-def _scaled_tanh(z, out, numbers):  # type: ignore[no-untyped-def]
-    height, steepness = z.dtype.type(LECUN_HEIGHT), z.dtype.type(LECUN_STEEPNESS)
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        x = flat[i]
-        into[i] = height * tanh(steepness * x)
+@elementwise
+def _scaled_tanh(z):
+    return LECUN_HEIGHT * tanh(LECUN_STEEPNESS * z)
 
 
-@kernel("slope")
-def _scaled_tanh_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
-    most = z.dtype.type(LECUN_HEIGHT * LECUN_STEEPNESS)
-    share, zero = z.dtype.type(LECUN_STEEPNESS / LECUN_HEIGHT), z.dtype.type(0)
-    values, into = line(y), line(out)
-    for i in range(z.size):
-        v = values[i]
-        s = most - share * v * v
-        into[i] = zero if s < zero else s  # by a rounding, at y's bounds; NaN stays
+@elementwise
+def _scaled_tanh_slope(y):
+    s = LECUN_SLOPE - LECUN_SHARE * y * y
+    return 0 if s < 0 else s  # by a rounding, at y's bounds; NaN stays
 
 
-@kernel("value")
-def _softsign(z, out, numbers):  # type: ignore[no-untyped-def]
-    one = z.dtype.type(1)
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        x = flat[i]
-        into[i] = x / (one + abs(x))
+@elementwise
+def _softsign(z):
+    return z / (1 + abs(z))
 
 
-@kernel("slope")
-def _softsign_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
-    one = z.dtype.type(1)
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        root = one / (one + abs(flat[i]))
-        into[i] = root * root
+@elementwise
+def _softsign_slope(z):
+    root = 1 / (1 + abs(z))
+    return root * root
 
 
-@kernel("value")
-def _hard_tanh(z, out, numbers):  # type: ignore[no-untyped-def]
-    one = z.dtype.type(1)
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        x = flat[i]
-        into[i] = -one if x < -one else (one if x > one else x)
+@elementwise
+def _hard_tanh(z):
+    return -1 if z < -1 else (1 if z > 1 else z)
 
 
-@kernel("slope")
-def _hard_tanh_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
-    zero, one = z.dtype.type(0), z.dtype.type(1)
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        x = flat[i]
-        into[i] = one if abs(x) < one else zero
+@elementwise
+def _hard_tanh_slope(z):
+    return 1 if abs(z) < 1 else 0
 
 
-@kernel("value")
-def _gudermannian(z, out, numbers):  # type: ignore[no-untyped-def]
-    two, half = z.dtype.type(2), z.dtype.type(0.5)
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        x = flat[i]
-        into[i] = two * arctan(tanh(half * x))
+@elementwise
+def _gudermannian(z):
+    return 2 * arctan(tanh(0.5 * z))
 
 
-@kernel("slope")
-def _gudermannian_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
-    one, two = z.dtype.type(1), z.dtype.type(2)
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        e = exp(-abs(flat[i]))  # of -|z|, so that nothing overflows
-        into[i] = two * e / (one + e * e)
+@elementwise
+def _gudermannian_slope(z):
+    e = exp(-abs(z))  # of -|z|, so that nothing overflows
+    return 2 * e / (1 + e * e)
 
 
-@kernel("value")
-def _tanh_linear(z, out, numbers):  # type: ignore[no-untyped-def]
-    c = numbers[0]
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        x = flat[i]
-        into[i] = tanh(x) + c * x
+@elementwise
+def _tanh_linear(z, c):
+    return tanh(z) + c * z
 
 
-@kernel("slope")
-def _tanh_linear_slope(z, y, out, numbers):  # type: ignore[no-untyped-def]
-    one, c = z.dtype.type(1), numbers[0]
-    flat, into = line(z), line(out)
-    for i in range(z.size):
-        v = tanh(flat[i])  # from z: y - c z would cancel
-        into[i] = one - v * v + c
+@elementwise
+def _tanh_linear_slope(z, c):
+    v = tanh(z)  # from z: y - c z would cancel
+    return 1 - v * v + c
 
 
 def _tanh_linear_saturation(c: float) -> tuple[float, float]:
@@ -204,7 +151,7 @@ RECORDS = (
         family="squashing",
         value=_scaled_tanh,
         slope=_scaled_tanh_slope,
-        largest_slope=LECUN_HEIGHT * LECUN_STEEPNESS,
+        largest_slope=LECUN_SLOPE,
         bounds=(-LECUN_HEIGHT, LECUN_HEIGHT),
         saturation=(-_TANH_EDGE / LECUN_STEEPNESS, _TANH_EDGE / LECUN_STEEPNESS),
         targets=(-1.0, 1.0),  # f(±1) = ±1: the points of largest curvature, as its authors advise

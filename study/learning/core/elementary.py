@@ -25,7 +25,7 @@ from study.learning.core.kernels import FAST
 F = np.float32
 I = np.int32
 
-# compiled as what they are called from is, and merged into it by the compiler's last stage alone:
+# compiled with the options of their callers, and inlined by the compiler's last stage alone:
 # numba's own inlining warns where one function occurs twice
 in_loops = functools.partial(
     overload, jit_options={"error_model": "numpy", "fastmath": FAST, "forceinline": True}
@@ -79,11 +79,11 @@ def normal_cdf(x: float) -> float:
 
 
 @in_loops(exp)
-def _exp(x):  # type: ignore[no-untyped-def]
+def _exp(x):
     if x != types.float32:
         return lambda x: math.exp(x)
 
-    def single(x):  # type: ignore[no-untyped-def]
+    def single(x):
         n = np.floor(x * F(1.44269504) + F(0.5))
         n = min(max(n, F(-126)), F(128))
         r = x - n * F(0.693359375)
@@ -102,11 +102,11 @@ def _exp(x):  # type: ignore[no-untyped-def]
 
 
 @in_loops(log)
-def _log(x):  # type: ignore[no-untyped-def]
+def _log(x):
     if x != types.float32:
         return lambda x: math.log(x) if x != 0.0 else -np.inf
 
-    def single(x):  # type: ignore[no-untyped-def]
+    def single(x):
         bits = _bits_of(x)
         e = F((bits >> I(23)) - I(126))
         m = _float_of((bits & I(0x007FFFFF)) | I(0x3F000000))  # in [1/2, 1)
@@ -132,11 +132,11 @@ def _log(x):  # type: ignore[no-untyped-def]
 
 
 @in_loops(log1p)
-def _log1p(x):  # type: ignore[no-untyped-def]
+def _log1p(x):
     if x != types.float32:
         return lambda x: math.log1p(x)
 
-    def single(x):  # type: ignore[no-untyped-def]
+    def single(x):
         s = x / (F(2) + x)  # ln(1 + x) = 2 artanh s, s <= 1/3
         q = s * s
         p = F(1 / 15) * q + F(1 / 13)
@@ -152,11 +152,11 @@ def _log1p(x):  # type: ignore[no-untyped-def]
 
 
 @in_loops(tanh)
-def _tanh(x):  # type: ignore[no-untyped-def]
+def _tanh(x):
     if x != types.float32:
         return lambda x: math.tanh(x)
 
-    def single(x):  # type: ignore[no-untyped-def]
+    def single(x):
         c = F(7.90531110763549805)  # beyond, tanh is 1 in float32
         a = c if x > c else (-c if x < -c else x)
         s = a * a
@@ -177,11 +177,11 @@ def _tanh(x):  # type: ignore[no-untyped-def]
 
 
 @in_loops(arctan)
-def _arctan(x):  # type: ignore[no-untyped-def]
+def _arctan(x):
     if x != types.float32:
         return lambda x: math.atan(x)
 
-    def single(x):  # type: ignore[no-untyped-def]
+    def single(x):
         s = x * x
         p = F(0.0028662257) * s + F(-0.0161657367)
         p = p * s + F(0.0429096138)
@@ -196,11 +196,11 @@ def _arctan(x):  # type: ignore[no-untyped-def]
 
 
 @in_loops(normal_cdf)
-def _normal_cdf(x):  # type: ignore[no-untyped-def]
+def _normal_cdf(x):
     if x != types.float32:
         return lambda x: 0.5 * math.erfc(-x * 0.7071067811865476)
 
-    def single(x):  # type: ignore[no-untyped-def]
+    def single(x):
         a = abs(x) * F(0.7071067811865476)
         t = F(1) / (F(1) + F(0.3275911) * a)
         p = F(1.061405429) * t + F(-1.453152027)

@@ -1,11 +1,15 @@
 """Kernels: the small loops that records are made of, compiled on first use and kept on disk.
 
-A kernel works on one replica's layer (or parameters) and is called by the training loop through a
-pointer. So one compiled training loop serves every activation, rule, objective and optimizer, and
-a new one costs a second of compilation, once.
+A kernel works on one replica's layer (or parameters). The training loop calls it through a
+pointer, so one compiled training loop serves every activation, rule, objective and optimizer.
 
-A user's own kernel is a plain function with the arguments of its family: numpy expressions on its
-arrays, or loops; results are written into the array that is called `out`.
+A kernel has one of two forms.
+
+- `elementwise`: a function of one net input, output or slope that returns one number. The loop
+  over the layer is made from it. Arguments are told apart by their names: those in
+  `Family.elements` are numbers of the layer, any others are the record's constants, in order.
+- whole-layer: a plain function with the arguments of its family, for what needs rows, columns or
+  chance. It writes its result into an array, by loops or numpy expressions.
 """
 
 from __future__ import annotations
@@ -17,13 +21,18 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 from numba import types
+from numba.core import ir
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import FunctionPass, register_pass
+from numba.core.untyped_passes import IRProcessing
 
 from study.errors import UsageError
+from study.learning.core.borrowed import line
 
 FAST = {"contract"}  # fused multiply-add; nothing that assumes finite numbers
 
@@ -51,9 +60,45 @@ def _keep_compiled_code_by_source() -> None:
 
 
 _keep_compiled_code_by_source()
-compiled = numba.njit(cache=True, error_model="numpy", fastmath=FAST)
-merged = numba.njit(cache=True, error_model="numpy", fastmath=FAST, forceinline=True)
-inlined = numba.njit(cache=True, error_model="numpy", fastmath=FAST, inline="always")
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class _WeakNumbers(FunctionPass):
+    """Give numbers written in a function the type of its arguments, as numpy 2 does.
+
+    numba would take them for float64, and compute in it what stands beside them.
+    """
+
+    _name = "weak_numbers"
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def run_pass(self, state: Any) -> bool:
+        if types.float32 not in state.args:
+            return False
+        for block in state.func_ir.blocks.values():
+            for statement in block.find_insts(ir.Assign):
+                value = statement.value
+                if isinstance(value, ir.Const | ir.Global | ir.FreeVar):
+                    if type(value.value) in (int, float):
+                        value.value = np.float32(value.value)
+        return True
+
+
+class _Elementwise(CompilerBase):
+    def define_pipelines(self) -> list[Any]:
+        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        passes.add_pass_after(_WeakNumbers, IRProcessing)
+        passes.finalize()
+        return [passes]
+
+
+OPTIONS = {"error_model": "numpy", "fastmath": FAST}
+compiled = numba.njit(cache=True, **OPTIONS)
+force_inlined = numba.njit(cache=True, forceinline=True, **OPTIONS)
+inlined = numba.njit(cache=True, inline="always", **OPTIONS)
+elementwise = numba.njit(forceinline=True, pipeline_class=_Elementwise, **OPTIONS)
 
 
 def _matrix(number: Any) -> Any:
@@ -64,27 +109,67 @@ def _vector(number: Any) -> Any:
     return types.Array(number, 1, "C")
 
 
-ARGUMENTS = {
-    "value": "z, out, numbers",
-    "slope": "z, y, out, numbers",
-    "factor": "z, y, slope, numbers, key, step",
-    "replace": "z, delta, numbers",
-    "terms": "z, y, t",
-    "update": "w, g, state, rate, numbers",
-}
-"""What the kernels of a family are called with."""
+class Family(NamedTuple):
+    """What the kernels of one kind are called with.
 
-FAMILIES: dict[str, Callable[[Any], Any]] = {
-    "value": lambda t: types.void(_matrix(t), _matrix(t), _vector(t)),
-    "slope": lambda t: types.void(_matrix(t), _matrix(t), _matrix(t), _vector(t)),
-    "factor": lambda t: types.void(
-        _matrix(t), _matrix(t), _matrix(t), _vector(t), types.uint64, types.int64
+    Parameters
+    ----------
+    arguments
+        Names of the arguments of the whole-layer form.
+    written
+        Those that it writes into; all others must stay as they are (but for the gradient `g`).
+    elements
+        Arguments of the elementwise form that are numbers of the layer; none: it has no such form.
+    signature
+        ``signature(number)`` gives the compiled signature for float32 or float64.
+    """
+
+    arguments: tuple[str, ...]
+    written: tuple[str, ...]
+    elements: tuple[str, ...]
+    signature: Callable[[Any], Any]
+
+
+FAMILIES = {
+    "value": Family(
+        ("z", "out", "constants"),
+        ("out",),
+        ("z",),
+        lambda t: types.void(_matrix(t), _matrix(t), _vector(t)),
     ),
-    "replace": lambda t: types.void(_matrix(t), _matrix(t), _vector(t)),
-    "terms": lambda t: types.float64(_matrix(t), _matrix(t), _matrix(t)),
-    "update": lambda t: types.void(_vector(t), _vector(t), _matrix(t), t, _vector(t)),
+    "slope": Family(
+        ("z", "y", "out", "constants"),
+        ("out",),
+        ("z", "y"),
+        lambda t: types.void(_matrix(t), _matrix(t), _matrix(t), _vector(t)),
+    ),
+    "factor": Family(
+        ("z", "y", "slope", "constants", "key", "step"),
+        ("slope",),
+        ("z", "y", "slope"),
+        lambda t: types.void(
+            _matrix(t), _matrix(t), _matrix(t), _vector(t), types.uint64, types.int64
+        ),
+    ),
+    "replace": Family(
+        ("z", "delta", "constants"),
+        ("delta",),
+        ("z", "delta"),
+        lambda t: types.void(_matrix(t), _matrix(t), _vector(t)),
+    ),
+    "terms": Family(
+        ("z", "y", "t"),
+        (),
+        (),
+        lambda t: types.float64(_matrix(t), _matrix(t), _matrix(t)),
+    ),
+    "update": Family(
+        ("w", "g", "state", "rate", "constants"),
+        ("w", "state"),
+        (),
+        lambda t: types.void(_vector(t), _vector(t), _matrix(t), t, _vector(t)),
+    ),
 }
-"""Signatures, of float32 or float64."""
 
 
 _NOISE = "Failed in nopython mode pipeline (step: nopython frontend) "
@@ -98,11 +183,13 @@ class Kernel:
     family
         A key of `FAMILIES`.
     function
-        The loop, in the part of Python and numpy that numba compiles.
+        An `elementwise` function, or a whole-layer loop; in the part of Python and numpy that
+        numba compiles.
     """
 
     def __init__(self, family: str, function: Callable[..., Any]) -> None:
         self.family, self.function = family, function
+        self.loop = loop_over(family, function) if is_elementwise(function) else function
         self.__doc__, self.__module__ = function.__doc__, function.__module__
         self._compiled: dict[str, Any] = {}
 
@@ -123,32 +210,67 @@ class Kernel:
         """
         name = np.dtype(dtype).name
         if name not in self._compiled:
-            signature = FAMILIES[self.family](getattr(types, name))
-            given = list(inspect.signature(self.function).parameters)
-            if len(given) != len(signature.args):
+            family = FAMILIES[self.family]
+            given = list(inspect.signature(self.loop).parameters)
+            if len(given) != len(family.arguments):
                 raise UsageError(
                     f"{self.family} {self.function.__name__!r} takes ({', '.join(given)}); "
-                    f"a {self.family} kernel is called with ({ARGUMENTS[self.family]})"
+                    f"a {self.family} kernel is called with ({', '.join(family.arguments)})"
                 )
             try:
-                self._compiled[name] = _compile(signature, self.function)
+                self._compiled[name] = _compile(family.signature(getattr(types, name)), self.loop)
             except OSError:  # of the folder for compiled code
                 raise
             except Exception as error:  # numba has many, some from its own depths
-                line = " ".join(str(error).split()).removeprefix(_NOISE)
-                line = line.partition(" During: ")[0][:300]
+                said = " ".join(str(error).split()).removeprefix(_NOISE)
+                said = said.partition(" During: ")[0][:300]
                 raise UsageError(
-                    f"{self.family} {self.function.__name__!r} can't be compiled: {line}"
+                    f"{self.family} {self.function.__name__!r} can't be compiled: {said}"
                 ) from None
         return self._compiled[name]
 
 
+def is_elementwise(function: Any) -> bool:
+    """Whether a function was decorated as `elementwise`."""
+    compiler = getattr(function, "_compiler", None)
+    return getattr(compiler, "pipeline_class", None) is _Elementwise
+
+
+def loop_over(family: str, scalar: Any) -> Callable[..., Any]:
+    """Make the whole-layer form of an `elementwise` function.
+
+    Constants are read before the loop: inside it they would be read again for each number, which
+    takes four times as long. The text is compiled as if it stood where the function does, so that
+    numba keeps the compiled code beside that file and looks at its age.
+    """
+    arguments, written, elements, _ = FAMILIES[family]
+    names = list(inspect.signature(scalar).parameters)
+    constants = [name for name in names if name not in elements]
+    call = [
+        f"flat_{name}[i]" if name in elements else f"c{constants.index(name)}" for name in names
+    ]
+    used = [name for name in arguments if name in names or name in written]
+    lines = [
+        f"def {scalar.__name__}({', '.join(arguments)}):",
+        *(f"    flat_{name} = line({name})" for name in used),
+        *(f"    c{at} = constants[{at}]" for at in range(len(constants))),
+        "    for i in range(z.size):",
+        f"        flat_{written[0]}[i] = scalar({', '.join(call)})",
+    ]
+    code = scalar.py_func.__code__
+    text = "\n" * (code.co_firstlineno - 1) + "\n".join(lines)
+    made: dict[str, Any] = {"line": line, "scalar": scalar, "__name__": scalar.__module__}
+    exec(compile(text, code.co_filename, "exec"), made)
+    loop: Callable[..., Any] = made[scalar.__name__]
+    loop.__qualname__ = scalar.__qualname__
+    return loop
+
+
 def _compile(signature: Any, function: Callable[..., Any]) -> Any:
-    options = {"error_model": "numpy", "fastmath": FAST}
     try:
-        return numba.cfunc(signature, cache=True, **options)(function)
+        return numba.cfunc(signature, cache=True, **OPTIONS)(function)
     except RuntimeError:  # typed at a prompt: there is no file to keep it beside
-        return numba.cfunc(signature, **options)(function)
+        return numba.cfunc(signature, **OPTIONS)(function)
 
 
 def kernel(family: str) -> Callable[[Callable[..., Any]], Kernel]:
@@ -157,7 +279,7 @@ def kernel(family: str) -> Callable[[Callable[..., Any]], Kernel]:
 
 
 def as_kernel(family: str, function: Kernel | Callable[..., Any]) -> Kernel:
-    """Return a kernel, made of a plain function (once) where it isn't one yet.
+    """Return a kernel, made of a function (once) where it isn't one yet.
 
     Raises
     ------
@@ -167,10 +289,11 @@ def as_kernel(family: str, function: Kernel | Callable[..., Any]) -> Kernel:
     if isinstance(function, Kernel):
         return function
     if not inspect.isfunction(function):
-        raise UsageError(
-            f"a {family} kernel is a plain function of ({ARGUMENTS[family]}), "
-            f"not a {type(function).__name__}"
-        )
+        if not (is_elementwise(function) and FAMILIES[family].elements):
+            raise UsageError(
+                f"a {family} kernel is a plain function of "
+                f"({', '.join(FAMILIES[family].arguments)}), not a {type(function).__name__}"
+            )
     return _made(family, function)
 
 

@@ -103,7 +103,7 @@ def make_work(sizes: Array, parameters: Array, data: Patterns, batch: int) -> Wo
 
 
 @compiled
-def advance(  # type: ignore[no-untyped-def]
+def advance(
     sizes, replicas, data, batches, hidden, output, loss, update, rates, numbers, first, work
 ):
     """Take ``len(rates)`` updates, the first of them number `first` (from 0).
@@ -159,7 +159,7 @@ def advance(  # type: ignore[no-untyped-def]
 
 
 @compiled
-def penalise(sizes, w, gradient, strength):  # type: ignore[no-untyped-def]
+def penalise(sizes, w, gradient, strength):
     """Add `strength` times the weights, without biases, to the gradient; return their squares."""
     at, factor, squares = 0, w.dtype.type(strength), 0.0
     for layer in range(sizes.size - 1):
@@ -171,7 +171,7 @@ def penalise(sizes, w, gradient, strength):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def objectives(sizes, replicas, data, hidden, output, terms, room):  # type: ignore[no-untyped-def]
+def objectives(sizes, replicas, data, hidden, output, terms, room):
     """Return the objective of each replica on all patterns, (R,) float64; NaN where not alive."""
     patterns = data.inputs.shape[1]
     per_set = replicas.alive.size // data.inputs.shape[0]
@@ -192,7 +192,7 @@ def objectives(sizes, replicas, data, hidden, output, terms, room):  # type: ign
 
 
 @compiled
-def gradients(sizes, parameters, data, hidden, output, step, room):  # type: ignore[no-untyped-def]
+def gradients(sizes, parameters, data, hidden, output, step, room):
     """Return the gradient of each replica on all patterns at once, (R, P)."""
     per_set = parameters.shape[0] // data.inputs.shape[0]
     found = np.empty_like(parameters)
@@ -204,7 +204,7 @@ def gradients(sizes, parameters, data, hidden, output, step, room):  # type: ign
 
 
 @compiled
-def layer_inputs(sizes, parameters, inputs, hidden, output, layer, room):  # type: ignore[no-untyped-def]
+def layer_inputs(sizes, parameters, inputs, hidden, output, layer, room):
     """Return the net inputs of a layer, (R, units, n), and its outputs; layer from 0."""
     replicas, patterns = parameters.shape[0], inputs.shape[1]
     per_set = replicas // inputs.shape[0]
@@ -223,7 +223,7 @@ def layer_inputs(sizes, parameters, inputs, hidden, output, layer, room):  # typ
 
 
 @compiled
-def slopes(z, y, slope, numbers):  # type: ignore[no-untyped-def]
+def slopes(z, y, slope, numbers):
     """Return f'(z) for a stack of layers (R, units, n), by the activation's slope kernel."""
     found = np.empty_like(z)
     for r in range(z.shape[0]):

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.learning.core.borrowed import lent, line, matrix, row
-from study.learning.core.kernels import merged
+from study.learning.core.kernels import force_inlined
 
 Array = NDArray[Any]
 
@@ -95,8 +95,8 @@ def make_room(sizes: Array, patterns: int, dtype: Any) -> Room:
     return Room(*(np.empty(length * patterns, dtype) for length in lengths))
 
 
-@merged
-def lent_layer(here):  # type: ignore[no-untyped-def]
+@force_inlined
+def lent_layer(here):
     """Return the layer with references to its arrays uncounted."""
     return Layer(
         here.value,
@@ -116,16 +116,16 @@ def lent_layer(here):  # type: ignore[no-untyped-def]
     )
 
 
-@merged
-def lent_room(room):  # type: ignore[no-untyped-def]
+@force_inlined
+def lent_room(room):
     """Return the room with references to its arrays uncounted."""
     return Room(
         lent(room.net), lent(room.out), lent(room.delta), lent(room.slope), lent(room.spare)
     )
 
 
-@merged
-def forward(sizes, w, x, hidden, output, room):  # type: ignore[no-untyped-def]
+@force_inlined
+def forward(sizes, w, x, hidden, output, room):
     """Compute all layers for the patterns x; return the outputs y (outputs, patterns)."""
     b = x.shape[0]
     at_w, at_z, at_y = 0, 0, 0
@@ -151,8 +151,8 @@ def forward(sizes, w, x, hidden, output, room):  # type: ignore[no-untyped-def]
     return matrix(y, 0, y.shape[0] - 1, b)
 
 
-@merged
-def multiply(delta, z, y, here, layer, replica, step, room):  # type: ignore[no-untyped-def]
+@force_inlined
+def multiply(delta, z, y, here, layer, replica, step, room):
     """Multiply the signal that came down to a layer by φ: the subject of the study."""
     if not here.factored:
         return
@@ -174,10 +174,8 @@ def multiply(delta, z, y, here, layer, replica, step, room):  # type: ignore[no-
         here.replace(z, delta, numbers)
 
 
-@merged
-def backward(  # type: ignore[no-untyped-def]
-    sizes, w, gradient, x, t, hidden, output, room, replica, step
-):
+@force_inlined
+def backward(sizes, w, gradient, x, t, hidden, output, room, replica, step):
     """Propagate y - t back into `gradient` (P,), after `forward` for the same patterns.
 
     t is (patterns, outputs). The objective is a mean over patterns.

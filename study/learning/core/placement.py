@@ -98,5 +98,5 @@ def factor_of(
 
 
 @compiled
-def _multiply(delta, z, y, here, step, room):  # type: ignore[no-untyped-def]
+def _multiply(delta, z, y, here, step, room):
     multiply(delta, z, y, here, 0, 0, step, room)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from study.errors import UsageError
 from study.learning.activations.base import Activation
-from study.learning.core.kernels import ARGUMENTS, FAMILIES, Kernel, as_kernel
+from study.learning.core.kernels import FAMILIES, Kernel, as_kernel, is_elementwise
 from study.learning.rules.base import Gradient, Site
 from study.learning.variants import Variant
 
@@ -29,16 +29,6 @@ if TYPE_CHECKING:
     from study.learning.core.training import Design
 
 Array = NDArray[Any]
-
-WRITTEN = {
-    "value": ("out",),
-    "slope": ("out",),
-    "factor": ("slope",),
-    "replace": ("delta",),
-    "terms": (),
-    "update": ("w", "state"),
-}
-"""The arguments that a kernel writes into; all others must stay as they are (but for `g`)."""
 
 LEFT = (1234.5, -4321.5)  # what `out` holds before a kernel is tried, the first and second time
 REPLICAS, UNITS, PATTERNS = 2, 3, 5
@@ -135,11 +125,12 @@ class _Trial:
             return
         loop = as_kernel(self.family, self.kernel)
         what = f"{self.family} {loop.function.__name__!r} of {self.owner}"
-        _read_source(what, self.family, loop.function)
+        if not is_elementwise(loop.function):
+            _read_source(what, self.family, loop.function)
         loop.at(dtype)
-        signature = FAMILIES[self.family](getattr(types, dtype))
-        checked = numba.njit(signature, error_model="numpy", boundscheck=True)(loop.function)
-        written = WRITTEN[self.family]
+        _, written, _, signature_of = FAMILIES[self.family]
+        signature = signature_of(getattr(types, dtype))
+        checked = numba.njit(signature, error_model="numpy", boundscheck=True)(loop.loop)
         stale = None
         for filling in LEFT:
             arguments = {
@@ -173,8 +164,8 @@ def _read_source(what: str, family: str, function: Callable[..., Any]) -> None:
     except (OSError, SyntaxError, TypeError):
         return  # typed at a prompt
     theirs = list(inspect.signature(function).parameters)
-    names = dict(zip(theirs, ARGUMENTS[family].split(", "), strict=False))
-    ours = {their for their, our in names.items() if our in WRITTEN[family]}
+    names = dict(zip(theirs, FAMILIES[family].arguments, strict=False))
+    ours = {their for their, our in names.items() if our in FAMILIES[family].written}
     returns = [n.value for n in ast.walk(tree) if isinstance(n, ast.Return) and n.value]
     if family == "terms" and not returns:
         raise UsageError(f"{what} returns nothing: it returns the sum of its terms, a number")

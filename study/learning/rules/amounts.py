@@ -7,9 +7,8 @@ from typing import Any
 
 from study.learning.activations.base import Activation
 from study.learning.activations.splines import Curve, scaled_curve, squashed
-from study.learning.core.borrowed import line
 from study.learning.core.elementary import exp, log
-from study.learning.core.kernels import compiled, kernel
+from study.learning.core.kernels import elementwise
 from study.learning.rules.base import (
     ABSOLUTE,
     FAHLMAN_1988,
@@ -21,53 +20,36 @@ from study.learning.rules.base import (
 from study.learning.variants import Parameter
 
 
-@compiled
-def _signed(magnitude, slope):  # type: ignore[no-untyped-def]
-    return -magnitude if slope < 0 else magnitude
+@elementwise
+def _signed(magnitude, slope):
+    return -magnitude if slope < 0 else magnitude  # sgn(0) = +1
 
 
-@kernel("factor")
-def _offset(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
-    flat, amount = line(slope), numbers[0]
-    for i in range(flat.size):
-        flat[i] += amount
+@elementwise
+def _offset(slope, amount):
+    return slope + amount
 
 
-@kernel("factor")
-def _floor(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
-    flat, least = line(slope), numbers[0]
-    for i in range(flat.size):
-        s = flat[i]
-        size = abs(s)
-        flat[i] = _signed(least if size < least else size, s)  # NaN stays
+@elementwise
+def _floor(slope, least):
+    size = abs(slope)
+    return _signed(least if size < least else size, slope)  # NaN stays
 
 
-@kernel("factor")
-def _ceiling(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
-    flat, most = line(slope), numbers[0]
-    for i in range(flat.size):
-        s = flat[i]
-        size = abs(s)
-        flat[i] = _signed(most if size > most else size, s)
+@elementwise
+def _ceiling(slope, most):
+    size = abs(slope)
+    return _signed(most if size > most else size, slope)
 
 
-@kernel("factor")
-def _power(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
-    flat, p, m = line(slope), numbers[0], numbers[1]
-    if p == 0:
-        for i in range(flat.size):
-            flat[i] = _signed(m, flat[i])  # 0^0 = 1
-        return
-    for i in range(flat.size):
-        s = flat[i]
-        flat[i] = _signed(m * exp(p * log(abs(s) / m)), s)
+@elementwise
+def _power(slope, p, m):
+    return _signed(m if p == 0 else m * exp(p * log(abs(slope) / m)), slope)  # 0^0 = 1
 
 
-@kernel("factor")
-def _blend(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
-    flat, amount, rest = line(slope), numbers[0], slope.dtype.type(1) - numbers[0]
-    for i in range(flat.size):
-        flat[i] = rest * flat[i] + amount
+@elementwise
+def _blend(slope, amount):
+    return (1 - amount) * slope + amount
 
 
 def _no_steps(values: Mapping[str, Any], activation: Activation, units: int) -> str:

@@ -83,12 +83,12 @@ def _parameters(site: Site) -> tuple[float, ...]:
 
 
 @kernel("factor")
-def keep_slope(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+def keep_slope(z, y, slope, constants, key, step):
     """φ = the slope that the rule is given."""
 
 
 @kernel("replace")
-def keep_signal(z, delta, numbers):  # type: ignore[no-untyped-def]
+def keep_signal(z, delta, constants):
     """Put nothing in the signal's place."""
 
 
@@ -138,7 +138,7 @@ class Gradient(Record):
 
 
 @compiled
-def mean_of(block):  # type: ignore[no-untyped-def]
+def mean_of(block):
     """Mean of a matrix, summed in float64."""
     total = 0.0
     for j in range(block.shape[0]):

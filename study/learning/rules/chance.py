@@ -23,7 +23,7 @@ from study.learning.variants import Parameter
 
 
 @kernel("factor")
-def _shuffled_units(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+def _shuffled_units(z, y, slope, constants, key, step):
     base = stream(key, step)
     order = np.empty(slope.shape[0], np.int64)
     before = np.empty(slope.shape[0], slope.dtype)
@@ -35,7 +35,7 @@ def _shuffled_units(z, y, slope, numbers, key, step):  # type: ignore[no-untyped
 
 
 @kernel("factor")
-def _shuffled_patterns(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+def _shuffled_patterns(z, y, slope, constants, key, step):
     base = stream(key, step)
     order = np.empty(slope.shape[1], np.int64)
     before = np.empty(slope.shape[1], slope.dtype)
@@ -47,13 +47,13 @@ def _shuffled_patterns(z, y, slope, numbers, key, step):  # type: ignore[no-unty
 
 
 @kernel("factor")
-def _random(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
-    base, low, width = stream(key, step), numbers[0], numbers[1]
+def _random(z, y, slope, constants, key, step):
+    base, low, width = stream(key, step), constants[0], constants[1]
     for j in range(slope.shape[0]):
         for n in range(slope.shape[1]):
             slope[j, n] = low + width * slope.dtype.type(uniform(base, j, n))
-    if numbers.size > 2:  # matched: the mean of f' at the initial weights
-        slope *= numbers[2] / (low + width / slope.dtype.type(2))
+    if constants.size > 2:  # matched: the mean of f' at the initial weights
+        slope *= constants[2] / (low + width / slope.dtype.type(2))
 
 
 def _prepare_random(site: Site, z: Array) -> Array:

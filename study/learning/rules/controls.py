@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from study.learning.core.borrowed import line
-from study.learning.core.kernels import kernel
+from study.learning.core.kernels import elementwise, kernel
 from study.learning.rules.base import OF_CHANCE, THIS_STUDY, Gradient
 from study.learning.seeds import stream, uniform
 
 
-@kernel("factor")
-def _frozen(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
-    slope[:] = 0
+@elementwise
+def _frozen():
+    return 0
+
+
+@elementwise
+def _negated_top(slope, sign):
+    return slope * sign
 
 
 @kernel("factor")
-def _negated_top(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
-    flat, sign = line(slope), numbers[0]
-    for i in range(flat.size):
-        flat[i] *= sign
-
-
-@kernel("factor")
-def _random_sign(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+def _random_sign(z, y, slope, constants, key, step):
     base, half = stream(key, step), 0.5
     for j in range(slope.shape[0]):
         for n in range(slope.shape[1]):

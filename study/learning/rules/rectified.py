@@ -8,35 +8,24 @@ from typing import Any
 from study.learning.activations import bound_activation
 from study.learning.activations.base import Activation
 from study.learning.activations.splines import Curve
-from study.learning.core.borrowed import line
-from study.learning.core.kernels import kernel
+from study.learning.core.kernels import elementwise
 from study.learning.rules.base import THIS_STUDY, Gradient, Pointwise
 from study.learning.variants import Parameter
 
 
-@kernel("factor")
-def _leaky_backward(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
-    flat, leak, rest = line(slope), numbers[0], slope.dtype.type(1) - numbers[0]
-    for i in range(flat.size):
-        flat[i] = rest * flat[i] + leak
+@elementwise
+def _leaky_backward(slope, leak):
+    return (1 - leak) * slope + leak
 
 
-@kernel("factor")
-def _relu_at_zero(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
-    alpha, scales, reach = numbers[0], numbers[1] > 0, numbers[2]
-    flat, inputs = line(slope), line(z)
-    for i in range(flat.size):
-        if scales and abs(inputs[i]) <= reach:
-            flat[i] = alpha
+@elementwise
+def _relu_at_zero(z, slope, alpha, scales, reach):
+    return alpha if scales > 0 and abs(z) <= reach else slope
 
 
-@kernel("replace")
-def _overwrite_at_zero(z, delta, numbers):  # type: ignore[no-untyped-def]
-    alpha, scales, reach = numbers[0], numbers[1] > 0, numbers[2]
-    flat, inputs = line(delta), line(z)
-    for i in range(flat.size):
-        if not scales and abs(inputs[i]) <= reach:
-            flat[i] = alpha
+@elementwise
+def _overwrite_at_zero(z, delta, alpha, scales, reach):
+    return alpha if not scales > 0 and abs(z) <= reach else delta
 
 
 def _only_relu(values: Mapping[str, Any], activation: Activation, units: int) -> str:

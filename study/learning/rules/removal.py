@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from study.learning.activations.splines import Curve, straight
-from study.learning.core.borrowed import line, matrix
-from study.learning.core.kernels import compiled, kernel
+from study.learning.core.borrowed import matrix
+from study.learning.core.kernels import compiled, elementwise, kernel
 from study.learning.rules.base import (
     FAHLMAN_1988,
     OF_THE_BATCH,
@@ -21,35 +21,28 @@ from study.learning.rules.base import (
 from study.learning.variants import Parameter
 
 
-@kernel("factor")
-def _removed(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
-    slope[:] = 1
+@elementwise
+def _removed():
+    return 1
+
+
+@elementwise
+def _constant(c):
+    return c
+
+
+@elementwise
+def _scaled(slope, mean):
+    return slope / mean
 
 
 @kernel("factor")
-def _constant(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
-    slope[:] = numbers[0]
-
-
-@kernel("factor")
-def _mean_matched(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
-    slope[:] = numbers[0]
-
-
-@kernel("factor")
-def _mean_tracked(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+def _mean_tracked(z, y, slope, constants, key, step):
     slope[:] = mean_of(slope)
 
 
-@kernel("factor")
-def _scaled(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
-    flat, mean = line(slope), numbers[0]
-    for i in range(flat.size):
-        flat[i] /= mean
-
-
 @compiled
-def _means_over_units(slope):  # type: ignore[no-untyped-def]
+def _means_over_units(slope):
     """Return the mean of each pattern, (patterns,) float64; row by row, as the layer lies."""
     means = np.zeros(slope.shape[1])
     for j in range(slope.shape[0]):
@@ -61,7 +54,7 @@ def _means_over_units(slope):  # type: ignore[no-untyped-def]
 
 
 @kernel("factor")
-def _pattern_mean(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+def _pattern_mean(z, y, slope, constants, key, step):
     means = _means_over_units(slope)
     for j in range(slope.shape[0]):
         for n in range(slope.shape[1]):
@@ -69,7 +62,7 @@ def _pattern_mean(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-d
 
 
 @kernel("factor")
-def _unit_mean(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+def _unit_mean(z, y, slope, constants, key, step):
     for j in range(slope.shape[0]):
         mean = mean_of(matrix(slope, j * slope.shape[1], 1, slope.shape[1]))
         for n in range(slope.shape[1]):
@@ -77,7 +70,7 @@ def _unit_mean(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
 
 
 @kernel("factor")
-def _rank_one(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
+def _rank_one(z, y, slope, constants, key, step):
     patterns = _means_over_units(slope)
     mean = patterns.mean()
     if mean == 0:
@@ -122,7 +115,7 @@ RECORDS = (
         reference=THIS_STUDY + ": removal at exact's scale",
         label="mean, matched",
         family="mean",
-        factor=_mean_matched,
+        factor=_constant,
         prepare=initial_mean,
         matched=PER_REPLICA,
     ),

@@ -9,8 +9,7 @@ from typing import Any
 from study.learning.activations import ACTIVATIONS, bound_activation
 from study.learning.activations.base import Activation
 from study.learning.activations.splines import Curve, scaled_curve, shaped, squashed
-from study.learning.core.borrowed import line
-from study.learning.core.kernels import kernel
+from study.learning.core.kernels import elementwise
 from study.learning.rules.base import ABSOLUTE, Gradient, Pointwise, Site
 from study.learning.variants import Parameter
 
@@ -20,22 +19,15 @@ def _named_activation(name: str) -> Activation:
     return bound_activation(name)
 
 
-@kernel("factor")
-def _bump(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
-    low, high, m = numbers[0], numbers[1], numbers[2]
-    one, two = slope.dtype.type(1), slope.dtype.type(2)
-    flat, values = line(slope), line(y)
-    for i in range(flat.size):
-        u = (values[i] - low) / (high - low)
-        flat[i] = m * (one - abs(two * u - one))
+@elementwise
+def _bump(y, low, high, m):
+    u = (y - low) / (high - low)
+    return m * (1 - abs(2 * u - 1))
 
 
-@kernel("factor")
-def _window(z, y, slope, numbers, key, step):  # type: ignore[no-untyped-def]
-    threshold, inside, outside = numbers[0], numbers[1], numbers[2]
-    flat = line(slope)
-    for i in range(flat.size):
-        flat[i] = inside if flat[i] >= threshold else outside
+@elementwise
+def _window(slope, threshold, inside, outside):
+    return inside if slope >= threshold else outside
 
 
 def _only_bounded(values: Mapping[str, Any], activation: Activation, units: int) -> str:
