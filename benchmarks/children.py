@@ -1,129 +1,63 @@
-"""Engines in processes of their own, asked one after the other: the same thread count for all.
-
-A child answers calls of functions by name, as pickles over its standard input and output. Its
-environment is the parent's with one thread everywhere and without the settings of OpenBLAS that
-some machines carry (they choose slower kernels for it than it would choose itself).
-"""
+"""Engines in processes of their own, asked one after the other: the same thread count for all."""
 
 from __future__ import annotations
 
-import importlib
+import multiprocessing
 import os
-import pickle
-import subprocess
-import sys
-import traceback
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any, ParamSpec, TypeVar
 
-ROOT = Path(__file__).resolve().parent.parent
-ONE_THREAD = (
-    *("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"),
-    *("VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS", "NPROC"),  # NPROC: XLA's own pool
-)
+P = ParamSpec("P")
+T = TypeVar("T")
+
+ENVIRONMENT = {
+    **dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    **dict.fromkeys(("NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"),
+    "NPROC": "1",  # XLA's own pool
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+    "JAX_PLATFORMS": "cpu",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PYTHONHASHSEED": "0",
+}
+# settings of OpenBLAS that some machines carry choose slower kernels than it would itself
 FOREIGN = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "MLFLOW_TRACKING_URI")
 
 
-def environment() -> dict[str, str]:
-    """Return the environment of everything that is measured."""
-    kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-    return kept | {
-        **{name: "1" for name in ONE_THREAD},
-        "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-        "JAX_PLATFORMS": "cpu",
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "PYTHONHASHSEED": "0",
-    }
+def settle() -> None:
+    """Give this process, and all that it starts, the environment of everything measured."""
+    for name in FOREIGN:
+        os.environ.pop(name, None)
+    os.environ.update(ENVIRONMENT)
 
 
-def core() -> int | None:
-    """Return the core that engines are pinned to, None where that can't be done."""
-    return max(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-
-
-class ChildError(RuntimeError):
-    """What went wrong in a child, with its traceback."""
+def _pin() -> None:
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # before anything counts cores
 
 
 class Child:
-    """A process that calls functions for us.
+    """A fresh process that calls functions for us; as a context, it ends with it.
 
     Parameters
     ----------
-    name
-        For messages.
     pinned
         Whether it stays on one core, the same for all children.
     """
 
-    def __init__(self, name: str, pinned: bool = True) -> None:
-        self.name = name
-        pin = core() if pinned else None
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.children", "" if pin is None else str(pin)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=ROOT,
-            env=environment(),
-        )
+    def __init__(self, pinned: bool = True) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(1, context, initializer=_pin if pinned else None)
 
-    def call(self, target: str, *arguments: Any) -> Any:
-        """Call ``module:function`` there and return what it returns.
-
-        Raises
-        ------
-        ChildError
-            If it raised, or ended.
-        """
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        try:
-            pickle.dump((target, arguments), self._process.stdin)
-            self._process.stdin.flush()
-            good, result = pickle.load(self._process.stdout)
-        except (BrokenPipeError, EOFError) as error:
-            raise ChildError(f"{self.name} ended in {target}") from error
-        if not good:
-            raise ChildError(f"{self.name}, {target}:\n{result}")
-        return result
-
-    def close(self) -> None:
-        """End it."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
+    def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a function of a module there; return what it returns, raise what it raises."""
+        return self._pool.submit(function, *args, **kwargs).result()
 
     def __enter__(self) -> Child:
-        """Use it as a context that ends it."""
+        """Use it as a context."""
         return self
 
-    def __exit__(self, *reason: object) -> None:
+    def __exit__(self, *reason: Any) -> None:
         """End it."""
-        self.close()
-
-
-def serve(pin: str) -> None:
-    """Answer calls until the parent closes the pipe."""
-    if pin:
-        os.sched_setaffinity(0, {int(pin)})  # before anything counts cores
-    channel = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever libraries print must not end up among the answers
-    while True:
-        try:
-            target, arguments = pickle.load(sys.stdin.buffer)
-        except EOFError:
-            return
-        try:
-            module, _, function = target.partition(":")
-            answer = (True, getattr(importlib.import_module(module), function)(*arguments))
-        except Exception:
-            answer = (False, traceback.format_exc())
-        pickle.dump(answer, channel)
-        channel.flush()
-
-
-if __name__ == "__main__":
-    serve(sys.argv[1])
+        self._pool.shutdown()

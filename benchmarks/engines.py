@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.workloads import Job, Trainer
 
 Array = NDArray[Any]
+LOOPED = (1, 8)  # replicas of engines that train one network after the other
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Engine:
     about
         How it is written.
     module, prepare
-        Where its trainer comes from.
+        Where its trainer comes from; without a module its rows are derived from another engine's.
     needs
         The package without which it is left out.
     check
@@ -48,15 +50,16 @@ class Engine:
     extra: bool = False
 
     def present(self) -> bool:
-        """Whether its package is installed."""
-        return importlib.util.find_spec(self.needs) is not None
+        """Whether it can run here: its package is installed."""
+        return bool(self.module) and importlib.util.find_spec(self.needs) is not None
 
 
 ENGINES = {
     e.name: e
     for e in (
-        Engine("ours", "study.learning.core.training.train", "benchmarks.ours", "study"),
+        Engine("ours", "study.train", "benchmarks.ours", "study"),
         Engine("jax", "vmap × 2 + grad + scan + jit, steady state", "benchmarks.peer_jax", "jax"),
+        Engine("jax_with_compile", "jax with its compiling spread over 1,000 updates", "", "jax"),
         Engine(
             "jax_by_hand",
             "the same, its gradient written out by hand",
@@ -68,19 +71,7 @@ ENGINES = {
         Engine(
             "torch_stacked",
             "bmm, gradient by hand, preallocated, fused Adam",
-            *("benchmarks.peer_torch_stacked", "torch"),
-        ),
-        Engine(
-            "torch_func",
-            "torch.func: vmap × 2 + grad, foreach updates",
-            *("benchmarks.peer_torch_func", "torch"),
-            extra=True,
-        ),
-        Engine(
-            "torch",
-            "a loop over nn.Module, fused optimizers",
             *("benchmarks.peer_torch", "torch"),
-            stacks=False,
         ),
         Engine(
             "sklearn",
@@ -91,11 +82,47 @@ ENGINES = {
         ),
     )
 }
-LOOPED = (1, 8)  # replicas of engines that loop
 
-_trainers: dict[str, Trainer] = {}
-_jobs: dict[str, Job] = {}
-_rounds: dict[str, int] = {}
+
+class Timer:
+    """A trainer that is ready to be timed, again and again.
+
+    It has run before: nothing is compiled, loaded or allocated for the first time any more.
+
+    Parameters
+    ----------
+    trainer, job
+        What is timed.
+    seconds
+        About how long a measurement takes.
+    """
+
+    def __init__(self, trainer: Trainer, job: Job, seconds: float) -> None:
+        self.trainer, self.job = trainer, job
+        trainer.run(1)
+        (_, short), (_, longer) = self._time(1), self._time(2)
+        a_round = max(longer - short, short / 4, 1e-5)
+        self.rounds = 1 + max(2, round(seconds / a_round))
+
+    def measure(self) -> tuple[float, float]:
+        """Return processor and wall microseconds a replica and update.
+
+        The time of a short training is taken from that of a long one, so that setting up counts
+        for nothing. One training before them finds the caches as others left them.
+        """
+        self.trainer.run(1)
+        short, long = self._time(1), self._time(self.rounds)
+        updates = (self.rounds - 1) * self.job.round * self.job.replicas
+        cpu, wall = (1e6 * (b - a) / updates for a, b in zip(short, long, strict=True))
+        return cpu, wall
+
+    def _time(self, rounds: int) -> tuple[float, float]:
+        cpu, wall = time.process_time(), time.perf_counter()
+        self.trainer.run(rounds)
+        return time.process_time() - cpu, time.perf_counter() - wall
+
+
+_timers: dict[int, Timer] = {}
 
 
 def _make(engine: str, job: Job, check: bool) -> Trainer:
@@ -104,40 +131,21 @@ def _make(engine: str, job: Job, check: bool) -> Trainer:
     return getattr(module, record.check if check else record.prepare)(job)
 
 
-def prepare(engine: str, key: str, job: Job, seconds: float) -> float:
-    """Make a trainer ready under `key`, to be timed for about `seconds`; return compile seconds.
-
-    It has run before: nothing is compiled, loaded or allocated for the first time any more.
-    """
-    trainer = _make(engine, job, check=False)
-    trainer.run(1)
-    _, wall = _timed(trainer, 1)
-    _, longer = _timed(trainer, 2)
-    a_round = max(longer - wall, wall / 4, 1e-5)
-    _trainers[key], _jobs[key] = trainer, job
-    _rounds[key] = 1 + max(2, round(seconds / a_round))
-    return trainer.compile_seconds
+def prepare(engine: str, job: Job, seconds: float) -> float:
+    """Keep a timer for the job's number of replicas; return the seconds of compiling."""
+    timer = Timer(_make(engine, job, check=False), job, seconds)
+    _timers[job.replicas] = timer
+    return timer.trainer.compile_seconds
 
 
-def measure(key: str) -> tuple[float, float]:
-    """Time the job under `key`; return processor and wall microseconds a replica and update.
-
-    A short training is taken from a long one, so that setting up and leaving count for nothing;
-    one before them finds the caches as the others left them.
-    """
-    trainer, job, rounds = _trainers[key], _jobs[key], _rounds[key]
-    trainer.run(1)
-    short, long = _timed(trainer, 1), _timed(trainer, rounds)
-    updates = (rounds - 1) * job.round * job.replicas
-    cpu, wall = (1e6 * (b - a) / updates for a, b in zip(short, long, strict=True))
-    return cpu, wall
+def measure(replicas: int) -> tuple[float, float]:
+    """Measure with the timer that was prepared for so many replicas."""
+    return _timers[replicas].measure()
 
 
 def forget() -> None:
-    """Drop all trainers."""
-    _trainers.clear()
-    _jobs.clear()
-    _rounds.clear()
+    """Drop all timers."""
+    _timers.clear()
 
 
 def weights(engine: str, job: Job, rounds: int) -> Array:
@@ -145,22 +153,15 @@ def weights(engine: str, job: Job, rounds: int) -> Array:
     return _make(engine, job, check=True).run(rounds)
 
 
-def orders(seeds: tuple[int, ...], patterns: int, epochs: int) -> Array:
-    """Return the order of patterns that our engine uses."""
-    ours = importlib.import_module("benchmarks.ours")
-    return np.asarray(ours.orders(seeds, patterns, epochs))
-
-
 def product_rate(engine: str, size: int = 2048) -> float:
     """Return the rate of a large float32 matrix product in an engine's library, GFLOP/s."""
-    rng = np.random.default_rng(0)
-    a = rng.random((size, size), np.float32)
-    times = []
+    a = np.random.default_rng(0).random((size, size), np.float32)
+    multiply: Callable[[], Any]
     if ENGINES[engine].needs == "torch":
         import torch
 
         tensor = torch.from_numpy(a)
-        multiply: Any = lambda: torch.mm(tensor, tensor)  # noqa: E731
+        multiply = lambda: torch.mm(tensor, tensor)  # noqa: E731
     elif ENGINES[engine].needs == "jax":
         import jax
 
@@ -168,14 +169,9 @@ def product_rate(engine: str, size: int = 2048) -> float:
         multiply = lambda: (array @ array).block_until_ready()  # noqa: E731
     else:
         multiply = lambda: a @ a  # noqa: E731
+    times = []
     for _ in range(3):
         started = time.process_time()
         multiply()
         times.append(time.process_time() - started)
     return 2 * size**3 / min(times) / 1e9
-
-
-def _timed(trainer: Trainer, rounds: int) -> tuple[float, float]:
-    cpu, wall = time.process_time(), time.perf_counter()
-    trainer.run(rounds)
-    return time.process_time() - cpu, time.perf_counter() - wall

@@ -1,4 +1,4 @@
-"""200,000 runs that nobody trained, through plan, store, export and reports.
+"""200,000 short runs through plan, store, export and reports.
 
 Each step is timed in a process of its own, as a user would meet it, and once more at 2,000 runs,
 to see what grows faster than the runs do.
@@ -6,7 +6,6 @@ to see what grows faster than the runs do.
 
 from __future__ import annotations
 
-import os
 import resource
 import statistics
 import subprocess
@@ -14,12 +13,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 from benchmarks import plans
-from benchmarks.children import ROOT, Child
-from benchmarks.results import goal
-from benchmarks.synthetic import finished_cells
+from benchmarks.children import Child
+from benchmarks.results import ROOT, Measured
 from study.ablation.planning.plan import Plan, make_plan
 from study.ablation.store import open_store
 
@@ -30,32 +27,29 @@ FIGURES = "import sys, pathlib; from reports.build import build; " + (
 )
 
 
-def measure(quick: bool) -> list[dict[str, Any]]:
+def measure(quick: bool) -> list[Measured]:
     """Return rows at 200,000 runs (20,000 in a quick run), and how each compares with 2,000."""
     runs = RUNS // 10 if quick else RUNS
     few, many = _all_steps(FEW), _all_steps(runs)
     total = f"{many['runs']:,.0f} runs"
+    compared = f"a run at {total} against {few['runs']:,.0f}"
     rows = [
-        goal("large", f"{total}: plan", many["plan"], "s", 5.0),
-        goal("large", f"{total}: resume check", many["resume"], "s", 5.0),
-        goal("large", f"{total}: export", many["export"], "s", 15.0),
-        goal("large", f"{total}: figures and tables", many["figures"], "s", 90.0),
-        goal("large", f"{total}: memory of the parent", many["memory"] / GIB, "GiB", 1.5),
-        goal("large", f"{total}: memory of the reports", many["report_memory"] / GIB, "GiB", None),
-        goal("large", f"{total}: store on disk", many["size"] / GIB, "GiB", 3.0),
-        goal("large", f"{total}: recording a run, the last ones", many["record"], "ms", 1.0),
-        goal(
-            "large",
-            f"recording a run at {total} against {few['runs']:,.0f}",
-            many["record"] / few["record"],
-            "×",
-            2.0,
-        ),
+        Measured(f"{total}: {what}", many[step] / unit_size, unit, most)
+        for what, step, unit_size, unit, most in (
+            ("plan", "plan", 1, "s", 5.0),
+            ("resume check", "resume", 1, "s", 5.0),
+            ("export", "export", 1, "s", 15.0),
+            ("figures and tables", "figures", 1, "s", 90.0),
+            ("memory of the parent", "memory", GIB, "GiB", 1.5),
+            ("memory of the reports", "report_memory", GIB, "GiB", None),
+            ("store on disk", "size", GIB, "GiB", 3.0),
+            ("recording a run, the last ones", "record", 1, "ms", 1.0),
+        )
     ]
+    rows.append(Measured(f"recording {compared}", many["record"] / few["record"], "×", 2.0))
     for step in ("plan", "resume", "export", "figures", "size"):
         growth = (many[step] / many["runs"]) / (few[step] / few["runs"])
-        what = f"{step} a run at {total} against {few['runs']:,.0f}"
-        rows.append(goal("large", what, growth, "×", 1.3))
+        rows.append(Measured(f"{step} {compared}", growth, "×", 1.3))
     return rows
 
 
@@ -63,9 +57,9 @@ def _all_steps(runs: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         plans.new_store(Path(folder))
         found: dict[str, float] = {}
-        for step in ("record_all", "resume_and_export"):
-            with Child(step, pinned=False) as child:
-                found |= child.call(f"benchmarks.large:{step}", folder, runs)
+        for step in (record_all, resume_and_export):
+            with Child(pinned=False) as child:
+                found |= child.call(step, folder, runs)
         found |= _figures(folder)
         database = sum(path.stat().st_size for path in Path(folder).glob("mlflow.db*"))
         files = (Path(folder) / "mlartifacts").rglob("*")
@@ -88,7 +82,7 @@ def record_all(folder: str, runs: int) -> dict[str, float]:
     store = open_store(f"sqlite:///{folder}/mlflow.db", "large", Path(folder))
     store.prepare()
     milliseconds = []
-    for cell in finished_cells(plan):
+    for cell in plans.finished_cells(plan):
         started = time.perf_counter()
         store.record(cell)
         milliseconds.append(1e3 * (time.perf_counter() - started) / len(cell.runs))
@@ -121,7 +115,6 @@ def _figures(folder: str) -> dict[str, float]:
     done = subprocess.run(
         [sys.executable, "-c", FIGURES, "large", folder],
         cwd=ROOT,
-        env=os.environ,
         check=True,
         capture_output=True,
         text=True,

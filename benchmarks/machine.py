@@ -5,8 +5,12 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
+
+from benchmarks.children import Child
+from benchmarks.engines import product_rate
+from study.ablation.publishing.provenance import machine
 
 PACKAGES = (
     *("numpy", "scipy", "numba", "scikit-learn", "mlflow", "pandas", "pyarrow"),
@@ -14,63 +18,43 @@ PACKAGES = (
 )
 
 
-def describe() -> dict[str, Any]:
-    """Return the machine's and the packages' names and versions."""
+def describe(children: Mapping[str, Child]) -> dict[str, Any]:
+    """Return the machine, the packages' versions, and what the engines multiply with.
+
+    Parameters
+    ----------
+    children
+        The engines that run, each in the process where it will be measured.
+    """
+    installed = {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()}
+    found = children["ours"].call(machine)
+    kernels = [" ".join(map(str, library.values())) for library in found["blas"]]
+    multiplies = {"ours": "; ".join(kernels)}
+    if "torch_stacked" in children:
+        multiplies["torch_stacked"] = children["torch_stacked"].call(torch_kernels)
+    asked = [name for name in ("ours", "jax", "torch_stacked") if name in children]
     return {
-        "processor": processor(),
+        "processor": found["processor"],
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "versions": {name: v for name in PACKAGES if (v := _version(name))},
+        "versions": {name: installed[name] for name in PACKAGES if name in installed},
+        "load_average_before": load_average(),
+        "multiplies_with": multiplies,
+        "product_gflops": {
+            name: round(children[name].call(product_rate, name), 1) for name in asked
+        },
     }
 
 
-def processor() -> str:
-    """Return the processor's name as the system gives it."""
-    path = Path("/proc/cpuinfo")
-    if path.is_file():
-        fields = dict(
-            (part.strip() for part in line.split(":", 1))
-            for line in path.read_text().split("\n\n")[0].splitlines()
-            if ":" in line
-        )
-        name = fields.get("model name", "")
-        if name:
-            numbers = [fields.get(k) for k in ("vendor_id", "cpu family", "model")]
-            return f"{name} ({', '.join(str(n) for n in numbers if n)})"
-    return platform.processor() or "unknown"
-
-
-def load_average() -> float | None:
+def load_average() -> float:
     """Return how many processes have wanted a core over the last minute."""
-    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+    return round(os.getloadavg()[0], 2)
 
 
-def blas() -> list[str]:
-    """Return the libraries for matrix products in this process, with their kernels."""
-    import numpy as np
-    import threadpoolctl
-
-    np.ones((2, 2)) @ np.ones((2, 2))
-    return [
-        f"{info['internal_api']} {info['version']}, kernel {info.get('architecture', 'unknown')}, "
-        f"{info['num_threads']} thread{'s' if info['num_threads'] != 1 else ''}"
-        for info in threadpoolctl.threadpool_info()
-        if info["user_api"] == "blas"
-    ]
-
-
-def torch_kernels() -> list[str]:
+def torch_kernels() -> str:
     """Return what PyTorch multiplies with."""
     import torch
 
     library = "MKL" if torch.backends.mkl.is_available() else "no MKL"
-    capability = torch.backends.cpu.get_cpu_capability()
-    return [f"{library}, {capability}, {torch.get_num_threads()} thread"]
-
-
-def _version(name: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
+    return f"{library} {torch.backends.cpu.get_cpu_capability()}"

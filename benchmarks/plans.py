@@ -1,20 +1,22 @@
-"""Plans of the size that a measurement needs, and a store that is ready for them."""
+"""Plans of the size that a measurement needs, their cells, and a store that is ready for them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from study.ablation.configuration.composition import with_configuration
 from study.ablation.configuration.schema import Config
 from study.ablation.planning.plan import Plan
-from study.ablation.store import sqlite_uri
+from study.ablation.running.worker import Job, one_thread, train_cell
+from study.ablation.store import FinishedCell, sqlite_uri
 from study.ablation.store.database import Database
 
-HIDDEN = ([32, 32], [16], [64, 64], [8, 8, 8])
-GAINS = (0.5, 1.0, 2.0)
+# further axes of every grid, twelve combinations
+LARGER = {"hidden": [[32, 32], [16], [64, 64], [8, 8, 8]], "gain": [0.5, 1.0, 2.0]}
+NARROW = ("only.dataset=[digits]", "only.optimizer=[sgd,adam]")
+SHORT = "protocol.updates=50"  # as many checkpoints as trainings of 1,000 updates have
 
 
 def configuration(overrides: Sequence[str]) -> Config:
@@ -29,38 +31,49 @@ def configuration(overrides: Sequence[str]) -> Config:
     return found[0]
 
 
-def widened(config: Config, axes: Mapping[str, Sequence[Any]], experiment: str) -> Config:
-    """Return the configuration with further axes in each of its grids."""
-    grids = [replace(grid, axes={**grid.axes, **axes}) for grid in config.grids]
-    return replace(config, grids=grids, experiment=experiment)
-
-
-NARROW = ("only.dataset=[digits]", "only.optimizer=[sgd,adam]")
-
-
 def sized(runs: int) -> Config:
-    """Return a configuration with at least so many trainings, or nearly.
+    """Return a configuration with at least so many short trainings, or nearly.
 
     The default experiment narrowed to one dataset and two optimizers (some 2,000), as it is
     (20,000), or over four shapes and three gains (220,000).
     """
-    if runs <= 2_000:
-        return replace(configuration(["experiment=default", *NARROW]), experiment="large")
-    axes = {} if runs <= 20_000 else {"hidden": [list(h) for h in HIDDEN], "gain": list(GAINS)}
-    return widened(configuration(["experiment=default"]), axes, "large")
+    narrow = NARROW if runs <= 2_000 else ()
+    config = configuration(["experiment=default", SHORT, *narrow])
+    axes = LARGER if runs > 20_000 else {}
+    grids = [replace(grid, axes={**grid.axes, **axes}) for grid in config.grids]
+    return replace(config, grids=grids, experiment="large")
 
 
-def cut(plan: Plan, cells: int | None = None, runs: int | None = None) -> Plan:
-    """Return the plan's first cells: so many, or so many that they have `runs` trainings.
+def cut(plan: Plan, runs: int) -> Plan:
+    """Return the plan's first cells, so many that they have `runs` trainings.
 
     References come first, so none is missing.
     """
-    if runs is not None:
-        total, cells = 0, 0
-        while cells < len(plan.cells) and total < runs:
-            total += plan.cells[cells].runs
-            cells += 1
+    total, cells = 0, 0
+    while cells < len(plan.cells) and total < runs:
+        total += plan.cells[cells].runs
+        cells += 1
     return replace(plan, cells=plan.cells[:cells])
+
+
+def finished_cells(plan: Plan) -> Iterator[FinishedCell]:
+    """Train the cells of a plan in this process; yield them in the plan's order."""
+    chosen: dict[str, float] = {}
+    with one_thread():
+        for planned in plan.cells:
+            job = Job(
+                planned.identity,
+                planned.name,
+                planned.cell.specification(),
+                planned.protocol,
+                {use: chosen[other] for use, other in planned.needs.items()},
+                plan.claims,
+                plan.config.execution.block,
+                (),
+            )
+            finished = train_cell(job)
+            chosen[planned.identity] = finished.metrics["learning_rate"]
+            yield finished
 
 
 def new_store(folder: Path) -> str:

@@ -1,235 +1,154 @@
-"""What the measurements leave: speed.json, goals.json, and one table of both."""
+"""What the measurements leave: one table, `speed.md`, a section for each of them.
+
+A run replaces the sections that it measured; the others stay as they were.
+"""
 
 from __future__ import annotations
 
-import json
+import re
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.children import ROOT
 from benchmarks.engines import ENGINES
 from benchmarks.workloads import WORKLOADS
 
+ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "benchmarks" / "results"
-SPEED, GOALS, TABLE = "speed.json", "goals.json", "speed.md"
-ORDER = (
-    *("ours", "jax", "jax_with_compile", "jax_by_hand", "torch_stacked", "torch_func"),
-    *("torch", "sklearn", "plain_study"),
-)
-ABOUT = {
-    "jax_with_compile": "jax with its compiling spread over 1,000 updates",
-    "plain_study": "Hydra multirun + scikit-learn + MLflow's fluent interface, wall time",
-    **{e.name: e.about for e in ENGINES.values()},
-}
-KEYS = (
-    *("workload", "engine", "optimizer", "replicas", "threads"),
-    *("us_per_replica_update", "ratio_to_ours"),
-)
+TABLE = "speed.md"
+INTRODUCTION = "# Speed"
+SECTION = re.compile(r"^(#+ [^\n]*)\n\n(.*?)\n*(?=^#+ |\Z)", re.MULTILINE | re.DOTALL)
 
 
-def goal(
-    name: str, what: str, value: float, unit: str, target: float | None, *, least: bool = False
-) -> dict[str, Any]:
-    """Return a row of goals.json.
+@dataclass(frozen=True)
+class Measured:
+    """A measurement, and what it should reach.
 
     Parameters
     ----------
-    name
-        Of the script that measured it.
     what
         What was measured.
     value, unit
         The measurement.
     target
-        What it should reach, None where there is no goal.
+        The goal; None where there is none.
     least
-        Whether more is better.
+        Whether the goal is the least value that meets it, not the most.
     """
-    met = None if target is None else bool(value >= target if least else value <= target)
-    sign = ">=" if least else "<="
-    shown = None if target is None else f"{sign} {target:g}"
-    return {
-        "name": name,
-        "what": what,
-        "value": float(value),
-        "unit": unit,
-        "goal": shown,
-        "met": met,
-    }
+
+    what: str
+    value: float
+    unit: str
+    target: float | None = None
+    least: bool = False
+
+    @property
+    def goal(self) -> str:
+        """The goal as text, such as ``<= 2``."""
+        if self.target is None:
+            return ""
+        return f"{'>=' if self.least else '<='} {self.target:g}"
+
+    @property
+    def met(self) -> str:
+        """Whether the goal is met, as text; nothing where there is no goal."""
+        if self.target is None:
+            return ""
+        good = self.value >= self.target if self.least else self.value <= self.target
+        return "met" if good else "**missed**"
 
 
-def check_rows(rows: Iterable[Mapping[str, Any]]) -> None:
-    """Raise `ValueError` for a row of speed.json that lacks a key."""
-    for row in rows:
-        missing = [key for key in KEYS if key not in row]
-        if row.get("engine") == "ours" and "fraction_of_gemm_peak" not in row:
-            missing.append("fraction_of_gemm_peak")
-        if missing:
-            raise ValueError(f"row {dict(row)} lacks {', '.join(missing)}")
-
-
-def write_speed(report: Mapping[str, Any], folder: Path = FOLDER) -> None:
-    """Write speed.json, numbers to four digits."""
-    check_rows(report["rows"])
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / SPEED, _rounded(report))
-
-
-def write_goals(rows: Sequence[Mapping[str, Any]], folder: Path = FOLDER) -> None:
-    """Write goals.json; rows of scripts that did not run this time stay."""
-    folder.mkdir(parents=True, exist_ok=True)
-    fresh = {row["name"] for row in rows}
-    kept = [row for row in read(folder)[1] if row["name"] not in fresh]
-    _write(folder / GOALS, _rounded([*kept, *rows]))
-
-
-def read(folder: Path = FOLDER) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-    """Return the content of speed.json (None if there is none) and of goals.json."""
-    speed, goals = folder / SPEED, folder / GOALS
-    return (
-        json.loads(speed.read_text()) if speed.is_file() else None,
-        json.loads(goals.read_text()) if goals.is_file() else [],
-    )
-
-
-def write_table(folder: Path = FOLDER) -> Path:
-    """Write the table of whatever the two files hold."""
-    report, goals = read(folder)
-    parts = ["# Speed\n"]
-    if report:
-        parts += speed_table(report)
-    if goals:
-        parts += goal_table(goals)
+def write(sections: Mapping[str, Sequence[str]], folder: Path = FOLDER) -> Path:
+    """Replace sections of the table (heading -> lines), or add them at its end."""
     path = folder / TABLE
-    path.write_text("\n".join(parts), encoding="utf-8")
+    kept = dict(SECTION.findall(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    content = kept | {heading: "\n".join(lines) for heading, lines in sections.items()}
+    text = "\n\n".join(f"{heading}\n\n{body}" for heading, body in content.items())
+    path.write_text(text + "\n", encoding="utf-8")
     return path
 
 
-def speed_table(report: Mapping[str, Any]) -> list[str]:
-    """Return the lines about engines, each at the number of replicas where it is quickest."""
-    machine = report["machine"]
-    lines = [
-        *_machine_lines(machine),
-        *_check_lines(report),
-        "Microseconds a replica and update, float32, one thread, every engine at the number of "
-        "replicas (R) where it is quickest; *ratio* is to ours. Setting up is taken away; "
-        "processor time, which on the one core that all engines share is wall time but for what "
-        "other programs took"
-        + (" (a quick run: few repeats, one R)" if report.get("quick") else "")
-        + f".{_disturbance(report)}\n",
+def measured_section(rows: Sequence[Measured]) -> list[str]:
+    """Return the lines of a table of measurements and their goals."""
+    return [
+        *("| | measured | | goal | |", "|---|--:|---|---|---|"),
+        *(f"| {r.what} | {_short(r.value)} | {r.unit} | {r.goal} | {r.met} |" for r in rows),
     ]
+
+
+def speed_sections(report: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the sections about the engines, from what `speed.run` returns."""
+    sections = {INTRODUCTION: _introduction(report)}
     for workload in WORKLOADS.values():
         chosen = {
             (row["engine"], row["optimizer"]): row
             for row in report["rows"]
             if row["workload"] == workload.name and row["best"]
         }
-        optimizers = [o for o in workload.rates if any(o == key[1] for key in chosen)]
-        if optimizers:
-            lines += [
-                f"## {workload.name}: {workload.about}\n",
-                *_engine_lines(chosen, optimizers),
-            ]
-    return lines
+        if chosen:
+            sections[f"## {workload.name}: {workload.about}"] = _engines(chosen)
+    return sections
 
 
-def goal_table(goals: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the lines about everything else."""
-    lines = ["## Around the arithmetic\n", "| | measured | | goal | |", "|---|--:|---|---|---|"]
-    for row in goals:
-        met = {True: "met", False: "**missed**", None: ""}[row["met"]]
-        lines.append(
-            f"| {row['what']} | {_short(row['value'])} | {row['unit']} "
-            f"| {row['goal'] or ''} | {met} |"
-        )
-    return [*lines, ""]
-
-
-def _disturbance(report: Mapping[str, Any]) -> str:
-    waits = [row["wall_over_cpu"] for row in report["rows"] if row.get("wall_over_cpu")]
-    if not waits:
-        return ""
-    return f" Other programs had {max(0.0, 1 - 1 / statistics.median(waits)):.0%} of the core."
-
-
-def _machine_lines(machine: Mapping[str, Any]) -> list[str]:
+def _introduction(report: Mapping[str, Any]) -> list[str]:
+    machine = report["machine"]
     versions = ", ".join(f"{name} {v}" for name, v in machine["versions"].items())
-    products = ", ".join(f"{n} {v:g}" for n, v in machine.get("product_gflops", {}).items())
-    blas = "; ".join(machine.get("blas", []))
+    products = ", ".join(f"{name} {v:g}" for name, v in machine["product_gflops"].items())
     lines = [
         f"- {machine['processor']}, {machine['cores']} cores, {machine['system']}",
         f"- Python {machine['python']}, {versions}",
-        f"- numpy multiplies with {blas}",
-    ]
-    if machine.get("torch"):
-        lines.append(f"- PyTorch multiplies with {'; '.join(machine['torch'])}")
-    lines += [
+        *(f"- {name} multiplies with {what}" for name, what in machine["multiplies_with"].items()),
         f"- product of 2048 × 2048 float32 matrices, GFLOP/s: {products}; "
         f"ours, median over the run: {machine['gemm_peak_gflops']:g}",
         f"- load average before and after: {machine['load_average_before']}, "
-        f"{machine['load_average_after']}\n",
+        f"{machine['load_average_after']}",
+        "",
     ]
+    found = [d for c in report["checks"] for d in c["largest_difference"].values()]
+    if found:
+        engines = {name for c in report["checks"] for name in c["largest_difference"]}
+        names = ", ".join(name for name in ENGINES if name in engines)
+        lines += [
+            "The engines compute the same: in float64, from one start and on the same batches, "
+            f"weights of {names} differ from ours by at most {max(found):.0e} "
+            f"({', '.join(c['what'] for c in report['checks'])}).",
+            "",
+        ]
+    quick = " (a quick run: few repeats, one R)" if report["quick"] else ""
+    waited = statistics.median(row["wall_over_cpu"] for row in report["rows"])
+    lines.append(
+        "Microseconds a replica and update, float32, one thread, every engine at the number of "
+        "replicas (R) where it is quickest; *ratio* is to ours. Setting up is taken away; "
+        "processor time, which on the one core that all engines share is wall time but for what "
+        f"other programs took{quick}. Other programs had {max(0.0, 1 - 1 / waited):.0%} of the "
+        "core."
+    )
     return lines
 
 
-def _check_lines(report: Mapping[str, Any]) -> list[str]:
-    found = [d for c in report["checks"] for d in c["largest_difference"].values()]
-    if not found:
-        return []
-    names = sorted({n for c in report["checks"] for n in c["largest_difference"]}, key=_place)
-    cases = ", ".join(f"{c['workload']} {c['optimizer']}" for c in report["checks"])
-    return [
-        f"The engines compute the same: in float64, from one start and on the same batches, "
-        f"weights of {', '.join(names)} differ from ours by at most {max(found):.0e} ({cases}).\n"
-    ]
-
-
-def _engine_lines(
-    chosen: Mapping[tuple[str, str], Mapping[str, Any]], optimizers: Sequence[str]
-) -> list[str]:
+def _engines(chosen: Mapping[tuple[str, str], Mapping[str, Any]]) -> list[str]:
+    optimizers = sorted({optimizer for _, optimizer in chosen}, reverse=True)  # sgd first
     heads = "".join(f" {o}, us | R | ratio | of peak |" for o in optimizers)
     lines = [f"| engine |{heads} how |", "|---|" + "--:|--:|--:|--:|" * len(optimizers) + "---|"]
-    engines = sorted({engine for engine, _ in chosen}, key=_place)
-    for engine in engines:
+    for engine in ENGINES.values():
         cells = []
         for optimizer in optimizers:
-            row = chosen.get((engine, optimizer))
+            row = chosen.get((engine.name, optimizer))
             if row is None:
-                cells += [""] * 4
-                continue
-            share = row.get("fraction_of_gemm_peak")
-            ratio = row["ratio_to_ours"]
+                break
+            share = f"{row['share_of_peak']:.0%}" if "share_of_peak" in row else ""
             cells += [
-                _short(row["us_per_replica_update"]),
+                _short(row["us"]),
                 f"{row['replicas']:,}",
-                "" if ratio is None else f"{ratio:.2f}",
-                "" if share is None else f"{share:.0%}",
+                f"{row['ratio_to_ours']:.2f}",
+                share,
             ]
-        lines.append(f"| {engine} | {' | '.join(cells)} | {ABOUT.get(engine, '')} |")
-    return [*lines, ""]
-
-
-def _place(engine: str) -> int:
-    return ORDER.index(engine) if engine in ORDER else len(ORDER)
+        else:
+            lines.append(f"| {engine.name} | {' | '.join(cells)} | {engine.about} |")
+    return lines
 
 
 def _short(value: float) -> str:
-    if abs(value) >= 1e15:
-        return f"{value:.3g}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return float(f"{value:.4g}")
-    if isinstance(value, Mapping):
-        return {key: _rounded(v) for key, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(v) for v in value]
-    return value
-
-
-def _write(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

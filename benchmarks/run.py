@@ -6,49 +6,29 @@ Without a name everything is measured but ``large``, which takes many minutes.
 from __future__ import annotations
 
 import argparse
+import importlib
+import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from benchmarks import results
-from benchmarks.children import Child
+from benchmarks.children import Child, settle
 from study.errors import unknown
 
-Rows = list[dict[str, Any]]
-
-
-def _speed(quick: bool, workloads: Sequence[str]) -> Rows:
-    from benchmarks import figure, plain_study, speed
-
-    report = speed.timed_run(speed.QUICK if quick else speed.FULL, say, workloads)
-    if not workloads or "W1" in workloads:
-        speed.add_plain_study(report, plain_study.measure(quick))
-    results.write_speed(report)
-    for path in figure.draw(report, results.FOLDER):
-        say(f"wrote {path}")
-    return []
-
-
-def _in_child(module: str, pinned: bool) -> Callable[[bool, Sequence[str]], Rows]:
-    def measure(quick: bool, workloads: Sequence[str]) -> Rows:
-        with Child(module, pinned) as child:
-            return child.call(f"benchmarks.{module}:measure", quick)
-
-    return measure
-
-
-BENCHMARKS: dict[str, tuple[str, Callable[[bool, Sequence[str]], Rows]]] = {
-    "speed": ("every engine on the same work", _speed),
-    "variants": ("every activation, gradient and optimizer", _in_child("variants", True)),
-    "recording": ("what a run costs in the store", _in_child("recording", True)),
-    "startup": ("how long the commands take to start", _in_child("startup", False)),
-    "whole": ("whole studies: two workers, pure training", _in_child("whole", False)),
-    "large": ("200,000 runs through plan, store and reports", _in_child("large", False)),
+# name -> what it is, and whether it stays on one core
+BENCHMARKS = {
+    "speed": ("Every engine on the same work", True),
+    "variants": ("Every activation, gradient rule and optimizer", True),
+    "recording": ("What a run costs in the store", True),
+    "startup": ("How long the commands take to start", False),
+    "whole": ("Whole studies: two workers, pure training", False),
+    "large": ("200,000 runs: plan, store and reports", False),
 }
 SLOW = ("large",)
 NOT_QUICK = ("variants", "whole", *SLOW)  # unless named
+STARTED = time.monotonic()
 
 
 def say(line: str) -> None:
@@ -56,7 +36,29 @@ def say(line: str) -> None:
     print(f"{time.monotonic() - STARTED:6.1f} s  {line}", flush=True)
 
 
-STARTED = time.monotonic()
+def _speed(quick: bool, workloads: Sequence[str]) -> dict[str, list[str]]:
+    from benchmarks import (  # loads matplotlib, which would count as memory of `large`
+        figure,
+        speed,
+    )
+
+    report = speed.run(speed.QUICK if quick else speed.FULL, say, workloads)
+    raw = results.FOLDER / "speed.json"  # all rows, for whoever wants more than the table
+    raw.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    for path in figure.draw(report, results.FOLDER):
+        say(f"wrote {path}")
+    return results.speed_sections(report)
+
+
+def _other(name: str, quick: bool) -> dict[str, list[str]]:
+    about, pinned = BENCHMARKS[name]
+    measure = importlib.import_module(f"benchmarks.{name}").measure
+    with Child(pinned) as child:
+        rows: list[results.Measured] = child.call(measure, quick)
+    for row in rows:
+        goal = f"   goal {row.goal}" if row.goal else ""
+        say(f"  {row.what}: {row.value:.4g} {row.unit}{goal}")
+    return {f"## {about}": results.measured_section(rows)}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -69,24 +71,18 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--workloads", default="", help="of speed, such as W1,W4")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     given = parser.parse_args(arguments)
+    settle()
     for name in given.names:
         if name not in BENCHMARKS:
             print(unknown("benchmark", name, BENCHMARKS), file=sys.stderr)
             return 2
     left_out = NOT_QUICK if given.quick else SLOW
-    names = given.names or [name for name in BENCHMARKS if name not in left_out]
     workloads = [name for name in given.workloads.split(",") if name]
-    rows: Rows = []
-    for name in names:
+    for name in given.names or [name for name in BENCHMARKS if name not in left_out]:
         say(f"{name}: {BENCHMARKS[name][0]}")
-        found = BENCHMARKS[name][1](given.quick, workloads)
-        for row in found:
-            aim = f"   goal {row['goal']}" if row["goal"] else ""
-            say(f"  {row['what']}: {row['value']:.4g} {row['unit']}{aim}")
-        rows += found
-    if rows:
-        results.write_goals(rows)
-    say(f"wrote {os.path.relpath(results.write_table())}")
+        found = _speed(given.quick, workloads) if name == "speed" else _other(name, given.quick)
+        path = results.write(found)
+    say(f"wrote {os.path.relpath(path)}")
     return 0
 
 

@@ -10,10 +10,8 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from benchmarks.children import ROOT
-from benchmarks.results import goal
+from benchmarks.results import ROOT, Measured
 
 COMPILE = """
 from benchmarks import plans
@@ -23,23 +21,23 @@ compile_kernels((p.cell.design() for p in make_plan(plans.configuration([])).cel
 """
 
 
-def measure(quick: bool) -> list[dict[str, Any]]:
+def measure(quick: bool) -> list[Measured]:
     """Return rows for `study`, `make help` and compiling."""
     times = 3 if quick else 9
     with tempfile.TemporaryDirectory() as folder:
         study = str(Path(sys.executable).with_name("study"))
         dry = [study, "dry_run=true", f"tracking.uri=sqlite:///{folder}/mlflow.db"]
         rows = [
-            goal("startup", "study dry_run=true", _median(dry, times), "s", 2.0),
-            goal("startup", "make help", _median(["make", "help"], times), "s", 0.2),
-            goal("startup", "study list", _median([study, "list"], times), "s", None),
+            Measured("study dry_run=true", _median(dry, times), "s", 2.0),
+            Measured("make help", _median(["make", "help"], times), "s", 0.2),
+            Measured("study list", _median([study, "list"], times), "s"),
         ]
         if not quick:
             fresh = {"NUMBA_CACHE_DIR": folder}
             compile_all = [sys.executable, "-c", COMPILE]
             first, second = (_seconds(compile_all, fresh) for _ in range(2))
             what = "compiling all loops of the default experiment, the first time ever"
-            rows.append(goal("startup", what, first - second, "s", None))
+            rows.append(Measured(what, first - second, "s"))
     return rows
 
 

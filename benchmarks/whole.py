@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import statistics
@@ -11,11 +10,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 from benchmarks import plans
-from benchmarks.children import ROOT
-from benchmarks.results import goal
+from benchmarks.results import ROOT, Measured
 
 NARROW = ("only.dataset=[digits]", "only.activation=[tanh]", "only.optimizer=[sgd,adam]")
 TRAINING = """
@@ -23,7 +20,7 @@ TRAINING = """
 """
 
 
-def measure(quick: bool) -> list[dict[str, Any]]:
+def measure(quick: bool) -> list[Measured]:
     """Return rows of the default experiment (quick: a corner of it) from start to tables."""
     overrides = ["experiment=default", *(NARROW if quick else ())]
     with tempfile.TemporaryDirectory() as folder:
@@ -41,11 +38,11 @@ def measure(quick: bool) -> list[dict[str, Any]]:
     name = "a corner of the default experiment" if quick else "the default experiment"
     aims = (None, None) if quick else (1.85, 1.25)  # starting is most of so small a study
     return [
-        goal("whole", f"{name}, one worker", wall[1], "s", None),
-        goal("whole", f"{name}, two workers", wall[2], "s", None),
-        goal("whole", "two workers against one", wall[1] / wall[2], "×", aims[0], least=True),
-        goal("whole", "whole study against pure training, one core", overhead[1], "×", aims[1]),
-        goal("whole", "whole study against pure training, two cores", overhead[2], "×", aims[1]),
+        Measured(f"{name}, one worker", wall[1], "s"),
+        Measured(f"{name}, two workers", wall[2], "s"),
+        Measured("two workers against one", wall[1] / wall[2], "×", aims[0], least=True),
+        Measured("whole study against pure training, one core", overhead[1], "×", aims[1]),
+        Measured("whole study against pure training, two cores", overhead[2], "×", aims[1]),
     ]
 
 
@@ -64,7 +61,6 @@ def _run(root: Path, name: str, overrides: list[str], workers: int) -> tuple[flo
             f"tracking.tables={folder}/tables",
         ],
         cwd=ROOT,
-        env=os.environ,
         check=True,
         capture_output=True,
     )

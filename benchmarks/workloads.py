@@ -218,39 +218,23 @@ def _initial(widths: Sequence[int], seed: int) -> Array:
     return np.concatenate(layers)
 
 
-def _standardised(inputs: Array) -> Array:
+def _patterns(name: str, rows: int, zoomed: bool = False) -> tuple[Array, Array]:
+    """Return standardised inputs and 0/1 targets of the first rows of a bundled dataset.
+
+    Zoomed, pictures of 8 × 8 become pictures of 28 × 28.
+    """
+    import sklearn.datasets
+
+    inputs, labels = getattr(sklearn.datasets, f"load_{name}")(return_X_y=True)
+    if zoomed:
+        from scipy.ndimage import zoom
+
+        pictures = zoom(inputs[:rows].reshape(rows, 8, 8), (1, 3.5, 3.5), order=1)
+        inputs = pictures.reshape(rows, -1)
     spread = inputs.std(axis=0)
-    return (inputs - inputs.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-
-
-def _digits() -> tuple[Array, Array]:
-    from sklearn.datasets import load_digits
-
-    inputs, labels = load_digits(return_X_y=True)
-    n = 44 * 32
-    return _standardised(inputs)[:n], np.eye(10)[labels[:n]]
-
-
-def _breast_cancer() -> tuple[Array, Array]:
-    from sklearn.datasets import load_breast_cancer
-
-    inputs, labels = load_breast_cancer(return_X_y=True)
-    n = 14 * 32
-    return _standardised(inputs)[:n], labels[:n, None].astype(np.float64)
-
-
-def _large_digits() -> tuple[Array, Array]:
-    from scipy.ndimage import zoom
-    from sklearn.datasets import load_digits
-
-    inputs, labels = load_digits(return_X_y=True)
-    n = 10 * 128
-    pictures = zoom(inputs[:n].reshape(n, 8, 8), (1, 3.5, 3.5), order=1)  # (n, 28, 28)
-    return _standardised(pictures.reshape(n, -1)), np.eye(10)[labels[:n]]
-
-
-def _encoder() -> tuple[Array, Array]:
-    return np.eye(10), np.eye(10)
+    inputs = (inputs - inputs.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    targets = np.eye(10)[labels] if name == "digits" else labels[:, None].astype(np.float64)
+    return inputs[:rows], targets[:rows]
 
 
 WORKLOADS = {
@@ -265,7 +249,7 @@ WORKLOADS = {
             rates={"sgd": (0.01, 0.3), "adam": (0.0003, 0.01)},
             replicas=(1, 32, 64, 128, 1000),
             quick=(64,),
-            load=_digits,
+            load=lambda: _patterns("digits", 44 * 32),
         ),
         Workload(
             name="W2",
@@ -276,7 +260,7 @@ WORKLOADS = {
             rates={"sgd": (0.01, 0.3), "adam": (0.0003, 0.01)},
             replicas=(1, 64, 128, 256, 1000),
             quick=(128,),
-            load=_breast_cancer,
+            load=lambda: _patterns("breast_cancer", 14 * 32),
         ),
         Workload(
             name="W3",
@@ -287,7 +271,7 @@ WORKLOADS = {
             rates={"sgd": (0.003, 0.1), "adam": (0.0001, 0.003)},
             replicas=(1, 4, 8, 32),
             quick=(4,),
-            load=_large_digits,
+            load=lambda: _patterns("digits", 10 * 128, zoomed=True),
         ),
         Workload(
             name="W4",
@@ -298,7 +282,7 @@ WORKLOADS = {
             rates={"sgd": (0.03, 1.0), "adam": (0.001, 0.03)},
             replicas=(1, 32, 128, 1000),
             quick=(1000,),
-            load=_encoder,
+            load=lambda: (np.eye(10), np.eye(10)),
         ),
     )
 }

@@ -1,48 +1,46 @@
 """The engines compute the same: what makes a comparison of their speed mean something."""
 
+import os
+
 import numpy as np
 import pytest
 
-from benchmarks import agreement, engines, ours, peer_sklearn
-from benchmarks.children import Child, ChildError, environment
+from benchmarks import engines, ours, peer_sklearn, speed, variants
+from benchmarks.children import FOREIGN, Child, settle
 from benchmarks.workloads import WORKLOADS, joined, make_job, split
+from study.learning.activations import ACTIVATIONS
+from study.learning.optimizers import OPTIMIZERS
+from study.learning.rules import GRADIENTS
 
-PEERS = [e for e in engines.ENGINES.values() if e.name not in ("ours", "sklearn")]
+PEERS = [e for e in engines.ENGINES.values() if e.module and e.name not in ("ours", "sklearn")]
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("name", WORKLOADS)
 def test_ours_equals_a_loop_over_scikit_learn(name, optimizer):
-    job = agreement.check_job(WORKLOADS[name], optimizer, ours.orders)
+    """And the patterns of each workload fill whole batches, or engines would disagree on them."""
+    job = speed.check_job(WORKLOADS[name], optimizer, ours.orders)
+    assert len(job.inputs) % job.batch == 0
     trainers = {"ours": ours.prepare(job).run, "sklearn": peer_sklearn.prepare_check(job).run}
-    found = dict(agreement.differences(job, agreement.ROUNDS[name], trainers))
-    assert found["sklearn"] < 1e-12
+    assert speed.differences(job, speed.CHECK_ROUNDS[name], trainers)["sklearn"] < 1e-12
 
 
 @pytest.mark.parametrize("engine", PEERS, ids=lambda e: e.name)
 def test_peers_equal_ours(engine):
     if not engine.present():
         pytest.skip(f"{engine.needs} is not installed (make bench installs it)")
-    job = agreement.check_job(WORKLOADS["W2"], "adam", ours.orders)
-    with Child(engine.name) as child:
-        theirs = child.call("benchmarks.engines:weights", engine.name, job, 2)
-    assert np.abs(theirs - ours.prepare(job).run(2)).max() < agreement.TOLERANCE
+    job = speed.check_job(WORKLOADS["W2"], "adam", ours.orders)
+    with Child() as child:
+        theirs = child.call(engines.weights, engine.name, job, 2)
+    assert np.abs(theirs - ours.prepare(job).run(2)).max() < speed.TOLERANCE
 
 
 def test_another_computation_is_noticed():
-    job = agreement.check_job(WORKLOADS["W4"], "sgd", ours.orders)
+    job = speed.check_job(WORKLOADS["W4"], "sgd", ours.orders)
     trainers = {"ours": ours.prepare(job).run, "wrong": lambda rounds: job.start}
-    assert dict(agreement.differences(job, 1, trainers))["wrong"] > 1e-3
+    assert speed.differences(job, 1, trainers)["wrong"] > speed.MOVED
     with pytest.raises(AssertionError, match="nothing was learnt"):
-        list(agreement.differences(job, 1, {"ours": lambda rounds: job.start}))
-
-
-@pytest.mark.parametrize("workload", WORKLOADS.values(), ids=lambda w: w.name)
-def test_patterns_fill_whole_batches(workload):
-    inputs, targets = workload.load()
-    assert len(inputs) == len(targets)
-    assert len(inputs) % workload.batch == 0
-    assert (inputs.shape[1], targets.shape[1]) == (workload.widths[0], workload.widths[-1])
+        speed.differences(job, 1, {"ours": lambda rounds: job.start})
 
 
 def test_operations_are_those_of_the_products():
@@ -60,16 +58,25 @@ def test_layers_survive_the_way_into_a_row_and_back():
     assert not np.array_equal(job.start[0], job.start[2])
 
 
-def test_children_have_one_thread_and_no_foreign_settings(monkeypatch):
-    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
-    given = environment()
-    assert "OPENBLAS_CORETYPE" not in given
-    assert given["OPENBLAS_NUM_THREADS"] == given["OMP_NUM_THREADS"] == "1"
+def test_children_have_one_thread_and_say_what_went_wrong(monkeypatch):
+    for name in (*FOREIGN, "NPROC"):
+        monkeypatch.setenv(name, "2")
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    settle()
+    assert os.environ["OMP_NUM_THREADS"] == os.environ["NPROC"] == "1"
+    assert not set(FOREIGN) & set(os.environ)
+    with Child() as child:
+        with pytest.raises(KeyError, match="no such engine"):
+            child.call(engines.product_rate, "no such engine", 2)
+        assert child.call(engines.product_rate, "sklearn", 2) > 0  # and it goes on
 
 
-def test_a_child_tells_what_went_wrong():
-    with Child("child") as child:
-        assert child.call("benchmarks.machine:processor")
-        with pytest.raises(ChildError, match="no_such_function"):
-            child.call("benchmarks.machine:no_such_function")
-        assert child.call("benchmarks.machine:load_average") != ""  # and goes on
+def test_every_record_has_a_design():
+    found = [what for what, _ in variants.designs()]
+    names = {tuple(what.split(" ")[:2]) for what in found}
+    assert found[0] == variants.BASE and len(names) == len(found)
+    assert names == {
+        *(("activation", name) for name in ACTIVATIONS),
+        *(("gradient", name) for name in GRADIENTS if name != "exact"),
+        *(("optimizer", name) for name in OPTIMIZERS if name != "sgd"),
+    }
