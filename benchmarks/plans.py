@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from study.ablation.configuration.composition import with_configuration
 from study.ablation.configuration.schema import Config
 from study.ablation.planning.plan import Plan
-from study.ablation.running.worker import Job, one_thread, train_cell
+from study.ablation.running.engines import local_engine
+from study.ablation.running.execution import train
+from study.ablation.running.signals import Stop
 from study.ablation.store import FinishedCell, sqlite_uri
 from study.ablation.store.database import Database
 
@@ -57,23 +60,11 @@ def cut(plan: Plan, runs: int) -> Plan:
 
 
 def finished_cells(plan: Plan) -> Iterator[FinishedCell]:
-    """Train the cells of a plan in this process; yield them in the plan's order."""
-    chosen: dict[str, float] = {}
-    with one_thread():
-        for planned in plan.cells:
-            job = Job(
-                planned.identity,
-                planned.name,
-                planned.cell.specification(),
-                planned.protocol,
-                {use: chosen[other] for use, other in planned.needs.items()},
-                plan.claims,
-                plan.config.execution.block,
-                (),
-            )
-            finished = train_cell(job)
-            chosen[planned.identity] = finished.metrics["learning_rate"]
-            yield finished
+    """Train the cells of a plan in this process."""
+    with closing(local_engine(1, Stop())) as engine:
+        for result in train(plan, engine):
+            assert isinstance(result, FinishedCell), result
+            yield result
 
 
 def new_store(folder: Path) -> str:
