@@ -13,12 +13,9 @@ from study.datasets import Data
 from study.learning import seeds as streams
 from study.learning.activations import bound_activation
 from study.learning.core.training import Budget, Design, train
-from study.learning.initialisations import INITIALISATIONS
-from study.learning.objectives import OBJECTIVES, Objective
-from study.learning.optimizers import OPTIMIZERS
+from study.learning.named import named_design
+from study.learning.objectives import Objective
 from study.learning.problem import Problem, pose
-from study.learning.rules import EXACT
-from study.learning.variants import resolve
 
 Array = NDArray[Any]
 OBJECTIVE = {"softmax": "cross_entropy", "logistic": "unit_cross_entropy"}
@@ -35,15 +32,10 @@ def problem_of(job: Job, objective: Objective) -> Problem:
 def design_of(job: Job) -> Design:
     """Return the design: tanh, exact, cross-entropy."""
     adam = {"adam": {"epsilon": job.epsilon}}
-    return Design(
-        hidden=job.widths[1:-1],
-        activation=bound_activation("tanh"),
-        objective=OBJECTIVES[OBJECTIVE[job.output]],
-        gradient=EXACT,
-        location="hidden",
-        initialisation=resolve("initialisation", INITIALISATIONS, "glorot"),
-        gain=1.0,
-        optimizer=resolve("optimizer", OPTIMIZERS, adam if job.optimizer == "adam" else "sgd"),
+    return named_design(
+        job.widths[1:-1],
+        objective=OBJECTIVE[job.output],
+        optimizer=adam if job.optimizer == "adam" else "sgd",
     )
 
 

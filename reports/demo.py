@@ -18,14 +18,10 @@ from numpy.typing import NDArray
 from reports import style
 from study import datasets
 from study.evidence.naming import Rule
-from study.learning.activations import bound_activation
 from study.learning.core.training import Budget, Design, Outcome, outputs, train
-from study.learning.initialisations import INITIALISATIONS
-from study.learning.objectives import OBJECTIVES
-from study.learning.optimizers import OPTIMIZERS
+from study.learning.named import named_design
 from study.learning.problem import pose
 from study.learning.rules import GRADIENTS
-from study.learning.variants import resolve
 
 Array = NDArray[Any]
 ARMS = ("exact", "removed")
@@ -39,16 +35,7 @@ SURFACE = LinearSegmentedColormap.from_list("surface", ["#9ECAE1", "#FFFFFF", "#
 
 def design(arm: str) -> Design:
     """Return a 2-16-16-1 network of tanh units with squared error, as the question has it."""
-    return Design(
-        hidden=(16, 16),
-        activation=bound_activation("tanh"),
-        objective=OBJECTIVES["squared_error"],
-        gradient=resolve("gradient", GRADIENTS, arm),
-        location="all",
-        initialisation=resolve("initialisation", INITIALISATIONS, "glorot"),
-        gain=1.0,
-        optimizer=resolve("optimizer", OPTIMIZERS, "sgd"),
-    )
+    return named_design((16, 16), gradient=arm, location="all")
 
 
 def trained(arm: str, seeds: range, rates: tuple[float, ...]) -> Outcome:

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from study.errors import UsageError, unknown
-from study.learning.activations import ACTIVATIONS, bound_activation
+from study.learning.activations import ACTIVATIONS
 from study.learning.activations.base import Activation
 from study.learning.core.training import Design
-from study.learning.initialisations import INITIALISATIONS
+from study.learning.named import named_design
 from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.optimizers import OPTIMIZERS, Optimizer
 from study.learning.rules import EXACT, GRADIENTS
@@ -115,15 +115,12 @@ def design_of(given: Mapping[str, Any], task: str) -> Design:
     UsageError
         For a name, a parameter or a combination that does not exist.
     """
-    variant = _variant("activation", ACTIVATIONS, Activation, given["activation"])
-    return Design(
-        hidden=widths_of(given["hidden_layer_sizes"]),
-        activation=bound_activation(variant),
-        objective=_objective(given["objective"], task),
+    return named_design(
+        widths_of(given["hidden_layer_sizes"]),
+        _variant("activation", ACTIVATIONS, Activation, given["activation"]),
         gradient=_variant("gradient", GRADIENTS, Gradient, given["gradient"]),
         location=given["gradient_location"],
-        initialisation=resolve("initialisation", INITIALISATIONS, "glorot"),
-        gain=1.0,
+        objective=_objective(given["objective"], task),
         optimizer=_optimizer(given),
     )
 
