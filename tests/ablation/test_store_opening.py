@@ -1,12 +1,9 @@
 """Where a store is, who writes it, and one clear line for every way in which it cannot serve."""
 
-import pickle
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,9 +12,10 @@ from study.ablation.store import client as store_client
 from study.ablation.store import open_store, sqlite_path, sqlite_uri, tracking_uri
 from study.ablation.store.bulk import BulkStore
 from study.ablation.store.client import ClientStore
-from study.ablation.store.database import Database
+from study.ablation.store.database import Database, _locked
 from study.errors import UsageError
 
+A = "a" * 40
 LIGHT = """
 import sys
 from pathlib import Path
@@ -28,18 +26,6 @@ store.close()
 print([name for name in ("mlflow", "sqlalchemy", "pyarrow") if name in sys.modules])
 """
 
-RECORD_ON = """
-import pickle, sys
-from dataclasses import replace
-from pathlib import Path
-from study.ablation.store import open_store
-cell = pickle.loads(Path(sys.argv[2]).read_bytes())
-store = open_store(None, "small", Path(sys.argv[1]))
-for number in range(100_000):
-    store.record(replace(cell, cell=f"{number:040x}"))
-    print(number, flush=True)
-"""
-
 
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
@@ -48,10 +34,28 @@ def elsewhere(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run(script, *arguments):
-    """Run a script in a process of its own and return what it prints."""
-    command = [sys.executable, "-c", script, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+@pytest.fixture
+def quickly(migrated, monkeypatch):
+    """Make databases by a copy."""
+
+    def copy(self, uri):
+        shutil.copy(migrated, sqlite_path(uri))
+
+    monkeypatch.setattr(Database, "_migrate", copy)
+
+
+@pytest.fixture
+def opened():
+    """Open stores of the experiment `small`, which are closed at the end."""
+    stores = []
+
+    def open_one(root, uri=None, experiment="small"):
+        stores.append(open_store(uri, experiment, root))
+        return stores[-1]
+
+    yield open_one
+    for store in stores:
+        store.close()
 
 
 def test_address_is_argument_then_environment_then_default(elsewhere, monkeypatch):
@@ -97,122 +101,116 @@ def test_experiments_name_folders(elsewhere, name):
         open_store(None, name, elsewhere)
 
 
-def test_asking_makes_nothing(elsewhere):
-    store = open_store(None, "small", elsewhere)
+def test_asking_makes_nothing(elsewhere, opened):
+    store = opened(elsewhere)
     assert isinstance(store, BulkStore)
-    assert store.finished(["a" * 40]) == set()
+    assert store.finished([A]) == set()
     assert store.experiment_id is None
-    store.close()
     assert list(elsewhere.iterdir()) == []
 
 
-def test_asking_imports_nothing_heavy(mlflow_root, make_cell):
-    store = open_store(None, "small", mlflow_root)
-    store.record(make_cell("a"))
-    store.close()
-    assert run(LIGHT, mlflow_root).splitlines() == [str(["a" * 40]), "[]"]
+def test_asking_imports_nothing_heavy(mlflow_root, opened, make_cell):
+    opened(mlflow_root).record(make_cell("a"))
+    command = [sys.executable, "-c", LIGHT, str(mlflow_root)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said.splitlines() == [str([A]), "[]"]
 
 
-def test_a_store_elsewhere_has_its_artifacts_beside_it(elsewhere, migrated, make_cell):
+def test_a_store_elsewhere_has_its_artifacts_beside_it(elsewhere, migrated, opened, make_cell):
     folder = elsewhere / "my # folder"
     folder.mkdir()
     shutil.copy(migrated, folder / "x.db")
-    store = open_store(sqlite_uri(folder / "x.db"), "sub/small", elsewhere / "root")
+    store = opened(elsewhere / "root", sqlite_uri(folder / "x.db"), "sub/small")
     store.record(make_cell("a"))
-    [(runs, _)] = store.tables(["a" * 40])
+    [(runs, _)] = store.tables([A])
     assert folder / "mlartifacts" / "sub" / "small" in runs.parents
     client = store_client.connect(sqlite_uri(folder / "x.db"))
     [parent] = client.search_runs([store.experiment_id], "tags.role = 'cell'")
     fetched = client.download_artifacts(parent.info.run_id, "runs.parquet", str(elsewhere))
     assert Path(fetched).read_bytes() == runs.read_bytes()
-    store.close()
     assert sorted(path.name for path in elsewhere.iterdir()) == [folder.name, "runs.parquet"]
 
 
-def test_database_is_made_whole_or_not_at_all(elsewhere, migrated, monkeypatch):
+def test_database_is_made_whole_or_not_at_all(elsewhere, quickly, opened, monkeypatch):
     path = elsewhere / "new" / "mlflow.db"
-    store = open_store(sqlite_uri(path), "small", elsewhere)
+    store = opened(elsewhere, sqlite_uri(path))
 
     def interrupted(self, uri):
         sqlite_path(uri).write_bytes(b"half a database")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Database, "_migrate", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        store.prepare()
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "_migrate", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            store.prepare()
     assert list(path.parent.iterdir()) == []
-
-    monkeypatch.setattr(
-        Database, "_migrate", lambda _, uri: shutil.copy(migrated, sqlite_path(uri))
-    )
     store.prepare()
-    store.close()
-    with sqlite3.connect(path) as connection:
-        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
+    store.close()
     assert sorted(p.name for p in path.parent.iterdir()) == ["mlartifacts", "mlflow.db"]
 
 
-def test_what_a_kill_left_beside_a_finished_store_goes(elsewhere, migrated):
-    shutil.copy(migrated, elsewhere / "mlflow.db")
+@pytest.mark.parametrize("finished", [True, False])
+def test_what_a_kill_left_beside_a_store_goes(elsewhere, migrated, quickly, opened, finished):
+    if finished:
+        shutil.copy(migrated, elsewhere / "mlflow.db")
     leftover = elsewhere / "mlflow.db.new-x"
     leftover.mkdir()
     (leftover / "mlflow.db").touch()
-    store = open_store(None, "small", elsewhere)
-    store.prepare()
-    store.close()
-    assert not leftover.exists()
-    assert not (elsewhere / "mlflow.db.lock").exists()
+    opened(elsewhere).prepare()
+    assert not list(elsewhere.glob("mlflow.db.*"))
 
 
-def test_the_first_of_two_makers_wins(elsewhere, migrated, monkeypatch, make_cell):
-    path = elsewhere / "mlflow.db"
+def test_what_another_study_is_making_stays(elsewhere, migrated, opened):
+    """It has the folder locked."""
+    shutil.copy(migrated, elsewhere / "mlflow.db")
+    (elsewhere / "mlflow.db.new-x").mkdir()
+    with _locked(elsewhere, wait=True) as alone:
+        assert alone
+        opened(elsewhere).prepare()
+        assert (elsewhere / "mlflow.db.new-x").exists()
+    opened(elsewhere).prepare()
+    assert not (elsewhere / "mlflow.db.new-x").exists()
 
+
+def test_the_first_of_two_makers_wins(elsewhere, migrated, opened, monkeypatch, make_cell):
     def overtaken(self, uri):
         shutil.copy(migrated, sqlite_path(uri))
-        shutil.copy(migrated, path)
-        winner = open_store(None, "small", elsewhere)
-        winner.record(make_cell("a"))
-        winner.close()
+        shutil.copy(migrated, elsewhere / "mlflow.db")
+        opened(elsewhere).record(make_cell("a"))
 
     monkeypatch.setattr(Database, "_migrate", overtaken)
-    store = open_store(None, "small", elsewhere)
+    store = opened(elsewhere)
     store.prepare()
-    assert store.finished(["a" * 40]) == {"a" * 40}
-    store.close()
+    assert store.finished([A]) == {A}
 
 
-def test_two_processes_share_an_experiment(mlflow_root, monkeypatch, make_cell):
-    store, other = (open_store(None, "small", mlflow_root) for _ in range(2))
-    make = BulkStore._make_experiment
+def test_two_processes_share_an_experiment(mlflow_root, opened, monkeypatch, make_cell):
+    store, other = (opened(mlflow_root) for _ in range(2))
+    make = store._make_experiment
 
-    def late(self):
-        if self is store:
-            other.prepare()
-        make(self)
+    def late():
+        other.prepare()
+        make()
 
-    monkeypatch.setattr(BulkStore, "_make_experiment", late)
+    monkeypatch.setattr(store, "_make_experiment", late)
     store.prepare()
     assert store.experiment_id == other.experiment_id == "1"
     other.record(make_cell("a"))
-    [(runs, _)] = other.tables(["a" * 40])
+    [(runs, _)] = other.tables([A])
     written = runs.stat().st_mtime_ns
     store.record(make_cell("a"))  # has not seen it before the transaction
     assert runs.stat().st_mtime_ns == written
-    store.close()
-    other.close()
 
 
-def test_an_empty_file_is_no_store_yet(elsewhere, migrated, monkeypatch, make_cell):
+def test_an_empty_file_is_no_store_yet(elsewhere, quickly, opened, make_cell):
     (elsewhere / "mlflow.db").touch()
-    monkeypatch.setattr(
-        Database, "_migrate", lambda _, uri: shutil.copy(migrated, sqlite_path(uri))
-    )
-    store = open_store(None, "small", elsewhere)
-    assert store.finished(["a" * 40]) == set()
+    store = opened(elsewhere)
+    assert store.finished([A]) == set()
     store.record(make_cell("a"))
-    assert store.finished(["a" * 40]) == {"a" * 40}
-    store.close()
+    assert store.finished([A]) == {A}
 
 
 def test_files_that_are_no_store(elsewhere):
@@ -240,27 +238,23 @@ def test_a_folder_that_cannot_be_made(elsewhere):
         open_store(sqlite_uri(elsewhere / "file" / "mlflow.db"), "small", elsewhere)
 
 
-def test_artifacts_that_cannot_be_written(mlflow_root, make_cell):
+def test_artifacts_that_cannot_be_written(mlflow_root, opened):
     (mlflow_root / "mlartifacts").touch()
-    store = open_store(None, "small", mlflow_root)
     with pytest.raises(UsageError, match=r"cannot make .*mlartifacts/small: Not a directory$"):
-        store.prepare()
-    store.close()
+        opened(mlflow_root).prepare()
 
 
-def test_a_locked_store_is_one_line(mlflow_root, monkeypatch):
+def test_a_locked_store_is_one_line(mlflow_root, opened, monkeypatch):
     monkeypatch.setattr("study.ablation.store.database.PATIENCE", 0.05)
     other = sqlite3.connect(mlflow_root / "mlflow.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    store = open_store(None, "small", mlflow_root)
-    with pytest.raises(
-        UsageError, match=r"mlflow.db: database is locked; another program has held it for 60 s$"
-    ):
+    store = opened(mlflow_root)
+    line = r"mlflow.db: database is locked; another program has held it for 60 s$"
+    with pytest.raises(UsageError, match=line):
         store.prepare()
     other.execute("ROLLBACK")
     other.close()
     store.prepare()
-    store.close()
 
 
 def revise(root, revision):
@@ -281,49 +275,26 @@ def test_schemas_of_other_versions(mlflow_root):
 
 
 def test_the_client_takes_over_at_a_schema_unknown_to_the_bulk_writer(
-    mlflow_root, make_cell, monkeypatch
+    mlflow_root, opened, make_cell, monkeypatch
 ):
-    monkeypatch.setattr(BulkStore, "REVISIONS", ("of the past",))
-    store = open_store(None, "small", mlflow_root)
+    with monkeypatch.context() as patch:
+        patch.setattr(BulkStore, "REVISIONS", ("of the past",))
+        store = opened(mlflow_root)
     assert isinstance(store, ClientStore)
     store.record(make_cell("a"))
-    store.close()
-    monkeypatch.undo()
-    store = open_store(None, "small", mlflow_root)
+    store = opened(mlflow_root)
     assert isinstance(store, BulkStore)
-    assert store.finished(["a" * 40]) == {"a" * 40}
-    store.close()
+    assert store.finished([A]) == {A}
 
 
 def test_the_installed_mlflow_has_a_schema_that_the_bulk_writer_knows(migrated):
     assert Database(sqlite_uri(migrated)).revision() == BulkStore.REVISIONS[-1]
 
 
-def test_artifacts_kept_by_a_server_need_it(mlflow_root):
+def test_artifacts_kept_by_a_server_need_it(mlflow_root, opened):
     client = store_client.connect(sqlite_uri(mlflow_root / "mlflow.db"))
     client.create_experiment("small", "mlflow-artifacts:/1")
-    store = open_store(None, "small", mlflow_root)
+    store = opened(mlflow_root)
     assert isinstance(store, ClientStore)
     with pytest.raises(UsageError, match="keeps its artifacts with a server"):
         store.prepare()
-    store.close()
-
-
-def test_a_killed_study_leaves_whole_cells(mlflow_root, make_cell, tmp_path):
-    (tmp_path / "cell").write_bytes(pickle.dumps(make_cell("a")))
-    command = [sys.executable, "-c", RECORD_ON, str(mlflow_root), str(tmp_path / "cell")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        last = [int(process.stdout.readline()) for _ in range(5)][-1]
-        time.sleep(0.013)  # somewhere within a cell
-        process.send_signal(signal.SIGKILL)
-        last = max([last, *map(int, process.stdout.read().split())])
-    cells = [f"{number:040x}" for number in range(last + 2)]
-    store = open_store(None, "small", mlflow_root)
-    finished = store.finished(cells)
-    assert finished >= set(cells[: last + 1])
-    _, _, count = store.export(sorted(finished), tmp_path / "out")
-    assert count == 3 * len(finished)
-    store.close()
-    client = store_client.connect(sqlite_uri(mlflow_root / "mlflow.db"))
-    runs = client.search_runs([store.experiment_id], max_results=50_000)
-    assert len(runs) == 4 * len(finished)

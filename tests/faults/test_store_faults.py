@@ -3,6 +3,7 @@
 Each fault is met by the command in this process and, in the long part, in one of its own.
 """
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -24,11 +25,24 @@ def run(request):
     return lambda command, *words: finish(command.start(*words))
 
 
-@pytest.fixture
-def begun(run, migrated, tmp_path):
+@pytest.fixture(scope="session")
+def two(migrated, tmp_path_factory):
     """A store that has two of the three cells."""
-    command = Command(tmp_path / "study", migrated)
-    assert run(command, *TWO_CELLS).code == 0
+    command = Command(tmp_path_factory.mktemp("two"), migrated)
+    assert command(*TWO_CELLS).code == 0
+    return command
+
+
+@pytest.fixture
+def begun(two, tmp_path):
+    """A copy of it that a test may spoil; the database has absolute places of artifacts."""
+    command = Command(tmp_path / "study", two.database)
+    new = command.database.parent
+    shutil.copytree(two.database.parent / "mlartifacts", new / "mlartifacts")
+    with contextlib.closing(sqlite3.connect(command.database)) as connection, connection:
+        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+            places = (str(two.database.parent), str(new))
+            connection.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", places)
     return command
 
 

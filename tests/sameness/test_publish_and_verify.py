@@ -1,7 +1,6 @@
 """What is published is exact, small and the same twice; verify finds what is different."""
 
-import contextlib
-import io
+import hashlib
 import json
 import shutil
 from types import SimpleNamespace
@@ -10,22 +9,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from small_studies import TINY_WORDS
+from small_studies import TINY_WORDS, Command
 
-from study.ablation import app
 from study.ablation.planning import cells as cells_module
 from study.ablation.planning import plan
 from study.ablation.publishing import provenance, publish, verify
+from study.ablation.running import worker
 from study.ablation.store.tables import CURVES, RUNS
 
 WORDS = [*TINY_WORDS, "only.optimizer=[sgd]", "only.activation=[tanh]"]  # 3 cells
 
 
 def command(*words):
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = app.main(list(words))
-    return SimpleNamespace(code=code, out=out.getvalue(), err=err.getvalue())
+    return Command.__call__(SimpleNamespace(places=list), *words)
+
+
+def manifest_of(folder, **changes):
+    """Return a manifest, and write changes to it."""
+    path = folder / "manifest.json"
+    content = json.loads(path.read_text())
+    if changes:
+        path.write_text(json.dumps(content | changes))
+    return content
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +63,9 @@ def replace_runs(folder, change):
     table = change(pq.read_table(folder / "runs.parquet"))
     content = publish._bytes(table)
     (folder / "runs.parquet").write_bytes(content)
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["sha256"]["runs.parquet"] = publish.hashlib.sha256(content).hexdigest()
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    digests = manifest_of(folder)["sha256"]
+    digest = hashlib.sha256(content).hexdigest()
+    manifest_of(folder, sha256={**digests, "runs.parquet": digest})
 
 
 def moved(gradient, by, stage="evaluate"):
@@ -84,12 +89,8 @@ def test_published_runs_are_the_exported_ones_to_the_bit(made):
     assert again.to_pandas().equals(rest.to_pandas())
     keys = list(zip(found["cell"].to_pylist(), found["replica"].to_pylist(), strict=True))
     assert len(set(keys)) == len(found)
-    for key, rate, seed in zip(
-        found["replica"].to_pylist(),
-        found["learning_rate"].to_pylist(),
-        found["seed"].to_pylist(),
-        strict=True,
-    ):
+    columns = (found[name].to_pylist() for name in ("replica", "learning_rate", "seed"))
+    for key, rate, seed in zip(*columns, strict=True):
         _, said_rate, said_seed = key.split("/")
         assert (float(said_rate), int(said_seed)) == (rate, seed)
 
@@ -110,7 +111,7 @@ def test_curves_are_quantiles_that_occurred(made):
 
 
 def test_the_manifest(made):
-    manifest = json.loads((made.home / "published" / "smoke" / "manifest.json").read_text())
+    manifest = manifest_of(made.home / "published" / "smoke")
     assert manifest["experiment"] == "smoke"
     assert manifest["overrides"] == WORDS
     assert len(manifest["cells"]) == 3 and manifest["runs"] == 27
@@ -156,22 +157,17 @@ def test_large_results_are_cut(made, monkeypatch):
     assert len(set(keys)) == len(keys) == len(runs)
 
 
-def test_too_large_to_commit(made, published, monkeypatch):
-    monkeypatch.setattr(publish, "MOST_BYTES", 100)
-    said = command("publish", "smoke", *WORDS, *made.places)
-    assert said.code == 2 and "MB of a file to commit: publish a narrower" in said.err
-
-
-def test_results_of_another_plan_are_not_published(made, published):
+def test_what_is_not_published(made, published, tmp_path, monkeypatch):
+    """Results of another plan, or that are not there, or too large to commit."""
     said = command("publish", "smoke", *made.places)
     assert said.code == 2
     assert "holds other cells than the plan (12 are missing, 3 too many)" in said.err
-
-
-def test_results_that_are_not_there(published, tmp_path):
     said = command("publish", "smoke", *WORDS, f"tracking.tables={tmp_path}/none")
     assert said.code == 2 and said.err.startswith("study: cannot read ")
     assert not (tmp_path / "none").exists()
+    monkeypatch.setattr(publish, "MOST_BYTES", 100)
+    said = command("publish", "smoke", *WORDS, *made.places)
+    assert said.code == 2 and "MB of a file to commit: publish a narrower" in said.err
 
 
 # ---- verify -------------------------------------------------------------------------------------
@@ -196,20 +192,28 @@ def test_narrowed_and_sampled(published):
     assert "floor" not in said.out and "removed" in said.out
 
 
-def test_a_bit_is_within(published):
+def test_what_is_not_equal_to_the_bit(published):
+    """A last digit is within the interval; a shift is different."""
     replace_runs(published, moved("removed", 1e-15))
-    said = command("verify", "smoke", "execution.workers=1")
-    assert said.code == 0
-    assert "2 equal to the bit, 1 equal within the interval, 0 different" in said.out
-
-
-def test_a_shift_is_different(published):
     replace_runs(published, moved("floor", 0.5))
     said = command("verify", "smoke", "execution.workers=1")
     assert said.code == 1
-    assert "2 equal to the bit, 0 equal within the interval, 1 different" in said.out
+    assert "1 equal to the bit, 1 equal within the interval, 1 different" in said.out
     (line,) = [line for line in said.out.splitlines() if line.startswith("  different")]
     assert "floor(minimum=0.1)" in line and "beyond ±0.021" in line
+
+
+def test_a_cell_that_raises_an_error_is_different(published, monkeypatch):
+    def train(job, honest=worker.train_cell):
+        if "removed" in job.name:
+            raise OSError("no memory")
+        return honest(job)
+
+    monkeypatch.setattr(worker, "train_cell", train)
+    said = command("verify", "smoke", "execution.workers=1")
+    assert said.code == 1
+    assert "2 equal to the bit, 0 equal within the interval, 1 different" in said.out
+    assert ": OSError: no memory\n" in said.out
 
 
 def test_cells_of_another_version(published, monkeypatch):
@@ -226,9 +230,8 @@ def test_cells_of_another_version(published, monkeypatch):
 
 
 def test_one_cell_too_many(published):
-    manifest = json.loads((published / "manifest.json").read_text())
-    manifest["cells"]["f" * 40] = "iris · of another day"
-    (published / "manifest.json").write_text(json.dumps(manifest))
+    cells = manifest_of(published)["cells"]
+    manifest_of(published, cells={**cells, "f" * 40: "iris · of another day"})
     said = command("verify", "smoke", "execution.workers=1")
     assert said.code == 1
     assert "1 published cells are not in the plan of this version: the experiment" in said.out
@@ -237,29 +240,27 @@ def test_one_cell_too_many(published):
 
 
 def spoil(folder, how):
+    manifest = folder / "manifest.json"
+    content = manifest_of(folder)
     if how == "missing":
         (folder / "runs.parquet").unlink()
     elif how == "changed":
         with (folder / "runs.parquet").open("ab") as file:
             file.write(b"x")
     elif how == "no manifest":
-        (folder / "manifest.json").unlink()
-    elif how == "no json":
-        (folder / "manifest.json").write_text("{")
+        manifest.unlink()
+    elif how == "a path":
+        manifest_of(folder, sha256={"../../../../etc/passwd": "0"})
     else:
-        manifest = json.loads((folder / "manifest.json").read_text())
-        if how == "a path":
-            manifest["sha256"] = {"../../../../etc/passwd": "0"}
-        else:
-            del manifest["overrides"]
-        (folder / "manifest.json").write_text(json.dumps(manifest))
+        del content["overrides"]
+        manifest.write_text("{" if how == "no json" else json.dumps(content))
 
 
 SPOILT = {
     "missing": "smoke/runs.parquet is missing; restore it with: git checkout -- data",
     "changed": "smoke/runs.parquet is not the published file; restore it with: git checkout",
     "no manifest": "nothing is published of experiment 'smoke'; there is: nothing yet",
-    "no json": "manifest.json is damaged",
+    "no json": "manifest.json is damaged; restore it with: git checkout",
     "no key": "manifest.json is damaged; restore it with: git checkout",
     "a path": "data/published/smoke/passwd is missing",
 }
