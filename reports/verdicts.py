@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from reports.wording import significant
-from study.ablation.configuration.claims import claims_digest
+from study.conf import claims_digest
 from study.evidence.claims.calibration import calibrate
 from study.evidence.claims.records import Claims
 from study.evidence.claims.verdicts import Judged, Verdict, comparison_of

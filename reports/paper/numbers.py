@@ -17,9 +17,8 @@ import pandas as pd
 from reports.paper.exploratory import exploratory
 from reports.rechecks import NO_RUNS
 from reports.wording import significant
-from study.ablation.configuration.claims import claims_digest
 from study.ablation.configuration.protocol import read_protocol
-from study.ablation.configuration.yaml_files import read_yaml
+from study.conf import claims_digest, read_yaml
 from study.errors import UsageError
 from study.evidence.claims.reading import read_claims
 from study.evidence.claims.records import Claim, Claims

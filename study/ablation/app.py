@@ -77,9 +77,9 @@ def _command(given: list[str]) -> int:
 def run(config: Config) -> int:
     """Plan an experiment and carry it out, as far as it is not finished."""
     from study.ablation import messages
-    from study.ablation.configuration.claims import claims_digest
     from study.ablation.planning.plan import make_plan
     from study.ablation.store import open_store
+    from study.conf import claims_digest
     from study.datasets import ROOT
 
     started = time.monotonic()

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from study.ablation.configuration.composition import configuration_folder
 from study.ablation.messages import print_row, suffix
 from study.ablation.planning.cells import REGISTRIES
+from study.conf import configuration_folder
 from study.datasets import ROOT
 from study.errors import UsageError, unknown
 from study.learning.activations import ACTIVATIONS

@@ -87,15 +87,15 @@ def _show_parts(plan: Plan) -> None:
     """Print what each included experiment asks for; shared cells count where they are made."""
     if not plan.config.parts:
         return
-    width = max(len(part.experiment) for part in plan.config.parts)
+    width = max(map(len, plan.config.parts))
     print(f"\n  {'':{width}}  {'cells':>6} {'trainings':>10} {'time':>7}")
-    for part in plan.config.parts:
-        own, shared = plan.made_by(part.experiment), plan.shared_with(part.experiment)
+    for name, part in plan.config.parts.items():
+        own, shared = plan.made_by(name), plan.shared_with(name)
         time = duration(_seconds(plan, own)) if own else "-"
         said = f"{len(own):>6,} {_runs(own):>10,} {time:>7}"
         said += f"  and {_count(len(shared), 'cell')} of others" if shared else ""
         said += f"  ({', '.join(part.claims)})" if part.claims else ""
-        print_row(f"{part.experiment:{width}}", said, width)
+        print_row(f"{name:{width}}", said, width)
 
 
 def say_start(plan: Plan, finished: set[str], damaged: int = 0) -> None:

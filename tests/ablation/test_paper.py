@@ -6,8 +6,8 @@ import pytest
 from small_studies import composed
 
 from study.ablation import messages
-from study.ablation.configuration.composition import configuration_folder
 from study.ablation.planning.plan import make_plan
+from study.conf import configuration_folder
 
 NAMES = sorted(p.stem for p in (configuration_folder() / "experiment").glob("e[0-9]*.yaml"))
 CELLS = {  # of each experiment alone, with the exact cells and others that it needs
@@ -34,9 +34,9 @@ def alone():
 
 
 def test_fourteen_experiments_are_the_paper(paper):
-    assert [part.experiment for part in paper.config.parts] == NAMES
+    assert list(paper.config.parts) == NAMES
     assert len(NAMES) == 14
-    claims = {claim for part in paper.config.parts for claim in part.claims}
+    claims = {claim for part in paper.config.parts.values() for claim in part.claims}
     assert claims == {f"C{n}" for n in range(2, 13)} == set(paper.config.claims)
 
 

@@ -8,11 +8,11 @@ from contextlib import closing
 import pytest
 from small_studies import GRID, TINY, TINY_WORDS, Command, composed, in_order, own
 
-from study.ablation.configuration.composition import configuration_folder
-from study.ablation.configuration.including import included
+from study.ablation.configuration.composition import included
 from study.ablation.configuration.protocol import amended
 from study.ablation.configuration.schema import read
 from study.ablation.planning.plan import make_plan
+from study.conf import configuration_folder
 from study.errors import UsageError
 
 # ---------------------------------------------------------------- unions
@@ -164,7 +164,7 @@ def test_a_study_with_protocols_of_many_kinds(command, tmp_path, migrated):
 
 def test_claims_are_a_tag_of_every_scored_run(command, tmp_path, monkeypatch):
     claims = tmp_path / "claims.yaml"
-    monkeypatch.setattr("study.ablation.configuration.claims.claims_path", lambda: claims)
+    monkeypatch.setattr("study.conf.claims_path", lambda: claims)
     words = ("experiment=smoke", f"grids=[{ORDINARY}]", "claims=[C3]", *TINY_WORDS)
     said = command(*words)
     assert said.code == 2

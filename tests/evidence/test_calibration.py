@@ -5,9 +5,8 @@ import pandas as pd
 import pytest
 from claim_tables import TASKS, runs, settling, table
 
-from study.ablation.configuration.composition import configuration_folder
 from study.ablation.configuration.protocol import read_protocol
-from study.ablation.configuration.yaml_files import read_yaml
+from study.conf import configuration_folder, read_yaml
 from study.evidence.claims import calibration
 from study.evidence.claims.reading import read_claims
 from study.evidence.runs import NothingToShow, Runs

@@ -25,7 +25,7 @@ from claim_tables import (
     twins,
 )
 
-from study.ablation.configuration.claims import claims_digest, claims_path
+from study.conf import claims_digest, claims_path
 from study.errors import UsageError
 from study.evidence.claims import decisions
 from study.evidence.claims.decisions import DECISIONS, VERDICTS
@@ -387,7 +387,7 @@ def test_the_digest_is_that_of_the_file():
     ],
 )
 def test_a_wrong_file_is_told_in_one_line(change, message):
-    from study.ablation.configuration.yaml_files import read_yaml
+    from study.conf import read_yaml
 
     given = read_yaml(claims_path())
     given["claims"] = [c | change for c in given["claims"] if c["id"] == "C8"]

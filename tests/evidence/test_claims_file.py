@@ -5,7 +5,7 @@ import copy
 import pytest
 import yaml
 
-from study.ablation.configuration.claims import claims_path
+from study.conf import claims_path
 from study.errors import UsageError
 from study.evidence.claims.checking import COLUMNS
 from study.evidence.claims.decisions import DECISIONS

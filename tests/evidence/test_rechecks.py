@@ -4,7 +4,7 @@ import pytest
 import yaml
 from claim_tables import settling, table
 
-from study.ablation.configuration.composition import configuration_folder
+from study.conf import configuration_folder
 from study.errors import UsageError
 from study.evidence.claims.reading import read_claims
 from study.evidence.claims.rechecks import read_rechecks

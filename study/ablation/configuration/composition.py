@@ -5,32 +5,18 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from study.ablation.configuration import overrides as words
-from study.ablation.configuration.including import included
 from study.ablation.configuration.schema import Config, read
-from study.datasets import ROOT
-from study.errors import UsageError
+from study.checked import Text, checked
+from study.conf import configuration_folder, read_yaml
+from study.errors import UsageError, unknown
 
 STOPPED = (130, 143)  # by a signal: the jobs of a multirun that are left don't begin
-
-
-def configuration_folder() -> Path:
-    """Return conf/ of the checkout.
-
-    Raises
-    ------
-    UsageError
-        Where the package was installed outside a checkout.
-    """
-    folder = ROOT / "conf"
-    if not (folder / "config.yaml").is_file():
-        raise UsageError("no conf/config.yaml here: run study inside a checkout of the project")
-    return folder
 
 
 def with_configuration(overrides: Sequence[str], run: Callable[[Config], int]) -> int:
@@ -54,7 +40,7 @@ def with_configuration(overrides: Sequence[str], run: Callable[[Config], int]) -
     from omegaconf.errors import OmegaConfBaseException
 
     folder = configuration_folder()
-    words.check(overrides, folder)
+    ready = words.prepared(overrides, folder)
     codes = [0]
     mistakes: list[UsageError] = []
     running = [False]  # what is raised then is our own
@@ -65,8 +51,8 @@ def with_configuration(overrides: Sequence[str], run: Callable[[Config], int]) -
             return
         chosen = HydraConfig.get()
         experiment = chosen.runtime.choices["experiment"]
-        task: Any = OmegaConf.to_container(chosen.overrides.task, resolve=False)  # as written
-        given = tuple(task)
+        task: Any = OmegaConf.to_container(chosen.overrides.task, resolve=False)
+        given = tuple(word.removeprefix(words.FORCED) for word in task)  # as written
         try:  # kept, not raised: Hydra would print a page about it
             container: Any = OmegaConf.to_container(composed, resolve=True)
             files = included(folder / "experiment", experiment, container.get("include"))
@@ -82,13 +68,16 @@ def with_configuration(overrides: Sequence[str], run: Callable[[Config], int]) -
 
     before = sys.argv
     with tempfile.TemporaryDirectory() as scratch:
-        sys.argv = ["study", *overrides, *_sweep_folder(overrides, scratch)]
+        # a multirun writes its multirun.yaml; unless it was told where, it does so here
+        told = any(word.startswith("hydra.sweep.dir=") for word in overrides)
+        places = [f"hydra.sweep.dir='{scratch}'"] if words.sweeps(overrides) and not told else []
+        sys.argv = ["study", *ready, *places]
         try:
             job()
         except Exception as error:
             if running[0]:
                 raise
-            raise UsageError(words.explain(error, overrides, folder)) from error
+            raise UsageError(words.explain(error, overrides)) from error
         finally:
             sys.argv = before
     if mistakes:
@@ -96,14 +85,39 @@ def with_configuration(overrides: Sequence[str], run: Callable[[Config], int]) -
     return max(codes)
 
 
+def included(folder: Path, experiment: str, include: Any) -> dict[str, Mapping[str, Any]]:
+    """Read the experiments under an experiment's ``include``.
+
+    An included file's defaults must be those of the experiment that includes it: they hold for
+    all grids.
+
+    Parameters
+    ----------
+    folder
+        Of the experiment files.
+    experiment
+        Who includes.
+    include
+        A list of names, or nothing.
+
+    Raises
+    ------
+    UsageError
+        For a name without a file, and for a file with other defaults.
+    """
+    options = sorted(path.stem for path in folder.glob("*.yaml") if path.stem != experiment)
+    found: dict[str, Mapping[str, Any]] = {}
+    for name in checked(tuple[Text, ...], include or (), "include"):
+        if name not in options:
+            raise UsageError(unknown("include", name, options))
+        content, own = (read_yaml(folder / f"{stem}.yaml") for stem in (name, experiment))
+        if content.pop("defaults", []) != own.get("defaults", []):
+            raise UsageError(f"{experiment} cannot include {name}: it has other defaults")
+        found[name] = content
+    return found
+
+
 def _protocol_keys(overrides: Sequence[str]) -> list[str]:
     """Return which keys of the protocol a command line sets: they hold for all grids."""
     keys = [word.lstrip("+~").partition("=")[0] for word in overrides]
     return [key.removeprefix("protocol.") for key in keys if key.startswith("protocol.")]
-
-
-def _sweep_folder(overrides: Sequence[str], scratch: str) -> list[str]:
-    """Let a multirun write its multirun.yaml where it does no harm, unless it was told where."""
-    sweeps = any(word in ("--multirun", "-m") for word in overrides)
-    told = any(word.startswith("hydra.sweep.dir=") for word in overrides)
-    return [f"hydra.sweep.dir='{scratch}'"] if sweeps and not told else []

@@ -1,4 +1,4 @@
-"""The words of a command line: read one by one, and explained where Hydra would print a page."""
+"""The words of a command line: checked before Hydra composes them, explained where it refuses."""
 
 from __future__ import annotations
 
@@ -10,10 +10,18 @@ from typing import Any, NoReturn
 from study.errors import UsageError, unknown
 
 MANNER = "key=value, lists in [...], names with values in {...}, any other text in quotes"
+FORCED = "++"
+"""Before an override: Hydra sets the key whether or not it is there. Unknown keys are then found
+by the schema, which names the nearest and all valid ones."""
 
 
-def check(words: Sequence[str], folder: Path) -> None:
-    """Read flags and overrides before Hydra does, for errors that name the culprit.
+def sweeps(words: Sequence[str]) -> bool:
+    """Return whether a command line asks for several jobs."""
+    return any(word in ("--multirun", "-m") for word in words)
+
+
+def prepared(words: Sequence[str], folder: Path) -> list[str]:
+    """Check flags and overrides, and return them as Hydra should read them.
 
     Parameters
     ----------
@@ -34,140 +42,83 @@ def check(words: Sequence[str], folder: Path) -> None:
     args = parser.parse_args(list(words))
     if args.resolve and not (args.cfg or args.help):
         raise UsageError("--resolve goes with --cfg job alone")
-    for word in args.overrides:
-        override = read(word)
-        if override.key_or_group == "":
-            raise UsageError(f"{word!r} sets nothing: {MANNER}")
-        group = folder / str(override.key_or_group)
-        chooses = group.is_dir() and override.package is None and override.type.name != "DEL"
-        if chooses and not override.is_sweep_override():
-            _check_option(str(override.key_or_group), override.value(), group, args.config_dir)
+    # the folder of --config-dir may have options of its own
+    groups = {path.name: None if args.config_dir else path for path in folder.glob("*/")}
+    ready = {word: _ready(word, groups, sweeps(words)) for word in args.overrides}
+    return [ready.get(word, word) for word in words]
 
 
-def read(word: str) -> Any:
-    """Return Hydra's reading of one override.
+def _ready(word: str, groups: dict[str, Path | None], several: bool) -> str:
+    from hydra.core.override_parser.types import OverrideType
 
-    Raises
-    ------
-    UsageError
-        If it has none.
-    """
+    override = _read(word)
+    key = str(override.key_or_group)
+    if not key:
+        raise UsageError(f"{word!r} sets nothing: {MANNER}")
+    if re.match(r"grids\.(?!\d)", key):
+        raise UsageError(f"unknown configuration key {key!r}: grids are counted, as in grids.0")
+    if override.is_sweep_override():
+        if not several:
+            raise UsageError(
+                f"Ambiguous value for argument {word!r}: [a, b] is a list, and with --multirun "
+                "a,b are jobs, one after the other"
+            )
+        return word
+    value, plain = override.value(), override.type is OverrideType.CHANGE
+    if key in groups and override.package is None and not isinstance(value, dict):
+        if override.type is OverrideType.ADD:
+            raise UsageError(f"{key} is chosen twice: {key}=..., without +, takes another one")
+        if plain and (group := groups[key]):
+            _check_option(key, value, group)
+        return word
+    own = override.package is None and not key.startswith("hydra")
+    return FORCED + word if own and plain else word
+
+
+def _read(word: str) -> Any:
+    """Return Hydra's reading of one override."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
     try:
         return OverridesParser.create().parse_override(word)
-    except HydraException as error:
+    except HydraException:
         if re.fullmatch(r"[\w.-]+", word):
             said = f"{word!r} sets nothing: key=value does, such as experiment=smoke"
-            raise UsageError(said) from None
-        said = " ".join(str(error).split("\n")[0].split())
-        reason = "" if re.match("Lexer|Error parsing|.* expecting {", said) else f" ({said})"
-        shown = word if word.strip() and word.isprintable() else repr(word)
-        raise UsageError(f"cannot read {shown}: {MANNER}{reason}") from None
+        else:
+            shown = word if word.strip() and word.isprintable() else repr(word)
+            said = f"cannot read {shown}: {MANNER}"
+        raise UsageError(said) from None
 
 
-def explain(error: Exception, words: Sequence[str], folder: Path) -> str:
+def _check_option(group: str, value: Any, folder: Path) -> None:
+    names = sorted(path.stem for path in folder.glob("*.yaml"))
+    if isinstance(value, list):
+        raise UsageError(f"{group} takes one name, not {value!r}. Valid: {', '.join(names)}")
+    if value not in names:
+        raise UsageError(unknown(group, "null" if value is None else str(value), names))
+
+
+def explain(error: Exception, words: Sequence[str]) -> str:
     """Return in one line what Hydra found wrong, with the culprit and what is valid."""
-    first = " ".join(str(error).split("\n")[0].split())
-    missing = re.search(r"Could not (?:find|load) '([\w/]+)/([^'/]*)'", str(error))
-    if missing:
-        group, name = missing.groups()
-        if (folder / group).is_dir():
-            return unknown(group, name, options(folder / group))
-    if first.startswith("Ambiguous value"):
-        return f"{first}: [a, b] is a list, and with --multirun a,b are jobs, one after the other"
-    twice = re.match(r"(\S+) appears more than once in the final defaults list", first)
-    if twice:
-        return f"{twice[1]} is chosen twice: {twice[1]}=..., without +, takes another one"
-    overrides = [w for w in words if ("=" in w and not w.startswith("-")) or w.startswith("~")]
-    culprit = _culprit(overrides, folder)
-    if culprit is None:
-        return first
-    found = read(culprit)
-    where = _place(str(found.key_or_group), overrides, folder)
-    if isinstance(where, str):
-        return where
-    (level,) = where
-    given = culprit.partition("=")[2]
-    if isinstance(level, dict):
-        return f"{found.key_or_group} takes values by name ({', '.join(level)}), not {given}"
-    if isinstance(level, list):
-        return f"{found.key_or_group} takes a list, not {given}"
-    cause = " ".join(str(error.__cause__ or error).split("\n")[0].split())
-    return f"cannot use {culprit!r}: {cause}"
+    from hydra.errors import MissingConfigException
 
-
-def options(group: Path) -> list[str]:
-    """Return the names of the files in a group of the configuration."""
-    return sorted(p.relative_to(group).with_suffix("").as_posix() for p in group.rglob("*.yaml"))
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+        group, _, name = str(error.missing_cfg_file).rpartition("/")
+        return unknown(group, name, error.options)
+    said = " ".join(str(error).split("\n")[0].split()).replace(FORCED, "")
+    cause = " ".join(str(error.__cause__ or "").split("\n")[0].split())
+    for word in words:
+        key, _, value = word.partition("=")
+        if value and said.endswith(word):
+            if "Cannot merge" in cause:
+                meant = "values by name" if value.startswith("[") else "a list"
+                return f"{key} takes {meant}, not {value}"
+            return f"cannot use {word!r}: {cause or said}"
+    return ": ".join(filter(None, [said, cause]))
 
 
 def _refuse_flags(message: str) -> NoReturn:
     if message.startswith("unrecognized"):
         message += " (flags stand before all key=value, or after; study --help shows them)"
     raise UsageError(message)
-
-
-def _check_option(group: str, value: Any, folder: Path, elsewhere: str | None) -> None:
-    names = options(folder)
-    if isinstance(value, dict) and group != "experiment":
-        return  # values of the group, set together
-    if isinstance(value, str) and elsewhere:
-        return  # it may be in the folder of --config-dir
-    if not isinstance(value, str) or value not in names:
-        said = value if isinstance(value, str | int | float) else "null" if value is None else None
-        if said is None:
-            raise UsageError(f"{group} takes one name, not {value!r}. Valid: {', '.join(names)}")
-        raise UsageError(unknown(group, str(said), names))
-
-
-def _composed(words: Sequence[str], folder: Path) -> Any:
-    from hydra import compose, initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
-    from omegaconf import OmegaConf
-
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(folder), version_base="1.3"):
-        return OmegaConf.to_container(compose("config", list(words)))
-
-
-def _chosen(words: Sequence[str], folder: Path) -> list[str]:
-    """Return the words that choose from groups."""
-    groups = [path.name for path in folder.iterdir() if path.is_dir()]
-    return [w for w in words if w.partition("=")[0] in groups and isinstance(read(w).value(), str)]
-
-
-def _culprit(words: Sequence[str], folder: Path) -> str | None:
-    """Return the first word that cannot be composed beside the choices alone."""
-    chosen = _chosen(words, folder)
-    for word in words:
-        if word not in chosen:
-            try:
-                _composed([*chosen, word], folder)
-            except Exception:  # whatever Hydra and OmegaConf raise
-                return word
-    return None
-
-
-def _place(key: str, words: Sequence[str], folder: Path) -> str | tuple[Any]:
-    """Return what stands at a key of the configuration, or one line on why nothing does."""
-    level: Any = _composed(_chosen(words, folder), folder)
-    path: list[str] = []
-    for part in key.split("."):
-        if isinstance(level, list):
-            level = dict(zip(map(str, range(len(level))), level, strict=True))
-        here = ".".join(path)
-        if not isinstance(level, dict):
-            said = "null" if level is None else repr(level)
-            return f"{key!r} cannot be set, {here} is {said} here: set {here} as a whole"
-        if part not in level:
-            names = [".".join([*path, str(name)]) for name in level]
-            line = unknown("configuration key", ".".join([*path, part]), names)
-            added = path == ["protocol", "learning_rates"] or (
-                path[:1] == ["grids"] and len(path) > 1
-            )
-            return line + (f"; a new one is added with +{key}=..." if added else "")
-        level = level[part]
-        path.append(part)
-    return (level,)

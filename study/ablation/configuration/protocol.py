@@ -1,9 +1,8 @@
 """The protocol of a training: budget, learning rates, seeds; the experiment's, or a grid's own.
 
-Seeds. Each use has a range of its own that begins at a fixed number: no seed both tunes and is
-scored, and of two cells the one with fewer evaluation seeds has the first of the other's, so that
-comparisons pair on the common ones. Cells without tuning (``tune: false``) use the evaluation
-seeds too; whoever takes them for a calibration splits them itself.
+Each use of seeds has a range of its own that begins at a fixed number. So no seed both tunes and
+is scored. Of two cells, the one with fewer evaluation seeds has the first seeds of the other, and
+comparisons pair on these. Cells without tuning (``tune: false``) use the evaluation seeds too.
 """
 
 from __future__ import annotations
@@ -12,29 +11,82 @@ import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from itertools import pairwise
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import BeforeValidator, PlainValidator
 
-from study.ablation.configuration.checks import flag, known, mapping, number, refuse_twice, whole
-from study.errors import UsageError, unknown
+from study.checked import NO_OTHER_KEYS, Flag, Whole, between, checked, one_of
+from study.errors import UsageError
 from study.learning.core.training import Budget
 from study.learning.rules import GRADIENTS
 from study.learning.rules.base import Gradient
 from study.learning.variants import Variant, resolve
 
-RANGE = re.compile(r"(\d+) a decade from (\S+) to (\S+)")
+RANGE = re.compile(r"(\d+) a decade from ([\d.e+-]+) to ([\d.e+-]+)")
 
 TUNING_SEEDS_FROM = 1
 REFINING_SEEDS_FROM = 1001
 EVALUATION_SEEDS_FROM = 2001
 
 TRANSFER, TRUNK, OWN = "transfer", "trunk", "own"
-"""Uses of a rate that was chosen for another cell: to be evaluated at exact's too; for the first
-phase of a branch, and for the second, chosen without the branch."""
+"""Uses of a rate that was chosen for another cell. With `TRANSFER` a cell is also evaluated at the
+rate of exact. With `TRUNK` and `OWN` it is the rate of a branch's first and second phase."""
 
 BRANCH_RATES = {"own": "own rate", "tenth": "a tenth of its rate", "equal_path": "equal path"}
-"""How the rate after a branch follows, and how that is said."""
+"""The rates that a branch may go on with, and how names of cells say so."""
+
+
+def round_rate(rate: float) -> float:
+    """Round to six digits, so that equal rates have equal names."""
+    return float(f"{rate:.6g}")
+
+
+def _batch(given: Any) -> Any:
+    if given is None or (isinstance(given, str) and given != "full"):
+        raise ValueError(f"takes a whole number or full, not {given!r}")
+    return None if given == "full" else given
+
+
+def _gradient(given: Any) -> Variant[Gradient]:
+    found = resolve("gradient", GRADIENTS, given)
+    if not isinstance(found.record, Gradient):
+        raise ValueError(f"takes a gradient rule, not {given!r}")
+    return found
+
+
+def _rates(given: Any) -> tuple[float, ...]:
+    """Return the rates of a list, or of a text such as ``2 a decade from 1e-3 to 10``."""
+    if isinstance(given, str) and (found := RANGE.fullmatch(given.strip())):
+        per = int(found[1])
+        low, high = _rate(float(found[2])), _rate(float(found[3]))
+        if not 1 <= per <= 100:
+            raise ValueError(f"takes from 1 to 100 rates a decade, not {per}")
+        if low > high:
+            raise ValueError(f"takes a range upwards, not from {low:g} to {high:g}")
+        count = round(float(np.log10(high / low)) * per) + 1
+        return tuple(round_rate(high * 10.0 ** ((i - count + 1) / per)) for i in range(count))
+    if not isinstance(given, list | tuple) or not given:
+        raise ValueError(
+            "takes a list of rates, or a range such as '2 a decade from 1e-3 to 10', "
+            f"not {given!r}"
+        )
+    rates = sorted(round_rate(_rate(rate)) for rate in given)
+    if twice := [one for one, other in pairwise(rates) if one == other]:
+        raise ValueError(f"has {twice[0]!r} twice: each value once")
+    return tuple(rates)
+
+
+def _rate(given: Any) -> float:
+    number = isinstance(given, int | float) and not isinstance(given, bool)
+    if not number or not 1e-30 <= given <= 1e30:  # what float32 can hold
+        raise ValueError(f"takes learning rates from 1e-30 to 1e+30, not {given!r}")
+    return float(given)
+
+
+def _not_said(given: Any) -> str:
+    raise ValueError("is the location of the grid: leave it out")
 
 
 @dataclass(frozen=True)
@@ -53,10 +105,12 @@ class Refine:
         How far stage A may be extended until its best rate is an interior one.
     """
 
-    per_decade: int = 8
-    rates: int = 9
-    seeds: int = 5
-    recentre_decades: int = 3
+    __pydantic_config__ = NO_OTHER_KEYS
+
+    per_decade: Annotated[Whole, between(1, 100)] = 8
+    rates: Annotated[Whole, between(1, 1000)] = 9
+    seeds: Annotated[Whole, between(1, EVALUATION_SEEDS_FROM - REFINING_SEEDS_FROM)] = 5
+    recentre_decades: Annotated[Whole, between(0, 20)] = 3
 
 
 @dataclass(frozen=True)
@@ -73,13 +127,15 @@ class Branch:
         Of the second phase: ``own``, the one chosen for its rule; ``tenth`` of that;
         ``equal_path``, at which it moves as far as the first rule would when it went on.
     location
-        Where the first rule applies; the grid's.
+        Where the first rule applies: the location that the grid states.
     """
 
-    gradient: Variant[Gradient]
-    updates: int
-    rate: str = "own"
-    location: str = "hidden"
+    __pydantic_config__ = NO_OTHER_KEYS
+
+    gradient: Annotated[Variant[Gradient], PlainValidator(_gradient)]
+    updates: Annotated[Whole, between(1, 10**8)]
+    rate: Annotated[str, one_of(*BRANCH_RATES)] = "own"
+    location: Annotated[str, PlainValidator(_not_said)] = "hidden"
 
     def params(self) -> dict[str, str | int]:
         """Return what the tables say of it."""
@@ -107,7 +163,7 @@ class Protocol:
     refine
         Stage B, or None.
     tune
-        Whether one of the rates is chosen; else all of them are evaluated.
+        Whether the best of the rates is chosen. Otherwise all of them are evaluated.
     transfer
         Also evaluate at the rate that was chosen for exact.
     decay
@@ -117,22 +173,24 @@ class Protocol:
     dtype
         float32 or float64.
     branch
-        What is trained before, under another rule, or None. Then nothing is tuned: the rates are
-        those of the cells without a branch.
+        What is trained before, under another rule, or None. With a branch nothing is tuned: the
+        rates are those of the cells without it.
     """
 
-    updates: int
-    batch_size: int | None
-    learning_rates: Mapping[str, tuple[float, ...]]
-    tuning_seeds: int
-    evaluation_seeds: int
+    __pydantic_config__ = NO_OTHER_KEYS
+
+    updates: Annotated[Whole, between(1, 10**8)]
+    batch_size: Annotated[Annotated[Whole, between(1, 10**7)] | None, BeforeValidator(_batch)]
+    learning_rates: Mapping[str, Annotated[tuple[float, ...], PlainValidator(_rates)]]
+    tuning_seeds: Annotated[Whole, between(1, REFINING_SEEDS_FROM - TUNING_SEEDS_FROM)]
+    evaluation_seeds: Annotated[Whole, between(1, 10**6)]
     refine: Refine | None = None
-    tune: bool = True
-    transfer: bool = True
-    decay: bool = True
-    checkpoints: int = 20
-    probes: int = 8
-    dtype: str = "float32"
+    tune: Flag = True
+    transfer: Flag = True
+    decay: Flag = True
+    checkpoints: Annotated[Whole, between(2, 10**4)] = 20
+    probes: Annotated[Whole, between(0, 10**4)] = 8
+    dtype: Annotated[str, one_of("float32", "float64")] = "float32"
     branch: Branch | None = None
 
     @property
@@ -178,8 +236,8 @@ class Protocol:
         """Return what decides the results of a cell with this optimizer, in plain containers.
 
         The rates are those of its optimizer; whether it is evaluated at another's rate is said by
-        its reference. Without tuning, the seeds of tuning decide nothing. Uses that came later
-        are said only where they are made, so that older identities stay.
+        its reference. Without tuning, the seeds of tuning decide nothing. Newer fields, such as
+        the branch, are there only when set, so that older identities stay.
         """
         content = {f.name: getattr(self, f.name) for f in fields(self)}
         del content["transfer"], content["branch"], content["tune"]
@@ -238,56 +296,26 @@ class Protocol:
         return said
 
 
-def read_protocol(given: Mapping[str, Any], key: str = "protocol") -> Protocol:
-    """Check a protocol.
+def read_protocol(given: Any, where: str = "protocol.") -> Protocol:
+    """Check what a configuration says of a protocol.
 
     Parameters
     ----------
     given
         Plain containers.
-    key
-        Where it stands, for the messages.
+    where
+        What stands before its keys in messages.
 
     Raises
     ------
     UsageError
         For the first key that is unknown, missing, of a wrong type or out of range.
     """
-    known(f"{key}.", given, [f.name for f in fields(Protocol)])
-    for name in ("updates", "batch_size", "learning_rates", "tuning_seeds", "evaluation_seeds"):
-        if given.get(name) is None:
-            raise UsageError(f"{key}.{name} is missing")
-    most_seeds = REFINING_SEEDS_FROM - TUNING_SEEDS_FROM
-    batch = given["batch_size"]
-    if batch != "full":
-        if not isinstance(batch, int):
-            raise UsageError(f"{key}.batch_size takes a whole number or full, not {batch!r}")
-        batch = whole(f"{key}.batch_size", batch, 1, 10**7)
-    refine = given.get("refine")
-    branch = given.get("branch")
-    tune = flag(f"{key}.tune", given.get("tune", True))
-    if branch is not None and not tune:
-        raise UsageError(f"{key}.branch takes rates that were chosen, and {key}.tune is false")
-    dtype = given.get("dtype", "float32")
-    if dtype not in ("float32", "float64"):
-        raise UsageError(unknown(f"{key}.dtype", dtype, ("float32", "float64")))
-    return Protocol(
-        updates=whole(f"{key}.updates", given["updates"], 1, 10**8),
-        batch_size=None if batch == "full" else batch,
-        learning_rates=_rates(
-            f"{key}.learning_rates", mapping(f"{key}.learning_rates", given["learning_rates"])
-        ),
-        tuning_seeds=whole(f"{key}.tuning_seeds", given["tuning_seeds"], 1, most_seeds),
-        evaluation_seeds=whole(f"{key}.evaluation_seeds", given["evaluation_seeds"], 1, 10**6),
-        refine=None if refine is None else _refine(f"{key}.refine", refine),
-        tune=tune,
-        transfer=flag(f"{key}.transfer", given.get("transfer", True)),
-        decay=flag(f"{key}.decay", given.get("decay", True)),
-        checkpoints=whole(f"{key}.checkpoints", given.get("checkpoints", 20), 2, 10**4),
-        probes=whole(f"{key}.probes", given.get("probes", 8), 0, 10**4),
-        dtype=dtype,
-        branch=None if branch is None else _branch(f"{key}.branch", branch),
-    )
+    # names of optimizers may be users' own: the plan knows them
+    protocol = checked(Protocol, given, where)
+    if protocol.branch and not protocol.tune:
+        raise UsageError(f"{where}branch takes rates that were chosen, and {where}tune is false")
+    return protocol
 
 
 def amended(
@@ -312,73 +340,3 @@ def amended(
             value = amended(before, value, within)
         found[key] = value
     return found
-
-
-def _refine(key: str, given: Any) -> Refine:
-    given = mapping(key, given)
-    known(f"{key}.", given, [f.name for f in fields(Refine)])
-    most = EVALUATION_SEEDS_FROM - REFINING_SEEDS_FROM
-    return Refine(
-        per_decade=whole(f"{key}.per_decade", given.get("per_decade", 8), 1, 100),
-        rates=whole(f"{key}.rates", given.get("rates", 9), 1, 1000),
-        seeds=whole(f"{key}.seeds", given.get("seeds", 5), 1, most),
-        recentre_decades=whole(f"{key}.recentre_decades", given.get("recentre_decades", 3), 0, 20),
-    )
-
-
-def _branch(key: str, given: Any) -> Branch:
-    given = mapping(key, given)
-    keys = ("gradient", "updates", "rate")
-    known(f"{key}.", given, keys)
-    for name in keys[:2]:
-        if given.get(name) is None:
-            raise UsageError(f"{key}.{name} is missing")
-    gradient = resolve("gradient", GRADIENTS, given["gradient"])
-    if not isinstance(gradient.record, Gradient):
-        raise UsageError(f"{key}.gradient takes a gradient, not {given['gradient']!r}")
-    rate = given.get("rate", Branch.rate)
-    if rate not in BRANCH_RATES:
-        raise UsageError(unknown(f"{key}.rate", rate, BRANCH_RATES))
-    return Branch(gradient, whole(f"{key}.updates", given["updates"], 1, 10**8), rate)
-
-
-def _rates(key: str, given: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
-    # whether these are names of optimizers, users' own among them, the plan will see
-    return {name: _rate_list(f"{key}.{name}", v) for name, v in given.items()}
-
-
-def _rate_list(key: str, given: Any) -> tuple[float, ...]:
-    if isinstance(given, str) and (found := RANGE.fullmatch(given.strip())):
-        per = whole(f"{key}, rates a decade", int(found[1]), 1, 100)
-        low, high = (_rate(key, _float(text)) for text in found.groups()[1:])
-        if low > high:
-            raise UsageError(f"{key} takes a range upwards, not from {low:g} to {high:g}")
-        count = round(float(np.log10(high / low)) * per) + 1
-        return tuple(round_rate(high * 10.0 ** ((i - count + 1) / per)) for i in range(count))
-    if not isinstance(given, list) or not given:
-        raise UsageError(
-            f"{key} takes a list of rates, or a range such as '2 a decade from 1e-3 to 10', "
-            f"not {given!r}"
-        )
-    rates = [round_rate(_rate(key, rate)) for rate in given]
-    refuse_twice(key, rates)
-    return tuple(sorted(rates))
-
-
-def _rate(key: str, value: Any) -> float:
-    rate = number(key, value, 0.0)
-    if not 1e-30 <= rate <= 1e30:  # what float32 can hold
-        raise UsageError(f"{key}: a learning rate is above 0 (1e-30 to 1e+30), not {rate:g}")
-    return rate
-
-
-def _float(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def round_rate(rate: float) -> float:
-    """Round to six digits, so that equal rates have equal names."""
-    return float(f"{rate:.6g}")

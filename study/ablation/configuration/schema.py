@@ -1,38 +1,43 @@
-"""The configuration: which keys there are, of which type, in which range.
-
-Hydra composes plain containers; here they become dataclasses, and every mistake becomes one line
-that names the key and what is valid.
-"""
+"""The configuration: which keys there are, of which type, in which range."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
-from study.ablation.configuration.checks import flag, known, mapping, names, text, whole
+from pydantic import AfterValidator
+
 from study.ablation.configuration.protocol import Protocol, amended, read_protocol
+from study.checked import NO_OTHER_KEYS, Flag, Text, Whole, between, checked
 from study.errors import UsageError
+
+Place = Annotated[Text | None, AfterValidator(lambda text: text or None)]
 
 
 @dataclass(frozen=True)
 class Part:
-    """An experiment file: what it is for.
+    """What an experiment file says that others may include.
 
     Parameters
     ----------
-    experiment
-        Its name.
     about
-        In a sentence.
+        What it is for, in a sentence.
     claims
         Which claims of conf/claims.yaml its trainings serve.
+    grids
+        Products of axes, as they are written.
+    protocol
+        What of the protocol its grids have of their own.
     """
 
-    experiment: str
-    about: str = ""
-    claims: tuple[str, ...] = ()
+    __pydantic_config__ = NO_OTHER_KEYS
+
+    about: Text = ""
+    claims: tuple[Text, ...] = ()
+    grids: tuple[dict[str, Any], ...] = ()
+    protocol: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -46,8 +51,8 @@ class Grid:
     axes
         Axis -> value or list of values, as they were written.
     protocol
-        Its own: the experiment's, with the differences that the grid states. One that states a
-        list of differences is several grids.
+        The experiment's, with the differences that the grid states. A grid that states a list of
+        differences becomes several grids.
     experiment
         Whose file states it.
     """
@@ -70,8 +75,10 @@ class Tracking:
         Folder of the exported tables; None for data/results.
     """
 
-    uri: str | None = None
-    tables: str | None = None
+    __pydantic_config__ = NO_OTHER_KEYS
+
+    uri: Place = None
+    tables: Place = None
 
 
 @dataclass(frozen=True)
@@ -83,24 +90,32 @@ class Execution:
     workers
         Processes; None for one a core.
     block
-        Trainings that are stacked together at the most.
+        The largest number of trainings that are stacked together.
     max_runs
         A larger plan is refused.
     """
 
-    workers: int | None = None
-    block: int = 32
-    max_runs: int = 1_000_000
+    __pydantic_config__ = NO_OTHER_KEYS
+
+    workers: Annotated[Whole, between(1, 4096)] | None = None
+    block: Annotated[Whole, between(1, 10**6)] = 32
+    max_runs: Annotated[Whole, between(1, 10**9)] = 1_000_000
 
     def processes(self) -> int:
         """Return the number of workers: all cores this process may use, unless told."""
-        if self.workers:
-            return self.workers
-        return (
-            len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else os.cpu_count() or 1
-        )
+        affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
+        return self.workers or (len(affinity(0)) if affinity else os.cpu_count() or 1)
+
+
+@dataclass(frozen=True)
+class Composed(Part):
+    """Everything that the configuration of an experiment may say; see conf/config.yaml."""
+
+    include: tuple[Text, ...] = ()
+    only: dict[str, Any] = field(default_factory=dict)
+    tracking: Tracking = Tracking()
+    execution: Execution = Execution()
+    dry_run: Flag = False
 
 
 @dataclass(frozen=True)
@@ -114,7 +129,7 @@ class Config:
     grids
         Of the experiment itself, after those of the experiments it includes.
     protocol
-        What is usual: grids may state differences.
+        The experiment's usual one: grids may state differences.
     tracking, execution
         Where results go, and how the work is done.
     only
@@ -122,9 +137,9 @@ class Config:
     dry_run
         Show the plan alone.
     about, claims
-        What it is for, and which claims it serves.
+        What it is for, and which claims it and its parts serve.
     parts
-        The experiments it includes.
+        The experiments it includes, by name.
     overrides
         The words of the command line that it was composed from, for the record.
     """
@@ -132,18 +147,14 @@ class Config:
     experiment: str
     grids: Sequence[Grid]
     protocol: Protocol
-    tracking: Tracking = field(default_factory=Tracking)
-    execution: Execution = field(default_factory=Execution)
+    tracking: Tracking = Tracking()
+    execution: Execution = Execution()
     only: Mapping[str, Any] = field(default_factory=dict)
     dry_run: bool = False
     about: str = ""
     claims: tuple[str, ...] = ()
-    parts: tuple[Part, ...] = ()
+    parts: Mapping[str, Part] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
-
-
-NO_KEYS = ("experiment", "parts", "overrides")
-KEYS = [f.name for f in fields(Config) if f.name not in NO_KEYS] + ["include"]
 
 
 def read(
@@ -161,7 +172,7 @@ def read(
     container
         What was composed, in plain containers.
     included
-        What stands in the files of the experiments under ``include``, by name.
+        The files of the experiments under ``include``, by name, in plain containers.
     commanded
         Dotted keys of the protocol that the command line set; they hold for all grids.
 
@@ -170,84 +181,48 @@ def read(
     UsageError
         For the first key that is unknown, missing, of a wrong type or out of range.
     """
-    known("", container, KEYS)
-    usual = mapping("protocol", container.get("protocol"))
-    protocol = read_protocol(usual)
-    commanded = tuple(commanded)
-    files = included or {}
-    grids = [
-        grid
-        for name in names("include", container.get("include") or [])
-        for grid in _grids(name, files[name], usual, commanded, f"{name}: ")
-    ]
-    if container.get("grids") or not grids:
-        grids += _grids(experiment, {"grids": container.get("grids")}, usual, commanded, "")
-    parts = tuple(_part(name, file) for name, file in files.items())
-    own = _part(experiment, container)
-    only = mapping("only", container.get("only") or {})
+    said = checked(Composed, {key: v for key, v in container.items() if v is not None})
+    usual = read_protocol(said.protocol)
+    grids: list[Grid] = []
+    files = {name: checked(Part, file, f"{name}: ") for name, file in (included or {}).items()}
+    stated = [(name, file, f"{name}: ") for name, file in files.items()]
+    if said.grids or not stated:
+        stated.append((experiment, Part(grids=said.grids), ""))
+    for name, file, where in stated:
+        if not file.grids:
+            raise UsageError(f"experiment {name!r}: grids takes a list of products of axes")
+        grids += _grids(name, file, said.protocol, tuple(commanded), where)
     return Config(
         experiment=experiment,
         grids=grids,
-        protocol=protocol,
-        tracking=_tracking(mapping("tracking", container.get("tracking") or {})),
-        execution=_execution(mapping("execution", container.get("execution") or {})),
-        only={axis: v for axis, v in only.items() if v is not None},
-        dry_run=flag("dry_run", container.get("dry_run", False)),
-        about=own.about,
-        claims=tuple(dict.fromkeys([*own.claims, *(c for p in parts for c in p.claims)])),
-        parts=parts,
+        protocol=usual,
+        tracking=said.tracking,
+        execution=said.execution,
+        only={axis: values for axis, values in said.only.items() if values is not None},
+        dry_run=said.dry_run,
+        about=said.about,
+        claims=tuple(dict.fromkeys(c for p in (said, *files.values()) for c in p.claims)),
+        parts=files,
     )
-
-
-def _part(experiment: str, file: Mapping[str, Any]) -> Part:
-    claims = names("claims", file.get("claims") or [])
-    return Part(experiment, text("about", file.get("about") or ""), claims)
 
 
 def _grids(
     experiment: str,
-    file: Mapping[str, Any],
+    file: Part,
     usual: Mapping[str, Any],
     commanded: tuple[str, ...],
-    before: str,
-) -> list[Grid]:
-    """Return the grids of a file, whose own protocol, if it is included, is a difference too."""
-    grids = file.get("grids")
-    if not isinstance(grids, list) or not grids or not all(isinstance(g, dict) for g in grids):
-        raise UsageError(f"experiment {experiment!r}: grids takes a list of products of axes")
-    key = f"{before}protocol"
-    usual = amended(usual, mapping(key, file.get("protocol") or {}), commanded)
-    read_protocol(usual, key)
-    found = []
-    for number, grid in enumerate(grids):
-        here = f"{before}grids[{number}]"
+    where: str,
+) -> Iterator[Grid]:
+    """Make the grids of a file; an included file's own protocol is a difference too."""
+    usual = amended(usual, file.protocol, commanded)
+    read_protocol(usual, f"{where}protocol.")
+    for number, grid in enumerate(file.grids):
+        key = f"{where}grids[{number}]"
         axes = {axis: value for axis, value in grid.items() if axis != "protocol"}
-        for where, own in _differences(f"{here}.protocol", grid.get("protocol")):
-            protocol = read_protocol(amended(usual, own, commanded), where)
-            found.append(Grid(here, axes, protocol, experiment))
-    return found
-
-
-def _differences(key: str, given: Any) -> list[tuple[str, Mapping[str, Any]]]:
-    """Return what a grid states of its protocol, and where: nothing, one, or a list of them."""
-    if isinstance(given, list) and given:
-        return [(f"{key}[{n}]", mapping(f"{key}[{n}]", own)) for n, own in enumerate(given)]
-    return [(key, mapping(key, given or {}))]
-
-
-def _tracking(given: Mapping[str, Any]) -> Tracking:
-    known("tracking.", given, [f.name for f in fields(Tracking)])
-    for name, meaning in (("uri", "an MLflow tracking URI"), ("tables", "a folder")):
-        if not isinstance(given.get(name), str | None):
-            raise UsageError(f"tracking.{name} takes {meaning}, not {given[name]!r}")
-    return Tracking(uri=given.get("uri") or None, tables=given.get("tables") or None)
-
-
-def _execution(given: Mapping[str, Any]) -> Execution:
-    known("execution.", given, [f.name for f in fields(Execution)])
-    workers = given.get("workers")
-    return Execution(
-        workers=None if workers is None else whole("execution.workers", workers, 1, 4096),
-        block=whole("execution.block", given.get("block", Execution.block), 1, 10**6),
-        max_runs=whole("execution.max_runs", given.get("max_runs", Execution.max_runs), 1, 10**9),
-    )
+        given = grid.get("protocol") or {}
+        several = isinstance(given, list)
+        for n, one in enumerate(given if several else [given]):
+            place = f"{key}.protocol[{n}]." if several else f"{key}.protocol."
+            own = checked(dict[str, Any], one, place)
+            protocol = read_protocol(amended(usual, own, commanded), place)
+            yield Grid(key, axes, protocol, experiment)

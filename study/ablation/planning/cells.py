@@ -6,15 +6,17 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Annotated, Any, get_type_hints
 
+from pydantic import BeforeValidator, PlainValidator
+
+from study.checked import Whole, between, checked, one_of
 from study.datasets import DATASETS, Dataset
-from study.errors import UsageError, unknown
 from study.learning import NUMERICS_VERSION
 from study.learning.activations import ACTIVATIONS
 from study.learning.activations.base import Activation
-from study.learning.activations.matched import CONSISTENT, not_matched
+from study.learning.activations.matched import not_matched
 from study.learning.core.training import Design
 from study.learning.initialisations import INITIALISATIONS, Initialisation
 from study.learning.objectives import OBJECTIVES, Objective
@@ -33,20 +35,9 @@ REGISTRIES: dict[str, tuple[Mapping[str, Any], type[Record]]] = {
 }
 """The axes whose values are records, with where the records are and what class they have."""
 
-TWINS = {"true": "twin", "forward": "twin forward"}  # in names of cells
-LOCATIONS = ("hidden", "output", "all")
-AXES = (
-    "dataset",
-    "objective",
-    "hidden",
-    "initialisation",
-    "gain",
-    "activation",
-    "gradient",
-    "location",
-    "consistent",
-    "optimizer",
-)
+MATCHED = {"true": "twin", "forward": "twin forward"}
+"""What names of cells say of a matched activation; they are stored, so the words stay."""
+
 DEFAULTS: dict[str, Any] = {
     "objective": "squared_error",
     "hidden": [32, 32],
@@ -58,6 +49,41 @@ DEFAULTS: dict[str, Any] = {
     "consistent": "false",
     "optimizer": "sgd",
 }
+
+
+def _variant(axis: str) -> PlainValidator:
+    """Make a reader of an axis whose values are records, the study's or a user's own."""
+
+    def read(spec: Any) -> Variant[Any]:
+        registry, kind = REGISTRIES[axis]
+        variant = resolve(axis, registry, spec)
+        if not isinstance(variant.record, kind):
+            raise ValueError(
+                f"takes a record of class {kind.__name__}: {variant.name!r} is of class "
+                f"{type(variant.record).__name__}"
+            )
+        if variant.target and variant.name in registry:
+            raise ValueError(
+                f"_target_ {variant.target!r} has the name of one of the study's own, "
+                f"{variant.name!r}: give it another, or runs could not be told apart"
+            )
+        return variant
+
+    return PlainValidator(read)
+
+
+def _gain(given: Any) -> float:
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0.0 < given < 1e6:
+        raise ValueError(f"takes a number above 0, not {given!r}")
+    return float(given)
+
+
+def _widths(given: Any) -> Any:
+    return [given] if isinstance(given, int) else given
+
+
+def _word(given: Any) -> Any:
+    return plain(given) if isinstance(given, bool) else given  # YAML reads true, not "true"
 
 
 @dataclass(frozen=True)
@@ -75,36 +101,30 @@ class Facts:
 class Cell:
     """One combination of the axes; the README says what the axes are."""
 
-    dataset: Variant[Dataset]
-    objective: Variant[Objective]
-    hidden: tuple[int, ...]
-    initialisation: Variant[Initialisation]
-    gain: float
-    activation: Variant[Activation]
-    gradient: Variant[Gradient]
-    location: str
-    consistent: str
-    optimizer: Variant[Optimizer]
+    dataset: Annotated[Variant[Dataset], _variant("dataset")]
+    objective: Annotated[Variant[Objective], _variant("objective")]
+    hidden: Annotated[
+        tuple[Annotated[Whole, between(1, 100_000)], ...],
+        BeforeValidator(_widths),
+    ]
+    initialisation: Annotated[Variant[Initialisation], _variant("initialisation")]
+    gain: Annotated[float, PlainValidator(_gain)]
+    activation: Annotated[Variant[Activation], _variant("activation")]
+    gradient: Annotated[Variant[Gradient], _variant("gradient")]
+    location: Annotated[str, one_of("hidden", "output", "all", "none")]
+    consistent: Annotated[str, one_of("false", "true", "forward"), BeforeValidator(_word)]
+    optimizer: Annotated[Variant[Optimizer], _variant("optimizer")]
 
     @property
     def name(self) -> str:
         """For people: ``digits · tanh · floor(minimum=0.1) · all · sgd``, and what is unusual."""
-        parts = [
-            self.dataset.short,
-            self.activation.short,
-            str(self.gradient),
-            self.location,
-            *([] if self.consistent == "false" else [TWINS[self.consistent]]),
-            self.optimizer.short,
-        ]
-        parts += [
-            variant.short
-            for axis, variant in (
-                ("objective", self.objective),
-                ("initialisation", self.initialisation),
-            )
-            if variant.short != DEFAULTS[axis]
-        ]
+        parts = [self.dataset.short, self.activation.short, str(self.gradient), self.location]
+        if self.consistent in MATCHED:
+            parts.append(MATCHED[self.consistent])
+        parts.append(self.optimizer.short)
+        for axis in ("objective", "initialisation"):
+            if (short := getattr(self, axis).short) != DEFAULTS[axis]:
+                parts.append(short)
         if list(self.hidden) != DEFAULTS["hidden"]:
             parts.append(self.widths)
         if self.gain != DEFAULTS["gain"]:
@@ -229,60 +249,24 @@ class Cell:
         return ""
 
 
-def cell_from(values: Mapping[str, Any]) -> Cell:
-    """Make a cell from one value for each axis.
+AXES = tuple(field.name for field in fields(Cell))
+_TYPES = get_type_hints(Cell, include_extras=True)
+
+
+def axis_value(axis: str, given: Any) -> Any:
+    """Return a value of an axis as cells have it.
 
     Raises
     ------
     UsageError
-        For a value that no axis has.
+        For a value that the axis has not.
     """
-    found: dict[str, Any] = {axis: _variant(axis, values[axis]) for axis in REGISTRIES}
-    location = values["location"]
-    if location not in (*LOCATIONS, "none"):
-        raise UsageError(unknown("location", location, LOCATIONS))
-    gain = values["gain"]
-    if isinstance(gain, bool) or not isinstance(gain, int | float) or not 0.0 < gain < 1e6:
-        raise UsageError(f"gain takes a number above 0, not {gain!r}")
-    consistent = values["consistent"]
-    if isinstance(consistent, bool):  # as YAML reads them
-        consistent = plain(consistent)
-    if consistent not in CONSISTENT:
-        raise UsageError(unknown("consistent", consistent, CONSISTENT))
-    return Cell(
-        hidden=_widths(values["hidden"]),
-        gain=float(gain),
-        location=location,
-        consistent=consistent,
-        **found,
-    )
+    return checked(_TYPES[axis], given, axis)
 
 
-def _variant(axis: str, spec: Any) -> Variant[Any]:
-    registry, kind = REGISTRIES[axis]
-    variant = resolve(axis, registry, spec)
-    if not isinstance(variant.record, kind):
-        raise UsageError(
-            f"{axis} takes a record of class {kind.__name__}: {variant.name!r} is of class "
-            f"{type(variant.record).__name__}"
-        )
-    if variant.target and variant.name in registry:
-        raise UsageError(
-            f"{axis} _target_ {variant.target!r} has the name of one of the study's own, "
-            f"{variant.name!r}: give it another, or runs could not be told apart"
-        )
-    return variant
-
-
-def _widths(value: Any) -> tuple[int, ...]:
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = [value]
-    valid = isinstance(value, list | tuple) and all(
-        isinstance(w, int) and not isinstance(w, bool) and 1 <= w <= 100_000 for w in value
-    )
-    if not valid:
-        raise UsageError(f"hidden takes a list of widths such as [32, 32], not {value!r}")
-    return tuple(value)
+def cell_from(values: Mapping[str, Any]) -> Cell:
+    """Make a cell from one value for each axis; see `axis_value`."""
+    return Cell(*(axis_value(axis, values[axis]) for axis in AXES))
 
 
 def identity(

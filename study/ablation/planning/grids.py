@@ -1,4 +1,4 @@
-"""From grids in a configuration to cells: products of axes, expanded, narrowed, made once."""
+"""From grids in a configuration to cells: products of axes, narrowed, each cell made once."""
 
 from __future__ import annotations
 
@@ -6,16 +6,41 @@ import itertools
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from study.ablation.configuration.checks import refuse_twice
 from study.ablation.configuration.protocol import Protocol
 from study.ablation.configuration.schema import Grid
-from study.ablation.planning.cells import AXES, DEFAULTS, REGISTRIES, Cell, Facts, cell_from
+from study.ablation.planning.cells import AXES, DEFAULTS, REGISTRIES, Cell, Facts, axis_value
+from study.checked import refuse_twice
 from study.errors import UsageError, unknown
 from study.learning.variants import Variant, plain, resolve
+
+
+@dataclass(frozen=True)
+class Product:
+    """A grid with its values read.
+
+    Parameters
+    ----------
+    grid
+        As it was written.
+    axes
+        Axis -> (label, value) of each of its values. The label is how tables name the value.
+    kept
+        Axis -> labels that ``only`` keeps.
+    """
+
+    grid: Grid
+    axes: Mapping[str, Sequence[tuple[str, Any]]]
+    kept: Mapping[str, set[str]]
+
+    def size(self, kept: bool = False) -> int:
+        """Return the number of combinations, all or those that ``only`` keeps."""
+        return math.prod(
+            sum(not kept or label in self.kept[axis] for label, _ in pairs)
+            for axis, pairs in self.axes.items()
+        )
 
 
 @dataclass(frozen=True)
@@ -59,10 +84,23 @@ class Request:
         cell = replace(self.cell, gradient=branch.gradient, location=branch.location)
         return replace(self.alone(), cell=cell.canonical(outputs))
 
-    def united(self, other: Request) -> Request:
+    def united(self, other: Request | None) -> Request:
         """Return one request for two of one key."""
-        together = dict.fromkeys([*self.experiments, *other.experiments])
+        if other is None:
+            return self
+        together = dict.fromkeys([*other.experiments, *self.experiments])
         return Request(self.cell, self.protocol.united(other.protocol), tuple(together))
+
+    def impossible(self, data: Facts) -> str:
+        """Return why the cell cannot be trained, or ""."""
+        full_batch = self.protocol.batch_size is None
+        reason = self.cell.impossible(data, full_batch)
+        trunk = self.trunk(data.outputs)
+        if reason or trunk is None:
+            return reason
+        if self.cell.consistent != "false":
+            return "a branch goes on with the same activation: consistent is not for it"
+        return trunk.cell.impossible(data, full_batch)
 
 
 @dataclass
@@ -74,17 +112,14 @@ class Expansion:
     asked
         Cells by key, each once, in the order of the grids.
     skipped
-        (cell, reason) of the combinations that can't be trained.
+        (cell, reason) of the combinations that cannot be trained.
     duplicates
         How many combinations equal a cell that was there already.
-    optimizers
-        Names of all optimizers in the grids, kept or not.
     """
 
     asked: dict[str, Request] = field(default_factory=dict)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     duplicates: int = 0
-    optimizers: set[str] = field(default_factory=set)
 
     @property
     def cells(self) -> list[Cell]:
@@ -92,158 +127,122 @@ class Expansion:
         return [asked.cell for asked in self.asked.values()]
 
 
-class Narrowing:
-    """The values that ``only`` asks for, and whether the grids have them.
-
-    Parameters
-    ----------
-    only
-        Axis -> value or list of values.
-
-    Raises
-    ------
-    UsageError
-        For an unknown axis, a variant that does not exist, an empty list.
-    """
-
-    def __init__(self, only: Mapping[str, Any]) -> None:
-        self.wanted = {axis: _wanted(axis, values) for axis, values in only.items()}
-        self.matched: dict[str, set[str]] = {axis: set() for axis in self.wanted}
-        self.offered: dict[str, dict[str, None]] = {axis: {} for axis in self.wanted}
-
-    def keeps(self, labels: Mapping[str, str]) -> dict[str, bool]:
-        """Return for each narrowed axis whether a combination's label is wanted."""
-        kept = {}
-        for axis, values in self.wanted.items():
-            self.offered[axis][labels[axis]] = None
-            hits = {v for v in values if self.wants(axis, labels[axis], v)}
-            self.matched[axis] |= hits
-            kept[axis] = bool(hits)
-        return kept
-
-    def wants(self, axis: str, label: str, value: str | None = None) -> bool:
-        """Return whether any wanted value, or this one, stands for a label."""
-        values = self.wanted[axis] if value is None else [value]
-        return any(v in (label, _base(label)) for v in values)
-
-    def check(self) -> None:
-        """Raise `UsageError` for the first wanted value that no grid has."""
-        for axis, values in self.wanted.items():
-            for value in values:
-                if value not in self.matched[axis]:
-                    names = dict.fromkeys([*map(_base, self.offered[axis]), *self.offered[axis]])
-                    raise UsageError(unknown(f"value of only.{axis}", value, names))
-
-    def __str__(self) -> str:
-        """Return what is asked for, in words."""
-        return ", ".join(f"{axis} {' or '.join(values)}" for axis, values in self.wanted.items())
-
-
-def expand(
-    grids: Sequence[Grid],
-    only: Mapping[str, Any],
-    facts_of: Callable[[Variant[Any]], Facts],
-) -> Expansion:
-    """Make the cells of all grids.
+def products(grids: Sequence[Grid], only: Mapping[str, Any]) -> list[Product]:
+    """Read the axes of grids, without combining them.
 
     Parameters
     ----------
     grids
-        Products: axis -> value or list of values. A variant is a name, or a name with
-        parameters; a list in place of a parameter's value expands. Axes that are not named have
-        one value, `cells.DEFAULTS`.
+        Axis -> value or list of values. A variant is a name, or a name with parameters; a list in
+        place of a parameter's value expands. An axis that is not named has one value, that of
+        `cells.DEFAULTS`.
     only
         Axis -> values: keep the combinations with these alone. A name stands for all its
-        parameters. Datasets that are not kept are not loaded.
+        parameters.
+
+    Raises
+    ------
+    UsageError
+        For axes and values that are unknown, and a value of `only` that no grid has.
+    """
+    read = [_axes(grid) for grid in grids]
+    wanted = {axis: _wanted(axis, values) for axis, values in only.items()}
+    for axis, values in wanted.items():
+        offered = dict.fromkeys(label for axes in read for label, _ in axes[axis])
+        names = dict.fromkeys([*map(_base, offered), *offered])
+        for value in values:
+            if value not in names:
+                raise UsageError(unknown(f"value of only.{axis}", value, names))
+    return [
+        Product(
+            grid,
+            axes,
+            {
+                axis: {
+                    label
+                    for label, _ in pairs
+                    if axis not in wanted or {label, _base(label)} & set(wanted[axis])
+                }
+                for axis, pairs in axes.items()
+            },
+        )
+        for grid, axes in zip(grids, read, strict=True)
+    ]
+
+
+def expand(
+    narrowed: Sequence[Product],
+    only: Mapping[str, Any],
+    facts_of: Callable[[Variant[Any]], Facts],
+) -> Expansion:
+    """Make the cells of all grids. The data of datasets that `only` leaves out are not loaded.
+
+    Parameters
+    ----------
+    narrowed
+        The grids.
+    only
+        What narrowed them, for the message of an empty plan.
     facts_of
         Looks at the data of a dataset.
 
     Raises
     ------
     UsageError
-        For unknown axes and values, a value that yields no cell, an empty plan.
+        For a value of a grid that yields no cell, and an empty plan.
     """
-    narrowing = Narrowing(only)
     found = Expansion()
-    for grid in grids:
-        _expand_one(grid, narrowing, facts_of, found)
-    narrowing.check()
+    for product in narrowed:
+        _expand(product, facts_of, found)
     if not found.asked:
-        why = found.skipped[0][1] if found.skipped else f"no grid has {narrowing} together"
+        asked = ", ".join(f"{a} {' or '.join(_wanted(a, values))}" for a, values in only.items())
+        why = found.skipped[0][1] if found.skipped else f"no grid has {asked} together"
         raise UsageError(f"the plan is empty: {why}")
     return found
 
 
-def _expand_one(
-    grid: Grid,
-    narrowing: Narrowing,
-    facts_of: Callable[[Variant[Any]], Facts],
-    found: Expansion,
-) -> None:
-    axes = _axes(grid)
+def _expand(product: Product, facts_of: Callable[[Variant[Any]], Facts], found: Expansion) -> None:
     reasons: dict[tuple[str, str], str] = {}
     alive: set[tuple[str, str]] = set()
-    for combination in itertools.product(*axes.values()):
-        cell = cell_from(dict(zip(axes, combination, strict=True)))
-        labels = {axis: _label(axis, getattr(cell, axis)) for axis in AXES}
-        found.optimizers.add(cell.optimizer.name)
-        kept = narrowing.keeps(labels)
-        if not kept.get("dataset", True):
-            alive.update(labels.items())  # without the data nobody can tell
+    for pairs in itertools.product(*product.axes.values()):
+        cell = Cell(*(value for _, value in pairs))
+        labels = [(axis, label) for axis, (label, _) in zip(AXES, pairs, strict=True)]
+        if pairs[0][0] not in product.kept["dataset"]:
+            alive.update(labels)  # without the data nobody can tell
             continue
-        data = facts_of(cell.dataset)
-        with _own_mistakes(cell):
-            asked = Request(
-                cell.canonical(data.outputs), _at(grid.protocol, cell.location), (grid.experiment,)
-            )
-            reason = _impossible(asked, data)
+        asked, reason = _request(product.grid, cell, facts_of(cell.dataset))
         if reason:
-            for pair in labels.items():
+            for pair in labels:
                 reasons.setdefault(pair, reason)
         else:
-            alive.update(labels.items())
-        if not all(kept.values()):
+            alive.update(labels)
+        if not all(label in product.kept[axis] for axis, label in labels):
             continue
         if reason:
             found.skipped.append((cell.name, reason))
             continue
         before = found.asked.get(asked.key)
-        found.asked[asked.key] = before.united(asked) if before else asked
+        found.asked[asked.key] = asked.united(before)
         found.duplicates += before is not None
     for (axis, label), reason in reasons.items():
         if not alive:
-            raise UsageError(f"{grid.key} yields no cell: {reason}")
+            raise UsageError(f"{product.grid.key} yields no cell: {reason}")
         if (axis, label) not in alive:
-            raise UsageError(f"{grid.key}.{axis}: {label} yields no cell: {reason}")
+            raise UsageError(f"{product.grid.key}.{axis}: {label} yields no cell: {reason}")
 
 
-def _at(protocol: Protocol, location: str) -> Protocol:
-    """Put a branch's first rule where the grid puts the second."""
-    if protocol.branch is None:
-        return protocol
-    return replace(protocol, branch=replace(protocol.branch, location=location))
-
-
-def _impossible(asked: Request, data: Facts) -> str:
-    """Return why a cell can't be trained, or ""."""
-    full_batch = asked.protocol.batch_size is None
-    reason = asked.cell.impossible(data, full_batch)
-    trunk = asked.trunk(data.outputs)
-    if reason or trunk is None:
-        return reason
-    if asked.cell.consistent != "false":
-        return "a branch goes on with the same activation: consistent is not for it"
-    return trunk.cell.impossible(data, full_batch)
-
-
-@contextmanager
-def _own_mistakes(cell: Cell) -> Iterator[None]:
-    """Tell errors in the functions of users' own records (`refusal`, `output`, ...) in a line."""
+def _request(grid: Grid, cell: Cell, data: Facts) -> tuple[Request, str]:
+    """Return the request for a combination, and why it cannot be trained, or ""."""
+    protocol = grid.protocol
+    if protocol.branch:  # its first rule stands where the grid puts the second
+        branch = replace(protocol.branch, location=cell.location)
+        protocol = replace(protocol, branch=branch)
     try:
-        yield
+        asked = Request(cell.canonical(data.outputs), protocol, (grid.experiment,))
+        return asked, asked.impossible(data)
     except UsageError:
         raise
-    except Exception as error:
+    except Exception as error:  # in functions of users' own records: refusal, output, ...
         targets = [v.target for axis in REGISTRIES if (v := getattr(cell, axis)).target]
         if not targets:
             raise
@@ -251,33 +250,19 @@ def _own_mistakes(cell: Cell) -> Iterator[None]:
         raise UsageError(f"{', '.join(targets)}: {type(error).__name__}: {said}") from error
 
 
-def combinations(grid: Grid, only: Mapping[str, Any]) -> tuple[int, int]:
-    """Count the combinations of a grid, and those that `only` keeps, without making them."""
-    narrowing, axes = Narrowing(only), _axes(grid)
-    wanted = math.prod(
-        sum(narrowing.wants(axis, _label(axis, _named(axis, value))) for value in values)
-        if axis in only
-        else len(values)
-        for axis, values in axes.items()
-    )
-    return math.prod(len(values) for values in axes.values()), wanted
-
-
-def _named(axis: str, value: Any) -> Any:
-    return resolve(axis, REGISTRIES[axis][0], value) if axis in REGISTRIES else value
-
-
-def _axes(grid: Grid) -> dict[str, list[Any]]:
+def _axes(grid: Grid) -> dict[str, list[tuple[str, Any]]]:
     given = grid.axes
     for axis in given:
         if axis not in AXES:
             raise UsageError(unknown(f"axis in {grid.key}", axis, [*AXES, "protocol"]))
     if "dataset" not in given:
         raise UsageError(f"{grid.key} names no dataset")
-    return {
-        axis: _values(f"{grid.key}.{axis}", axis, given.get(axis, DEFAULTS.get(axis)))
-        for axis in AXES
-    }
+    read = {}
+    for axis in AXES:
+        written = _values(f"{grid.key}.{axis}", axis, given.get(axis, DEFAULTS.get(axis)))
+        values = [axis_value(axis, value) for value in written]
+        read[axis] = [(_label(axis, value), value) for value in values]
+    return read
 
 
 def _values(key: str, axis: str, given: Any) -> list[Any]:
@@ -300,18 +285,18 @@ def _variants(key: str, spec: Any) -> Iterator[Any]:
     if not isinstance(spec, Mapping):
         yield spec
     elif "_target_" in spec:
-        yield from _products(key, spec)
+        yield from _combinations(key, spec)
     elif len(spec) == 1:
         (name, given), *_ = spec.items()
         if isinstance(given, Mapping):
-            yield from ({name: values} for values in _products(f"{key}.{name}", given))
+            yield from ({name: values} for values in _combinations(f"{key}.{name}", given))
         else:
             yield dict(spec)
     else:
         raise UsageError(f"{key} takes one name with its parameters, not {dict(spec)!r}")
 
 
-def _products(key: str, values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _combinations(key: str, values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for name, value in values.items():
         if isinstance(value, list) and not value:
             raise UsageError(f"{key}.{name} has no value")
@@ -322,7 +307,7 @@ def _products(key: str, values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _wanted(axis: str, given: Any) -> list[str]:
     if axis not in AXES:
-        raise UsageError(unknown("axis in only", axis, AXES))
+        raise UsageError(unknown("configuration key", f"only.{axis}", [f"only.{a}" for a in AXES]))
     wanted = []
     for value in _values(f"only.{axis}", axis, given):
         if isinstance(value, Mapping):

@@ -6,24 +6,21 @@ Each refusal says what it would cost, and what to change.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from study.ablation.configuration.protocol import Protocol
-from study.ablation.configuration.schema import Config, Execution
+from study.ablation.configuration.schema import Execution
 from study.ablation.planning.cells import Cell, Facts
 from study.ablation.planning.cost import BYTES_A_RUN
-from study.ablation.planning.grids import combinations
+from study.ablation.planning.grids import Product
 from study.errors import UsageError
 from study.learning.core.network import count
-
-if TYPE_CHECKING:
-    from study.ablation.planning.plan import Plan
 
 LEAST_MICROSECONDS = 2.0  # of a training and update, however small
 QUICK = 20_000  # combinations that are expanded in a few seconds, whatever comes of them
 
 
-def check_grids(config: Config) -> None:
+def check_size(grids: Sequence[Product], execution: Execution) -> None:
     """Refuse grids that are too large even to be expanded.
 
     Raises
@@ -32,34 +29,40 @@ def check_grids(config: Config) -> None:
         For more combinations than ``execution.max_runs``, or more than twice as many trainings
         (some combinations may be impossible, or made once).
     """
-    most = config.execution.max_runs
+    most = execution.max_runs
     everything, runs, seconds = 0, 0, 0.0
-    for grid in config.grids:
-        protocol = grid.protocol
-        made, wanted = combinations(grid, config.only)
-        here = wanted * protocol.evaluation_seeds
+    for product in grids:
+        protocol = product.grid.protocol
+        each = protocol.evaluation_seeds
         if protocol.tunes:
             rates = min((len(r) for r in protocol.learning_rates.values()), default=1)
-            here += wanted * rates * protocol.tuning_seeds
-        everything, runs = everything + made, runs + here
-        seconds += here * protocol.updates * LEAST_MICROSECONDS / 1e6
+            each += rates * protocol.tuning_seeds
+        asked = product.size(kept=True) * each
+        everything, runs = everything + product.size(), runs + asked
+        seconds += asked * protocol.updates * LEAST_MICROSECONDS / 1e6
     if everything > QUICK and (everything > most or runs > 2 * most):
         raise UsageError(
             f"the grids have {everything:,} combinations, some {runs:,} trainings "
-            f"({_cost(runs, seconds / config.execution.processes(), 'at least')}), too many for "
+            f"({_cost(runs, seconds / execution.processes(), 'at least')}), too many for "
             f"execution.max_runs = {most:,}: raise that, or make the grids smaller"
         )
 
 
-def check_runs(plan: Plan) -> None:
-    """Refuse a plan with more trainings than ``execution.max_runs``."""
-    execution = plan.config.execution
-    if plan.runs > execution.max_runs:
-        seconds = sum(p.seconds for p in plan.cells) / execution.processes()
+def check_runs(runs: int, seconds: float, execution: Execution) -> None:
+    """Refuse a plan with more trainings than ``execution.max_runs``.
+
+    Parameters
+    ----------
+    runs, seconds
+        Trainings, and what they take on one core.
+    execution
+        The limit.
+    """
+    if runs > execution.max_runs:
+        cost = _cost(runs, seconds / execution.processes(), "about")
         raise UsageError(
-            f"the plan has {plan.runs:,} trainings ({_cost(plan.runs, seconds, 'about')}), more "
-            f"than execution.max_runs = {execution.max_runs:,}: raise that, or narrow the grids "
-            "with only.<axis>"
+            f"the plan has {runs:,} trainings ({cost}), more than execution.max_runs = "
+            f"{execution.max_runs:,}: raise that, or narrow the grids with only.<axis>"
         )
 
 

@@ -5,7 +5,7 @@ Pure: nothing is trained or written here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -15,8 +15,8 @@ from study.ablation.configuration.protocol import OWN, TRANSFER, TRUNK, Protocol
 from study.ablation.configuration.schema import Config
 from study.ablation.planning.cells import Cell, Facts, identity
 from study.ablation.planning.cost import seconds_a_run
-from study.ablation.planning.grids import Expansion, Request, expand
-from study.ablation.planning.limits import check_cell, check_grids, check_runs
+from study.ablation.planning.grids import Expansion, Product, Request, expand, products
+from study.ablation.planning.limits import check_cell, check_runs, check_size
 from study.errors import UsageError, unknown
 from study.learning.core.training import Design
 from study.learning.optimizers import OPTIMIZERS
@@ -149,33 +149,32 @@ def make_plan(config: Config, claims: str = "") -> Plan:
         can't be loaded, batches larger than the data, networks larger than the memory, a plan
         over ``execution.max_runs``.
     """
-    check_grids(config)
-    found = expand(config.grids, config.only, _facts)
-    _check_rates(config, found)
-    for asked in found.asked.values():
-        facts = _facts(asked.cell.dataset)
-        check_cell(asked.cell, facts, asked.protocol, config.execution)
+    grids = products(config.grids, config.only)
+    check_size(grids, config.execution)
+    found = expand(grids, config.only, _facts)
+    _check_rates(config, grids, found)
     wanted: dict[str, Request] = {}
     for asked in found.asked.values():
-        _want_needs(wanted, asked)
+        check_cell(asked.cell, _facts(asked.cell.dataset), asked.protocol, config.execution)
+        for needed in _needs(asked).values():
+            _want(wanted, needed)
     for asked in found.asked.values():
         _want(wanted, asked)
-    maker = _Maker(config, wanted)
-    planned = sorted((maker.planned(asked) for asked in wanted.values()), key=lambda p: p.wave)
-    plan = Plan(config, tuple(planned), tuple(found.skipped), found.duplicates, claims)
-    check_runs(plan)
+    order = list(dict.fromkeys(grid.experiment for grid in config.grids))
+    made: dict[str, Planned] = {}
+    for key, asked in wanted.items():  # what a cell needs stands before it
+        needs = {use: made[needed.key] for use, needed in _needs(asked).items()}
+        made[key] = _planned(asked, needs, config.protocol, order)
+    cells = tuple(sorted(made.values(), key=lambda planned: planned.wave))
+    plan = Plan(config, cells, tuple(found.skipped), found.duplicates, claims)
+    check_runs(plan.runs, sum(planned.seconds for planned in cells), config.execution)
     return plan
 
 
-def _want_needs(wanted: dict[str, Request], asked: Request) -> None:
-    for needed in _needs(asked).values():
-        _want_needs(wanted, needed)
-        _want(wanted, needed)
-
-
 def _want(wanted: dict[str, Request], asked: Request) -> None:
-    before = wanted.get(asked.key)
-    wanted[asked.key] = before.united(asked) if before else asked
+    for needed in _needs(asked).values():
+        _want(wanted, needed)
+    wanted[asked.key] = asked.united(wanted.get(asked.key))
 
 
 def _needs(asked: Request) -> dict[str, Request]:
@@ -189,61 +188,42 @@ def _needs(asked: Request) -> dict[str, Request]:
     return {TRANSFER: replace(asked, cell=cell.reference())}
 
 
-class _Maker:
-    """Gives each cell its identity, those it needs before it."""
-
-    def __init__(self, config: Config, wanted: Mapping[str, Request]) -> None:
-        self._usual = config.protocol
-        self._order = list(dict.fromkeys(grid.experiment for grid in config.grids))
-        self._wanted = wanted
-        self._made: dict[str, Planned] = {}
-
-    def planned(self, asked: Request) -> Planned:
-        if asked.key not in self._made:
-            self._made[asked.key] = self._make(asked)
-        return self._made[asked.key]
-
-    def _make(self, asked: Request) -> Planned:
-        cell, protocol, optimizer = asked.cell, asked.protocol, asked.cell.optimizer.name
-        others = {
-            use: self.planned(self._wanted[needed.key]) for use, needed in _needs(asked).items()
-        }
-        needs = {use: other.identity for use, other in others.items()}
-        data = _facts(cell.dataset)
-        trunk = asked.trunk(data.outputs)
-        tuning = protocol.tuning_runs(optimizer)
-        rates = 1 if protocol.tune else len(protocol.learning_rates[optimizer])
-        together = rates * protocol.evaluation_seeds
-        scoring = together + (protocol.evaluation_seeds if TRANSFER in needs else 0)
-        return Planned(
-            cell=cell,
-            protocol=protocol,
-            identity=identity(
-                cell,
-                data.digest,
-                protocol.seen(optimizer),
-                needs if trunk else needs.get(TRANSFER),
-            ),
-            name=" · ".join([cell.name, *protocol.differences(self._usual, optimizer)]),
-            needs=needs,
-            wave=1 + max((other.wave for other in others.values()), default=-1),
-            tuning=tuning,
-            scoring=scoring,
-            seconds=tuning * seconds_a_run(cell, protocol, data, max(tuning, 1))
-            + scoring * seconds_a_run(cell, protocol, data, together),
-            experiments=tuple(sorted(asked.experiments, key=self._order.index)),
-            trunk=trunk.cell if trunk else None,
-        )
+def _planned(
+    asked: Request, others: Mapping[str, Planned], usual: Protocol, order: list[str]
+) -> Planned:
+    cell, protocol, optimizer = asked.cell, asked.protocol, asked.cell.optimizer.name
+    needs = {use: other.identity for use, other in others.items()}
+    data = _facts(cell.dataset)
+    tuning = protocol.tuning_runs(optimizer)
+    rates = 1 if protocol.tune else len(protocol.learning_rates[optimizer])
+    together = rates * protocol.evaluation_seeds
+    scoring = together + (protocol.evaluation_seeds if TRANSFER in needs else 0)
+    reference = needs if protocol.branch else needs.get(TRANSFER)
+    return Planned(
+        cell=cell,
+        protocol=protocol,
+        identity=identity(cell, data.digest, protocol.seen(optimizer), reference),
+        name=" · ".join([cell.name, *protocol.differences(usual, optimizer)]),
+        needs=needs,
+        wave=1 + max((other.wave for other in others.values()), default=-1),
+        tuning=tuning,
+        scoring=scoring,
+        seconds=tuning * seconds_a_run(cell, protocol, data, max(tuning, 1))
+        + scoring * seconds_a_run(cell, protocol, data, together),
+        experiments=tuple(sorted(asked.experiments, key=order.index)),
+        trunk=others[TRUNK].cell if TRUNK in others else None,
+    )
 
 
-def _check_rates(config: Config, found: Expansion) -> None:
-    valid = [*OPTIMIZERS, *sorted(found.optimizers - set(OPTIMIZERS))]
+def _check_rates(config: Config, grids: Sequence[Product], found: Expansion) -> None:
+    own = {value.name for product in grids for _, value in product.axes["optimizer"]}
+    valid = [*OPTIMIZERS, *sorted(own - set(OPTIMIZERS))]
     protocols = {"protocol": config.protocol}
     protocols |= {f"{grid.key}.protocol": grid.protocol for grid in config.grids}
     for where, protocol in protocols.items():
+        key = f"{where}.learning_rates."
         for name in protocol.learning_rates:
             if name not in valid:
-                key = f"{where}.learning_rates."
                 raise UsageError(
                     unknown("configuration key", key + name, [key + v for v in valid])
                 )

@@ -158,7 +158,7 @@ def configuration(plan: Plan) -> dict[str, Any]:
         "overrides": list(config.overrides),
         "about": config.about,
         "claims": list(config.claims),
-        "included": [part.experiment for part in config.parts],
+        "included": list(config.parts),
         "grids": [_grid(plan, grid) for grid in config.grids],
         "only": dict(config.only),
         "protocol": _plain(config.protocol),

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from study.ablation.configuration.checks import mapping, number
+from study.checked import Number, between, checked
 from study.errors import UsageError, unknown
 from study.evidence.runs import RULE, RUN, STRUCTURE, axis
 
 COLUMNS = (*STRUCTURE, *RULE, *RUN, "rates")
 """What a selection may name, alone or with a parameter after a dot."""
 
-Check = Callable[[str, Any], object]
+Check = Callable[[str, Any], Any]
 """``check(key, value)`` raises `UsageError` where the value won't do."""
 
 
@@ -28,36 +28,27 @@ def among(*valid: str) -> Check:
     return lambda key, value: one_of(key, value, valid)
 
 
-def at_least(low: float) -> Check:
+def at_least(low: float) -> Callable[[str, Any], float]:
     """Make a check that a value is a finite number and not below `low`."""
-    return lambda key, value: number(key, value, low)
+    return lambda key, value: checked(Annotated[Number, between(low)], value, key)
 
 
 def share(key: str, value: Any) -> float:
     """Return a number from 0 to 1."""
-    if number(key, value, 0.0) > 1.0:
-        raise UsageError(f"{key} = {value:g} is out of range: 0 to 1")
-    return float(value)
+    return checked(Annotated[Number, between(0.0, 1.0)], value, key)
 
 
 def keys(
     culprit: str, given: Any, needed: Sequence[str], allowed: Sequence[str] = (), kind: str = "key"
 ) -> dict[str, Any]:
     """Return keys with values, of which none is unknown and none that is needed is missing."""
-    found = dict(mapping(culprit, given))
+    found = checked(dict[str, Any], given, culprit)
     for key in found:
         one_of(f"{culprit}: {kind}", key, (*needed, *allowed))
     missing = [key for key in needed if key not in found]
     if missing:
         raise UsageError(f"{culprit} lacks the {kind} {', '.join(missing)}")
     return found
-
-
-def items(key: str, value: Any) -> list[Any]:
-    """Return the entries of a list."""
-    if not isinstance(value, list):
-        raise UsageError(f"{key} takes a list, not {value!r}")
-    return value
 
 
 def column(key: str, value: Any) -> str:
@@ -78,7 +69,7 @@ def selection(key: str, value: Any, tasks: Collection[str] | None = None) -> dic
     tasks
         Those that ``task`` may name; None where no task can be named.
     """
-    found = dict(mapping(key, value))
+    found = checked(dict[str, Any], value, key)
     for name, wanted in found.items():
         values = wanted if isinstance(wanted, list) else [wanted]
         if any(isinstance(one, Mapping | list) for one in values):

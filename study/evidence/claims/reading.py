@@ -6,13 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from study.ablation.configuration.checks import flag, mapping, number, refuse_twice, text
-from study.ablation.configuration.claims import claims_path
-from study.ablation.configuration.yaml_files import read_yaml
+from study.checked import Flag, Number, Text, checked, refuse_twice
+from study.conf import claims_path, read_yaml
 from study.errors import UsageError
-from study.evidence.claims.checking import items, keys, one_of, selection
+from study.evidence.claims.checking import at_least, keys, one_of, selection
 from study.evidence.claims.decisions import DECISIONS, Decision
 from study.evidence.claims.kinds import COMPARISONS
 from study.evidence.claims.records import (
@@ -52,15 +49,15 @@ def claims_from(given: Mapping[str, Any]) -> Claims:
     """
     file = "claims.yaml"
     keys(file, given, ("experiment", "level", "tasks", "always", "claims"))
-    level = number(f"{file}: level", given["level"], 0.0)
+    level = checked(Number, given["level"], f"{file}: level")
     if not 0.0 < level < 1.0:
         raise UsageError(f"{file}: level = {level:g} is out of range: above 0 and below 1")
     tasks = tasks_from(file, given["tasks"])
-    entries = items(f"{file}: claims", given["claims"])
+    entries = checked(list[Any], given["claims"], f"{file}: claims")
     made = tuple(_claim(f"{file}: claim {k}", entry, tasks) for k, entry in enumerate(entries, 1))
     refuse_twice(f"{file}: id", [claim.id for claim in made])
     return Claims(
-        experiment=text(f"{file}: experiment", given["experiment"]),
+        experiment=checked(Text, given["experiment"], f"{file}: experiment"),
         level=level,
         tasks=tasks,
         always=selection(f"{file}: always", given["always"]),
@@ -70,40 +67,49 @@ def claims_from(given: Mapping[str, Any]) -> Claims:
 
 def tasks_from(file: str, given: Any) -> dict[str, Selection]:
     """Return names of tasks with the runs they mean."""
-    named = mapping(f"{file}: tasks", given)
-    return {str(name): selection(f"{file}: tasks: {name}", task) for name, task in named.items()}
+    named = checked(dict[str, Any], given, f"{file}: tasks")
+    return {name: selection(f"{file}: tasks: {name}", task) for name, task in named.items()}
 
 
 def _claim(culprit: str, given: Any, tasks: Mapping[str, Selection]) -> Claim:
-    entry = mapping(culprit, given)
-    name = text(f"{culprit}: id", entry["id"]) if "id" in entry else culprit
+    entry = checked(dict[str, Any], given, culprit)
+    name = checked(Text, entry["id"], f"{culprit}: id") if "id" in entry else culprit
     keys(name, entry, (*WORDS, "parts"), ("combine", "holm", *SHARED))
     shared = {key: entry[key] for key in SHARED if key in entry}
     parts = tuple(
-        _part(f"{name}, part {k}", {**shared, **mapping(f"{name}, part {k}", part)}, name, tasks)
-        for k, part in enumerate(items(f"{name}: parts", entry["parts"]), 1)
+        _part(f"{name}, part {k}", part, shared, name, tasks)
+        for k, part in enumerate(checked(list[Any], entry["parts"], f"{name}: parts"), 1)
     )
     refuse_twice(f"{name}: name", [part.name for part in parts])
     if not any(part.role == "primary" for part in parts):
         raise UsageError(f"{name} has no primary part")
-    texts = {word: " ".join(text(f"{name}: {word}", entry[word]).split()) for word in WORDS}
+    texts = {
+        word: " ".join(checked(Text, entry[word], f"{name}: {word}").split()) for word in WORDS
+    }
     return Claim(
         **texts,
         combine=one_of(f"{name}: combine", entry.get("combine", "all"), COMBINATIONS),
-        holm=flag(f"{name}: holm", entry.get("holm", True)),
+        holm=checked(Flag, entry.get("holm", True), f"{name}: holm"),
         parts=parts,
     )
 
 
-def _part(culprit: str, given: dict[str, Any], claim: str, tasks: Mapping[str, Selection]) -> Part:
+def _part(
+    culprit: str,
+    given: Any,
+    shared: Mapping[str, Any],
+    claim: str,
+    tasks: Mapping[str, Selection],
+) -> Part:
+    given = {**shared, **checked(dict[str, Any], given, culprit)}
     if isinstance(given.get("name"), str):
         culprit = f"{claim}, part {given['name']!r}"
     keys(culprit, given, ("name", "role", "where", *SHARED))
     where = given["where"] if isinstance(given["where"], list) else [given["where"]]
-    arms = mapping(f"{culprit}: arms", given["arms"])
-    contrasts = mapping(f"{culprit}: contrasts", given["contrasts"])
+    arms = checked(dict[str, Any], given["arms"], f"{culprit}: arms")
+    contrasts = checked(dict[str, Any], given["contrasts"], f"{culprit}: contrasts")
     part = Part(
-        name=text(f"{culprit}: name", given["name"]),
+        name=checked(Text, given["name"], f"{culprit}: name"),
         role=one_of(f"{culprit}: role", given["role"], ROLES),
         where=tuple(selection(f"{culprit}: where", one, tasks) for one in where),
         arms={name: selection(f"{culprit}: arm {name}", arm) for name, arm in arms.items()},
@@ -115,16 +121,16 @@ def _part(culprit: str, given: dict[str, Any], claim: str, tasks: Mapping[str, S
 
 
 def _contrast(culprit: str, name: str, given: Any) -> Contrast:
-    options = dict(mapping(culprit, given))
+    options = checked(dict[str, Any], given, culprit)
     # its other keys are the comparison's and the decision's: see check_part
     needed = ("comparison", "weights", "margin")
     keys(culprit, options, needed, tuple(options))
-    weights = mapping(f"{culprit}: weights", options.pop("weights"))
+    weights = checked(dict[str, Any], options.pop("weights"), f"{culprit}: weights")
     return Contrast(
         name=name,
         comparison=one_of(f"{culprit}: comparison", options.pop("comparison"), COMPARISONS),
         weights={
-            arm: number(f"{culprit}: weight {arm}", w, -np.inf) for arm, w in weights.items()
+            arm: checked(Number, w, f"{culprit}: weight {arm}") for arm, w in weights.items()
         },
         margin=options.pop("margin"),
         options=options,
@@ -163,7 +169,8 @@ def _check_contrast(culprit: str, contrast: Contrast, part: Part, decision: Deci
     total = sum(contrast.weights.values())
     if abs(total) > ROUNDING or 0.0 in contrast.weights.values():
         raise UsageError(f"{culprit}: weights must not be 0 and add up to 0, not to {total:g}")
-    margin = number(f"{culprit}: margin", contrast.margin, comparison.least_margin)
+    least = at_least(comparison.least_margin)
+    margin = least(f"{culprit}: margin", contrast.margin)
     options = {option.name: option for option in comparison.options}
     needed = [name for name, option in options.items() if option.needed]
     optional = [name for name in options if name not in needed]
@@ -171,5 +178,5 @@ def _check_contrast(culprit: str, contrast: Contrast, part: Part, decision: Deci
     for name, value in contrast.options.items():
         if name in options:
             options[name].check(f"{culprit}: {name}", value)
-        elif number(f"{culprit}: {name}", value, comparison.least_margin) > margin:
+        elif least(f"{culprit}: {name}", value) > margin:
             raise UsageError(f"{culprit}: {name} = {value:g} is above the margin, {margin:g}")

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from study.ablation.configuration.checks import mapping, refuse_twice, text, whole
-from study.ablation.configuration.claims import claims_path
-from study.ablation.configuration.yaml_files import read_yaml
-from study.evidence.claims.checking import items, keys, one_of, selection
+from study.checked import Text, Whole, between, checked, refuse_twice
+from study.conf import claims_path, read_yaml
+from study.evidence.claims.checking import keys, one_of, selection
 from study.evidence.claims.reading import check_part, tasks_from
 from study.evidence.claims.records import Claims, Part
 
 FILE = "rechecks.yaml"
 TEXTS = ("claim", "part", "doubt", "change")
-LARGEST_SEED = 2**31 - 1
+SEED = Annotated[Whole, between(0, 2**31 - 1)]
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def read_rechecks(claims: Claims, path: Path | None = None) -> Rechecks:
     tasks = tasks_from(FILE, given.get("tasks", {}))
     refuse_twice(f"{FILE}: with those of claims.yaml, tasks", [*claims.tasks, *tasks])
     both = replace(claims, tasks={**claims.tasks, **tasks})
-    entries = items(f"{FILE}: rechecks", given["rechecks"])
+    entries = checked(list[Any], given["rechecks"], f"{FILE}: rechecks")
     return Rechecks(
         both, tuple(_recheck(f"{FILE}: recheck {k}", e, both) for k, e in enumerate(entries, 1))
     )
@@ -82,7 +81,7 @@ def read_rechecks(claims: Claims, path: Path | None = None) -> Rechecks:
 
 def _recheck(culprit: str, given: Any, claims: Claims) -> Recheck:
     entry = keys(culprit, given, TEXTS, ("experiment", "seed", "where", "arms", "contrasts"))
-    texts = {key: text(f"{culprit}: {key}", entry[key]) for key in TEXTS}
+    texts = {key: checked(Text, entry[key], f"{culprit}: {key}") for key in TEXTS}
     known = {claim.id: claim for claim in claims.claims}
     name = one_of(f"{culprit}: claim", texts["claim"], known)
     culprit = f"{culprit}, {name}"
@@ -97,7 +96,7 @@ def _recheck(culprit: str, given: Any, claims: Claims) -> Recheck:
     }
     names = tuple(contrast.name for contrast in part.contrasts)
     options = {
-        contrast: mapping(f"{culprit}: {contrast}", change)
+        contrast: checked(dict[str, Any], change, f"{culprit}: {contrast}")
         for contrast, change in keys(
             f"{culprit}: contrasts", entry.get("contrasts", {}), (), names, kind="contrast"
         ).items()
@@ -117,6 +116,8 @@ def _recheck(culprit: str, given: Any, claims: Claims) -> Recheck:
         part=otherwise,
         doubt=texts["doubt"],
         change=texts["change"],
-        experiment=text(f"{culprit}: experiment", entry.get("experiment", claims.experiment)),
-        seed=whole(f"{culprit}: seed", entry.get("seed", 0), 0, LARGEST_SEED),
+        experiment=checked(
+            Text, entry.get("experiment", claims.experiment), f"{culprit}: experiment"
+        ),
+        seed=checked(SEED, entry.get("seed", 0), f"{culprit}: seed"),
     )

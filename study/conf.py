@@ -1,0 +1,66 @@
+"""The folder conf/ of the checkout: where it is, its YAML files, the digest of the claims."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from study.datasets import ROOT
+from study.errors import UsageError
+
+
+def configuration_folder() -> Path:
+    """Return conf/ of the checkout.
+
+    Raises
+    ------
+    UsageError
+        Where the package was installed outside a checkout.
+    """
+    folder = ROOT / "conf"
+    if not (folder / "config.yaml").is_file():
+        raise UsageError("no conf/config.yaml here: run study inside a checkout of the project")
+    return folder
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the keys of a YAML file with their values, in plain containers.
+
+    Raises
+    ------
+    UsageError
+        Where it is missing, is not YAML, or holds no keys.
+    """
+    from omegaconf import OmegaConf  # figures of finished tables do without it
+
+    try:
+        found: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    except Exception as error:  # the parser's errors have no common class
+        said = " ".join(str(error).split())
+        raise UsageError(f"{path.name} cannot be read: {said}") from None
+    if not isinstance(found, dict):
+        raise UsageError(f"{path.name} holds no keys")
+    return {str(key): value for key, value in found.items()}
+
+
+def claims_path() -> Path:
+    """Return conf/claims.yaml of the checkout."""
+    return configuration_folder() / "claims.yaml"
+
+
+def claims_digest(path: Path | None = None) -> str:
+    """Return the sha256 of the file of claims, 64 hex digits.
+
+    The claims are fixed before evaluation seeds are run, so every scored run carries this digest.
+
+    Raises
+    ------
+    UsageError
+        Where the file cannot be read.
+    """
+    path = path or claims_path()
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise UsageError(f"conf/{path.name} cannot be read: {error.strerror}") from None
