@@ -267,10 +267,7 @@ def _calibration(rates: pd.DataFrame | None) -> Pairs:
 
 
 def _protocol(base: Path) -> Pairs:
-    folder = base / "conf" / "protocol"
-    given = read_yaml(folder / "quick.yaml") | read_yaml(folder / "study.yaml")
-    given.pop("defaults", None)
-    protocol = read_protocol(given)
+    protocol = read_protocol(read_yaml(base / "conf" / "protocol" / "study.yaml"))
     yield "protocol.updates", whole(protocol.updates)
     yield "protocol.batch", whole(protocol.batch_size)
     yield "protocol.tuning seeds", whole(len(protocol.tuning()))

@@ -250,6 +250,7 @@ _RECORDS = (
         label="SGD",
         family="plain",
         kernel=_sgd,
+        learning_rates="2 a decade from 1e-3 to 100",
     ),
     Optimizer(
         name="momentum",
@@ -260,6 +261,7 @@ _RECORDS = (
         examples=({"momentum": 0.5},),
         kernel=_momentum,
         state=("velocity",),
+        learning_rates="2 a decade from 1e-4 to 10",
     ),
     Optimizer(
         name="nesterov",
@@ -270,6 +272,7 @@ _RECORDS = (
         examples=({"momentum": 0.99},),
         kernel=_nesterov,
         state=("velocity",),
+        learning_rates="2 a decade from 1e-4 to 10",
     ),
     Optimizer(
         name="adagrad",
@@ -280,6 +283,7 @@ _RECORDS = (
         examples=({"epsilon": 0.1},),
         kernel=_adagrad,
         state=("sum of squares",),
+        learning_rates="2 a decade from 1e-5 to 1",
     ),
     Optimizer(
         name="rmsprop",
@@ -292,6 +296,7 @@ _RECORDS = (
         kernel=_rmsprop,
         state=("mean square",),
         constants=_decay_constants,
+        learning_rates="2 a decade from 1e-5 to 1",
     ),
     Optimizer(
         name="adadelta",
@@ -304,6 +309,7 @@ _RECORDS = (
         kernel=_adadelta,
         state=("mean square", "mean square of steps"),
         constants=_decay_constants,
+        learning_rates="2 a decade from 1e-3 to 100",
     ),
     Optimizer(
         name="adam",
@@ -322,6 +328,7 @@ _RECORDS = (
         state=("mean", "mean square"),
         constants=_adam_constants,
         rate_at=_adam_rate,
+        learning_rates="2 a decade from 1e-5 to 1",
     ),
     Optimizer(
         name="rprop",
@@ -341,6 +348,7 @@ _RECORDS = (
         state=("last gradient", "step size"),
         start=_first_sizes,
         full_batch=True,
+        learning_rates="2 a decade from 1e-5 to 1",
     ),
     Optimizer(
         name="quickprop",
@@ -353,6 +361,7 @@ _RECORDS = (
         kernel=_quickprop,
         state=("last gradient", "last step"),
         full_batch=True,
+        learning_rates="2 a decade from 1e-3 to 100",
     ),
 )
 OPTIMIZERS: dict[str, Optimizer] = {record.name: record for record in _RECORDS}

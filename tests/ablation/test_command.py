@@ -7,8 +7,8 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 from small_studies import TINY_WORDS, Command, in_order
 
+from study import conf
 from study.ablation import app
-from study.ablation.configuration import composition
 from study.ablation.planning.cells import REGISTRIES
 from study.ablation.running import execution
 from study.ablation.running.signals import Terminated
@@ -175,43 +175,16 @@ def test_texts_fit_the_terminal(command, untouched, monkeypatch, columns):
 # ---------------------------------------------------------------- mistakes
 
 MISTAKES = {
-    "experiment": (["experiment=nope"], "unknown experiment 'nope'. Valid: default, e01_core, "),
-    "protocol": (["protocol=quik"], "unknown protocol 'quik'. Did you mean 'quick'? Valid: quick"),
     "a bare word": (["train"], "'train' is no command (list, explain, ui, publish, verify) and "),
-    "key": (["protocol.updats=3"], "unknown configuration key 'protocol.updats'. Did you mean 'p"),
-    "key, added": (["+foo=3"], "unknown configuration key 'foo'. Valid: grids, protocol, track"),
-    "key of a group": (["foo.bar=3"], "unknown configuration key 'foo'. Valid: about, claims, in"),
-    "key of a protocol": (
-        ["protocol=study", "protocol.refine.sed=1"],
-        "unknown configuration key 'protocol.refine.sed'. Did you mean 'protocol.refine.seeds'?",
-    ),
-    "key below null": (
-        ["protocol.refine.seeds=3"],
-        "'protocol.refine.seeds' cannot be set, protocol.refine is null here: set protocol.refin",
-    ),
-    "key of a grid": (
-        ["grids.0.hiden=[3]"],
-        "unknown configuration key 'grids.0.hiden'. Did you mean 'grids.0.hidden'? Valid: grids.0",
-    ),
-    "grid that is not there": (["grids.9.hidden=[3]"], "unknown configuration key 'grids.9'. Did"),
-    "type": (["protocol.updates=many"], "protocol.updates takes a whole number, not 'many'"),
     "range": (["execution.workers=0"], "execution.workers = 0 is out of range: 1 to 4096"),
-    "only, axis": (["only.gradint=[floor]"], "unknown configuration key 'only.gradint'. Did you"),
     "only, value": (
         ["only.gradient=[flor]"],
         "unknown value of only.gradient 'flor'. Did you mean 'floor'? Valid: exact, removed, con",
     ),
-    "only, nothing": (["only.gradient=[]"], "only.gradient has no value"),
-    "only, no mapping": (["only=[3]"], "only takes values by name (dataset, objective, "),
     "grid": (["grids=[{dataset: irs}]"], "unknown dataset 'irs'. Did you mean 'iris'? Valid: "),
-    "brackets": (["only.dataset=[iris"], "cannot read only.dataset=[iris: "),
-    "two jobs": (
-        ["experiment=smoke,default"],
-        "Ambiguous value for argument 'experiment=smoke,default': [a, b] is a list, and with --m",
-    ),
     "a job of many": (
         ["-m", "experiment=smoke,nope"],
-        "unknown experiment 'nope'. Valid: default",
+        "unknown experiment 'nope'. Did you mean",
     ),
     "too much": (["execution.max_runs=10"], "the plan has 21,060 trainings (about "),
     "list": (["list", "gradient"], "unknown list 'gradient'. Did you mean 'gradients'? Valid: "),
@@ -251,7 +224,7 @@ def test_a_mistake_has_a_traceback_for_who_asks(command, monkeypatch):
 
 
 def test_outside_a_checkout(command, untouched, monkeypatch, tmp_path):
-    monkeypatch.setattr(composition, "ROOT", tmp_path)
+    monkeypatch.setattr(conf, "ROOT", tmp_path)
     said = command("experiment=smoke")
     assert said.code == 2
     assert said.err == (

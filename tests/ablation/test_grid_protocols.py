@@ -12,13 +12,6 @@ from study.errors import UsageError
 REFINE = {"per_decade": 8, "rates": 9, "seeds": 5, "recentre_decades": 3}
 
 
-def refusal(*grids, **protocol):
-    with pytest.raises(UsageError) as caught:
-        tiny_config(*grids, **protocol)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
 def by_name(plan):
     return {planned.name: planned for planned in plan.cells}
 
@@ -43,7 +36,7 @@ def test_keys_within_keys_are_kept():
     )
     first, second = (grid.protocol for grid in config.grids)
     assert first.refine == Refine(8, 9, 3, 3)
-    assert first.learning_rates == {"sgd": (0.5,), "adam": (0.01, 0.1)}
+    assert first.learning_rates == {**config.protocol.learning_rates, "sgd": (0.5,)}
     assert second.refine is None
 
 
@@ -56,63 +49,11 @@ def test_amending_changes_nothing_that_was_given():
     assert usual == before
 
 
-@pytest.mark.parametrize(
-    ("protocol", "line"),
-    [
-        ({"updats": 3}, "unknown configuration key 'grids[1].protocol.updats'. Did you mean 'gri"),
-        ({"updates": 0}, "grids[1].protocol.updates = 0 is out of range: 1 to 100000000"),
-        ({"batch_size": "half"}, "grids[1].protocol.batch_size takes a whole number or full, not"),
-        ({"refine": {"sed": 3}}, "unknown configuration key 'grids[1].protocol.refine.sed'. Did"),
-        ({"refine": "no"}, "grids[1].protocol.refine takes keys with values, not 'no'"),
-        ({"learning_rates": {"sgd": 1}}, "grids[1].protocol.learning_rates.sgd takes a list of"),
-        ({"tune": 1}, "grids[1].protocol.tune takes true or false, not 1"),
-        ({"updates": None}, "grids[1].protocol.updates is missing"),
-        ({"branch": "exact"}, "grids[1].protocol.branch takes keys with values, not 'exact'"),
-        ({"branch": {"updates": 3}}, "grids[1].protocol.branch.gradient is missing"),
-        ({"branch": {"gradient": "exact"}}, "grids[1].protocol.branch.updates is missing"),
-        (
-            {"branch": {"gradient": "exact", "updates": 3, "rates": "own"}},
-            "unknown configuration key 'grids[1].protocol.branch.rates'. Did you mean",
-        ),
-        (
-            {"branch": {"gradient": "exact", "updates": 3, "rate": "ten"}},
-            "unknown grids[1].protocol.branch.rate 'ten'",
-        ),
-        (
-            {"branch": {"gradient": "exat", "updates": 3}},
-            "unknown gradient 'exat'. Did you mean 'exact'?",
-        ),
-        (
-            {"branch": {"gradient": "exact", "updates": 3}, "tune": False},
-            "grids[1].protocol.branch takes rates that were chosen, and grids[1].protocol.tune is",
-        ),
-    ],
-    ids=str,
-)
-def test_mistakes_are_one_line(protocol, line):
-    assert refusal(GRID, own(**protocol)).startswith(line)
-
-
-def test_a_protocol_is_a_mapping_or_several():
-    line = refusal({**GRID, "protocol": "updates"})
-    assert line == "grids[0].protocol takes keys with values, not 'updates'"
-    line = refusal({**GRID, "protocol": [{}, "updates"]})
-    assert line == "grids[0].protocol[1] takes keys with values, not 'updates'"
-    line = refusal({**GRID, "protocol": [{"updates": 3}, {"updates": 0}]})
-    assert line.startswith("grids[0].protocol[1].updates = 0 is out of range")
-
-
 def test_a_list_of_protocols_is_a_grid_under_each():
     several = make_plan(tiny_config({**GRID, "protocol": [{}, {"updates": 60}, {"decay": False}]}))
     written_out = make_plan(tiny_config(GRID, own(updates=60), own(decay=False)))
     assert [p.identity for p in several.cells] == [p.identity for p in written_out.cells]
     assert len(several.cells) == 6
-
-
-def test_rates_of_what_is_no_optimizer():
-    config = tiny_config(own(learning_rates={"sdg": [0.1]}))
-    with pytest.raises(UsageError, match=r"'grids\[0\]\.protocol\.learning_rates\.sdg'.*sgd"):
-        make_plan(config)
 
 
 # ---------------------------------------------------------------- what cells become of it

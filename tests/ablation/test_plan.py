@@ -153,29 +153,23 @@ def test_costs_grow_with_the_work():
     assert seconds(evaluation_seeds=6) > base
 
 
-def test_a_plan_that_is_too_large_is_refused():
-    with pytest.raises(UsageError) as caught:
-        make_plan(tiny_config(GRID, execution={"max_runs": 26, "workers": 2}))
-    assert str(caught.value) == (
-        "the plan has 27 trainings (about 0.0 min, 0 MB), more than execution.max_runs = 26: "
-        "raise that, or narrow the grids with only.<axis>"
+def test_an_optimizer_without_rates(tmp_path, monkeypatch):
+    """Only a user's own can lack them: the protocol says where tuning looks, or the record."""
+    (tmp_path / "own_optimizer.py").write_text(
+        "from dataclasses import replace\n"
+        "from study.learning.optimizers import OPTIMIZERS\n"
+        "lacks = replace(OPTIMIZERS['sgd'], name='lacks', learning_rates='')\n"
+        "has = replace(OPTIMIZERS['sgd'], name='has', learning_rates='1 a decade from 0.1 to 1')\n"
     )
-    assert make_plan(tiny_config(GRID, execution={"max_runs": 27})).runs == 27
-
-
-def test_an_optimizer_without_rates():
-    with pytest.raises(UsageError, match=r"^protocol\.learning_rates\.rmsprop is missing$"):
-        make_plan(tiny_config({**GRID, "optimizer": ["sgd", "rmsprop"]}))
-
-
-def test_rates_of_an_optimizer_that_does_not_exist():
-    rates = {"sgd": [0.1], "sdg": [0.1]}
-    with pytest.raises(UsageError) as caught:
-        make_plan(tiny_config(GRID, learning_rates=rates))
-    assert str(caught.value).startswith(
-        "unknown configuration key 'protocol.learning_rates.sdg'. Did you mean "
-        "'protocol.learning_rates.sgd'? Valid: protocol.learning_rates.sgd, protocol.learning_rat"
-    )
+    monkeypatch.syspath_prepend(tmp_path)
+    grid = {**GRID, "optimizer": {"_target_": "own_optimizer.lacks"}}
+    with pytest.raises(UsageError, match=r"^protocol\.learning_rates\.lacks is missing$"):
+        make_plan(tiny_config(grid))
+    assert len(make_plan(tiny_config(grid, learning_rates={"lacks": [0.1]})).cells) == 3
+    (planned, *_) = make_plan(
+        tiny_config({**grid, "optimizer": {"_target_": "own_optimizer.has"}})
+    ).cells
+    assert planned.protocol.learning_rates["has"] == (0.1, 1.0)
 
 
 def test_a_dataset_that_is_not_what_the_objective_needs():

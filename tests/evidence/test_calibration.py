@@ -97,10 +97,7 @@ def test_arms_that_do_differ_are_seen(monkeypatch):
 
 
 def test_arms_are_tuned_and_scored_on_as_many_seeds_as_the_studys():
-    folder = configuration_folder() / "protocol"
-    given = read_yaml(folder / "quick.yaml") | read_yaml(folder / "study.yaml")
-    given.pop("defaults")
-    protocol = read_protocol(given)
+    protocol = read_protocol(read_yaml(configuration_folder() / "protocol" / "study.yaml"))
     assert calibration.COARSE == len(protocol.tuning())
     assert calibration.FINE == len(protocol.refining())
     assert calibration.SCORED == len(protocol.evaluation())

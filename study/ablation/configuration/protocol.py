@@ -7,10 +7,10 @@ comparisons pair on these. Cells without tuning (``tune: false``) use the evalua
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
+from functools import cache
 from itertools import pairwise
 from typing import Annotated, Any
 
@@ -20,6 +20,7 @@ from pydantic import BeforeValidator, PlainValidator
 from study.checked import NO_OTHER_KEYS, Flag, Whole, between, checked, one_of
 from study.errors import UsageError
 from study.learning.core.training import Budget
+from study.learning.optimizers import OPTIMIZERS
 from study.learning.rules import GRADIENTS
 from study.learning.rules.base import Gradient
 from study.learning.variants import Variant, resolve
@@ -56,7 +57,7 @@ def _gradient(given: Any) -> Variant[Gradient]:
     return found
 
 
-def _rates(given: Any) -> tuple[float, ...]:
+def rates(given: Any) -> tuple[float, ...]:
     """Return the rates of a list, or of a text such as ``2 a decade from 1e-3 to 10``."""
     if isinstance(given, str) and (found := RANGE.fullmatch(given.strip())):
         per = int(found[1])
@@ -72,10 +73,10 @@ def _rates(given: Any) -> tuple[float, ...]:
             "takes a list of rates, or a range such as '2 a decade from 1e-3 to 10', "
             f"not {given!r}"
         )
-    rates = sorted(round_rate(_rate(rate)) for rate in given)
-    if twice := [one for one, other in pairwise(rates) if one == other]:
+    several = sorted(round_rate(_rate(rate)) for rate in given)
+    if twice := [one for one, other in pairwise(several) if one == other]:
         raise ValueError(f"has {twice[0]!r} twice: each value once")
-    return tuple(rates)
+    return tuple(several)
 
 
 def _rate(given: Any) -> float:
@@ -181,7 +182,7 @@ class Protocol:
 
     updates: Annotated[Whole, between(1, 10**8)]
     batch_size: Annotated[Annotated[Whole, between(1, 10**7)] | None, BeforeValidator(_batch)]
-    learning_rates: Mapping[str, Annotated[tuple[float, ...], PlainValidator(_rates)]]
+    learning_rates: Mapping[str, Annotated[tuple[float, ...], PlainValidator(rates)]]
     tuning_seeds: Annotated[Whole, between(1, REFINING_SEEDS_FROM - TUNING_SEEDS_FROM)]
     evaluation_seeds: Annotated[Whole, between(1, 10**6)]
     refine: Refine | None = None
@@ -242,7 +243,7 @@ class Protocol:
         content = {f.name: getattr(self, f.name) for f in fields(self)}
         del content["transfer"], content["branch"], content["tune"]
         content["learning_rates"] = list(self.learning_rates.get(optimizer, ()))
-        content["refine"] = None if self.refine is None else dataclasses.asdict(self.refine)
+        content["refine"] = None if self.refine is None else asdict(self.refine)
         if not self.tunes:
             del content["tuning_seeds"], content["refine"]
             content["tune"] = False
@@ -257,7 +258,7 @@ class Protocol:
 
         Both see the same otherwise.
         """
-        return dataclasses.replace(
+        return replace(
             self,
             evaluation_seeds=max(self.evaluation_seeds, other.evaluation_seeds),
             transfer=self.transfer or other.transfer,
@@ -311,11 +312,17 @@ def read_protocol(given: Any, where: str = "protocol.") -> Protocol:
     UsageError
         For the first key that is unknown, missing, of a wrong type or out of range.
     """
-    # names of optimizers may be users' own: the plan knows them
-    protocol = checked(Protocol, given, where)
+    protocol: Protocol = checked(Protocol, given, where)
     if protocol.branch and not protocol.tune:
         raise UsageError(f"{where}branch takes rates that were chosen, and {where}tune is false")
-    return protocol
+    return replace(protocol, learning_rates={**_usual_rates(), **protocol.learning_rates})
+
+
+@cache
+def _usual_rates() -> dict[str, tuple[float, ...]]:
+    """Return where tuning looks unless a protocol says, by optimizer."""
+    said = {name: record.learning_rates for name, record in OPTIMIZERS.items()}
+    return {name: rates(text) for name, text in said.items() if text}
 
 
 def amended(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from study.ablation.configuration.protocol import Protocol
+from study.ablation.configuration.protocol import Protocol, rates
 from study.ablation.configuration.schema import Grid
 from study.ablation.planning.cells import AXES, DEFAULTS, REGISTRIES, Cell, Facts, axis_value
 from study.checked import refuse_twice
@@ -237,6 +237,10 @@ def _request(grid: Grid, cell: Cell, data: Facts) -> tuple[Request, str]:
     if protocol.branch:  # its first rule stands where the grid puts the second
         branch = replace(protocol.branch, location=cell.location)
         protocol = replace(protocol, branch=branch)
+    optimizer = cell.optimizer.record
+    if optimizer.name not in protocol.learning_rates and optimizer.learning_rates:  # a user's own
+        own = {optimizer.name: rates(optimizer.learning_rates)}
+        protocol = replace(protocol, learning_rates={**protocol.learning_rates, **own})
     try:
         asked = Request(cell.canonical(data.outputs), protocol, (grid.experiment,))
         return asked, asked.impossible(data)
