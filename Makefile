@@ -62,10 +62,11 @@ test: $(READY)  ## the tests
 test-faults: $(READY)  ## kills, full disks, servers that go away: some ten minutes
 	@$(BIN)/python -m pytest -n auto -m "long_faults or not long_faults" tests/faults $(ARGS)
 
-lint: $(READY)  ## style and types
+lint: $(READY)  ## style, types, and which package imports which
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
 
 bench: $(PEERS)  ## speed beside JAX, PyTorch, scikit-learn (QUICK=1: two minutes; ARGS=large: 200,000 runs)
 	@$(BIN)/python -m benchmarks.run $(if $(QUICK),--quick) $(ARGS)
