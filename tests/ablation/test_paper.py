@@ -36,6 +36,7 @@ def alone():
 def test_fourteen_experiments_are_the_paper(paper):
     assert list(paper.config.parts) == NAMES
     assert len(NAMES) == 14
+    assert all(part.about for part in paper.config.parts.values()), "each says what it is for"
     claims = {claim for part in paper.config.parts.values() for claim in part.claims}
     assert claims == {f"C{n}" for n in range(2, 13)} == set(paper.config.claims)
 

@@ -137,21 +137,6 @@ def test_a_study_that_is_stopped_goes_on_as_if_it_had_not_been(folder, migrated,
         assert one.equals(other), table
 
 
-def test_a_mistake_is_one_line_and_leaves_nothing(folder):
-    said = finish(start(["experiment=nope"], cwd=folder))
-    assert said.code == 2
-    assert said.err.startswith("study: unknown experiment 'nope'. Valid: default, ")
-    assert said.err.count("\n") == 1
-    assert said.out == ""
-    address = f"tracking.uri=sqlite:///{folder}/mlflow.db"
-    words = ["experiment=smoke", "only.gradient=[flor]", address]
-    said = finish(start(words, cwd=folder))
-    assert (said.code, said.out) == (2, "")
-    assert said.err.startswith("study: unknown value of only.gradient 'flor'. Did you mean 'fl")
-    assert said.err.count("\n") == 1
-    assert list(folder.iterdir()) == []
-
-
 def test_progress_is_shown_on_a_terminal_and_nowhere_else(folder, migrated, tmp_path):
     words = ["experiment=smoke", "execution.workers=1", "only.optimizer=[sgd]", *TINY_WORDS]
     ours, theirs = pty.openpty()
