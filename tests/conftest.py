@@ -1,4 +1,4 @@
-"""One BLAS thread, set before anything loads numpy; the slow twin in reach of every test."""
+"""One BLAS thread, set before anything loads numpy; oracles in reach of every test."""
 
 import os
 import sys
@@ -8,4 +8,4 @@ for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
 here = Path(__file__).resolve().parent
-sys.path[:0] = [str(here), str(here / "learning")]  # reference.py and its parts
+sys.path[:0] = [str(here), str(here / "learning")]  # oracles/, small_nets.py, stacks.py

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import reference
 
 from study.learning.activations import ACTIVATIONS, bound_activation
 from study.learning.activations.base import Activation
@@ -25,6 +24,11 @@ def specs(registry: Mapping[str, Record]) -> list[Any]:
     """Name every record at its defaults, and at the values that it is to be tested at."""
     examples = [{name: dict(v)} for name, record in registry.items() for v in record.examples]
     return [*registry, *examples]
+
+
+def with_oracle(specs: Iterable[Any], oracles: Mapping[str, Any]) -> list[Any]:
+    """Keep those whose record has an oracle; test_records tells which have none."""
+    return [s for s in specs if (s if isinstance(s, str) else next(iter(s))) in oracles]
 
 
 ACTIVATION_SPECS = specs(ACTIVATIONS)
@@ -67,10 +71,6 @@ def a_home_of(rule: Variant[Gradient]) -> Activation:
     """Return an activation that takes the rule: tanh, or relu for those for relu alone."""
     tanh = bound_activation("tanh")
     return bound_activation("relu") if refused(rule, tanh) else tanh
-
-
-def reference_curve(activation: Activation) -> reference.Curve:
-    return reference.curve(activation.name, **activation.values)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
-"""Counter-based chance: equal to the twin's whole-number arithmetic, uniform, independent."""
+"""Counter-based chance: equal to the oracle's whole numbers, uniform, independent."""
 
 import itertools
 
 import numpy as np
 import pytest
-import reference_chance as twin
+from oracles import chance as oracle
 from scipy import stats
 from small_nets import Patterns, design, posed, rule_of
 from stacks import Network, factor, sites_of, workspace
@@ -35,28 +35,24 @@ def shuffled(rule, values, key, step):
     return factor(GRADIENTS[rule], values, values, values, (), key, step)
 
 
-def test_keys_equal_the_twins():
+def test_keys_and_draws_equal_the_oracles():
     for seed, name in itertools.product((0, 1, 2**31, 2**63), ("random/1", "batches", "é")):
-        assert int(seeds.stream_keys([seed], name)[0]) == twin.key_of(seed, name)
-
-
-@pytest.mark.parametrize("step", [0, 1, 1000, 2**40])
-def test_uniforms_equal_the_twins(step):
-    for key in seeds.stream_keys([0, 7], "random/2"):
+        assert int(seeds.stream_keys([seed], name)[0]) == oracle.key_of(seed, name)
+    for key, step in itertools.product(seeds.stream_keys([0, 7], "random/2"), (0, 1, 1000, 2**40)):
         out = uniforms((5, 11), key, step=step, low=-1.0, width=3.0)
         for j, n in np.ndindex(out.shape):
-            assert out[j, n] == -1.0 + 3.0 * twin.uniform(int(key), step, j, n)
+            assert out[j, n] == -1.0 + 3.0 * oracle.uniform(int(key), step, j, n)
 
 
-def test_draws_from_python_equal_the_twins():
+def test_draws_from_python_equal_the_oracles():
     """What a user's own rule calls, it can try out at a prompt."""
     key = seeds.stream_keys([4], "own/1")[0]
-    assert int(seeds.mix(key)) == twin.mix(int(key))
+    assert int(seeds.mix(key)) == oracle.mix(int(key))
     base = seeds.stream(key, 6)
     for unit, pattern in ((0, 0), (3, 1), (1, 3), (70_000, 2**20)):
-        bits = twin.bits(int(key), 6, unit, pattern)
+        bits = oracle.bits(int(key), 6, unit, pattern)
         assert int(seeds.hashed(base, unit, pattern)) == bits
-        assert seeds.uniform(base, unit, pattern) == twin.uniform(int(key), 6, unit, pattern)
+        assert seeds.uniform(base, unit, pattern) == oracle.uniform(int(key), 6, unit, pattern)
 
 
 def test_float32_draws_are_the_float64_ones():
@@ -66,26 +62,21 @@ def test_float32_draws_are_the_float64_ones():
     assert narrow.max() < 1.0 and narrow.min() >= 0.0
 
 
-def test_permutations_equal_the_twins():
+def test_permutations_and_epochs_equal_the_oracles():
     values = np.random.default_rng(0).normal(size=(6, 5))
     for key in seeds.stream_keys([4, 5], "shuffled"):
         units = shuffled("shuffled_units", values, key, 9)
         patterns = shuffled("shuffled_patterns", values, key, 9)
         for n in range(5):
-            order = twin.permutation(int(key), 9, 6, n)
+            order = oracle.permutation(int(key), 9, 6, n)
             assert units[:, n].tolist() == values[order, n].tolist()
         for j in range(6):
-            order = twin.permutation(int(key), 9, 5, j)
+            order = oracle.permutation(int(key), 9, 5, j)
             assert patterns[j].tolist() == values[j, order].tolist()
-
-
-@pytest.mark.parametrize("length", [1, 2, 13, 1000])
-def test_epochs_equal_the_twins(length):
-    for key in seeds.stream_keys([1, 2], "batches"):
-        for epoch in (0, 3):
+        for length, epoch in itertools.product((1, 2, 13, 1000), (0, 3)):
             order = np.full(length, -1, np.int64)
             seeds.shuffled(order, key, epoch)
-            assert order.tolist() == twin.permutation(int(key), epoch, length, 0)
+            assert order.tolist() == oracle.permutation(int(key), epoch, length, 0)
 
 
 def test_a_draw_belongs_to_a_place_not_to_its_neighbours():
@@ -127,7 +118,7 @@ def test_every_layer_and_seed_has_its_own_stream(name):
     hidden, output = sites_of(network, [rule, rule, rule], replicas, work)
     keys = np.concatenate([hidden.keys[:2], output.keys[2:]])
     for layer, r in np.ndindex(keys.shape):
-        assert int(keys[layer, r]) == twin.key_of(replicas[r], f"{name}/{layer + 1}")
+        assert int(keys[layer, r]) == oracle.key_of(replicas[r], f"{name}/{layer + 1}")
     network.backward(work, (hidden, output), 3)
     first, second, third = network.gradient
     assert np.array_equal(first, third) and not np.array_equal(first, second)
@@ -142,52 +133,37 @@ def test_uniform():
         assert stats.chisquare(counts).pvalue > SMALLEST_P
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"step": 2},
-        {"seed": 4},
-        {"name": "random/2"},
-        {"name": "random_sign/1"},
-        {"step": 1 + (1 << 32)},
-    ],
-    ids=str,
-)
-def test_streams_are_independent(other):
-    """Neighbouring seeds, steps, layers and rules: no correlation, no shared draws."""
-    a, b = uniforms((200, 500)).ravel(), uniforms((200, 500), **other).ravel()
-    assert abs(np.corrcoef(a, b)[0, 1]) < 4.0 / np.sqrt(a.size)
-    cells = np.histogram2d(a, b, bins=8)[0].ravel()
-    assert stats.chisquare(cells).pvalue > SMALLEST_P
-    assert (a == b).mean() < 1e-4
+def correlation(a, b):
+    """Return the correlation, in units of its standard deviation for independent draws."""
+    return abs(np.corrcoef(np.ravel(a), np.ravel(b))[0, 1]) * np.size(a) ** 0.5
 
 
-def test_neighbouring_places_are_independent():
-    u = uniforms((300, 400))
+def test_streams_and_places_are_independent():
+    """Neighbouring seeds, steps, layers, rules and places: no correlation, no shared draws."""
+    u = uniforms((200, 500))
+    others = [{"step": 2}, {"seed": 4}, {"name": "random/2"}, {"name": "random_sign/1"}]
+    for other in (*others, {"step": 1 + (1 << 32)}):
+        v = uniforms((200, 500), **other)
+        assert correlation(u, v) < 4.0, other
+        cells = np.histogram2d(u.ravel(), v.ravel(), bins=8)[0].ravel()
+        assert stats.chisquare(cells).pvalue > SMALLEST_P
+        assert (u == v).mean() < 1e-4
     for a, b in ((u[1:], u[:-1]), (u[:, 1:], u[:, :-1]), (u[1:, 1:], u[:-1, :-1])):
-        assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 4.0 / np.sqrt(a.size)
-
-
-def test_steps_of_one_place_are_independent():
-    """The series at one place over the steps of a training."""
+        assert correlation(a, b) < 4.0
     series = np.array([uniforms((1, 1), step=step)[0, 0] for step in range(4000)])
     assert stats.kstest(series, "uniform").pvalue > SMALLEST_P
-    assert abs(np.corrcoef(series[1:], series[:-1])[0, 1]) < 4.0 / np.sqrt(series.size)
+    assert correlation(series[1:], series[:-1]) < 4.0
 
 
-def test_permutations_are_permutations_and_uniform():
-    """Every order of four units is equally frequent; each pattern has its own."""
+def test_permutations_are_uniform():
+    """Every order of four units is equally frequent; a pattern is anywhere equally often."""
     values = np.repeat(np.arange(4.0)[:, None], 24_000, axis=1)
-    key = seeds.stream_keys([1], "shuffled_units/1")[0]
-    out = shuffled("shuffled_units", values, key, 1)
+    out = shuffled("shuffled_units", values, seeds.stream_keys([1], "shuffled_units/1")[0], 1)
     assert np.array_equal(np.sort(out, axis=0), values)
     counts = np.bincount((out.T @ [64, 16, 4, 1]).astype(np.int64))
     counts = counts[counts > 0]
     assert len(counts) == 24
     assert stats.chisquare(counts).pvalue > SMALLEST_P
-
-
-def test_permutation_of_patterns_is_uniform():
     values = np.repeat(np.arange(5.0)[None, :], 20_000, axis=0)
     key = seeds.stream_keys([1], "shuffled_patterns/1")[0]
     out = shuffled("shuffled_patterns", values, key, 1)
@@ -289,18 +265,21 @@ def decoded(gradient, rates, sets):
 
 
 def orders(n, epochs, replicas=(1, 2)):
-    """Return the twin's orders, as [seed][number of pattern]."""
-    keys = [twin.key_of(seed, "batches") for seed in replicas]
-    return [[p for e in range(epochs) for p in twin.permutation(k, e, n, 0)] for k in keys]
+    """Return the oracle's orders, as [seed][number of pattern]."""
+    keys = [oracle.key_of(seed, "batches") for seed in replicas]
+    return [[p for e in range(epochs) for p in oracle.permutation(k, e, n, 0)] for k in keys]
 
 
-@pytest.mark.parametrize("calls", [(6,), (1, 1, 1, 1, 1, 1), (2, 3, 1), (4, 0, 2)], ids=str)
-def test_an_epoch_shows_every_pattern_once_in_the_twins_order(calls):
-    """However the updates are parted between checkpoints."""
-    batches = loaded(n=11, size=4, draws=6, calls=calls)  # two epochs of 4 + 4 + 3
-    assert [len(b[0]) for b in batches] == [4, 4, 3, 4, 4, 3]
-    for s, expected in enumerate(orders(11, 2)):
-        assert [n for batch in batches for n in batch[s]] == expected
+def test_an_epoch_shows_every_pattern_once_in_the_oracles_order():
+    """However the updates are parted between checkpoints, and whoever is beside in the stack."""
+    for calls in ((6,), (1,) * 6, (2, 3, 1), (4, 0, 2)):
+        batches = loaded(n=11, size=4, draws=6, calls=calls)  # two epochs of 4 + 4 + 3
+        assert [len(b[0]) for b in batches] == [4, 4, 3, 4, 4, 3]
+        for s, expected in enumerate(orders(11, 2)):
+            assert [n for batch in batches for n in batch[s]] == expected
+    alone = loaded(n=11, size=4, draws=6, replicas=(2,), rates=1)
+    stacked = loaded(n=11, size=4, draws=6, replicas=(7, 1, 2), rates=3)
+    assert [b[0] for b in alone] == [b[2] for b in stacked]
 
 
 def test_batches_of_one_and_of_all_but_one():
@@ -309,10 +288,8 @@ def test_batches_of_one_and_of_all_but_one():
     assert [n for batch in batches for n in batch[1]] == orders(5, 2)[1]
 
 
-@pytest.mark.parametrize("calls", [(3,), (1, 2)], ids=str)
-@pytest.mark.parametrize("sets", [1, 2])
-def test_full_batches_come_in_the_datas_own_order(sets, calls):
-    for size in (5, 9):
+def test_full_batches_come_in_the_datas_own_order():
+    for sets, size, calls in itertools.product((1, 2), (5, 9), ((3,), (1, 2))):
         found = loaded(n=5, size=size, draws=3, sets=sets, calls=calls)
         assert found == [[list(range(5)), list(range(5 * sets - 5, 5 * sets))]] * 3
 
@@ -323,16 +300,9 @@ def test_seeds_with_their_own_data_see_their_own():
         assert [n for batch in batches for n in batch[s]] == [6 * s + p for p in expected]
 
 
-def test_an_order_does_not_depend_on_the_neighbours_in_the_stack():
-    alone = loaded(n=11, size=4, draws=6, replicas=(2,), rates=1)
-    stacked = loaded(n=11, size=4, draws=6, replicas=(7, 1, 2), rates=3)
-    assert [b[0] for b in alone] == [b[2] for b in stacked]
-
-
-@pytest.mark.parametrize("sets", [1, 2])
-def test_a_given_order_stands_for_all_epochs(sets):
+def test_a_given_order_stands_for_all_epochs():
     order = np.array([[4, 2, 0, 1, 3], [0, 1, 2, 4, 3]])
-    for size, draws in ((2, 6), (5, 2)):
+    for sets, (size, draws) in itertools.product((1, 2), ((2, 6), (5, 2))):
         batches = loaded(n=5, size=size, draws=draws, sets=sets, order=order, calls=(1, draws - 1))
         for s in range(2):
             shown = [n - (5 * s if sets > 1 else 0) for batch in batches for n in batch[s]]

@@ -20,27 +20,21 @@ def test_excess_share_where_a_constant_is_the_best_there_is():
     assert share[0] == 0.0 and share[1] > 1e6
 
 
-@pytest.mark.parametrize(
-    ("objective", "initial", "constant", "expected"),
-    [
+def test_exploded():
+    """Beyond 1000 times the larger of the start and L_const, or not within bounds at all."""
+    for objective, initial, constant, expected in (
         (999.0, 1.0, 0.5, False),
         (1000.0, 1.0, 0.5, False),
         (1000.1, 1.0, 0.5, True),
-        (1000.1, 0.5, 2.0, False),  # the larger of the start and L_const
+        (1000.1, 0.5, 2.0, False),
         (2000.1, 0.5, 2.0, True),
         (INF, 1.0, 1.0, True),
+        (INF, INF, 1.0, True),  # even if it began so
         (NAN, 1.0, 1.0, True),
         (1.0, NAN, 1.0, True),  # nothing is known to be within bounds of NaN
-    ],
-)
-def test_exploded(objective, initial, constant, expected):
-    found = outcomes.exploded(np.array([objective]), np.array([initial]), np.array([constant]))
-    assert found.tolist() == [expected]
-
-
-def test_infinity_has_exploded_even_if_it_began_so():
-    found = outcomes.exploded(np.array([INF]), np.array([INF]), np.array([1.0]))
-    assert found.tolist() == [True]
+    ):
+        found = outcomes.exploded(np.array([objective]), np.array([initial]), np.array([constant]))
+        assert found.tolist() == [expected]
 
 
 # share, diverged_by, outcome where solved is a share of 0.05, failed, score
@@ -63,19 +57,12 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("share", "by", "outcome", "failed", "score"), TABLE)
-def test_outcome_and_score(share, by, outcome, failed, score):
-    s, d = np.array([share]), np.array([by])
-    assert outcomes.outcome_of(s, d, 0.05).tolist() == [outcome]
-    failure = outcomes.failed(s, d)
-    assert failure.tolist() == [failed]
-    assert outcomes.score(s, failure) == pytest.approx([score])
-
-
-def test_outcomes_of_many_are_those_of_each():
+def test_outcome_and_score():
     shares, reasons = np.array([row[0] for row in TABLE]), np.array([row[1] for row in TABLE])
     assert outcomes.outcome_of(shares, reasons, 0.05).tolist() == [row[2] for row in TABLE]
-    assert outcomes.failed(shares, reasons).tolist() == [row[3] for row in TABLE]
+    failed = outcomes.failed(shares, reasons)
+    assert failed.tolist() == [row[3] for row in TABLE]
+    assert outcomes.score(shares, failed) == pytest.approx([row[4] for row in TABLE])
 
 
 def test_updates_to():

@@ -1,10 +1,11 @@
-"""Probes against slow twins: cosines, saturation, norms, at the start of a training."""
+"""Probes against oracles: cosines, saturation, norms, at the start of a training."""
 
 import numpy as np
 import pytest
-import reference
-import reference_training as twin
-from small_nets import design, patterns, posed, reference_curve
+from oracles import network
+from oracles import training as oracle
+from oracles.activations import curve_of
+from small_nets import design, patterns, posed
 
 from study.learning.core.training import Budget, train
 from study.learning.diagnostics.probes import PROBES, norm
@@ -15,18 +16,18 @@ def cosine(a, b):
     return float(np.dot(a, b) / np.sqrt(np.dot(a, a) * np.dot(b, b)))
 
 
-def twins_probes(plan, problem, flat, seed, most=256):
+def expected_probes(plan, problem, flat, seed, most=256):
     """Return the probes of one network at update 0, on the first patterns."""
     inputs = problem.inputs[0][:most].tolist()
     targets = problem.targets[0][:most].tolist()
-    net = twin.net_of(plan, problem, flat)
+    net = oracle.net_of(plan, problem, flat)
     net.means = net.mean_slopes(problem.inputs[0].tolist())
     used = np.array(
-        reference.flat(net.gradient(inputs, targets, twin.rule_of(plan), seed, step=0))
+        network.flat(net.gradient(inputs, targets, oracle.rule_of(plan), seed, step=0))
     )
-    true = np.array(reference.flat(net.gradient(inputs, targets, reference.Rule())))
+    true = np.array(network.flat(net.gradient(inputs, targets, network.Rule())))
     first = (problem.widths[0] + 1) * plan.hidden[0]
-    curve = reference_curve(plan.activation)
+    curve = curve_of(plan.activation)
     slopes = [
         abs(curve.slope(z)) <= 0.01 * curve.largest
         for layer in net.forward(inputs)[0][:-1]
@@ -64,14 +65,14 @@ CASES = [
 
 
 @pytest.mark.parametrize(("activation", "gradient", "location", "objective", "n"), CASES)
-def test_probes_equal_the_twins(activation, gradient, location, objective, n):
+def test_probes_equal_the_oracles(activation, gradient, location, objective, n):
     plan = design((5, 4), activation, objective, gradient, location, gain=4.0)
     problem = posed(plan, patterns(n=n))
     budget = Budget(updates=1, batch_size=4, probes=2, dtype="float64")
     outcome = train(problem, plan, budget, [1, 2], [0.0, 0.0])
     for r, seed in enumerate((1, 1, 2, 2)):
         flat = initial_parameters(plan.initialisation, plan.gain, (4, 5, 4, 3), seed)
-        for name, expected in twins_probes(plan, problem, flat, seed).items():
+        for name, expected in expected_probes(plan, problem, flat, seed).items():
             found = outcome.curves[name][r, 0]
             assert found == pytest.approx(expected, rel=1e-9, nan_ok=True), name
     assert 0.0 < outcome.curves["saturated"][0, 0] < 1.0 or activation == "logistic"
@@ -128,16 +129,16 @@ def test_objective_of_a_large_set_is_its_mean():
         problem = posed(plan, patterns(n=n))
         budget = Budget(updates=1, batch_size=4, dtype="float64")
         outcome = train(problem, plan, budget, [1], [0.0])
-        net = twin.net_of(plan, problem, outcome.parameters[0])
+        net = oracle.net_of(plan, problem, outcome.parameters[0])
         y = np.array(net.forward(problem.inputs[0].tolist())[1][-1])
         expected = -(problem.targets[0] * np.log(y)).sum(axis=1).mean()
         assert outcome.initial_objective[0] == pytest.approx(expected, rel=1e-10)
 
 
 def sides(plan, problem, parameters):
-    """Return y minus the middle for every hidden unit and pattern, by the slow twin."""
-    net = twin.net_of(plan, problem, parameters)
-    curve = reference_curve(plan.activation)
+    """Return y minus the middle for every hidden unit and pattern, by the slow oracle."""
+    net = oracle.net_of(plan, problem, parameters)
+    curve = curve_of(plan.activation)
     outs = net.forward(problem.inputs[0].tolist())[1][1:-1]
     half = 0.5 * (curve.high - curve.low)
     return (
@@ -147,7 +148,7 @@ def sides(plan, problem, parameters):
 
 @pytest.mark.parametrize("activation", ["logistic", "tanh"])
 def test_who_changes_sides(activation):
-    """Against the slow twin: since the probe before, and with a given start since that."""
+    """Against the oracle: since the probe before, and with a given start since that."""
     plan = design((5, 4), activation, gain=6.0)
     problem = posed(plan, patterns(n=40))
     budget = Budget(
@@ -189,4 +190,4 @@ def test_every_probe_is_tested():
     plan = design((5, 4))
     problem = posed(plan, patterns())
     flat = initial_parameters(plan.initialisation, 1.0, (4, 5, 4, 3), 1)
-    assert set(twins_probes(plan, problem, flat, 1)) == {*PROBES, "weight_norm"}
+    assert set(expected_probes(plan, problem, flat, 1)) == {*PROBES, "weight_norm"}

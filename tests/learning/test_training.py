@@ -1,15 +1,25 @@
-"""Whole trainings: against the slow twin, and what becomes of those that diverge."""
+"""Whole trainings: against the oracle, and what becomes of those that diverge."""
 
 import dataclasses
 
 import numpy as np
 import pytest
-import reference_training as twin
+from oracles import training as oracle
+from oracles.optimizers import STEPS
+from oracles.rules import FACTORS
 from sklearn.metrics import accuracy_score, r2_score
-from small_nets import RULE_SPECS, design, label, patterns, posed, refused, rule_of
+from small_nets import (
+    RULE_SPECS,
+    a_home_of,
+    design,
+    label,
+    patterns,
+    posed,
+    rule_of,
+    with_oracle,
+)
 
 from study.learning import outcomes
-from study.learning.activations import bound_activation
 from study.learning.core.training import Budget, Design, train
 from study.learning.diagnostics.probes import PROBES
 from study.learning.initialisations import initial_parameters
@@ -20,37 +30,36 @@ BUDGET = Budget(updates=9, batch_size=4, checkpoints=5, probes=2, dtype="float64
 OF_DECIDED = ("decided", "flips_decided", "flips_undecided")  # NaN where f is not bounded
 
 
-def assert_equals_twin(plan, problem, seed=3, rate=0.3, budget=BUDGET):
+def assert_equals_oracle(plan, problem, seed=3, rate=0.3, budget=BUDGET):
     sizes = (problem.widths[0], *plan.hidden, problem.widths[1])
     start = initial_parameters(plan.initialisation, plan.gain, sizes, seed)
     ours = train(problem, plan, budget, [seed], [rate]).parameters[0]
     batch = budget.batch_size or problem.inputs.shape[1]
-    theirs = twin.train(plan, problem, start, seed, rate, budget.updates, batch)
+    theirs = oracle.train(plan, problem, start, seed, rate, budget.updates, batch)
     assert np.abs(theirs - start).max() > 1e-3
     np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-10)
 
 
-@pytest.mark.parametrize("spec", RULE_SPECS, ids=label)
-def test_every_rule_trains_like_the_twin(spec):
+@pytest.mark.parametrize("spec", with_oracle(RULE_SPECS, FACTORS), ids=label)
+def test_every_rule_trains_like_the_oracle(spec):
     """Chance at each step, means from the training set, two epochs with odd last batches."""
-    activation = "relu" if refused(rule_of(spec), bound_activation("tanh")) else "tanh"
-    plan = design((4, 3), activation, gradient=spec, location="all", gain=1.5)
-    assert_equals_twin(plan, posed(plan, patterns(n=10)))
+    plan = design((4, 3), a_home_of(rule_of(spec)).name, gradient=spec, location="all", gain=1.5)
+    assert_equals_oracle(plan, posed(plan, patterns(n=10)))
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_every_optimizer_trains_like_the_twin(optimizer):
+@pytest.mark.parametrize("optimizer", with_oracle(OPTIMIZERS, STEPS))
+def test_every_optimizer_trains_like_the_oracle(optimizer):
     plan = design((4, 3), "tanh", optimizer=optimizer)
     full = OPTIMIZERS[optimizer].full_batch
     budget = dataclasses.replace(BUDGET, batch_size=None) if full else BUDGET
-    assert_equals_twin(plan, posed(plan, patterns(n=10)), rate=0.05, budget=budget)
+    assert_equals_oracle(plan, posed(plan, patterns(n=10)), rate=0.05, budget=budget)
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_every_objective_trains_like_the_twin(objective, outputs):
+def test_every_objective_trains_like_the_oracle(objective, outputs):
     plan = design((4, 3), "softplus", objective)
-    assert_equals_twin(plan, posed(plan, patterns(n=10, outputs=outputs)))
+    assert_equals_oracle(plan, posed(plan, patterns(n=10, outputs=outputs)))
 
 
 # ---- design and budget -------------------------------------------------------------------------
@@ -291,7 +300,7 @@ def test_test_score(task, objective, outputs):
     budget = Budget(updates=30, batch_size=4, dtype="float64")
     outcome = train(problem, plan, budget, [1, 2], [0.1, 0.3])
     for r in range(4):
-        net = twin.net_of(plan, problem, outcome.parameters[r])
+        net = oracle.net_of(plan, problem, outcome.parameters[r])
         y = np.array(net.forward(data.test_inputs.tolist())[1][-1])
         if task == "regression":
             expected = r2_score(problem.test_targets[0], y)

@@ -1,4 +1,4 @@
-"""The slow twin's optimizers: one weight, plain floats, straight from the papers' formulas."""
+"""Oracles of the optimizers: a step of one weight, straight from the papers' formulas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The slow twin's chance: SplitMix64 in Python's whole numbers, a pure function of a place."""
+"""Oracle of chance: SplitMix64 in Python's whole numbers, a pure function of a place."""
 
 from __future__ import annotations
 

@@ -1,30 +1,29 @@
-"""The slow twin's training: batches, schedule, rule and optimizer of one replica, in float64."""
+"""Oracle of a training: batches, schedule, rule and optimizer of one replica, in float64."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-import reference
-import reference_chance
-import reference_optimizers
-from small_nets import reference_curve
+
+from oracles import chance, network, optimizers
+from oracles.activations import curve_of
 
 
-def net_of(plan: Any, problem: Any, flat: Any) -> reference.Net:
-    """Build the twin of a design at these parameters."""
+def net_of(plan: Any, problem: Any, flat: Any) -> network.Net:
+    """Build the oracle of a design at these parameters."""
     sizes = (problem.widths[0], *plan.hidden, problem.widths[1])
     output = plan.output(problem.widths[1])
-    return reference.Net(
-        reference.Net.unflatten(flat, sizes),
-        reference_curve(plan.activation),
-        "softmax" if output.name == "softmax" else reference_curve(output),
+    return network.Net(
+        network.Net.unflatten(flat, sizes),
+        curve_of(plan.activation),
+        "softmax" if output.name == "softmax" else curve_of(output),
         plan.objective.output_factor,
     )
 
 
-def rule_of(plan: Any) -> reference.Rule:
-    return reference.Rule(plan.gradient.name, dict(plan.gradient.values), plan.location)
+def rule_of(plan: Any) -> network.Rule:
+    return network.Rule(plan.gradient.name, dict(plan.gradient.values), plan.location)
 
 
 def train(
@@ -37,17 +36,17 @@ def train(
     inputs, targets = problem.inputs[0].tolist(), problem.targets[0].tolist()
     n, flat = len(inputs), [float(x) for x in start]
     means = net_of(plan, problem, flat).mean_slopes(inputs)
-    key, waiting, epoch = reference_chance.key_of(seed, "batches"), [], 0
+    key, waiting, epoch = chance.key_of(seed, "batches"), [], 0
     states: list[dict[str, float]] = [{} for _ in flat]
-    step_of = reference_optimizers.STEPS[plan.optimizer.name]
+    step_of = optimizers.STEPS[plan.optimizer.name]
     for step in range(1, updates + 1):
         if not waiting:
-            waiting = reference_chance.permutation(key, epoch, n, 0) if batch < n else range(n)
+            waiting = chance.permutation(key, epoch, n, 0) if batch < n else range(n)
             epoch += 1
         chosen, waiting = waiting[:batch], waiting[batch:]
         net = net_of(plan, problem, flat)
         net.means = means
-        gradient = reference.flat(
+        gradient = network.flat(
             net.gradient(
                 [inputs[i] for i in chosen],
                 [targets[i] for i in chosen],
