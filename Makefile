@@ -1,6 +1,6 @@
 # `make` alone lists the targets. Every target that needs the environment makes it first, in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ablation plan figures paper page verify ui test test-faults lint bench lock clean
+.PHONY: help setup demo ablation plan figures paper page verify ui test mutants test-faults lint bench lock clean
 
 PYTHON ?= python3
 EXPERIMENT ?= default
@@ -58,6 +58,9 @@ ui: $(READY)  ## browse the runs in MLflow on 127.0.0.1
 
 test: $(READY)  ## the tests
 	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+mutants: $(READY)  ## do the tests notice small faults in the source?
+	@$(BIN)/python -m tests.mutants $(ARGS)
 
 test-faults: $(READY)  ## kills, full disks, servers that go away: some ten minutes
 	@$(BIN)/python -m pytest -n auto -m "long_faults or not long_faults" tests/faults $(ARGS)
