@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from study.datasets import bundled, downloaded, generated, parts
+from study.datasets import bundled, downloaded, generated
 from study.datasets.cache import ROOT as ROOT
 from study.datasets.cache import cache_folder as cache_folder
 from study.datasets.prepare import prepare
@@ -37,9 +37,7 @@ from study.learning.variants import resolve
 
 RAW = ("inputs", "targets", "test_inputs", "test_targets")
 DATASETS: dict[str, Dataset] = {
-    record.name: record
-    for module in (bundled, parts, generated, downloaded)
-    for record in module.RECORDS
+    record.name: record for module in (bundled, generated, downloaded) for record in module.RECORDS
 }
 
 

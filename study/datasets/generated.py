@@ -8,6 +8,7 @@ or another flip share meets the same points.
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -179,47 +180,36 @@ def _patterns(default: int) -> Parameter:
     return Parameter(default, "training patterns; a quarter as many for the test", 32, 1_000_000)
 
 
+_generated = partial(Dataset, family="generated", source=SOURCE, licence=OURS)
+_fresh = partial(_generated, fresh=True)
+_POINTS = {
+    "noise": Parameter(0.1, "standard deviation of the points", 0.0, 10.0),
+    "patterns": _patterns(400),
+}
+
 RECORDS = (
-    Dataset(
+    _fresh(
         name="moons",
-        family="generated",
         formula="(cos a, sin a) or (1 - cos a, ½ - sin a), a ~ U(0, π), plus noise · N(0, 1)",
         reference="the shape of scikit-learn's make_moons",
-        source=SOURCE,
-        licence=OURS,
         task="classification",
         load=moons,
-        fresh=True,
-        parameters={
-            "noise": Parameter(0.1, "standard deviation of the points", 0.0, 10.0),
-            "patterns": _patterns(400),
-        },
+        parameters=_POINTS,
     ),
-    Dataset(
+    _fresh(
         name="circles",
-        family="generated",
         formula="r (cos a, sin a), r = 1 or ½, a ~ U(0, 2π), plus noise · N(0, 1)",
         reference="the shape of scikit-learn's make_circles",
-        source=SOURCE,
-        licence=OURS,
         task="classification",
         load=circles,
-        fresh=True,
-        parameters={
-            "noise": Parameter(0.1, "standard deviation of the points", 0.0, 10.0),
-            "patterns": _patterns(400),
-        },
+        parameters=_POINTS,
     ),
-    Dataset(
+    _fresh(
         name="classification",
-        family="generated",
         formula="N(c, I) in 20 dimensions, c at two corners of {-2, 2}^5 a class, labels flipped",
         reference="after Guyon 2003, the NIPS 2003 variable selection benchmark",
-        source=SOURCE,
-        licence=OURS,
         task="classification",
         load=classification,
-        fresh=True,
         # knowing the classes but not the flips leaves 4 · 0.1 · 0.9 = 0.36 for two classes
         solved_below=0.4,
         parameters={
@@ -228,77 +218,58 @@ RECORDS = (
             "patterns": _patterns(800),
         },
     ),
-    Dataset(
+    _fresh(
         name="conflicts",
-        family="generated",
         formula="moons, each point `copies` times, `flipped` of them with the other class: "
         "L* = ½ q (1 - q), q = flipped / copies",
         reference="this study",
-        source=SOURCE,
-        licence=OURS,
         task="classification",
         load=conflicts,
-        fresh=True,
         parameters={
             "points": Parameter(100, "distinct training inputs", 8, 100_000),
             "copies": Parameter(5, "how often each of them stands in the training part", 1, 1000),
             "flipped": Parameter(1, "copies of each that have the other class", 0, 499),
         },
     ),
-    Dataset(
+    _fresh(
         name="friedman1",
-        family="generated",
         formula="10 sin(π x1 x2) + 20 (x3 - ½)² + 10 x4 + 5 x5 + noise · N(0, 1), x ~ U(0, 1)^10",
         reference="Friedman 1991, Annals of Statistics 19, 1-67",
-        source=SOURCE,
-        licence=OURS,
         task="regression",
         load=friedman1,
-        fresh=True,
         solved_below=0.1,  # the noise alone is 0.04, a linear fit leaves about 0.25
         parameters={
             "noise": Parameter(1.0, "standard deviation of the target", 0.0, 100.0),
             "patterns": _patterns(800),
         },
     ),
-    Dataset(
+    _fresh(
         name="teacher",
-        family="generated",
         formula="t = W' tanh(W x + b) + b', 10-16-3 (depth 1), x ~ N(0, I): L* = 0",
         reference="Saad & Solla 1995, Physical Review E 52, 4225-4243",
-        source=SOURCE,
-        licence=OURS,
         task="regression",
         load=teacher,
-        fresh=True,
         solved_below=0.01,
         parameters={
             "depth": Parameter(1, "hidden layers of 16 units in the teacher", 1, 8),
             "patterns": _patterns(800),
         },
     ),
-    Dataset(
+    _generated(
         name="encoder",
-        family="generated",
         formula="t = x, x = each of the `size` unit vectors; the test part is the training part",
         reference="Ackley, Hinton & Sejnowski 1985, Cognitive Science 9, 147-169",
-        source=SOURCE,
-        licence=OURS,
         task="multilabel",
         load=encoder,
         standardised=False,
         parameters={"size": Parameter(10, "patterns, inputs and outputs", 2, 4096)},
     ),
-    Dataset(
+    _fresh(
         name="escape",
-        family="generated",
         formula="t = 1 for every x ~ N(0, I): how long until an output that begins at 0 passes ½",
         reference="this study",
-        source=SOURCE,
-        licence=OURS,
         task="multilabel",
         load=escape,
-        fresh=True,
         # a quarter of the squared error of the wrong target value is left in the middle
         solved_below=0.25,
         one_sided=True,

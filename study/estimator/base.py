@@ -31,6 +31,8 @@ Array = NDArray[Any]
 class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
     """A stack of one replica behind scikit-learn's interface; see the two classes made of it."""
 
+    _parameter_constraints = settings.CONSTRAINTS
+
     def __init__(
         self,
         hidden_layer_sizes: Any = (100,),
@@ -99,9 +101,10 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
         Raises
         ------
         UsageError
-            A ValueError, in one line, for a parameter, name or combination that is not valid.
+            A ValueError, in one line, for a name or a combination that is not valid.
         ValueError
-            For data that are not valid, and where the weights did not stay finite.
+            For a number out of its range, for data that are not valid, and where the weights did
+            not stay finite.
         """
         return self._fit(X, y, incremental=False)
 
@@ -122,7 +125,7 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
         return settings.design_of(self.get_params(deep=False), self._task)
 
     def _fit(self, X: Any, y: Any, incremental: bool) -> Any:
-        settings.check_numbers(self.get_params(deep=False))
+        self._validate_params()
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         x, targets = self._checked(X, y, incremental, first)
         design, random = self._design(), check_random_state(self.random_state)

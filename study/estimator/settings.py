@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
-import numpy as np
+from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from study.errors import UsageError, unknown
+from study.errors import UsageError
 from study.learning.activations import ACTIVATIONS
 from study.learning.activations.base import Activation
 from study.learning.core.training import Design
@@ -24,7 +23,6 @@ from study.learning.variants import Record, Variant, resolve
 R = TypeVar("R", bound=Record)
 
 LOCATIONS = ("hidden", "output", "all")
-DTYPES = ("float32", "float64")
 OBJECTIVE_OF_TASK = {
     "classification": "cross_entropy",
     "multilabel": "unit_cross_entropy",
@@ -34,68 +32,33 @@ SOLVER_NUMBERS = {"momentum": 0.9, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e
 """scikit-learn's parameters of its solvers, with their defaults."""
 
 
-@dataclass(frozen=True)
-class _Range:
-    low: float
-    high: float = math.inf
-    without_low: bool = False
-    without_high: bool = False
-    whole: bool = False
-
-    def __contains__(self, value: Any) -> bool:
-        if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
-            return False
-        if self.whole and not isinstance(value, Integral) and value != math.inf:
-            return False
-        number = float(value)
-        above = number > self.low if self.without_low else number >= self.low
-        return above and (number < self.high if self.without_high else number <= self.high)
-
-    def __str__(self) -> str:
-        low = f"{'above' if self.without_low else 'from'} {self.low:g}"
-        high = f" {'below' if self.without_high else 'to'} {self.high:g}"
-        return f"a {'whole ' if self.whole else ''}number {low}{high}"
+def _from(low: float, kind: type = Real, closed: str = "left") -> Interval:
+    return Interval(kind, low, None, closed=closed)  # below infinity
 
 
-RANGES = {
-    "alpha": _Range(0.0, without_high=True),
-    "learning_rate_init": _Range(0.0, without_low=True, without_high=True),
-    "max_iter": _Range(1, without_high=True, whole=True),
-    "tol": _Range(0.0, without_high=True),
-    "momentum": _Range(0.0, 1.0),
-    "beta_1": _Range(0.0, 1.0, without_high=True),
-    "beta_2": _Range(0.0, 1.0, without_high=True),
-    "epsilon": _Range(0.0, without_low=True, without_high=True),
-    "n_iter_no_change": _Range(1, whole=True),
+_SHARE = Interval(Real, 0, 1, closed="left")
+CONSTRAINTS = {
+    "hidden_layer_sizes": ["array-like", _from(1, Integral)],
+    "gradient_location": [StrOptions(set(LOCATIONS))],
+    "alpha": [_from(0)],
+    "batch_size": [StrOptions({"auto"}), _from(1, Integral)],
+    "learning_rate_init": [_from(0, closed="neither")],
+    "max_iter": [_from(1, Integral)],
+    "tol": [_from(0)],
+    "momentum": [Interval(Real, 0, 1, closed="both")],
+    "beta_1": [_SHARE],
+    "beta_2": [_SHARE],
+    "epsilon": [_from(0, closed="neither")],
+    "n_iter_no_change": [_from(1, Integral), Options(Real, {math.inf})],
+    "dtype": [StrOptions({"float32", "float64"})],
 }
-"""What the numbers may be; `n_iter_no_change` may be infinite."""
-
-
-def check_numbers(given: Mapping[str, Any]) -> None:
-    """Check the parameters that are plain numbers or words.
-
-    Raises
-    ------
-    UsageError
-        Naming the first that is wrong, and what is valid.
-    """
-    for name, valid in RANGES.items():
-        if given[name] not in valid:
-            raise UsageError(f"{name} takes {valid}, not {given[name]!r}")
-    size = given["batch_size"]
-    if not (isinstance(size, str) and size == "auto") and size not in _Range(
-        1, without_high=True, whole=True
-    ):
-        raise UsageError(f"batch_size takes 'auto' or a whole number from 1, not {size!r}")
-    for name, words in {"gradient_location": LOCATIONS, "dtype": DTYPES}.items():
-        if not isinstance(given[name], str) or given[name] not in words:
-            raise UsageError(unknown(name, given[name], words))
+"""What plain numbers and words may be; the other parameters are checked where they are used."""
 
 
 def widths_of(hidden: Any) -> tuple[int, ...]:
     """Return the widths of the hidden layers from scikit-learn's ``hidden_layer_sizes``."""
     given = list(hidden) if hasattr(hidden, "__iter__") else [hidden]
-    if not all(width in _Range(1, without_high=True, whole=True) for width in given):
+    if not all(isinstance(width, Integral) and int(width) > 0 for width in given):
         raise UsageError(f"hidden_layer_sizes takes widths from 1, not {hidden!r}")
     return tuple(int(width) for width in given)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from study.datasets import DATASETS, ROOT, Raw, load
-from study.datasets.bundled import RECORDS as BUNDLED
+from study.datasets.bundled import WHOLE as BUNDLED
 from study.datasets.bundled import from_scikit_learn
 from study.datasets.prepare import split, standardise
 from study.learning.variants import resolve
@@ -30,16 +30,30 @@ SPLIT_DIGITS = "dd579a448a58039b70654bfc77d0b5c6a59a56bf8bda9a56f49b5d53dca94cb7
 # ---- records and the card
 
 
+def card_rows():
+    """Rows of the data card's tables: name -> cells."""
+    card = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    rows = (
+        [c.strip() for c in line.strip("|").split("|")]
+        for line in card.splitlines()
+        if "|" in line
+    )
+    return {cells[0]: cells for cells in rows if len(cells) > 5 and cells[0] in DATASETS}
+
+
 @pytest.mark.parametrize("name", DATASETS)
-def test_every_record_says_what_it_is_and_stands_in_the_card(name):
+def test_every_record_says_what_it_is(name):
     record = DATASETS[name]
     assert record.name == name
     assert record.formula and record.reference and record.source and record.licence
     assert record.task in ("classification", "multilabel", "regression") or name == "openml"
     assert 0 < record.solved_below < 1
+
+
+@pytest.mark.parametrize("name", card_rows())
+def test_the_card_says_what_the_record_and_the_data_say(name):
+    record, cells = DATASETS[name], card_rows()[name]
     card = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
-    (row,) = [line for line in card.splitlines() if line.startswith(f"| {name} |")]
-    cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[4] == f"{record.solved_below:g}"
     if record.family == "generated":
         assert record.source in card.replace("\n", " ") and record.licence in card
@@ -47,31 +61,21 @@ def test_every_record_says_what_it_is_and_stands_in_the_card(name):
             assert f"`{parameter}` {given.default:g}" in cells[5]
     else:
         assert cells[5:] == [record.source, record.licence]
-    references = card.partition("## References")[2]
-    assert record.reference in references or name in ("moons", "circles")
-
-
-@pytest.mark.parametrize("name", FIXED + FRESH)
-def test_the_card_states_the_sizes(name):
-    data = load(name, seed=0)
-    card = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
-    (row,) = [line for line in card.splitlines() if line.startswith(f"| {name} |")]
-    same = "the same " if name == "encoder" else ""
-    assert (
-        f"| {len(data.inputs)} + {same}{len(data.test_inputs)} | {data.inputs.shape[1]} |" in row
-    )
-    assert data.task in row
+    assert record.reference in card.partition("## References")[2] or name in ("moons", "circles")
+    if record.family != "downloaded":
+        data = load(name, seed=0)
+        same = "the same " if name == "encoder" else ""
+        assert cells[1] == f"{len(data.inputs)} + {same}{len(data.test_inputs)}"
+        assert cells[2] == str(data.inputs.shape[1]) and data.task in cells[3]
 
 
 # ---- what every dataset obeys
 
 
 @pytest.mark.parametrize("name", FIXED + FRESH)
-def test_arrays_are_plain_read_only_and_finite(name):
-    data = load(name, seed=1)
-    assert data.name == name
-    assert data.task == DATASETS[name].task
-    assert data.solved_below == DATASETS[name].solved_below
+def test_arrays_are_plain_read_only_finite_and_standardised(name):
+    data, record = load(name, seed=1), DATASETS[name]
+    assert (data.name, data.task, data.solved_below) == (name, record.task, record.solved_below)
     for array in (data.inputs, data.targets, data.test_inputs, data.test_targets):
         assert array.dtype == np.float64 and array.ndim == 2
         assert array.flags.c_contiguous and not array.flags.writeable
@@ -80,19 +84,13 @@ def test_arrays_are_plain_read_only_and_finite(name):
     assert len(data.test_inputs) == len(data.test_targets) > 0
     assert data.inputs.shape[1] == data.test_inputs.shape[1]
     assert data.targets.shape[1] == data.test_targets.shape[1]
-
-
-@pytest.mark.parametrize("name", [name for name in FIXED + FRESH if name != "encoder"])
-def test_training_part_has_mean_0_and_deviation_1(name):
-    data = load(name, seed=1)
-    arrays = [data.inputs] + ([data.targets] if data.task == "regression" else [])
-    for array in arrays:
+    standardised = [data.inputs] if record.standardised else []
+    for array in standardised + ([data.targets] if data.task == "regression" else []):
         for column in array.T:
             constant = len(set(column)) == 1
             assert abs(column.sum()) / len(column) < 1e-12
-            assert sum(v * v for v in column) / len(column) == pytest.approx(
-                0.0 if constant else 1.0
-            )
+            square = sum(v * v for v in column) / len(column)
+            assert square == pytest.approx(0.0 if constant else 1.0)
     if name == "digits":
         constant = np.all(data.inputs == 0, axis=0)
         assert 1 <= constant.sum() <= 6
@@ -100,51 +98,39 @@ def test_training_part_has_mean_0_and_deviation_1(name):
 
 
 @pytest.mark.parametrize("name", LITERATURE)
-def test_bundled_sizes_and_class_counts(name):
-    rows, columns, classes = LITERATURE[name]
-    data = load(name)
-    assert len(data.inputs) + len(data.test_inputs) == rows
-    assert data.inputs.shape[1] == columns
-    if data.task == "regression":
-        assert data.targets.shape[1] == classes
-        assert len(data.test_inputs) == round(rows / 5)
-        return
-    counts = []
-    for part in (data.targets, data.test_targets):
-        if len(classes) == 2:
-            assert part.shape[1] == 1
-            counts.append([int(np.sum(part == 0)), int(np.sum(part == 1))])
-        else:
-            assert np.all(part.sum(axis=1) == 1)
-            counts.append([int(n) for n in part.sum(axis=0)])
-        assert set(np.unique(part)) == {0.0, 1.0}
-    train, test = counts
-    assert [a + b for a, b in zip(train, test, strict=True)] == classes
-    assert test == [int(n / 5 + 0.5) for n in classes]  # a fifth of each class
-
-
-@pytest.mark.parametrize("name", LITERATURE)
-def test_rows_keep_their_targets_and_nothing_is_lost(name):
-    raw = from_scikit_learn(name)
+def test_bundled_sizes_and_rows_that_keep_their_targets(name):
+    """All rows are there, a fifth of them (of each class) in the test part, each with its own."""
+    raw, data = from_scikit_learn(name), load(name)
     inputs, targets = np.asarray(raw.inputs), np.asarray(raw.targets)
-    data = load(name)
-    train, test = split(len(inputs), targets if data.task == "classification" else None)
-    assert sorted([*train, *test]) == list(range(len(inputs)))
+    classified = data.task == "classification"
+    rows, columns, outputs = LITERATURE[name]
+    assert inputs.shape == (rows, columns)
+    train, test = split(rows, targets if classified else None)
+    assert sorted([*train, *test]) == list(range(rows))
+    if classified:
+        assert np.unique(targets, return_counts=True)[1].tolist() == outputs
+        fifth = np.unique(targets[test], return_counts=True)[1].tolist()
+        assert fifth == [int(n / 5 + 0.5) for n in outputs]
+    else:
+        assert data.targets.shape[1] == outputs and len(test) == round(rows / 5)
     mean, deviation = inputs[train].mean(0), inputs[train].std(0)
     varies = deviation > 0
-    for rows, got, wanted in (
+    for chosen, got, wanted in (
         (train, data.inputs, data.targets),
         (test, data.test_inputs, data.test_targets),
     ):
-        expected = (inputs[rows] - mean)[:, varies] / deviation[varies]
+        expected = (inputs[chosen] - mean)[:, varies] / deviation[varies]
         np.testing.assert_allclose(got[:, varies], expected, rtol=1e-9, atol=1e-9)
-        if data.task == "classification":
+        if classified:
             kinds = np.unique(targets)
-            decoded = wanted[:, 0] if len(kinds) == 2 else wanted.argmax(axis=1)
-            assert np.array_equal(kinds[decoded.astype(int)], targets[rows])
+            two = len(kinds) == 2
+            indicators = np.hstack([1 - wanted, wanted]) if two else wanted
+            assert wanted.shape[1] == (1 if two else len(kinds))
+            assert np.array_equal(indicators, np.eye(len(kinds))[indicators.argmax(axis=1)])
+            assert np.array_equal(kinds[indicators.argmax(axis=1)], targets[chosen])
         else:
             back = wanted * targets[train].std(0) + targets[train].mean(0)
-            np.testing.assert_allclose(back, targets[rows].reshape(back.shape), rtol=1e-9)
+            np.testing.assert_allclose(back, targets[chosen].reshape(back.shape), rtol=1e-9)
 
 
 def test_nothing_leaks_from_the_test_part(user):

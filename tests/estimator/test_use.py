@@ -1,6 +1,7 @@
 """As users meet them: pipelines, searches, copies, rules, starting weights, mistakes."""
 
 import pickle
+import re
 import warnings
 
 import numpy as np
@@ -12,10 +13,12 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils._param_validation import InvalidParameterError
 
 from study.errors import UsageError
 from study.estimator import DeltaRuleClassifier, DeltaRuleRegressor
 from study.learning.activations import ACTIVATIONS, bound_activation
+from study.learning.objectives import OBJECTIVES
 from study.learning.optimizers import OPTIMIZERS
 from study.learning.rules import GRADIENTS
 from study.learning.rules.base import Gradient
@@ -182,8 +185,11 @@ def test_solvers_numbers():
 
 
 @pytest.mark.parametrize("activation", ["tanh", "logistic", "relu"])
-@pytest.mark.parametrize("location", ["hidden", "output", "all"])
-@pytest.mark.parametrize("y", [Y, Y > 0], ids=["classes", "binary"])
+@pytest.mark.parametrize(
+    ("location", "y"),
+    [("hidden", Y), ("output", Y), ("all", Y > 0)],
+    ids=["hidden", "output", "all"],
+)
 def test_squashed_outputs_classify(activation, location, y):
     net = classifier(
         objective="squared_error",
@@ -271,8 +277,6 @@ def test_a_batch_larger_than_the_data_is_clipped():
 
 
 def test_names_of_features_are_kept():
-    from sklearn.datasets import load_iris
-
     frame, y = load_iris(return_X_y=True, as_frame=True)
     net = fit(classifier(), frame, y)
     assert list(net.feature_names_in_) == list(frame.columns)
@@ -289,8 +293,10 @@ MISTAKES = {
     "unknown objective 'cross_entrop'. Did you mean 'cross_entropy'": {
         "objective": "cross_entrop"
     },
-    "unknown gradient_location 'hiden'. Did you mean 'hidden'": {"gradient_location": "hiden"},
-    "unknown dtype 'float46'. Did you mean 'float": {"dtype": "float46"},
+    "'gradient_location' parameter of DeltaRuleClassifier must be a str among": {
+        "gradient_location": "hiden"
+    },
+    "must be a str among {'float32', 'float64'}. Got 'float46'": {"dtype": "float46"},
     "unknown parameter of gradient 'floor' 'minimun'. Did you mean 'minimum'": {
         "gradient": {"floor": {"minimun": 1}}
     },
@@ -301,14 +307,16 @@ MISTAKES = {
     "no factor stands at the output": {"gradient": "removed", "gradient_location": "all"},
     "there is no hidden layer": {"gradient": "removed", "hidden_layer_sizes": ()},
     "gradient relu_at_zero(": {"gradient": "relu_at_zero", "activation": "tanh"},
-    "alpha takes a number from 0 below inf, not -1": {"alpha": -1},
-    "learning_rate_init takes a number above 0 below inf, not 0": {"learning_rate_init": 0},
-    "beta_1 takes a number from 0 below 1, not 1": {"beta_1": 1},
-    "momentum takes a number from 0 to 1, not nan": {"momentum": float("nan")},
-    "max_iter takes a whole number from 1 below inf, not 2.5": {"max_iter": 2.5},
-    "tol takes a number from 0 below inf, not None": {"tol": None},
-    "n_iter_no_change takes": {"n_iter_no_change": 0},
-    "batch_size takes 'auto' or a whole number from 1, not 'all'": {"batch_size": "all"},
+    "'alpha' parameter of DeltaRuleClassifier must be a float in the range [0.0, inf)": {
+        "alpha": -1
+    },
+    "in the range (0.0, inf). Got 0": {"learning_rate_init": 0},
+    "in the range [0.0, 1.0). Got 1": {"beta_1": 1},
+    "in the range [0.0, 1.0]. Got nan": {"momentum": float("nan")},
+    "an int in the range [1, inf). Got 2.5": {"max_iter": 2.5},
+    "Got None": {"tol": None},
+    "'n_iter_no_change' parameter": {"n_iter_no_change": 0},
+    "a str among {'auto'} or an int in the range [1, inf). Got 'all'": {"batch_size": "all"},
     "hidden_layer_sizes takes widths from 1, not (5, 0)": {"hidden_layer_sizes": (5, 0)},
     "solver 'rprop' needs full batches": {"solver": "rprop"},
     "coef_init takes arrays of the shapes [(4, 6), (6, 3)], not [(4, 6)]": {
@@ -327,16 +335,18 @@ def test_mistakes_are_one_line(message):
     net = classifier(**MISTAKES[message])
     if message == "objective 'linear":
         net, message = classifier(**MISTAKES[message], gradient="removed"), "no factor stands"
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(ValueError) as caught:
         net.fit(X, Y)
-    assert isinstance(caught.value, ValueError)
+    assert isinstance(caught.value, UsageError | InvalidParameterError)
     assert message in str(caught.value) and "\n" not in str(caught.value)
     with pytest.raises(NotFittedError):
         net.predict(X)
 
 
 def test_an_objective_that_does_not_fit_the_task():
-    with pytest.raises(UsageError, match=r"not for regression\. Valid: auto, squared_error"):
+    fitting = [name for name, record in OBJECTIVES.items() if "regression" in record.tasks]
+    said = f"not for regression. Valid: auto, {', '.join(fitting)}"
+    with pytest.raises(UsageError, match=re.escape(said)):
         fit(regressor(objective="cross_entropy"), y=REAL)
     with pytest.raises(UsageError, match="not for multilabel"):
         fit(classifier(objective="cross_entropy"), y=(REAL > 0).astype(int))
