@@ -69,7 +69,7 @@ def curve(evidence: Evidence, dose: Dose) -> dict[float, Effect]:
     """
     found = {}
     for amount in dose.amounts:
-        measured = []
+        measured: list[Effect] = []
         for activation in ("tanh", "logistic"):
             selection = stored(evidence, activation, dose.name, **{dose.parameter: amount})
             effect = evidence.beside(selection, {**WHERE, "activation": activation})

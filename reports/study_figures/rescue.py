@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import style
@@ -77,7 +78,7 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     yield figure
 
 
-def _forest(panel: style.Axes, found: Effects, shifts: Mapping[str, float]) -> None:
+def _forest(panel: Axes, found: Effects, shifts: Mapping[str, float]) -> None:
     rows = [
         Row(OPTIMIZERS.index(o) + shifts[name], effect, look_of(name))
         for (o, name), effect in found.items()
@@ -89,7 +90,9 @@ def _forest(panel: style.Axes, found: Effects, shifts: Mapping[str, float]) -> N
 
 def message(same: Effects) -> str:
     """Say which optimizers take the harm of removal away."""
-    harmed, rescued, open_ = [], [], []
+    harmed: list[str] = []
+    rescued: list[str] = []
+    open_: list[str] = []
     for optimizer in OPTIMIZERS[1:]:
         effect = same.get((optimizer, "removed"))
         if effect is None:

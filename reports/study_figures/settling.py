@@ -116,7 +116,8 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
 def message(shown: Sequence[Column], found: dict[Any, Effect | None]) -> str:
     """Say how removed compares with exact by kind of task, and with more updates."""
     small = shown[-1]
-    parts, words = [], []
+    parts: list[str] = []
+    words: list[str] = []
     kinds = {
         "where zero error is in reach": (shown[0].title, "1"),
         "under capacity": (shown[1].title, "1"),

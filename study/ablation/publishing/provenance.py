@@ -37,7 +37,7 @@ def study_record(
     """Return tags for the experiment, and files (name -> text) with the whole record."""
     commit, dirty = git_state(root)
     wall, workers = ended - started, plan.config.execution.processes()
-    record = {
+    record: dict[str, Any] = {
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         "wall seconds": round(wall, 3),
         "workers": workers,
@@ -71,7 +71,7 @@ def study_record(
         "study.trainings": str(plan.runs),
         "study.commit": commit,
         **({"study.claims": plan.claims} if plan.claims else {}),
-        "study.machine": str(record["machine"]["processor"]),  # type: ignore[index]
+        "study.machine": str(record["machine"]["processor"]),
         "study.wall_seconds": f"{ended - started:.1f}",
     }
     return tags, {name: json.dumps(record, indent=1, default=str)}
