@@ -296,7 +296,7 @@ MISTAKES = {
     "'gradient_location' parameter of DeltaRuleClassifier must be a str among": {
         "gradient_location": "hiden"
     },
-    "must be a str among {'float32', 'float64'}. Got 'float46'": {"dtype": "float46"},
+    "'dtype' parameter of DeltaRuleClassifier must be a str among": {"dtype": "float46"},
     "unknown parameter of gradient 'floor' 'minimun'. Did you mean 'minimum'": {
         "gradient": {"floor": {"minimun": 1}}
     },
