@@ -12,7 +12,8 @@ from benchmarks.workloads import Job, Trainer
 from study.datasets import Data
 from study.learning import seeds as streams
 from study.learning.activations import bound_activation
-from study.learning.core.training import Budget, Design, train
+from study.learning.core.training import train
+from study.learning.design import Budget, Design
 from study.learning.named import named_design
 from study.learning.objectives import Objective
 from study.learning.problem import Problem, pose

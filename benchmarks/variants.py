@@ -11,7 +11,7 @@ from benchmarks.engines import Timer
 from benchmarks.results import Measured
 from benchmarks.workloads import WORKLOADS, Job, make_job
 from study.learning.activations import ACTIVATIONS, bound_activation
-from study.learning.core.training import Design
+from study.learning.design import Design
 from study.learning.objectives import OBJECTIVES
 from study.learning.optimizers import OPTIMIZERS
 from study.learning.rules import EXACT, GRADIENTS

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from reports import style
 from study import datasets
 from study.evidence.naming import Rule
-from study.learning.core.training import Budget, Design, Outcome, outputs, train
+from study.learning.core.training import Outcome, outputs, train
+from study.learning.design import Budget, Design
 from study.learning.named import named_design
 from study.learning.problem import pose
 from study.learning.rules import GRADIENTS

@@ -8,12 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from reports.verdicts import DIGITS, headline, shown
-from study.analysis.gradient_checks import gradient_checks
 from study.errors import UsageError
 from study.evidence.claims.rechecks import Recheck, read_rechecks
 from study.evidence.claims.verdicts import Judged, judge_part
 from study.evidence.evidence import gather
 from study.evidence.sources import folder_of, place_of
+from study.learning.diagnostics.gradient_checks import gradient_checks
 
 NO_RUNS = "no runs"
 
@@ -48,7 +48,7 @@ def write(experiment: str, base: Path) -> Iterator[tuple[Path, str]]:
             folder_of(base, recheck.experiment)  # what is not whole is no result that lacks
         try:
             runs = gather(recheck.experiment, base).runs
-            checks = gradient_checks(recheck.seed) if recheck.seed else None
+            checks = pd.DataFrame(gradient_checks(recheck.seed)) if recheck.seed else None
             judged = judge_part(runs, found.claims, recheck.part, checks)
         except UsageError as reason:
             yield Path("rechecks"), f"{recheck.claim}, {recheck.change}: not made: {reason}"

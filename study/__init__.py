@@ -42,11 +42,11 @@ if TYPE_CHECKING:
     from study.estimator import DeltaRuleRegressor as DeltaRuleRegressor
     from study.learning.activations.base import Activation as Activation
     from study.learning.core.kernels import elementwise as elementwise
-    from study.learning.core.training import Budget as Budget
-    from study.learning.core.training import Design as Design
     from study.learning.core.training import Outcome as Outcome
     from study.learning.core.training import outputs as outputs
     from study.learning.core.training import train as train
+    from study.learning.design import Budget as Budget
+    from study.learning.design import Design as Design
     from study.learning.initialisations import Initialisation as Initialisation
     from study.learning.named import named_design as named_design
     from study.learning.objectives import Objective as Objective
@@ -59,11 +59,11 @@ if TYPE_CHECKING:
 # and whoever imports one module of the package must not wait for them
 PUBLIC = {
     "Activation": "study.learning.activations.base",
-    "Budget": "study.learning.core.training",
+    "Budget": "study.learning.design",
     "Dataset": "study.datasets",
     "DeltaRuleClassifier": "study.estimator",
     "DeltaRuleRegressor": "study.estimator",
-    "Design": "study.learning.core.training",
+    "Design": "study.learning.design",
     "Gradient": "study.learning.rules.base",
     "Initialisation": "study.learning.initialisations",
     "Objective": "study.learning.objectives",

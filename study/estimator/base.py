@@ -20,7 +20,9 @@ from study.errors import UsageError
 from study.estimator import settings
 from study.learning.core.network import layers_of
 from study.learning.core.stack import Stack
-from study.learning.core.training import Design, outputs
+from study.learning.core.trainer import Trainer
+from study.learning.core.training import outputs
+from study.learning.design import Design
 from study.learning.objectives import LOGISTIC
 from study.learning.optimizers import Updater
 from study.learning.problem import Encoding, encoding_of, unscored
@@ -136,18 +138,20 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
             self._begin(design, widths, targets, random)
         elif widths != (held := tuple(map(len, [*self.coefs_, self.intercepts_[-1]]))):
             raise UsageError(f"the weights to go on from have widths {held}, not {widths}")
-        stack, order = self._stack(design, x, self._encoding.encode(targets), size, incremental)
+        trainer, order = self._trainer(
+            design, x, self._encoding.encode(targets), size, incremental
+        )
         try:
             with np.errstate(all="ignore"):  # floating-point exceptions are data here
-                self._epochs(stack, order, size, random, incremental)
+                self._epochs(trainer, order, size, random, incremental)
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=3)
-        if not np.isfinite(stack.parameters).all():
+        if not np.isfinite(trainer.stack.parameters).all():
             raise ValueError(
                 f"the weights are not finite after {self.n_iter_} epochs: lower "
                 f"learning_rate_init = {self.learning_rate_init:g}, or scale the inputs"
             )
-        self._keep(stack, design)
+        self._keep(trainer, design)
         return self
 
     def _batch_size(self, design: Design, patterns: int) -> int:
@@ -194,9 +198,9 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
         self._without_progress = 0
         self._kept: dict[str, Any] = {}
 
-    def _stack(
+    def _trainer(
         self, design: Design, x: Array, t: Array, size: int, incremental: bool
-    ) -> tuple[Stack, Array]:
+    ) -> tuple[Trainer, Array]:
         """Return the network at its weights, and the order of patterns that it looks at."""
         parameters = self._parameters()
         numbers = {name: np.array([value]) for name, value in design.optimizer.values.items()}
@@ -206,33 +210,27 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
         if kept.get("solver") == str(design.optimizer):
             updater.state[:], updater.step = kept["state"], kept["updates"]
         order = np.arange(len(x))[None]
+        kept_rule = kept.get("gradient") == str(design.gradient)  # what it prepared, stays
         stack = Stack(
             unscored(x, t, self._task),
-            design.hidden,
-            design.forward,
-            design.output(t.shape[1]),
-            design.objective,
-            design.rules(),
+            design,
             [self._seed],
-            size,
             parameters,
-            updater,
-            order,
-            alpha=self.alpha,
-            account=True,
-            begun=kept.get("updates", 0),
+            prepared=kept["constants"] if kept_rule else None,
         )
-        if kept.get("gradient") == str(design.gradient):  # what a rule has prepared, stays
-            hidden, output = (
-                layer._replace(rule_numbers=numbers)
-                for layer, numbers in zip(stack.rules, kept["rule_numbers"], strict=True)
-            )
-            stack.rules = hidden, output
-        return stack, order
+        done = kept.get("updates", 0)
+        trainer = Trainer(
+            *(stack, updater, size, order),
+            alpha=self.alpha,
+            accumulates=True,
+            begin=done,
+            done=done,
+        )
+        return trainer, order
 
     def _epochs(
         self,
-        stack: Stack,
+        trainer: Trainer,
         order: Array,
         size: int,
         random: np.random.RandomState,
@@ -243,8 +241,8 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
         for _ in range(1 if incremental else self.max_iter):
             if self.shuffle:
                 order[0] = shuffle(order[0], random_state=random)
-            stack.advance([1.0] * -(-patterns // size))
-            terms, penalty = stack.met()[0] / patterns
+            trainer.advance([1.0] * -(-patterns // size))
+            terms, penalty = trainer.running_loss()[0] / patterns
             self.loss_ = float(self._reported(terms) + penalty)
             self.loss_curve_.append(self.loss_)
             self.n_iter_ += 1
@@ -262,7 +260,7 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
                         f"{self.n_iter_no_change} consecutive epochs. Stopping."
                     )
                 return
-            if not np.isfinite(stack.parameters).all():
+            if not np.isfinite(trainer.stack.parameters).all():
                 return
         if not incremental:
             warnings.warn(
@@ -271,16 +269,17 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
                 stacklevel=4,
             )
 
-    def _keep(self, stack: Stack, design: Design) -> None:
+    def _keep(self, trainer: Trainer, design: Design) -> None:
+        stack = trainer.stack
         layers = [layer[0] for layer in layers_of(stack.parameters, stack.widths)]
         self.coefs_ = [layer[:-1].copy() for layer in layers]
         self.intercepts_ = [layer[-1].copy() for layer in layers]
         self._kept = {
             "solver": str(design.optimizer),
-            "state": stack.updater.state,
-            "updates": stack.updater.step,
+            "state": trainer.updater.state,
+            "updates": trainer.updater.step,
             "gradient": str(design.gradient),
-            "rule_numbers": [layer.rule_numbers for layer in stack.rules],
+            "constants": tuple(layer.constants for layer in stack.rules),
         }
 
     def _parameters(self) -> Array:

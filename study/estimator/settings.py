@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from study.errors import UsageError
 from study.learning.activations import ACTIVATIONS
 from study.learning.activations.base import Activation
-from study.learning.core.training import Design
+from study.learning.design import Design
 from study.learning.named import named_design
 from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.optimizers import OPTIMIZERS, Optimizer

@@ -34,7 +34,7 @@ class Study:
     runs, claims, part
         The table, the file of claims, and the part that asks.
     checks
-        The table of `study.analysis.gradient_checks`; None where it was not made.
+        The table of `study.learning.diagnostics.gradient_checks`; None where it was not made.
     """
 
     runs: Runs

@@ -8,7 +8,8 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from study.analysis.gradient_checks import gradient_checks
+import pandas as pd
+
 from study.evidence.arms import Place, places
 from study.evidence.claims.kinds import COMPARISONS
 from study.evidence.claims.reading import read_claims
@@ -18,6 +19,7 @@ from study.evidence.comparison import Study
 from study.evidence.effects import Effect
 from study.evidence.runs import REFERENCE, NothingToShow, Runs
 from study.evidence.sources import files_of, stored_runs
+from study.learning.diagnostics.gradient_checks import gradient_checks
 
 EXACT: Selection = {"gradient": REFERENCE}
 
@@ -37,8 +39,8 @@ class Evidence:
 
     @cached_property
     def checks(self) -> Any:
-        """The table of `study.analysis.gradient_checks`."""
-        return gradient_checks()
+        """The table of `study.learning.diagnostics.gradient_checks`."""
+        return pd.DataFrame(gradient_checks())
 
     @cached_property
     def verdicts(self) -> tuple[Verdict, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from study.learning.activations import bound_activation
-from study.learning.core.training import Design
+from study.learning.design import Design
 from study.learning.initialisations import INITIALISATIONS
 from study.learning.objectives import OBJECTIVES
 from study.learning.optimizers import OPTIMIZERS

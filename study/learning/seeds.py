@@ -32,11 +32,12 @@ def generator(seed: int, name: str) -> np.random.Generator:
 
 def stream_keys(seeds: Iterable[int], name: str) -> NDArray[np.uint64]:
     """Return the hash key of the stream `name` for each seed, shape (R,)."""
-    salt = _name_key(name)
-    return np.array(
-        [np.random.SeedSequence([seed, salt]).generate_state(1, np.uint64)[0] for seed in seeds],
-        dtype=np.uint64,
-    )
+    salt, asked = _name_key(name), list(seeds)
+    keys = {
+        seed: np.random.SeedSequence([seed, salt]).generate_state(1, np.uint64)[0]
+        for seed in dict.fromkeys(asked)
+    }
+    return np.array([keys[seed] for seed in asked], dtype=np.uint64)
 
 
 def _name_key(name: str) -> int:

@@ -7,7 +7,8 @@ from small_studies import make_cell
 from study.ablation.planning.cells import Facts
 from study.ablation.running.worker import _problem
 from study.errors import UsageError
-from study.learning.core.training import Budget, train
+from study.learning.core.training import train
+from study.learning.design import Budget
 from study.learning.rules import EXACT, GRADIENTS
 
 OUTPUTS = {"iris": 3, "breast_cancer": 1, "diabetes": 1}

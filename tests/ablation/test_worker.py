@@ -18,7 +18,8 @@ from small_studies import job_of, make_cell, tiny_protocol
 from study.ablation.configuration.protocol import Branch, Refine
 from study.ablation.running.worker import _problem, attempt, blocks, train_cell
 from study.ablation.store.tables import CURVES, RUNS, is_variant_parameter
-from study.learning.core.training import Budget, initial, train
+from study.learning.core.training import initial, train
+from study.learning.design import Budget
 from study.learning.diagnostics.tangent import tangent_spectrum
 from study.learning.rules import GRADIENTS
 from study.learning.variants import resolve

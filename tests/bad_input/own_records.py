@@ -1,6 +1,6 @@
 """Users' records that are wrong, but for rules: a module's text, and the line that refuses it."""
 
-FACTOR = "def f(z, y, slope, numbers, key, step):\n    "
+FACTOR = "def f(z, y, slope, constants, key, step):\n    "
 
 OTHERS = {
     # arguments, and what is no kernel
@@ -14,20 +14,41 @@ OTHERS = {
         "sets the name slope",
     ),
     "another name for it": (
-        "def f(z, y, mine, numbers, key, step):\n    mine = z\nown = rule(factor=f)",
+        "def f(z, y, mine, constants, key, step):\n    mine = z\nown = rule(factor=f)",
         "sets the name mine, which changes nothing: write into the array, mine[:] = ...",
     ),
-    "numbers changed": (
-        f"{FACTOR}numbers[0] = 3\nown = rule(factor=f, parameters={{'a': Parameter(1.0, 'a')}})",
-        "changes numbers, which must stay as it is",
+    "constants changed": (
+        f"{FACTOR}constants[0] = 3\nown = rule(factor=f, parameters={{'a': Parameter(1.0, 'a')}})",
+        "changes constants, which must stay as it is",
     ),
     "replace changes z": (
-        "def r(z, delta, numbers):\n    z[:] = 0\nown = rule(replace=r)",
+        "def r(z, delta, constants):\n    z[:] = 0\nown = rule(replace=r)",
         "changes z, which must stay as it is, it writes into delta alone",
     ),
     "replace sets a name": (
-        "def r(z, delta, numbers):\n    delta = z\nown = rule(replace=r)",
+        "def r(z, delta, constants):\n    delta = z\nown = rule(replace=r)",
         "sets the name delta",
+    ),
+    # elementwise kernels
+    "more constants than it has": (
+        "@elementwise\ndef f(slope, a):\n    return a * slope\nown = rule(factor=f)",
+        "fails: IndexError: index is out of bounds",
+    ),
+    "elementwise, an unknown name": (
+        "@elementwise\ndef f(slope):\n    return halff\nown = rule(factor=f)",
+        "can't be compiled: ",
+    ),
+    "elementwise, nothing returned": (
+        "@elementwise\ndef f(slope):\n    slope = 1\nown = rule(factor=f)",
+        "can't be compiled: ",
+    ),
+    "elementwise NaN": (
+        "@elementwise\ndef f(z):\n    return np.sqrt(z)\nown = rule(factor=f)",
+        "gives NaN in slope for ordinary numbers",
+    ),
+    "elementwise where rows are needed": (
+        "@elementwise\ndef f(z, y, t):\n    return y\nown = objective(terms=f)",
+        "a terms kernel is a plain function of (z, y, t), not a CPUDispatcher",
     ),
     # what the other functions return
     "prepare, all of z": (
@@ -52,8 +73,14 @@ OTHERS = {
         "def p(site, z):\n    z[:] = 0\n    return z[:, :, 0]\nown = rule(prepare=p)",
         "prepare of gradient 'own' changes z",
     ),
-    "numbers, one": ("own = rule(numbers=lambda site: 5)", "it takes a tuple of numbers"),
-    "numbers, text": ("own = rule(numbers=lambda site: ('a',))", "it takes a tuple of numbers"),
+    "constants of a rule, one": (
+        "own = rule(constants=lambda site: 5)",
+        "it takes a tuple of numbers",
+    ),
+    "constants of a rule, text": (
+        "own = rule(constants=lambda site: ('a',))",
+        "it takes a tuple of numbers",
+    ),
     "source, one": ("own = rule(source=lambda site: 5)", "it takes (bound activation, steepness)"),
     "source, text": (
         "own = rule(source=lambda site: (site.activation, 'a'))",
@@ -101,23 +128,23 @@ OTHERS = {
     "a misspelt object": ("owm = rule()", "Did you mean 'owm'? Valid: owm"),
     # activations
     "value unfilled": (
-        "def v(z, out, numbers):\n    out[0] = z[0]\nown = activation(value=v)",
+        "def v(z, out, constants):\n    out[0] = z[0]\nown = activation(value=v)",
         "does not fill out: write every element, as in out[:] = ...",
     ),
     "value sets a name": (
-        "def v(z, out, numbers):\n    out = 2 * z\nown = activation(value=v)",
+        "def v(z, out, constants):\n    out = 2 * z\nown = activation(value=v)",
         "sets the name out",
     ),
     "value NaN": (
-        "def v(z, out, numbers):\n    out[:] = np.log(z)\nown = activation(value=v)",
+        "def v(z, out, constants):\n    out[:] = np.log(z)\nown = activation(value=v)",
         "gives NaN in out for ordinary numbers",
     ),
     "slope unfilled": (
-        "def s(z, y, out, numbers):\n    out[:, 0] = 1\nown = activation(slope=s)",
+        "def s(z, y, out, constants):\n    out[:, 0] = 1\nown = activation(slope=s)",
         "slope 's' of activation 'own' does not fill out",
     ),
     "slope changes y": (
-        "def s(z, y, out, numbers):\n    y[:] = 1\n    out[:] = y\nown = activation(slope=s)",
+        "def s(z, y, out, constants):\n    y[:] = 1\n    out[:] = y\nown = activation(slope=s)",
         "changes y, which must stay as it is",
     ),
     "bounds, one": ("own = activation(bounds=5)", "own: TypeError: "),
@@ -136,11 +163,11 @@ OTHERS = {
     "no value": ("own = activation(value=None)", "a value kernel is a plain function"),
     # optimizers
     "update sets a name": (
-        "def u(w, g, state, rate, numbers):\n    w = w - rate * g\nown = optimizer(kernel=u)",
+        "def u(w, g, state, rate, constants):\n    w = w - rate * g\nown = optimizer(kernel=u)",
         "sets the name w, which changes nothing: write into the array, w[:] = ...",
     ),
     "state beyond": (
-        "def u(w, g, state, rate, numbers):\n    state[1, 0] = 1\nown = optimizer(kernel=u)",
+        "def u(w, g, state, rate, constants):\n    state[1, 0] = 1\nown = optimizer(kernel=u)",
         "fails: IndexError",
     ),
     "constants, one": (

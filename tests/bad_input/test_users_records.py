@@ -13,7 +13,7 @@ from study.datasets import Dataset, Raw
 from study.learning.activations.base import Activation
 from study.learning.rules.base import Gradient
 from study.learning.initialisations import Initialisation
-from study.learning.core.kernels import kernel
+from study.learning.core.kernels import elementwise, kernel
 from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.optimizers import Optimizer
 from study.learning.variants import Parameter
@@ -22,19 +22,19 @@ SAID = {"formula": "?", "reference": "a test"}
 X, Y = np.arange(80.0).reshape(40, 2), np.arange(40) % 2
 
 
-def f(z, y, slope, numbers, key, step):
+def f(z, y, slope, constants, key, step):
     slope[:] = 0.5 * slope
 
 
-def v(z, out, numbers):
+def v(z, out, constants):
     out[:] = z
 
 
-def s(z, y, out, numbers):
+def s(z, y, out, constants):
     out[:] = 1
 
 
-def u(w, g, state, rate, numbers):
+def u(w, g, state, rate, constants):
     w -= rate * g
 
 
@@ -84,7 +84,7 @@ RULES = {
         "for i in range(slope.shape[0] + 1): slope[i, 0] = 1",
         "fails: IndexError: index is out of bounds",
     ),
-    "reads beyond": ("slope[:] = numbers[0]", "fails: IndexError"),
+    "reads beyond": ("slope[:] = constants[0]", "fails: IndexError"),
     "NaN": ("slope[:] = np.nan", "gives NaN in slope for ordinary numbers"),
     "0 / 0": ("slope[:] = (z - z) / (z - z)", "gives NaN in slope for ordinary numbers"),
     "a root of what is negative": ("slope[:] = np.sqrt(z)", "gives NaN in slope"),
@@ -159,6 +159,7 @@ GOOD = {
     "as it was": f"{FACTOR}pass\nown = rule(factor=f)",
     "infinite": f"{FACTOR}slope[:] = 1 / (0 * z + 0)\nown = rule(factor=f)",
     "z under another value": f"{FACTOR}z = np.abs(z)\n    slope[:] = z\nown = rule(factor=f)",
+    "elementwise": "@elementwise\ndef f(slope):\n    return 0.5 * slope\nown = rule(factor=f)",
     "prepared": "own = rule(prepare=lambda site, z: z.mean(axis=(1, 2))[:, None])",
     "an activation": "own = activation()",
     "an optimizer": "own = optimizer()",

@@ -251,18 +251,18 @@ def test_weights_that_explode_are_an_error_in_one_line():
 
 
 def test_interrupted_training_keeps_what_it_has(monkeypatch):
-    from study.learning.core.stack import Stack
+    from study.learning.core.trainer import Trainer
 
-    advance, calls = Stack.advance, []
+    advance, calls = Trainer.advance, []
 
-    def interrupted(stack, schedule):
+    def interrupted(trainer, schedule):
         if len(calls) == 2:
             raise KeyboardInterrupt
         calls.append(schedule)
-        advance(stack, schedule)
+        advance(trainer, schedule)
 
     two = fit(classifier(max_iter=2))
-    monkeypatch.setattr(Stack, "advance", interrupted)
+    monkeypatch.setattr(Trainer, "advance", interrupted)
     net = classifier(max_iter=50)
     with pytest.warns(UserWarning, match="interrupted by user"):
         net.fit(X, Y)

@@ -10,7 +10,7 @@ import numpy as np
 
 from study.learning.activations import ACTIVATIONS, bound_activation
 from study.learning.activations.base import Activation
-from study.learning.core.training import Design
+from study.learning.design import Design
 from study.learning.initialisations import INITIALISATIONS
 from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.optimizers import OPTIMIZERS
@@ -127,7 +127,7 @@ def design(
         resolve("initialisation", INITIALISATIONS, initialisation),
         gain,
         resolve("optimizer", OPTIMIZERS, optimizer),
-        consistent,
+        consistent=consistent,
     )
 
 

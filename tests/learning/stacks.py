@@ -17,11 +17,11 @@ import numpy as np
 from study.learning.activations.base import Activation
 from study.learning.core import loops
 from study.learning.core.kernels import as_kernel
-from study.learning.core.network import Layer, count, layers_of, make_room, with_ones
-from study.learning.core.placement import keys_of, layer_of, numbers_of
+from study.learning.core.network import Layer, count, layers_of, make_workspace, with_ones
+from study.learning.core.placement import constants_of, keys_of, layer_of
 from study.learning.objectives import Objective
 from study.learning.rules import EXACT
-from study.learning.rules.base import Gradient, Site
+from study.learning.rules.base import Gradient, LayerContext
 from study.learning.variants import Variant
 
 Rules = Sequence[Variant[Gradient] | None]
@@ -81,7 +81,7 @@ class Network:
 
     def room(self, work: Workspace) -> Any:
         """Allocate what a pass over the patterns of `work` needs, with no number in it."""
-        room = make_room(np.array(self.sizes), work.patterns, self.parameters.dtype)
+        room = make_workspace(np.array(self.sizes), work.patterns, self.parameters.dtype)
         for buffer in room:
             buffer[:] = np.nan
         return room
@@ -127,14 +127,11 @@ def workspace(network: Network, inputs: np.ndarray, targets: np.ndarray) -> Work
 
 def objective_of(network: Network, work: Workspace, objective: Objective) -> np.ndarray:
     """Return the mean objective of each replica on the patterns in `work`."""
-    replicas, size = network.parameters.shape
     dtype = network.parameters.dtype
-    stack = loops.Replicas(
-        network.parameters, np.zeros((replicas, 0, size), dtype), np.ones(replicas, bool)
-    )
     terms = as_kernel("terms", objective.terms).at(dtype)
     return loops.objectives(
-        np.array(network.sizes), stack, work.data, *network.plain, terms, network.room(work)
+        *(np.array(network.sizes), network.parameters, np.ones(len(network.parameters), bool)),
+        *(work.data, *network.plain, terms, network.room(work)),
     )
 
 
@@ -166,9 +163,9 @@ def _placed(
     numbers, keys = [], np.zeros((network.depth, len(replicas)), np.uint64)
     for layer, rule in enumerate(rules, start=begin):
         stands = rule or EXACT
-        site = Site(activation, layer == network.depth - 2, stands.values)
+        context = LayerContext(activation, layer == network.depth - 2, stands.values)
         z = first.net[layer] if first is not None else None
-        numbers.append(numbers_of(stands, site, z))
+        numbers.append(constants_of(stands, context, z))
         keys[layer] = keys_of(stands, list(replicas), layer)
     laid_out = np.full(
         (network.depth, len(replicas), numbers[0].shape[1] if numbers else 0), np.nan

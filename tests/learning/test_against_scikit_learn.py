@@ -7,6 +7,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from small_nets import Patterns, design, posed
 
 from study.learning.core.stack import Stack
+from study.learning.core.trainer import Trainer
 from study.learning.optimizers import Updater
 
 N, D, EPOCHS = 23, 4, 5
@@ -39,20 +40,10 @@ def our_path(plan, x, t, start, batch, rate):
     problem = posed(plan, Patterns(x, t, x, t, plan.objective.tasks[-1]))
     parameters = start[None].copy()
     numbers = {name: np.array([value]) for name, value in plan.optimizer.values.items()}
-    stack = Stack(
-        problem,
-        plan.hidden,
-        plan.activation,
-        plan.output(t.shape[1]),
-        plan.objective,
-        plan.rules(),
-        [0],
-        batch,
-        parameters,
-        Updater(plan.optimizer.record, numbers, np.array([rate]), parameters),
-        np.arange(len(x))[None],
-    )
-    stack.advance([1.0] * (EPOCHS * -(-len(x) // batch)))
+    stack = Stack(problem, plan, [0], parameters)
+    updater = Updater(plan.optimizer.record, numbers, np.array([rate]), parameters)
+    trainer = Trainer(stack, updater, batch, order=np.arange(len(x))[None])
+    trainer.advance([1.0] * (EPOCHS * -(-len(x) // batch)))
     return parameters[0], stack.objective()[0]
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from small_nets import design, patterns, posed, rule_of, same_bits
 
-from study.learning.core.training import Budget, train
+from study.learning.core.training import train
+from study.learning.design import Budget
 from study.learning.diagnostics.branching import (
     AGREEMENT,
     Trunk,

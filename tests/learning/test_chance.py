@@ -9,9 +9,11 @@ from scipy import stats
 from small_nets import Patterns, design, posed, rule_of
 from stacks import Network, factor, sites_of, workspace
 
+from study.learning import design as design_module
 from study.learning import seeds
 from study.learning.activations import bound_activation
 from study.learning.core.stack import Stack
+from study.learning.core.trainer import Trainer
 from study.learning.objectives import Objective
 from study.learning.optimizers import Optimizer, Updater
 from study.learning.rules import GRADIENTS
@@ -221,23 +223,17 @@ def loaded(n, size, draws, sets=1, replicas=(1, 2), rates=2, calls=(), order=Non
     problem = posed(design(objective="linear_squared_error"), *data)
     r = len(replicas) * rates
     w = np.zeros((r, (n + 1) * 2))
-    stack = Stack(
-        problem,
-        (),
-        LINEAR,
-        LINEAR,
-        own,
-        [Variant(PLACES)],
-        [seed for seed in replicas for _ in range(rates)],
-        size,
-        w,
-        Updater(NOTES, {}, np.ones(r), w),
-        order,
+    probe = design_module.Network((), LINEAR, own, Variant(PLACES), "output")
+    seeds = [seed for seed in replicas for _ in range(rates)]
+    trainer = Trainer(
+        Stack(problem, probe, seeds, w), Updater(NOTES, {}, np.ones(r), w), size, order
     )
     for part in calls or [draws]:
-        stack.advance([1.0] * part)
-    assert stack.step == draws and not w.any()
-    return decoded(stack.updater.state[:, 1 : draws + 1].reshape(r, draws, n + 1, 2), rates, sets)
+        trainer.advance([1.0] * part)
+    assert trainer.step == draws and not w.any()
+    return decoded(
+        trainer.updater.state[:, 1 : draws + 1].reshape(r, draws, n + 1, 2), rates, sets
+    )
 
 
 def decoded(gradient, rates, sets):

@@ -8,7 +8,8 @@ from scipy.integrate import quad
 from small_nets import Patterns, design, posed, rule_of
 
 from study import datasets
-from study.learning.core.training import Budget, train
+from study.learning.core.training import train
+from study.learning.design import Budget
 from study.learning.diagnostics.escape import one_unit_law
 
 FACTORS = {  # rule -> its factor on the logistic, as a function of y

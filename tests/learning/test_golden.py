@@ -15,7 +15,8 @@ import pytest
 from small_nets import design, patterns, posed
 
 import study.learning
-from study.learning.core.training import Budget, train
+from study.learning.core.training import train
+from study.learning.design import Budget
 
 FILE = Path(__file__).resolve().parents[1] / "golden.json"
 AGAIN = (

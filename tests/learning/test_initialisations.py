@@ -8,7 +8,8 @@ from oracles.initialisations import CHANGES, LAWS
 from scipy import stats
 from small_nets import design, patterns, posed, with_oracle
 
-from study.learning.core.training import Budget, train
+from study.learning.core.training import train
+from study.learning.design import Budget
 from study.learning.initialisations import INITIALISATIONS, initial_parameters
 from study.learning.variants import resolve
 

@@ -16,7 +16,8 @@ from study.learning.activations import ACTIVATIONS, bound_activation
 from study.learning.core import kernels
 from study.learning.core.kernels import FAMILIES, as_kernel
 from study.learning.core.placement import factor_of
-from study.learning.core.training import Budget, train
+from study.learning.core.training import train
+from study.learning.design import Budget
 from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.optimizers import OPTIMIZERS, Optimizer
 from study.learning.rules import GRADIENTS

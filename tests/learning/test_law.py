@@ -17,8 +17,9 @@ from small_nets import (
 )
 
 from study.learning.activations import bound_activation
-from study.learning.core import stack
-from study.learning.core.training import Budget, train
+from study.learning.core import trainer
+from study.learning.core.training import train
+from study.learning.design import Budget
 from study.learning.objectives import OBJECTIVES
 from study.learning.optimizers import OPTIMIZERS
 
@@ -203,7 +204,7 @@ def test_updates_in_calls_of_any_length(length, batch, monkeypatch):
     problem = posed(plan, patterns(n=13))
     budget = dataclasses.replace(BUDGET, updates=30, checkpoints=3, batch_size=batch)
     whole = train(problem, plan, budget, SEEDS, RATES)
-    monkeypatch.setattr(stack, "UPDATES_A_CALL", length)
+    monkeypatch.setattr(trainer, "UPDATES_A_CALL", length)
     assert_same(train(problem, plan, budget, SEEDS, RATES), np.arange(12), whole)
 
 

@@ -16,7 +16,8 @@ from study.learning.activations.matched import (
     not_matched,
 )
 from study.learning.core.placement import factor_of
-from study.learning.core.training import Budget, outputs, train
+from study.learning.core.training import outputs, train
+from study.learning.design import Budget
 from study.learning.objectives import IDENTITY, OBJECTIVES
 from study.learning.rules import EXACT, GRADIENTS
 from study.learning.rules.base import Gradient, Pointwise

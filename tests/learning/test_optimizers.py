@@ -8,6 +8,7 @@ from oracles.optimizers import STEPS, path
 from small_nets import OPTIMIZER_SPECS, design, label, patterns, posed, with_oracle
 
 from study.learning.core.stack import Stack
+from study.learning.core.trainer import Trainer
 from study.learning.optimizers import OPTIMIZERS, Updater
 from study.learning.variants import resolve
 
@@ -115,24 +116,23 @@ def test_replicas_that_stay_go_on_as_if_nothing_had_happened(name):
     start = np.random.default_rng(5).normal(size=(4, 5 * 3 + 4 * 3))
     own = numbers_of(name, 4, **varied(name, [1.0, 0.9, 0.8, 0.95]))
 
-    def stack():
+    def trainer():
         w = start.copy()
         step = Updater(OPTIMIZERS[name], own, np.array([0.01, 0.02, 0.03, 0.04]), w)
-        arms = (plan.hidden, plan.activation, plan.output(3), plan.objective, plan.rules())
-        return Stack(problem, *arms, [1, 1, 2, 2], 3, w, step)
+        return Trainer(Stack(problem, plan, [1, 1, 2, 2], w), step, 3)
 
-    whole, parted = stack(), stack()
+    whole, parted = trainer(), trainer()
     whole.advance([1.0] * 8)
     parted.advance([1.0] * 4)
-    kept = parted.parameters.copy(), parted.updater.state.copy()
+    kept = parted.stack.parameters.copy(), parted.updater.state.copy()
     left, stay = np.array([0, 2]), np.array([3, 1])
-    parted.alive[left] = False
+    parted.stop(np.isin(np.arange(4), left))
     parted.advance([1.0] * 4)
-    assert np.array_equal(parted.parameters[stay], whole.parameters[stay])
+    assert np.array_equal(parted.stack.parameters[stay], whole.stack.parameters[stay])
     assert np.array_equal(parted.updater.state[stay], whole.updater.state[stay])
-    assert np.array_equal(parted.parameters[left], kept[0][left])
+    assert np.array_equal(parted.stack.parameters[left], kept[0][left])
     assert np.array_equal(parted.updater.state[left], kept[1][left])
-    assert not np.array_equal(parted.parameters[left], whole.parameters[left])
+    assert not np.array_equal(parted.stack.parameters[left], whole.stack.parameters[left])
 
 
 @each

@@ -12,7 +12,8 @@ from study.learning.activations import ACTIVATIONS, bound_activation
 from study.learning.activations.base import Activation
 from study.learning.core.kernels import Kernel, as_kernel
 from study.learning.core.placement import factor_of
-from study.learning.core.training import Budget, train
+from study.learning.core.training import train
+from study.learning.design import Budget
 from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.optimizers import Optimizer
 from study.learning.rules.base import Gradient
@@ -132,7 +133,7 @@ def mean_slope(site, z):
 
 FLOOR = {
     "parameters": {"minimum": Parameter(0.1, "ε, of m")},
-    "numbers": lambda site: (site.amount("minimum"),),
+    "constants": lambda layer: (layer.amount("minimum"),),
 }
 OWN_RULES = [
     ("tanh", {"floor": {"minimum": 0.3}}, {"factor": own_floor, **FLOOR}, {"minimum": 0.3}),

@@ -34,7 +34,7 @@ def test_a_users_record_becomes_an_equal_one_without_compiled_code():
     record.factor.at("float64")
     again = pickle.loads(pickle.dumps(record))
     assert again.factor.function is leave and not again.factor._compiled
-    assert again.numbers is record.numbers
+    assert again.constants is record.constants
 
 
 def test_a_name_of_the_packages_own_is_no_passport():

@@ -7,7 +7,8 @@ from oracles import training as oracle
 from oracles.activations import curve_of
 from small_nets import design, patterns, posed
 
-from study.learning.core.training import Budget, train
+from study.learning.core.training import train
+from study.learning.design import Budget
 from study.learning.diagnostics.probes import PROBES, norm
 from study.learning.initialisations import initial_parameters
 

@@ -5,9 +5,9 @@ import pytest
 from small_nets import design, patterns, posed
 
 from study.learning.core.stack import Stack
-from study.learning.core.training import Budget, outputs, train
+from study.learning.core.training import outputs, train
+from study.learning.design import Budget
 from study.learning.diagnostics.tangent import PATTERNS, asymmetry, jacobians, tangent_spectrum
-from study.learning.optimizers import Updater
 
 SIZES = (4, 5, 4, 3)
 SEEDS = [3, 4]
@@ -15,18 +15,7 @@ STEP = 1e-6
 
 
 def stack_of(plan, problem, parameters):
-    return Stack(
-        problem,
-        plan.hidden,
-        plan.forward,
-        plan.output(problem.widths[1]),
-        plan.objective,
-        plan.rules(),
-        SEEDS[: len(parameters)],
-        4,
-        parameters.copy(),
-        Updater(plan.optimizer.record, {}, np.zeros(len(parameters)), parameters),
-    )
+    return Stack(problem, plan, SEEDS[: len(parameters)], parameters.copy())
 
 
 def weights(scale=1.0, seed=0):
@@ -45,7 +34,7 @@ def block_asymmetry(plan, problem, parameters):
             for way in (STEP, -STEP):
                 moved = parameters.copy()
                 moved[:, place] += way
-                ends.append(stack.gradient(stack.rules, PATTERNS, moved)[:, inside])
+                ends.append(stack.gradient(stack.rules, PATTERNS, parameters=moved)[:, inside])
             columns.append((ends[0] - ends[1]) / (2.0 * STEP))
         j = np.array(columns).transpose(1, 2, 0)
         odd = 0.5 * (j - j.transpose(0, 2, 1))
@@ -141,10 +130,9 @@ def test_the_modified_jacobian_is_what_the_rule_makes_of_errors(gradient):
     plan = design(SIZES[1:-1], gradient=gradient, location="all")
     problem, n = posed(plan, patterns(n=8)), 8
     stack = stack_of(plan, problem, weights()[:1])
-    stack.step = 1
     y = outputs_of(plan, problem, stack.parameters, n, False)[0]
     _, modified = jacobians(plan, problem, stack.parameters[0], n, SEEDS[0])
-    expected = stack.gradient(stack.rules, n)[0]
+    expected = stack.gradient(stack.rules, n, step=1)[0]
     found = modified.T @ (y - problem.targets[0].ravel()) / n
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-14)
 
@@ -190,8 +178,8 @@ def test_rules_that_prepare_do_so_at_the_start():
     budget = Budget(updates=1, dtype="float64")
     trained = train(problem, plan, budget, SEEDS, [0.0], start=start)
     own = stack_of(plan, problem, trained.parameters)
-    c = own.rules[0].rule_numbers[0, 0, 0]
-    later = stack_of(plan, problem, end).rules[0].rule_numbers[0, 0, 0]
+    c = own.rules[0].constants[0, 0, 0]
+    later = stack_of(plan, problem, end).rules[0].constants[0, 0, 0]
     assert abs(c - later) > 0.05
     one = tangent_spectrum(plan, problem, end, 6, SEEDS, start)
     other = tangent_spectrum(plan, problem, end, 6, SEEDS)

@@ -9,7 +9,8 @@ from stacks import Network, objective_of, sites_of, workspace
 
 from study.learning.activations import bound_activation
 from study.learning.core.placement import factor_of
-from study.learning.core.training import Budget, train
+from study.learning.core.training import train
+from study.learning.design import Budget
 from study.learning.initialisations import INITIALISATIONS, initial_parameters
 from study.learning.objectives import OBJECTIVES
 from study.learning.rules import EXACT, GRADIENTS

@@ -20,7 +20,8 @@ from small_nets import (
 )
 
 from study.learning import outcomes
-from study.learning.core.training import Budget, Design, train
+from study.learning.core.training import train
+from study.learning.design import Budget, Design
 from study.learning.diagnostics.probes import PROBES
 from study.learning.initialisations import initial_parameters
 from study.learning.objectives import OBJECTIVES

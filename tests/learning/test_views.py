@@ -7,10 +7,11 @@ from stacks import Network, objective_of, sites_of, workspace
 
 from study.learning.activations import bound_activation
 from study.learning.core import loops
-from study.learning.core.borrowed import lent, line, matrix, row
+from study.learning.core.borrowed import borrowed, line, matrix, row
 from study.learning.core.kernels import compiled
 from study.learning.core.network import count, layers_of, with_ones
-from study.learning.core.training import Budget, outputs, train
+from study.learning.core.training import outputs, train
+from study.learning.design import Budget
 from study.learning.objectives import OBJECTIVES
 from study.learning.rules import EXACT
 
@@ -46,7 +47,7 @@ def as_row(array, index):
 
 @compiled
 def as_it_is(array):
-    view = lent(array)
+    view = borrowed(array)
     view[0] += view.dtype.type(1)
     return view.copy()
 
@@ -107,7 +108,7 @@ def test_a_row_is_an_entry_of_the_first_axis(index_type, dtype):
 
 @DTYPES
 @pytest.mark.parametrize("shape", [(5,), (2, 3), (2, 3, 4)])
-def test_an_array_is_lent_as_it_is(shape, dtype):
+def test_an_array_is_borrowed_as_it_is(shape, dtype):
     array = np.arange(np.prod(shape)).astype(dtype).reshape(shape)
     expected = array.copy()
     expected[0] += np.array(1, dtype)
@@ -217,7 +218,7 @@ def test_outputs_of_trained_networks():
 
 
 def test_the_data_and_the_start_are_not_changed():
-    """Loops write into arrays that they were lent; none of these is the caller's."""
+    """Loops write into arrays that they borrow; none of these is the caller's."""
     plan = design((5, 4), optimizer="adam")
     problem = posed(plan, patterns(n=13))
     start = np.random.default_rng(4).normal(size=(2, count((4, 5, 4, 3))))

@@ -12,8 +12,9 @@ from study.errors import UsageError
 from study.learning.activations import ACTIVATIONS, bound_activation
 from study.learning.core import kernels
 from study.learning.core.kernels import as_kernel
-from study.learning.core.training import Budget, train
+from study.learning.core.training import train
 from study.learning.core.warm_up import compile_kernels
+from study.learning.design import Budget
 from study.learning.objectives import IDENTITY, LOGISTIC, OBJECTIVES, SOFTMAX
 from study.learning.optimizers import OPTIMIZERS
 from study.learning.rules import GRADIENTS

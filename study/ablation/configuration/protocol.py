@@ -19,7 +19,7 @@ from pydantic import BeforeValidator, PlainValidator
 
 from study.checked import NO_OTHER_KEYS, Flag, Whole, between, checked, one_of
 from study.errors import UsageError
-from study.learning.core.training import Budget
+from study.learning.design import Budget
 from study.learning.optimizers import OPTIMIZERS
 from study.learning.rules import GRADIENTS
 from study.learning.rules.base import Gradient

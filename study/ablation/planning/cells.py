@@ -17,7 +17,7 @@ from study.learning import NUMERICS_VERSION
 from study.learning.activations import ACTIVATIONS
 from study.learning.activations.base import Activation
 from study.learning.activations.matched import not_matched
-from study.learning.core.training import Design
+from study.learning.design import Design
 from study.learning.initialisations import INITIALISATIONS, Initialisation
 from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.optimizers import OPTIMIZERS, Optimizer

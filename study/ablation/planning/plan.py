@@ -18,7 +18,7 @@ from study.ablation.planning.cost import seconds_a_run
 from study.ablation.planning.grids import Expansion, Product, Request, expand, products
 from study.ablation.planning.limits import check_cell, check_runs, check_size
 from study.errors import UsageError, unknown
-from study.learning.core.training import Design
+from study.learning.design import Design
 from study.learning.optimizers import OPTIMIZERS
 from study.learning.variants import Variant
 

@@ -25,7 +25,8 @@ from study.ablation.running.tuning import choose_rate
 from study.ablation.store import FinishedCell
 from study.errors import UsageError
 from study.learning.activations.base import Activation
-from study.learning.core.training import Design, Outcome, initial, train
+from study.learning.core.training import Outcome, initial, train
+from study.learning.design import Design
 from study.learning.diagnostics import branching
 from study.learning.diagnostics.tangent import tangent_spectrum
 from study.learning.objectives import Objective

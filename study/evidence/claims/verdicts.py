@@ -104,7 +104,7 @@ def judge(runs: Runs, claims: Claims, checks: pd.DataFrame | None = None) -> tup
     claims
         The file.
     checks
-        The table of `study.analysis.gradient_checks`, for the claim that needs no training.
+        The table of `study.learning.diagnostics.gradient_checks`, for the claim without runs.
     """
     judged = {
         claim.id: tuple(judge_part(runs, claims, part, checks) for part in claim.parts)

@@ -25,7 +25,7 @@ from study.errors import UsageError
 from study.learning.activations.base import INFINITY, SATURATED_SHARE, Activation
 from study.learning.activations.splines import Curve, spline
 from study.learning.core.placement import factor_of
-from study.learning.rules.base import THIS_STUDY, Gradient, Pointwise, Site
+from study.learning.rules.base import THIS_STUDY, Gradient, LayerContext, Pointwise
 from study.learning.variants import Variant
 
 Reals = NDArray[np.float64]
@@ -85,7 +85,7 @@ _FOUND: dict[Any, Activation] = {}
 
 def closed_form(rule: Variant[Gradient], activation: Activation) -> Curve | None:
     """Return the closed form of F, None where it has to be the spline."""
-    return _pointwise(rule).closed(Site(activation, False, rule.values))
+    return _pointwise(rule).closed(LayerContext(activation, False, rule.values))
 
 
 def _pointwise(rule: Variant[Gradient]) -> Pointwise:
@@ -98,12 +98,12 @@ def kinks_of(rule: Variant[Gradient], activation: Activation) -> list[float]:
 
     Crossings of a level are looked for on |z| <= 40 in steps of 1/64, and bisected to rounding.
     """
-    site = Site(activation, False, rule.values)
-    source, beta = (rule.record.source or (lambda site: (site.activation, 1.0)))(site)
+    layer = LayerContext(activation, False, rule.values)
+    source, beta = (rule.record.source or (lambda layer: (layer.activation, 1.0)))(layer)
     found = [float(z) / beta for z, _ in source.kinks]
-    for level in _pointwise(rule).slopes(site):
+    for level in _pointwise(rule).slopes(layer):
         found += _crossings(lambda z: source.apply_slope(beta * z), float(level))
-    for level in _pointwise(rule).outputs(site):
+    for level in _pointwise(rule).outputs(layer):
         found += _crossings(activation.apply, float(level))
     return sorted(found)
 
@@ -163,6 +163,6 @@ def original_slope(activation: Activation) -> Variant[Gradient]:
             name="original_slope",
             formula="φ = f'(z), f the activation that F stands for",
             reference=THIS_STUDY,
-            source=lambda site: (activation, 1.0),
+            source=lambda layer: (activation, 1.0),
         )
     )

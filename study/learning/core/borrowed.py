@@ -57,7 +57,7 @@ def matrix(typing: Any, array: Any, start: Any, rows: Any, columns: Any) -> Any:
 
 
 @intrinsic
-def lent(typing: Any, array: Any) -> Any:
+def borrowed(typing: Any, array: Any) -> Any:
     """View a contiguous array as it is."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

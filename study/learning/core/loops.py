@@ -13,9 +13,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from study.learning.core.borrowed import lent, matrix, row
+from study.learning.core.borrowed import borrowed, matrix, row
 from study.learning.core.kernels import compiled
-from study.learning.core.network import Room, backward, forward, lent_layer, lent_room, make_room
+from study.learning.core.network import (
+    Workspace,
+    backward,
+    borrowed_layer,
+    borrowed_workspace,
+    forward,
+    make_workspace,
+)
 from study.learning.seeds import shuffled
 
 Array = NDArray[Any]
@@ -37,10 +44,10 @@ class Patterns(NamedTuple):
     targets: Array
 
 
-class Work(NamedTuple):
-    """Room for one replica's update: layers, gradient (P,), a batch, an epoch's order (n,)."""
+class Scratch(NamedTuple):
+    """Buffers for one replica's update: layers, gradient (P,), a batch, an epoch's order (n,)."""
 
-    room: Room
+    work: Workspace
     gradient: Array
     x: Array
     t: Array
@@ -79,22 +86,22 @@ class Loss(NamedTuple):
     alpha
         Strength of the penalty ½ α Σ w² / b on the weights, without biases, b patterns in the
         batch, as in scikit-learn; 0 for none.
-    met
-        (R, 2) sums over the batches as they were met, each before its update: of the objective's
+    running
+        (R, 2) sums over the batches of updates, each before its update: of the objective's
         terms, and of ½ α Σ w²; (0, 2) where no account is kept.
     """
 
     terms: Any
     alpha: float
-    met: Array
+    running: Array
 
 
-def make_work(sizes: Array, parameters: Array, data: Patterns, batch: int) -> Work:
+def make_scratch(sizes: Array, parameters: Array, data: Patterns, batch: int) -> Scratch:
     """Allocate what `advance` needs."""
     _, patterns, width = data.inputs.shape
     size, dtype = min(batch, patterns), parameters.dtype
-    return Work(
-        make_room(sizes, size, dtype),
+    return Scratch(
+        make_workspace(sizes, size, dtype),
         np.empty(parameters.shape[1], dtype),
         np.empty((size, width), dtype),
         np.empty((size, data.targets.shape[2]), dtype),
@@ -104,20 +111,30 @@ def make_work(sizes: Array, parameters: Array, data: Patterns, batch: int) -> Wo
 
 @compiled
 def advance(
-    sizes, replicas, data, batches, hidden, output, loss, update, rates, numbers, first, work
+    sizes, replicas, data, batches, hidden, output, loss, update, rates, constants, first, scratch
 ):
     """Take ``len(rates)`` updates, the first of them number `first` (from 0).
 
-    ``rates`` (updates, R), ``numbers`` (R, k) the optimizer's.
+    ``rates`` (updates, R), and the optimizer's ``constants`` (R, k).
     """
     seeds, patterns = batches.keys.size, data.inputs.shape[1]
     per_seed = replicas.alive.size // seeds
     size = min(batches.size, patterns)
     in_epoch = (patterns + size - 1) // size
-    x, t, order, gradient = lent(work.x), lent(work.t), lent(work.order), lent(work.gradient)
-    hidden, output, room = lent_layer(hidden), lent_layer(output), lent_room(work.room)
-    inputs, aims = lent(data.inputs), lent(data.targets)
-    parameters, state, numbers = lent(replicas.parameters), lent(replicas.state), lent(numbers)
+    x, t, order, gradient = (
+        borrowed(scratch.x),
+        borrowed(scratch.t),
+        borrowed(scratch.order),
+        borrowed(scratch.gradient),
+    )
+    hidden, output, work = (
+        borrowed_layer(hidden),
+        borrowed_layer(output),
+        borrowed_workspace(scratch.work),
+    )
+    inputs, aims = borrowed(data.inputs), borrowed(data.targets)
+    parameters, state = borrowed(replicas.parameters), borrowed(replicas.state)
+    constants = borrowed(constants)
     for s in range(seeds):
         if not replicas.alive[s * per_seed : (s + 1) * per_seed].any():
             continue
@@ -143,19 +160,19 @@ def advance(
             for r in range(s * per_seed, (s + 1) * per_seed):
                 if replicas.alive[r]:
                     w = row(parameters, r)
-                    y = forward(sizes, w, batch_x, hidden, output, room)
-                    if loss.met.shape[0] > 0:
-                        z = matrix(room.net, sizes[1:-1].sum() * b, y.shape[0], b)
-                        loss.met[r, 0] += loss.terms(z, y, batch_t)
+                    y = forward(sizes, w, batch_x, hidden, output, work)
+                    if loss.running.shape[0] > 0:
+                        z = matrix(work.net, sizes[1:-1].sum() * b, y.shape[0], b)
+                        loss.running[r, 0] += loss.terms(z, y, batch_t)
                     backward(
-                        *(sizes, w, gradient, batch_x, batch_t, hidden, output, room),
+                        *(sizes, w, gradient, batch_x, batch_t, hidden, output, work),
                         *(r, first + i + 1),
                     )
                     if loss.alpha != 0:
                         squares = penalise(sizes, w, gradient, loss.alpha / b)
-                        if loss.met.shape[0] > 0:
-                            loss.met[r, 1] += 0.5 * loss.alpha * squares
-                    update(w, gradient, row(state, r), rates[i, r], row(numbers, r))
+                        if loss.running.shape[0] > 0:
+                            loss.running[r, 1] += 0.5 * loss.alpha * squares
+                    update(w, gradient, row(state, r), rates[i, r], row(constants, r))
 
 
 @compiled
@@ -171,40 +188,40 @@ def penalise(sizes, w, gradient, strength):
 
 
 @compiled
-def objectives(sizes, replicas, data, hidden, output, terms, room):
+def objectives(sizes, parameters, alive, data, hidden, output, terms, work):
     """Return the objective of each replica on all patterns, (R,) float64; NaN where not alive."""
     patterns = data.inputs.shape[1]
-    per_set = replicas.alive.size // data.inputs.shape[0]
-    found = np.full(replicas.alive.size, np.nan)
-    for r in range(replicas.alive.size):
-        if not replicas.alive[r]:
+    per_set = alive.size // data.inputs.shape[0]
+    found = np.full(alive.size, np.nan)
+    for r in range(alive.size):
+        if not alive[r]:
             continue
         x, t = data.inputs[r // per_set], data.targets[r // per_set]
         total = 0.0
         for i in range(0, patterns, CHUNK):
             part = x[i : i + CHUNK]
-            y = forward(sizes, row(replicas.parameters, r), part, hidden, output, room)
+            y = forward(sizes, row(parameters, r), part, hidden, output, work)
             at = (sizes[1:-1].sum()) * part.shape[0]
-            z = room.net[at : at + y.size].reshape(y.shape)
+            z = work.net[at : at + y.size].reshape(y.shape)
             total += terms(z, y, t[i : i + CHUNK])
         found[r] = total / patterns
     return found
 
 
 @compiled
-def gradients(sizes, parameters, data, hidden, output, step, room):
+def gradients(sizes, parameters, data, hidden, output, step, work):
     """Return the gradient of each replica on all patterns at once, (R, P)."""
     per_set = parameters.shape[0] // data.inputs.shape[0]
     found = np.empty_like(parameters)
     for r in range(parameters.shape[0]):
         x, t = data.inputs[r // per_set], data.targets[r // per_set]
-        forward(sizes, parameters[r], x, hidden, output, room)
-        backward(sizes, parameters[r], found[r], x, t, hidden, output, room, r, step)
+        forward(sizes, parameters[r], x, hidden, output, work)
+        backward(sizes, parameters[r], found[r], x, t, hidden, output, work, r, step)
     return found
 
 
 @compiled
-def layer_inputs(sizes, parameters, inputs, hidden, output, layer, room):
+def layer_inputs(sizes, parameters, inputs, hidden, output, layer, work):
     """Return the net inputs of a layer, (R, units, n), and its outputs; layer from 0."""
     replicas, patterns = parameters.shape[0], inputs.shape[1]
     per_set = replicas // inputs.shape[0]
@@ -213,19 +230,19 @@ def layer_inputs(sizes, parameters, inputs, hidden, output, layer, room):
     for r in range(replicas):
         for i in range(0, patterns, CHUNK):
             x = inputs[r // per_set, i : i + CHUNK]
-            forward(sizes, parameters[r], x, hidden, output, room)
+            forward(sizes, parameters[r], x, hidden, output, work)
             b, units = x.shape[0], sizes[layer + 1]
             at = sizes[1 : layer + 1].sum() * b
-            z[r, :, i : i + b] = room.net[at : at + units * b].reshape(units, b)
+            z[r, :, i : i + b] = work.net[at : at + units * b].reshape(units, b)
             at += layer * b
-            y[r, :, i : i + b] = room.out[at : at + units * b].reshape(units, b)
+            y[r, :, i : i + b] = work.out[at : at + units * b].reshape(units, b)
     return z, y
 
 
 @compiled
-def slopes(z, y, slope, numbers):
+def slopes(z, y, slope, constants):
     """Return f'(z) for a stack of layers (R, units, n), by the activation's slope kernel."""
     found = np.empty_like(z)
     for r in range(z.shape[0]):
-        slope(z[r], y[r], found[r], numbers)
+        slope(z[r], y[r], found[r], constants)
     return found

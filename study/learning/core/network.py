@@ -15,49 +15,52 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from study.learning.core.borrowed import lent, line, matrix, row
+from study.learning.core.borrowed import borrowed, line, matrix, row
 from study.learning.core.kernels import force_inlined
 
 Array = NDArray[Any]
 
 
-class Layer(NamedTuple):
-    """What the loops know of the hidden layers, or of the output: its units and its rule.
-
-    Parameters
-    ----------
-    value, slope, numbers
-        Kernels of the activation, and its parameters.
-    factored
-        Whether a factor stands in the delta.
-    factor, rule_numbers, keys
-        Kernel of the rule, its numbers (depth, R, N) and random streams (depth, R).
-    replaces, replace
-        Whether the rule puts a value in the signal's place, and its kernel for that.
-    remade, source_value, source_slope, source_numbers, steepness
-        Whether the rule is given another slope than the activation's own: g'(β z).
-    """
+class Units(NamedTuple):
+    """An activation as the loops know it: kernels of f and f', and its constants."""
 
     value: Any
     slope: Any
-    numbers: Array
+    constants: Array
+
+
+class Layer(NamedTuple):
+    """The hidden layers, or the output, as the loops know them: units and gradient rule.
+
+    Parameters
+    ----------
+    units
+        Their activation.
+    factored
+        Whether a factor φ stands in the delta.
+    factor, constants, keys
+        Kernel of the rule, its constants (depth, R, N) and random streams (depth, R).
+    replace
+        Kernel of the rule that may overwrite deltas after the factor.
+    recomputes_slope, source, steepness
+        Whether the rule is given g'(β z) instead of f'(z), with g the source and β its steepness.
+    """
+
+    units: Units
     factored: bool
     factor: Any
-    rule_numbers: Array
+    constants: Array
     keys: Array
-    replaces: bool
     replace: Any
-    remade: bool
-    source_value: Any
-    source_slope: Any
-    source_numbers: Array
+    recomputes_slope: bool
+    source: Units
     steepness: float
 
 
-class Room(NamedTuple):
+class Workspace(NamedTuple):
     """Buffers for one replica: all its layers' net inputs, outputs (with ones) and deltas.
 
-    ``slope`` and ``spare`` hold what one layer needs in passing.
+    ``slope`` and ``spare`` are scratch, reused by every layer.
     """
 
     net: Array
@@ -88,44 +91,48 @@ def with_ones(inputs: Array, dtype: Any) -> Array:
     return np.ascontiguousarray(np.concatenate([inputs, ones], axis=-1), dtype=dtype)
 
 
-def make_room(sizes: Array, patterns: int, dtype: Any) -> Room:
-    """Allocate room for batches of up to so many patterns."""
+def make_workspace(sizes: Array, patterns: int, dtype: Any) -> Workspace:
+    """Allocate a workspace for batches of up to so many patterns."""
     units, widest = int(sizes[1:].sum()), int(sizes[1:].max())
     lengths = (units, units + len(sizes) - 1, units, widest, 2 * widest)
-    return Room(*(np.empty(length * patterns, dtype) for length in lengths))
+    return Workspace(*(np.empty(length * patterns, dtype) for length in lengths))
 
 
 @force_inlined
-def lent_layer(here):
-    """Return the layer with references to its arrays uncounted."""
+def _borrowed_units(units):
+    return Units(units.value, units.slope, borrowed(units.constants))
+
+
+@force_inlined
+def borrowed_layer(layer):
+    """Return a borrowed view of a layer: same arrays, no reference counting."""
     return Layer(
-        here.value,
-        here.slope,
-        lent(here.numbers),
-        here.factored,
-        here.factor,
-        lent(here.rule_numbers),
-        lent(here.keys),
-        here.replaces,
-        here.replace,
-        here.remade,
-        here.source_value,
-        here.source_slope,
-        lent(here.source_numbers),
-        here.steepness,
+        _borrowed_units(layer.units),
+        layer.factored,
+        layer.factor,
+        borrowed(layer.constants),
+        borrowed(layer.keys),
+        layer.replace,
+        layer.recomputes_slope,
+        _borrowed_units(layer.source),
+        layer.steepness,
     )
 
 
 @force_inlined
-def lent_room(room):
-    """Return the room with references to its arrays uncounted."""
-    return Room(
-        lent(room.net), lent(room.out), lent(room.delta), lent(room.slope), lent(room.spare)
+def borrowed_workspace(work):
+    """Return a borrowed view of a workspace: same arrays, no reference counting."""
+    return Workspace(
+        borrowed(work.net),
+        borrowed(work.out),
+        borrowed(work.delta),
+        borrowed(work.slope),
+        borrowed(work.spare),
     )
 
 
 @force_inlined
-def forward(sizes, w, x, hidden, output, room):
+def forward(sizes, w, x, hidden, output, work):
     """Compute all layers for the patterns x; return the outputs y (outputs, patterns)."""
     b = x.shape[0]
     at_w, at_z, at_y = 0, 0, 0
@@ -133,16 +140,16 @@ def forward(sizes, w, x, hidden, output, room):
     for layer in range(sizes.size - 1):
         n_in, n_out = sizes[layer], sizes[layer + 1]
         weights = matrix(w, at_w, n_in + 1, n_out)
-        z = matrix(room.net, at_z, n_out, b)
+        z = matrix(work.net, at_z, n_out, b)
         if layer == 0:
             np.dot(weights.T, x.T, z)
         else:
             np.dot(weights.T, y, z)
-        y = matrix(room.out, at_y, n_out + 1, b)
+        y = matrix(work.out, at_y, n_out + 1, b)
         if layer + 2 < sizes.size:
-            hidden.value(z, matrix(room.out, at_y, n_out, b), hidden.numbers)
+            hidden.units.value(z, matrix(work.out, at_y, n_out, b), hidden.units.constants)
         else:
-            output.value(z, matrix(room.out, at_y, n_out, b), output.numbers)
+            output.units.value(z, matrix(work.out, at_y, n_out, b), output.units.constants)
         for n in range(b):
             y[n_out, n] = 1
         at_w += (n_in + 1) * n_out
@@ -152,30 +159,29 @@ def forward(sizes, w, x, hidden, output, room):
 
 
 @force_inlined
-def multiply(delta, z, y, here, layer, replica, step, room):
-    """Multiply the signal that came down to a layer by φ: the subject of the study."""
-    if not here.factored:
+def multiply(delta, z, y, layer, at, replica, step, work):
+    """Multiply the error that came down to layer number `at` by φ: the subject of the study."""
+    if not layer.factored:
         return
-    phi = matrix(room.slope, 0, z.shape[0], z.shape[1])
-    if here.remade:
-        scaled = matrix(room.spare, 0, z.shape[0], z.shape[1])
-        value = matrix(room.spare, z.size, z.shape[0], z.shape[1])
-        scaled[:] = z * z.dtype.type(here.steepness)
-        here.source_value(scaled, value, here.source_numbers)
-        here.source_slope(scaled, value, phi, here.source_numbers)
+    slope = matrix(work.slope, 0, z.shape[0], z.shape[1])
+    if layer.recomputes_slope:
+        scaled = matrix(work.spare, 0, z.shape[0], z.shape[1])
+        value = matrix(work.spare, z.size, z.shape[0], z.shape[1])
+        scaled[:] = z * z.dtype.type(layer.steepness)
+        layer.source.value(scaled, value, layer.source.constants)
+        layer.source.slope(scaled, value, slope, layer.source.constants)
     else:
-        here.slope(z, y, phi, here.numbers)
-    numbers = row(row(here.rule_numbers, layer), replica)
-    here.factor(z, y, phi, numbers, here.keys[layer, replica], step)
-    signal, by = line(delta), line(phi)
-    for i in range(signal.size):
-        signal[i] *= by[i]  # the factor of the question
-    if here.replaces:
-        here.replace(z, delta, numbers)
+        layer.units.slope(z, y, slope, layer.units.constants)
+    constants = row(row(layer.constants, at), replica)
+    layer.factor(z, y, slope, constants, layer.keys[at, replica], step)  # slope becomes φ
+    errors, phi = line(delta), line(slope)
+    for i in range(errors.size):
+        errors[i] *= phi[i]  # chain rule: φ = f'
+    layer.replace(z, delta, constants)
 
 
 @force_inlined
-def backward(sizes, w, gradient, x, t, hidden, output, room, replica, step):
+def backward(sizes, w, gradient, x, t, hidden, output, work, replica, step):
     """Propagate y - t back into `gradient` (P,), after `forward` for the same patterns.
 
     t is (patterns, outputs). The objective is a mean over patterns.
@@ -191,21 +197,21 @@ def backward(sizes, w, gradient, x, t, hidden, output, room, replica, step):
         at_w -= (n_in + 1) * n_out
         at_z -= n_out * b
         at_y -= (n_out + 1) * b
-        z = matrix(room.net, at_z, n_out, b)
-        y = matrix(room.out, at_y, n_out, b)
-        delta = matrix(room.delta, at_z, n_out, b)
+        z = matrix(work.net, at_z, n_out, b)
+        y = matrix(work.out, at_y, n_out, b)
+        delta = matrix(work.delta, at_z, n_out, b)
         if layer == top:
             for j in range(n_out):
                 for n in range(b):
                     delta[j, n] = (y[j, n] - t[n, j]) * share
-            multiply(delta, z, y, output, layer, replica, step, room)
+            multiply(delta, z, y, output, layer, replica, step, work)
         else:
-            multiply(delta, z, y, hidden, layer, replica, step, room)
+            multiply(delta, z, y, hidden, layer, replica, step, work)
         into = matrix(gradient, at_w, n_in + 1, n_out)
         if layer == 0:
             np.dot(x.T, delta.T, into)
         else:
             weights = matrix(w, at_w, n_in, n_out)  # without the bias
-            below = matrix(room.out, at_y - (n_in + 1) * b, n_in + 1, b)
+            below = matrix(work.out, at_y - (n_in + 1) * b, n_in + 1, b)
             np.dot(below, delta.T, into)
-            np.dot(weights, delta, matrix(room.delta, at_z - n_in * b, n_in, b))
+            np.dot(weights, delta, matrix(work.delta, at_z - n_in * b, n_in, b))

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from study.learning import seeds
 from study.learning.activations.base import Activation
 from study.learning.core.kernels import as_kernel, compiled
-from study.learning.core.network import Layer, make_room, multiply
+from study.learning.core.network import Layer, Units, make_workspace, multiply
 from study.learning.rules import EXACT
-from study.learning.rules.base import Gradient, Site, keep_signal
+from study.learning.rules.base import Gradient, LayerContext
 from study.learning.variants import Variant
 
 Array = NDArray[Any]
@@ -21,7 +21,7 @@ Array = NDArray[Any]
 def layer_of(
     activation: Activation,
     rule: Variant[Gradient] | None,
-    numbers: Array,
+    constants: Array,
     keys: Array,
     dtype: Any,
 ) -> Layer:
@@ -32,9 +32,9 @@ def layer_of(
     activation
         Of the units, bound.
     rule
-        What stands there, None for no factor at all.
-    numbers, keys
-        The rule's numbers (depth, R, N) and random streams (depth, R); see `numbers_of` and
+        What stands in the slope's place, None for no factor at all.
+    constants, keys
+        The rule's constants (depth, R, N) and random streams (depth, R); see `constants_of` and
         `keys_of`.
     dtype
         float32 or float64.
@@ -42,36 +42,42 @@ def layer_of(
     record, values = (rule or EXACT).record, (rule or EXACT).values
     source, steepness = activation, 1.0
     if record.source is not None:
-        source, steepness = record.source(Site(activation, False, values))
+        source, steepness = record.source(LayerContext(activation, False, values))
     return Layer(
-        value=as_kernel("value", activation.value).at(dtype),
-        slope=as_kernel("slope", activation.slope).at(dtype),
-        numbers=activation.constants(dtype),
+        units=units_of(activation, dtype),
         factored=rule is not None,
         factor=as_kernel("factor", record.factor).at(dtype),
-        rule_numbers=np.ascontiguousarray(numbers, dtype=dtype),
+        constants=np.ascontiguousarray(constants, dtype=dtype),
         keys=np.ascontiguousarray(keys),
-        replaces=record.replace is not None,
-        replace=as_kernel("replace", record.replace or keep_signal).at(dtype),
-        remade=record.source is not None,
-        source_value=as_kernel("value", source.value).at(dtype),
-        source_slope=as_kernel("slope", source.slope).at(dtype),
-        source_numbers=source.constants(dtype),
+        replace=as_kernel("replace", record.replace).at(dtype),
+        recomputes_slope=record.source is not None,
+        source=units_of(source, dtype),
         steepness=float(steepness),
     )
 
 
-def numbers_of(rule: Variant[Gradient], site: Site, net_inputs: Array | None = None) -> Array:
-    """Return what a rule's kernel gets as numbers, (R or 1, N).
+def units_of(activation: Activation, dtype: Any) -> Units:
+    """Return an activation's compiled kernels and constants."""
+    return Units(
+        as_kernel("value", activation.value).at(dtype),
+        as_kernel("slope", activation.slope).at(dtype),
+        activation.constants(dtype),
+    )
+
+
+def constants_of(
+    rule: Variant[Gradient], layer: LayerContext, net_inputs: Array | None = None
+) -> Array:
+    """Return the constants of a rule's kernel at a layer, (R or 1, N).
 
     `net_inputs` (R, units, patterns) are those of the training set at the initial weights, which
     rules that prepare something need.
     """
-    fixed = np.array(rule.record.numbers(site), dtype=np.float64)
+    fixed = np.array(rule.record.constants(layer), dtype=np.float64)
     if rule.record.prepare is None:
         return fixed[None]
     assert net_inputs is not None, f"{rule} prepares from net inputs"
-    prepared = rule.record.prepare(site, net_inputs)
+    prepared = rule.record.prepare(layer, net_inputs)
     return np.concatenate([np.tile(fixed, (len(prepared), 1)), prepared], axis=1)
 
 
@@ -88,15 +94,15 @@ def factor_of(
     What the rule prepares, it prepares from z itself.
     """
     z = np.ascontiguousarray(z)
-    site = Site(activation, True, rule.values)
-    numbers = numbers_of(rule, site, z[None])[None]
-    here = layer_of(activation, rule, numbers, keys_of(rule, [seed], 0)[None], z.dtype)
-    room = make_room(np.array([1, len(z)]), z.shape[1], z.dtype)
+    context = LayerContext(activation, True, rule.values)
+    constants = constants_of(rule, context, z[None])[None]
+    layer = layer_of(activation, rule, constants, keys_of(rule, [seed], 0)[None], z.dtype)
+    work = make_workspace(np.array([1, len(z)]), z.shape[1], z.dtype)
     phi = np.ones_like(z)
-    _multiply(phi, z, activation.apply(z), here, step, room)
+    _multiply(phi, z, activation.apply(z), layer, step, work)
     return phi
 
 
 @compiled
-def _multiply(delta, z, y, here, step, room):
-    multiply(delta, z, y, here, 0, 0, step, room)
+def _multiply(delta, z, y, layer, step, work):
+    multiply(delta, z, y, layer, 0, 0, step, work)

@@ -10,145 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.learning import outcomes
-from study.learning.activations.base import Activation
-from study.learning.activations.matched import matched_activation, original_slope
 from study.learning.core import loops, network
 from study.learning.core.placement import layer_of
 from study.learning.core.stack import Stack
+from study.learning.core.trainer import Trainer
+from study.learning.design import Budget, Design
 from study.learning.diagnostics.probes import PROBES, Observer, norm
 from study.learning.diagnostics.tangent import asymmetry
-from study.learning.initialisations import Initialisation, initial_parameters
-from study.learning.objectives import Objective
-from study.learning.optimizers import Optimizer, Updater
+from study.learning.initialisations import initial_parameters
+from study.learning.optimizers import Updater
 from study.learning.problem import Problem
-from study.learning.rules import EXACT
-from study.learning.rules.base import Gradient
-from study.learning.variants import Variant
 
 Array = NDArray[Any]
 
 CURVES = ("objective", "weight_norm", *PROBES)
-
-
-@dataclass(frozen=True)
-class Design:
-    """What is trained: all that the replicas of a stack have in common.
-
-    Parameters
-    ----------
-    hidden
-        Widths of the hidden layers.
-    activation
-        Of the hidden units, bound.
-    objective
-        What is minimised and scored.
-    gradient
-        What stands in the slope's place.
-    location
-        Where: "hidden", "output" or "all".
-    initialisation, gain
-        Initial weights.
-    optimizer
-        With its parameters.
-    consistent
-        "false", "true" or "forward": what the hidden layers compute forward and propagate back,
-        see `study.learning.activations.matched`. The output units are the same in all three.
-    """
-
-    hidden: tuple[int, ...]
-    activation: Activation
-    objective: Objective
-    gradient: Variant[Gradient]
-    location: str
-    initialisation: Variant[Initialisation]
-    gain: float
-    optimizer: Variant[Optimizer]
-    consistent: str = "false"
-
-    @property
-    def forward(self) -> Activation:
-        """Activation of the hidden units: f, or the matched F."""
-        if self.consistent == "false":
-            return self.activation
-        return matched_activation(self.gradient, self.activation)
-
-    def output(self, outputs: int) -> Activation:
-        """Activation of the output units."""
-        return self.objective.output(self.activation, outputs)
-
-    def rules(self) -> list[Variant[Gradient] | None]:
-        """Return the rule of each layer, None where no factor stands (see `network.multiply`)."""
-        hidden = self.gradient if self.location in ("hidden", "all") else EXACT
-        if self.consistent != "false":
-            hidden = original_slope(self.activation) if self.consistent == "forward" else EXACT
-        output = self.gradient if self.location in ("output", "all") else EXACT
-        if self.gradient.record.hidden_only:
-            output = EXACT
-        return [hidden] * len(self.hidden) + [output if self.objective.output_factor else None]
-
-    def misplaced(self, outputs: int) -> str:
-        """Return the reason why the gradient can't stand at its location, or ""."""
-        objective, rule = self.objective, self.gradient.record
-        if self.location in ("output", "all") and not objective.output_factor:
-            return f"with {objective.name} no factor stands at the output, only in hidden layers"
-        if self.location == "output" and rule.hidden_only:
-            return f"gradient {rule.name} is defined for hidden layers alone"
-        if self.location == "hidden" and not self.hidden:
-            return "there is no hidden layer"
-        layers = [(width, self.activation) for width in self.hidden]
-        layers.append((outputs, self.output(outputs)))
-        for (units, activation), placed in zip(layers, self.rules(), strict=True):
-            if placed is None or placed.record is not rule or rule.refusal is None:
-                continue
-            reason = rule.refusal(self.gradient.values, activation, units)
-            if reason:
-                return f"gradient {self.gradient} with {activation.name}: {reason}"
-        return ""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How long and how closely.
-
-    Parameters
-    ----------
-    updates
-        Number of updates.
-    batch_size
-        Patterns in a batch; None for full batches.
-    decay
-        Let the learning rate fall linearly to 0 over the second half.
-    checkpoints
-        How many, from update 0 to the last, log-spaced.
-    probes
-        At how many of them the probes are taken.
-    dtype
-        "float32" or "float64".
-    """
-
-    updates: int = 1000
-    batch_size: int | None = 32
-    decay: bool = True
-    checkpoints: int = 20
-    probes: int = 8
-    dtype: str = "float32"
-
-    def schedule(self, step: int) -> float:
-        """Factor on the learning rate at `step`, from 1."""
-        return min(1.0, 2.0 * (1.0 - (step - 1) / self.updates)) if self.decay else 1.0
-
-    def marks(self) -> list[int]:
-        """Return the updates after which the stack is measured."""
-        between = np.geomspace(1, max(self.updates, 1), max(self.checkpoints - 1, 1))[:-1]
-        return sorted(
-            {0, self.updates, *(int(u) for u in np.round(between[between <= self.updates]))}
-        )
-
-    def probed(self) -> set[int]:
-        """Return the marks at which the probes are taken; the last is one."""
-        marks = self.marks()
-        at = np.round(np.linspace(0, len(marks) - 1, min(self.probes, len(marks))))
-        return {marks[int(i)] for i in at} | ({marks[-1]} if self.probes else set())
 
 
 @dataclass(frozen=True)
@@ -249,21 +124,12 @@ def train(
         for name, value in own.items()
     }
     parameters = start.astype(budget.dtype)
-    with np.errstate(all="ignore"):  # floating-point exceptions are data here
-        stack = Stack(
-            problem,
-            design.hidden,
-            design.forward,
-            design.output(problem.widths[1]),
-            design.objective,
-            design.rules(),
-            replicas,
-            budget.batch_size or problem.inputs.shape[1],
-            parameters,
-            Updater(design.optimizer.record, numbers_of, rate_of, parameters),
-        )
-        stack.step = done
-        return _run(stack, budget, problem, rate_of, Observer(stack, moving=drawn))
+    with np.errstate(all="ignore"):  # floating-point exceptions are data alive
+        stack = Stack(problem, design, replicas, parameters)
+        updater = Updater(design.optimizer.record, numbers_of, rate_of, parameters)
+        batch = budget.batch_size or problem.inputs.shape[1]
+        trainer = Trainer(stack, updater, batch, done=done)
+        return _run(trainer, budget, rate_of, Observer(stack, moving=drawn))
 
 
 def initial(design: Design, problem: Problem, seeds: Sequence[int]) -> Array:
@@ -274,11 +140,10 @@ def initial(design: Design, problem: Problem, seeds: Sequence[int]) -> Array:
     )
 
 
-def _run(
-    stack: Stack, budget: Budget, problem: Problem, rate_of: Array, observer: Observer
-) -> Outcome:
+def _run(trainer: Trainer, budget: Budget, rate_of: Array, observer: Observer) -> Outcome:
+    stack, problem = trainer.stack, trainer.stack.problem
     marks, probed = budget.marks(), budget.probed()
-    first, begin = stack.step, stack.parameters.copy()
+    first, begin = trainer.step, stack.parameters.copy()
     replicas = len(rate_of)
     constant, optimum = (
         np.repeat(each, replicas // len(each)) for each in (problem.constant, problem.optimum)
@@ -288,29 +153,29 @@ def _run(
     diverged_at = np.full(replicas, np.nan)
     final = np.full(replicas, np.nan)
     for column, mark in enumerate(marks):
-        taken = stack.step - first
-        stack.advance([budget.schedule(step + 1) for step in range(taken, mark)])
-        here = stack.alive.copy()
-        final[here] = stack.objective()[here]
-        curves["objective"][here, column] = final[here]
-        curves["weight_norm"][here, column] = norm(stack.parameters)[here]
+        taken = trainer.step - first
+        trainer.advance([budget.schedule(step + 1) for step in range(taken, mark)])
+        alive = trainer.alive.copy()
+        final[alive] = stack.objective(alive)[alive]
+        curves["objective"][alive, column] = final[alive]
+        curves["weight_norm"][alive, column] = norm(stack.parameters)[alive]
         if mark in probed:
-            for name, values in observer.probe().items():
-                curves[name][here, column] = values[here]
+            for name, values in observer.probe(trainer.step).items():
+                curves[name][alive, column] = values[alive]
         exploded = outcomes.exploded(final, curves["objective"][:, 0], constant)
         reason = np.where(~(curves["weight_norm"][:, column] <= outcomes.RUNAWAY_NORM), "norm", "")
         reason = np.where(exploded, "objective", reason)
         reason = np.where(~np.isfinite(final), "nonfinite", reason)
-        found = here & (reason != "")
+        found = alive & (reason != "")
         diverged_at[found & (diverged_by == "")] = mark
         diverged_by[found] = reason[found]
-        stack.alive &= ~exploded
-        if not stack.alive.any():
+        trainer.stop(exploded)
+        if not trainer.alive.any():
             break
     nothing = np.full(replicas, np.nan)
     share = outcomes.excess_share(curves["objective"], constant[:, None], optimum[:, None])
     final_share = outcomes.excess_share(final, constant, optimum)
-    test_score = np.where(stack.alive, stack.test_score(), np.nan)
+    test_score = np.where(trainer.alive, stack.test_score(), np.nan)
     failure = outcomes.failed(final_share, diverged_by)
     return Outcome(
         seeds=np.asarray(stack.replicas),
@@ -329,7 +194,9 @@ def _run(
         diverged_at=diverged_at,
         failed=failure,
         path_length=norm(stack.parameters.astype(np.float64) - begin),
-        asymmetry=np.where(stack.alive, asymmetry(stack), np.nan) if probed else nothing,
+        asymmetry=(
+            np.where(trainer.alive, asymmetry(stack, trainer.step), np.nan) if probed else nothing
+        ),
         parameters=stack.parameters,
     )
 
@@ -359,6 +226,6 @@ def outputs(design: Design, parameters: Array, inputs: Array) -> Array:
         layer_of(activation, None, *none, dtype)
         for activation in (design.forward, design.output(count))
     ]
-    room = network.make_room(sizes, loops.CHUNK, dtype)
+    work = network.make_workspace(sizes, loops.CHUNK, dtype)
     x = network.with_ones(inputs, dtype)
-    return loops.layer_inputs(sizes, parameters, x, *layers, len(sizes) - 2, room)[1]
+    return loops.layer_inputs(sizes, parameters, x, *layers, len(sizes) - 2, work)[1]

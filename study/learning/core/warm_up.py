@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.errors import UsageError
-from study.learning.core.training import Budget, Design, train
+from study.learning.core.training import train
+from study.learning.design import Budget, Design
 from study.learning.diagnostics.guard import check_output, check_records
 from study.learning.problem import pose
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.learning.core.training import Budget, Design, Outcome, train
+from study.learning.core.training import Outcome, train
+from study.learning.design import Budget, Design
 from study.learning.problem import Problem
 from study.learning.rules.base import Gradient
 from study.learning.variants import Variant

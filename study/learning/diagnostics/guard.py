@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from study.errors import UsageError
 from study.learning.activations.base import Activation
 from study.learning.core.kernels import FAMILIES, Kernel, as_kernel, is_elementwise
-from study.learning.rules.base import Gradient, Site
+from study.learning.rules.base import Gradient, LayerContext
 from study.learning.variants import Variant
 
 if TYPE_CHECKING:
-    from study.learning.core.training import Design
+    from study.learning.design import Design
 
 Array = NDArray[Any]
 
@@ -191,12 +191,12 @@ def _check_activation(activation: Activation, dtype: str) -> None:
         _check_facts(owner, activation)
     for rows in (UNITS, 1):
         z, out = _z(rows), np.zeros((rows, PATTERNS))
-        numbers = activation.constants(dtype)
-        _Trial("value", activation.value, owner).run(dtype, z=z, out=out, numbers=numbers)
+        constants = activation.constants(dtype)
+        _Trial("value", activation.value, owner).run(dtype, z=z, out=out, constants=constants)
         if own(activation.slope):
             y = activation.apply(z.astype(dtype))
             trial = _Trial("slope", activation.slope, owner)
-            trial.run(dtype, z=z, y=y, out=out, numbers=numbers)
+            trial.run(dtype, z=z, y=y, out=out, constants=constants)
     if own(activation.value):
         z = _z().astype(dtype)
         y, slope, (low, high) = activation.apply(z), activation.apply_slope(z), activation.bounds
@@ -222,40 +222,43 @@ def _check_facts(owner: str, activation: Activation) -> None:
 
 
 def _check_rule(rule: Variant[Gradient], activation: Activation, dtype: str) -> None:
-    from study.learning.core.placement import numbers_of  # which needs this package's own records
+    from study.learning.core.placement import (
+        constants_of,  # which needs this package's own records
+    )
 
     record, owner = rule.record, f"gradient {rule.name!r}"
-    site = Site(activation, True, rule.values)
-    if own(record.numbers):
-        found = called(f"numbers of {owner}", record.numbers, site)
-        numbers_from(f"numbers of {owner}", found, (None,), "a tuple of numbers")
+    layer = LayerContext(activation, True, rule.values)
+    if own(record.constants):
+        found = called(f"constants of {owner}", record.constants, layer)
+        numbers_from(f"constants of {owner}", found, (None,), "a tuple of numbers")
     z = _z()
     if record.source is not None and own(record.source):
-        _check_source(owner, record.source, site, dtype)
+        _check_source(owner, record.source, layer, dtype)
     if record.prepare is not None and own(record.prepare):
         stack = np.stack([z, z[::-1]]).astype(dtype)
         assert len(stack) == REPLICAS
         before, what = stack.copy(), f"prepare of {owner}"
-        found = called(what, record.prepare, site, stack)
+        found = called(what, record.prepare, layer, stack)
         meaning = "numbers (R, k), a row for each of the R replicas of z (R, units, patterns)"
         numbers_from(what, found, (REPLICAS, None), meaning)
         if not np.array_equal(stack, before):
             raise UsageError(f"{what} changes z, which must stay as it is")
-    if not own(record.factor) and (record.replace is None or not own(record.replace)):
+    if not own(record.factor) and not own(record.replace):
         return
-    numbers = numbers_of(rule, site, z.astype(dtype)[None])[0]
+    constants = constants_of(rule, layer, z.astype(dtype)[None])[0]
     y, slope = activation.apply(z.astype(dtype)), activation.apply_slope(z.astype(dtype))
     chance = {"key": np.uint64(12345), "step": 1}
     trial = _Trial("factor", record.factor, owner)
-    trial.run(dtype, z=z, y=y, slope=slope, numbers=numbers, **chance)
-    if record.replace is not None:
-        trial = _Trial("replace", record.replace, owner)
-        trial.run(dtype, z=z, delta=slope, numbers=numbers)
+    trial.run(dtype, z=z, y=y, slope=slope, constants=constants, **chance)
+    trial = _Trial("replace", record.replace, owner)
+    trial.run(dtype, z=z, delta=slope, constants=constants)
 
 
-def _check_source(owner: str, source: Callable[[Site], Any], site: Site, dtype: str) -> None:
+def _check_source(
+    owner: str, source: Callable[[LayerContext], Any], layer: LayerContext, dtype: str
+) -> None:
     what = f"source of {owner}"
-    found = called(what, source, site)
+    found = called(what, source, layer)
     pair = isinstance(found, Sequence) and len(found) == 2
     if not pair or not isinstance(found[0], Activation):
         raise UsageError(f"{what} gave {found!r:.80}: it takes (bound activation, steepness)")
@@ -313,4 +316,4 @@ def _check_optimizer(design: Design, dtype: str) -> None:
     w, g = _z().ravel(), 0.1 * _z()[::-1].ravel()
     scalar = np.dtype(dtype).type(0.1)
     trial = _Trial("update", record.kernel, owner)
-    trial.run(dtype, w=w, g=g, state=state[0], rate=scalar, numbers=numbers)
+    trial.run(dtype, w=w, g=g, state=state[0], rate=scalar, constants=numbers)

@@ -57,8 +57,8 @@ class Observer:
         self.stack, self.moving = stack, moving
         self._before: tuple[list[Array], list[Array]] | None = None
 
-    def probe(self) -> dict[str, Array]:
-        """Measure each replica.
+    def probe(self, step: int) -> dict[str, Array]:
+        """Measure each replica; `step` is that of random rules.
 
         Returns
         -------
@@ -71,8 +71,8 @@ class Observer:
         the middle (NaN where there was none).
         """
         stack = self.stack
-        true = stack.gradient(stack.exact, PATTERNS)
-        used = stack.gradient(stack.rules, PATTERNS)
+        true = stack.gradient(stack.exact, PATTERNS, step)
+        used = stack.gradient(stack.rules, PATTERNS, step)
         first = (stack.widths[0] + 1) * stack.widths[1]
         return {
             "descent_cosine": _cosine(used, true),
@@ -88,7 +88,7 @@ class Observer:
         depth, activation = len(self.stack.widths) - 2, self.stack.activations[0]
         if not depth:
             return found
-        layers = [self.stack.layer(layer, PATTERNS) for layer in range(depth)]
+        layers = [self.stack.hidden_layer(layer, PATTERNS) for layer in range(depth)]
         least = SATURATED_SHARE * activation.largest_slope
         found["saturated"] = _share([(s <= least) & (s >= -least) for _, s in layers])
         if not activation.bounded:

@@ -11,20 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from study.learning.core import loops
-from study.learning.core.network import Layer, make_room
+from study.learning.core.network import Layer, make_workspace
 from study.learning.core.stack import Stack
-from study.learning.optimizers import Updater
+from study.learning.design import Design
 from study.learning.problem import Problem
 from study.learning.seeds import generator
-
-if TYPE_CHECKING:
-    from study.learning.core.training import Design
 
 Array = NDArray[Any]
 PATTERNS = 32  # for the asymmetry
@@ -33,7 +30,7 @@ STEPS = {"float32": 2e-3, "float64": 1e-5}  # where rounding and the next term a
 NEGATIVE = 1e-4  # of the largest eigenvalue's modulus: nearer to 0 is rounding, in float32
 
 
-def asymmetry(stack: Stack) -> Array:
+def asymmetry(stack: Stack, step: int = 0) -> Array:
     """Estimate the asymmetry of the field within layers, ‖(J - J^T) / 2‖ / ‖J‖, (R,).
 
     Of the diagonal block of J of each hidden layer, in Frobenius norms, then the mean over the
@@ -41,12 +38,12 @@ def asymmetry(stack: Stack) -> Array:
     u^T J v and v^T J u for the 10 pairs out of 5 random directions, by central differences on the
     first 32 patterns: one network's estimate is right within a factor of about two, and for a
     symmetric J it is 0 but for about 1e-4 in float32. NaN without hidden layers, and where
-    nothing comes down to one.
+    nothing comes down to one. Random rules are those of update number `step`.
     """
     depth, dtype = len(stack.widths) - 2, stack.parameters.dtype
     if not depth:
         return np.full(len(stack.parameters), np.nan)
-    step = STEPS[dtype.name]
+    length = STEPS[dtype.name]
     rng = generator(0, "asymmetry")
     found, begin = [], 0
     for n_in, n_out in zip(stack.widths[:depth], stack.widths[1:], strict=False):
@@ -56,10 +53,10 @@ def asymmetry(stack: Stack) -> Array:
         products = np.empty((len(stack.parameters), DIRECTIONS, DIRECTIONS))
         for i, way in enumerate(ways):
             ends = []
-            for signed in (step, -step):
+            for signed in (length, -length):
                 moved = stack.parameters.copy()
                 moved[:, inside] += (signed * way).astype(dtype)
-                ends.append(stack.gradient(stack.rules, PATTERNS, moved)[:, inside])
+                ends.append(stack.gradient(stack.rules, PATTERNS, step, moved)[:, inside])
             change = ends[0].astype(np.float64) - ends[1]
             for k in range(DIRECTIONS):  # no matrix product, whose bits depend on its size
                 products[:, i, k] = (change * ways[k]).sum(axis=1)
@@ -170,34 +167,21 @@ def jacobians(
     begin = parameters if start is None else start[which].astype(parameters.dtype)
     rows = min(patterns, x.shape[1]) * problem.widths[1]
     begin = np.repeat(begin[None], rows, axis=0)
-    numbers = {name: np.full(rows, value) for name, value in design.optimizer.values.items()}
-    stack = Stack(
-        problem=replace(problem, inputs=x, targets=t),
-        hidden=design.hidden,
-        activation=design.forward,
-        output=design.output(problem.widths[1]),
-        objective=design.objective,
-        rules=design.rules(),
-        replicas=[seed] * rows,
-        batch_size=patterns,
-        parameters=begin,
-        updater=Updater(design.optimizer.record, numbers, np.zeros(rows), begin),  # never called
-    )
-    stack.parameters[:] = parameters
-    return _rows(stack, stack.exact, patterns), _rows(stack, stack.rules, patterns)
+    stack = Stack(replace(problem, inputs=x, targets=t), design, [seed] * rows, begin)
+    w = np.repeat(parameters[None], rows, axis=0)
+    return _rows(stack, stack.exact, w, patterns), _rows(stack, stack.rules, w, patterns)
 
 
-def _rows(stack: Stack, layers: tuple[Layer, Layer], patterns: int) -> Array:
+def _rows(stack: Stack, layers: tuple[Layer, Layer], parameters: Array, patterns: int) -> Array:
     """Propagate an error of 1 at each output for each pattern back, one a replica, (n k, P)."""
-    rows, outputs = len(stack.parameters), stack.widths[-1]
+    rows, outputs = len(parameters), stack.widths[-1]
     x = np.ascontiguousarray(stack.data.inputs[:, :patterns])
     top = len(stack.widths) - 2
-    y = loops.layer_inputs(stack.sizes, stack.parameters[:1], x, *layers, top, stack.room)[1]
+    y = loops.layer_inputs(stack.sizes, parameters[:1], x, *layers, top, stack.work)[1]
     aims = np.repeat(y.swapaxes(1, 2), rows, axis=0)
     pattern, output = np.divmod(np.arange(rows), outputs)
     aims[np.arange(rows), pattern, output] -= 1
     data = loops.Patterns(np.repeat(x, rows, axis=0), np.ascontiguousarray(aims))
-    room = make_room(stack.sizes, patterns, stack.parameters.dtype)
-    step = max(stack.step, 1)
-    found = loops.gradients(stack.sizes, stack.parameters, data, *layers, step, room)
+    work = make_workspace(stack.sizes, patterns, parameters.dtype)
+    found = loops.gradients(stack.sizes, parameters, data, *layers, 1, work)
     return found * patterns  # the objective is a mean over patterns

@@ -14,8 +14,8 @@ from study.learning.rules.base import (
     FAHLMAN_1988,
     THIS_STUDY,
     Gradient,
+    LayerContext,
     Pointwise,
-    Site,
 )
 from study.learning.variants import Parameter
 
@@ -81,24 +81,24 @@ def _power_same(values: Mapping[str, Any], activation: Activation) -> Any:
     return "exact" if set(activation.slopes) in ({0.0, 1.0}, {1.0}) else None
 
 
-def _floor_matched(site: Site) -> Curve | None:
-    least = site.amount("minimum")
-    knee = site.activation.knee(least / site.activation.largest_slope)
+def _floor_matched(layer: LayerContext) -> Curve | None:
+    least = layer.amount("minimum")
+    knee = layer.activation.knee(least / layer.activation.largest_slope)
     formula = "f(z) to the knee, then in a line of slope ε m"
-    return squashed(site.activation, formula, r=knee, e=least)
+    return squashed(layer.activation, formula, r=knee, e=least)
 
 
-def _power_matched(site: Site) -> Curve | None:
-    if site.values["exponent"] != 0.5:
+def _power_matched(layer: LayerContext) -> Curve | None:
+    if layer.values["exponent"] != 0.5:
         return None
-    return scaled_curve(site.activation, "gudermannian", "m gd(κ z) / κ + f(0)")
+    return scaled_curve(layer.activation, "gudermannian", "m gd(κ z) / κ + f(0)")
 
 
-def _blend_matched(site: Site) -> Curve | None:
-    share = float(site.values["amount"])
-    start = share * site.activation.at_zero
+def _blend_matched(layer: LayerContext) -> Curve | None:
+    share = float(layer.values["amount"])
+    start = share * layer.activation.at_zero
     formula = "(1 - λ) f(z) + λ z + λ f(0)"
-    return squashed(site.activation, formula, a=1.0 - share, c=share, d=start)
+    return squashed(layer.activation, formula, a=1.0 - share, c=share, d=start)
 
 
 RECORDS = (
@@ -109,9 +109,9 @@ RECORDS = (
         family="offset",
         parameters={"amount": Parameter(0.1, "c, of m", neutral=0.0), "absolute": ABSOLUTE},
         factor=_offset,
-        numbers=lambda site: (site.amount("amount"),),
+        constants=lambda layer: (layer.amount("amount"),),
         matched=Pointwise(
-            closed=lambda site: squashed(site.activation, "f(z) + c z", c=site.amount("amount"))
+            closed=lambda layer: squashed(layer.activation, "f(z) + c z", c=layer.amount("amount"))
         ),
         examples=({"amount": 0.01}, {"amount": 0.1, "absolute": True}),
     ),
@@ -125,10 +125,10 @@ RECORDS = (
             "absolute": ABSOLUTE,
         },
         factor=_floor,
-        numbers=lambda site: (site.amount("minimum"),),
+        constants=lambda layer: (layer.amount("minimum"),),
         same_as=_on_relu("minimum"),
         matched=Pointwise(
-            lambda site: (site.amount("minimum"),), refusal=_only_rising, closed=_floor_matched
+            lambda layer: (layer.amount("minimum"),), refusal=_only_rising, closed=_floor_matched
         ),
         examples=(
             *({"minimum": least} for least in (0.01, 0.4)),
@@ -142,9 +142,9 @@ RECORDS = (
         family="floor",
         parameters={"maximum": Parameter(0.5, "c, of m", low=0.0), "absolute": ABSOLUTE},
         factor=_ceiling,
-        numbers=lambda site: (site.amount("maximum"),),
+        constants=lambda layer: (layer.amount("maximum"),),
         same_as=lambda values, activation: "exact" if values["maximum"] >= 1.0 else None,
-        matched=Pointwise(lambda site: (site.amount("maximum"), -site.amount("maximum"))),
+        matched=Pointwise(lambda layer: (layer.amount("maximum"), -layer.amount("maximum"))),
         examples=({"maximum": 0.25}, {"maximum": 0.2, "absolute": True}),
     ),
     Gradient(
@@ -154,7 +154,7 @@ RECORDS = (
         family="power",
         parameters={"exponent": Parameter(0.5, "p", low=0.0, high=10.0, neutral=1.0)},
         factor=_power,
-        numbers=lambda site: (site.values["exponent"], site.activation.largest_slope),
+        constants=lambda layer: (layer.values["exponent"], layer.activation.largest_slope),
         refusal=_no_steps,
         same_as=_power_same,
         matched=Pointwise(refusal=_only_rising, closed=_power_matched),

@@ -28,7 +28,7 @@ ABSOLUTE = Parameter(False, "amounts are slopes, not multiples of m")
 
 
 @dataclass(frozen=True)
-class Site:
+class LayerContext:
     """A layer at which a rule stands.
 
     Parameters
@@ -58,18 +58,18 @@ class Pointwise:
     Parameters
     ----------
     slopes, outputs
-        ``slopes(site)`` and ``outputs(site)`` give the values of the slope that the rule is given,
-        and of y, at which φ bends or jumps, beyond the kinks of the activation itself.
+        ``slopes(layer)`` and ``outputs(layer)`` give the values of the slope that the rule is
+        given, and of y, at which φ bends or jumps, beyond the kinks of the activation itself.
     refusal
         ``refusal(values, activation)`` gives the reason why there is none after all, or "".
     closed
-        ``closed(site)`` gives the integral in closed form, or None where it has none.
+        ``closed(layer)`` gives the integral in closed form, or None where it has none.
     """
 
-    slopes: Callable[[Site], tuple[float, ...]] = lambda site: ()
-    outputs: Callable[[Site], tuple[float, ...]] = lambda site: ()
+    slopes: Callable[[LayerContext], tuple[float, ...]] = lambda layer: ()
+    outputs: Callable[[LayerContext], tuple[float, ...]] = lambda layer: ()
     refusal: Callable[[Mapping[str, Any], Activation], str] = lambda values, activation: ""
-    closed: Callable[[Site], Curve | None] = lambda site: None
+    closed: Callable[[LayerContext], Curve | None] = lambda layer: None
 
 
 UNKNOWN = "it is not known to be a function of the net input alone"
@@ -78,8 +78,8 @@ OF_THE_BATCH = "it depends on the batch, so no function of the net input has it 
 OF_CHANCE = "it is drawn, so no function of the net input has it for its slope"
 
 
-def _parameters(site: Site) -> tuple[float, ...]:
-    return tuple(float(v) for v in site.values.values() if not isinstance(v, str))
+def _parameters(layer: LayerContext) -> tuple[float, ...]:
+    return tuple(float(v) for v in layer.values.values() if not isinstance(v, str))
 
 
 @kernel("factor")
@@ -88,8 +88,8 @@ def keep_slope(z, y, slope, constants, key, step):
 
 
 @kernel("replace")
-def keep_signal(z, delta, constants):
-    """Put nothing in the signal's place."""
+def keep_delta(z, delta, constants):
+    """Leave the delta as it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,18 +99,21 @@ class Gradient(Record):
     Parameters
     ----------
     factor
-        ``factor(z, y, slope, numbers, key, step)`` turns slope = f'(z) into φ, in place. Arrays
-        are a layer of one replica, (units, patterns); z and y must not change. `step` counts
-        updates from 1, and `key` is the replica's random stream (see `study.learning.seeds`).
-    numbers
-        ``numbers(site)`` gives what the kernel gets as `numbers`; the parameters unless said.
+        Turns the slope f'(z) into φ. Either an `elementwise` function of any of z, y and slope,
+        and then of the constants, that returns φ; or ``factor(z, y, slope, constants, key, step)``
+        that writes φ into slope. Arrays are a layer of one replica, (units, patterns); z and y
+        must not change. `step` counts updates from 1, and `key` is the replica's random stream
+        (see `study.learning.seeds`).
+    constants
+        ``constants(layer)`` gives the kernels' constants; the parameters unless said.
     prepare
-        ``prepare(site, z)``, called once, before training, with the net inputs of the training
-        set at the initial weights, z (R, units, patterns), gives further numbers, (R, k).
+        ``prepare(layer, z)``, called once, before training, with the net inputs of the training
+        set at the initial weights, z (R, units, patterns), gives further constants, (R, k).
     source
-        ``source(site)`` gives (g, β) where `slope` is to be g'(β z) instead of f'(z).
+        ``source(layer)`` gives (g, β) where `slope` is to be g'(β z) instead of f'(z).
     replace
-        ``replace(z, delta, numbers)`` puts values in the signal's place, after the factor.
+        ``replace(z, delta, constants)`` overwrites deltas, after the factor; or an `elementwise`
+        function of any of z and delta, and then of the constants.
     hidden_only
         True where the rule is defined in hidden layers alone.
     refusal
@@ -127,10 +130,10 @@ class Gradient(Record):
     registry = ("study.learning.rules", "GRADIENTS")
 
     factor: Kernel | Callable[..., None] = keep_slope
-    numbers: Callable[[Site], tuple[float, ...]] = _parameters
-    prepare: Callable[[Site, Array], Array] | None = None
-    source: Callable[[Site], tuple[Activation, float]] | None = None
-    replace: Kernel | Callable[..., None] | None = None
+    constants: Callable[[LayerContext], tuple[float, ...]] = _parameters
+    prepare: Callable[[LayerContext, Array], Array] | None = None
+    source: Callable[[LayerContext], tuple[Activation, float]] | None = None
+    replace: Kernel | Callable[..., None] = keep_delta
     hidden_only: bool = False
     refusal: Callable[[Mapping[str, Any], Activation, int], str] | None = None
     matched: Pointwise | str = UNKNOWN
@@ -147,7 +150,7 @@ def mean_of(block):
     return block.dtype.type(total / block.size)
 
 
-def initial_mean(site: Site, z: Array) -> Array:
+def initial_mean(layer: LayerContext, z: Array) -> Array:
     """Prepare the mean of f' over the training set and the units, (R, 1)."""
-    slope = site.activation.apply_slope(z)
+    slope = layer.activation.apply_slope(z)
     return slope.reshape(len(z), -1).mean(axis=1, dtype=np.float64)[:, None]

@@ -15,7 +15,7 @@ from study.learning.rules.base import (
     THIS_STUDY,
     Array,
     Gradient,
-    Site,
+    LayerContext,
     initial_mean,
 )
 from study.learning.seeds import permuted, stream, uniform
@@ -56,8 +56,8 @@ def _random(z, y, slope, constants, key, step):
         slope *= constants[2] / (low + width / slope.dtype.type(2))
 
 
-def _prepare_random(site: Site, z: Array) -> Array:
-    return initial_mean(site, z) if site.values["matched"] else np.empty((len(z), 0))
+def _prepare_random(layer: LayerContext, z: Array) -> Array:
+    return initial_mean(layer, z) if layer.values["matched"] else np.empty((len(z), 0))
 
 
 def _several_units(values: Mapping[str, Any], activation: Activation, units: int) -> str:
@@ -100,7 +100,7 @@ RECORDS = (
             "matched": Parameter(False, "scale it to the initial mean of f'"),
         },
         factor=_random,
-        numbers=lambda site: (site.values["low"], site.values["high"] - site.values["low"]),
+        constants=lambda layer: (layer.values["low"], layer.values["high"] - layer.values["low"]),
         prepare=_prepare_random,
         refusal=_mean_not_zero,
         matched=OF_CHANCE,

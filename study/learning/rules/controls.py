@@ -43,7 +43,7 @@ RECORDS = (
         label="negated at the top",
         family="control",
         factor=_negated_top,
-        numbers=lambda site: (-1.0 if site.topmost else 1.0,),
+        constants=lambda layer: (-1.0 if layer.topmost else 1.0,),
         hidden_only=True,
         matched="it differs from layer to layer",
     ),

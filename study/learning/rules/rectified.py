@@ -52,7 +52,7 @@ RECORDS = (
         hidden_only=True,
         refusal=_only_relu,
         same_as=lambda values, activation: _exact_or_removed(values["slope"]),
-        matched=Pointwise(closed=lambda site: Curve.of(_leaky_relu(site.values["slope"]))),
+        matched=Pointwise(closed=lambda layer: Curve.of(_leaky_relu(layer.values["slope"]))),
         examples=({"slope": 0.01}, {"slope": 0.3}, {"slope": 1.0}),
     ),
     Gradient(
@@ -66,10 +66,10 @@ RECORDS = (
             "arm": Parameter("scale", "what α does", choices=("scale", "overwrite")),
         },
         factor=_relu_at_zero,
-        numbers=lambda site: (
-            site.values["value"],
-            float(site.values["arm"] == "scale"),
-            0.5 * site.activation.rounding,  # what is rounded to 0 is at 0
+        constants=lambda layer: (
+            layer.values["value"],
+            float(layer.values["arm"] == "scale"),
+            0.5 * layer.activation.rounding,  # what is rounded to 0 is at 0
         ),
         replace=_overwrite_at_zero,
         hidden_only=True,

@@ -88,7 +88,7 @@ RECORDS = (
         reference="Rumelhart, Hinton & Williams 1986",
         family="exact",
         factor=keep_slope,
-        matched=Pointwise(closed=lambda site: Curve.of(site.activation)),
+        matched=Pointwise(closed=lambda layer: Curve.of(layer.activation)),
     ),
     Gradient(
         name="removed",
@@ -96,7 +96,7 @@ RECORDS = (
         reference="Guo, Li & Chen 2020 (LinBP); Yazdani 2018",
         family="removed",
         factor=_removed,
-        matched=Pointwise(closed=lambda site: straight(site.activation, 1.0)),
+        matched=Pointwise(closed=lambda layer: straight(layer.activation, 1.0)),
     ),
     Gradient(
         name="constant",
@@ -106,7 +106,7 @@ RECORDS = (
         parameters={"value": Parameter(0.5, "c, absolute")},
         factor=_constant,
         same_as=lambda values, activation: "removed" if values["value"] == 1.0 else None,
-        matched=Pointwise(closed=lambda site: straight(site.activation, site.values["value"])),
+        matched=Pointwise(closed=lambda layer: straight(layer.activation, layer.values["value"])),
         examples=({"value": 0.3}, {"value": -0.5}),
     ),
     Gradient(

@@ -10,7 +10,7 @@ from study.learning.activations import ACTIVATIONS, bound_activation
 from study.learning.activations.base import Activation
 from study.learning.activations.splines import Curve, scaled_curve, shaped, squashed
 from study.learning.core.kernels import elementwise
-from study.learning.rules.base import ABSOLUTE, Gradient, Pointwise, Site
+from study.learning.rules.base import ABSOLUTE, Gradient, LayerContext, Pointwise
 from study.learning.variants import Parameter
 
 
@@ -43,23 +43,23 @@ def _bump_same(values: Mapping[str, Any], activation: Activation) -> Any:
     return {"power": {"exponent": 0.5}} if activation.name == "softsign" else None
 
 
-def _other_slope_matched(site: Site) -> Curve | None:
-    beta, start = float(site.values["factor"]), site.activation.at_zero
+def _other_slope_matched(layer: LayerContext) -> Curve | None:
+    beta, start = float(layer.values["factor"]), layer.activation.at_zero
     formula = "f(β z) / β + f(0) (1 - 1 / β)"
-    return squashed(site.activation, formula, a=1.0 / beta, b=beta, d=start * (1.0 - 1.0 / beta))
+    return squashed(layer.activation, formula, a=1.0 / beta, b=beta, d=start * (1.0 - 1.0 / beta))
 
 
-def _bump_matched(site: Site) -> Curve | None:
+def _bump_matched(layer: LayerContext) -> Curve | None:
     formula = "m sgn(z) (|z| - ln cosh(κ z) / κ) + f(0)"
-    return scaled_curve(site.activation, "bump", formula)
+    return scaled_curve(layer.activation, "bump", formula)
 
 
-def _window_matched(site: Site) -> Curve | None:
-    f = site.activation
+def _window_matched(layer: LayerContext) -> Curve | None:
+    f = layer.activation
     if f.steepness is None:
         return None
-    knee = f.knee(site.amount("threshold") / f.largest_slope)
-    ends = {"r": knee, "e": site.amount("outside")}
+    knee = f.knee(layer.amount("threshold") / f.largest_slope)
+    ends = {"r": knee, "e": layer.amount("outside")}
     formula = "a line with knees: hard tanh"
     return shaped("line", formula, a=f.largest_slope, d=f.at_zero, **ends)
 
@@ -72,7 +72,7 @@ RECORDS = (
         label="other steepness",
         family="power",
         parameters={"factor": Parameter(2.0, "β", low=1e-6, neutral=1.0)},
-        source=lambda site: (site.activation, site.values["factor"]),
+        source=lambda layer: (layer.activation, layer.values["factor"]),
         same_as=_other_slope_same,
         matched=Pointwise(closed=_other_slope_matched),
         examples=({"factor": 0.5},),
@@ -83,7 +83,7 @@ RECORDS = (
         reference="Neftci, Mostafa & Zenke 2019 (surrogate gradients)",
         family="substitute",
         parameters={"activation": Parameter("softsign", "g", choices=tuple(ACTIVATIONS))},
-        source=lambda site: (_named_activation(site.values["activation"]), 1.0),
+        source=lambda layer: (_named_activation(layer.values["activation"]), 1.0),
         same_as=lambda values, activation: (
             "exact"
             if activation.name == values["activation"]
@@ -99,11 +99,11 @@ RECORDS = (
         reference="Kolen 1993, Connectionists list",
         family="substitute",
         factor=_bump,
-        numbers=lambda site: (*site.activation.bounds, site.activation.largest_slope),
+        constants=lambda layer: (*layer.activation.bounds, layer.activation.largest_slope),
         refusal=_only_bounded,
         same_as=_bump_same,
         matched=Pointwise(
-            outputs=lambda site: (0.5 * sum(site.activation.bounds),), closed=_bump_matched
+            outputs=lambda layer: (0.5 * sum(layer.activation.bounds),), closed=_bump_matched
         ),
     ),
     Gradient(
@@ -117,12 +117,12 @@ RECORDS = (
             "absolute": ABSOLUTE,
         },
         factor=_window,
-        numbers=lambda site: (
-            site.amount("threshold"),
-            site.activation.largest_slope,
-            site.amount("outside"),
+        constants=lambda layer: (
+            layer.amount("threshold"),
+            layer.activation.largest_slope,
+            layer.amount("outside"),
         ),
-        matched=Pointwise(lambda site: (site.amount("threshold"),), closed=_window_matched),
+        matched=Pointwise(lambda layer: (layer.amount("threshold"),), closed=_window_matched),
         examples=(
             {"threshold": 0.7, "outside": 0.05},
             {"threshold": 0.2, "outside": 0.05, "absolute": True},

@@ -15,30 +15,27 @@ inputs, has no derivative to compare with and is left out.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from study.learning.activations import ACTIVATIONS
 from study.learning.activations.base import Activation
-from study.learning.core import loops
-from study.learning.core.kernels import as_kernel
-from study.learning.core.network import Layer, count
+from study.learning.core.network import count
 from study.learning.core.placement import factor_of
 from study.learning.core.stack import Stack
+from study.learning.design import Network
 from study.learning.objectives import OBJECTIVES, Objective
-from study.learning.optimizers import OPTIMIZERS, Updater
 from study.learning.problem import pose
 from study.learning.rules import EXACT, GRADIENTS, canonical
 from study.learning.rules.base import Gradient
 from study.learning.variants import Variant, resolve
 
 Array = NDArray[np.float64]
-Layers = tuple[Layer, Layer]
+Row = dict[str, Any]
 
 EQUAL, APART = 1e-6, 1e-3
 """Relative errors up to which two gradients are equal, and above which they are not."""
@@ -64,14 +61,13 @@ class Patterns:
 
 
 class Net:
-    """One small net, and the same net moved a little along each parameter."""
+    """One small net at its weights `w` (1, P), and `moved` (2 P, P) along each parameter."""
 
     def __init__(
         self, activation: Activation, objective: Objective, depth: int, seed: int = 0
     ) -> None:
-        self.objective, self.depth = objective, depth
-        self.output = objective.output(activation, CLASSES)
-        self.activation = activation
+        self.network = Network(WIDTHS[:depth], activation, objective, EXACT, "hidden")
+        self.output = self.network.output(CLASSES)
         for drawn in range(seed, seed + 200):  # the first draw that is clear of kinks
             self._draw(drawn)
             if self._clear():
@@ -81,79 +77,40 @@ class Net:
         random = np.random.default_rng(seed)
         x = random.normal(size=(PATTERNS, INPUTS))
         t = np.eye(CLASSES)[np.arange(PATTERNS) % CLASSES]
-        problem = pose([Patterns(x, t, x, t)], self.objective, self.output)
-        sizes = (INPUTS, *WIDTHS[: self.depth], CLASSES)
+        self.problem = pose([Patterns(x, t, x, t)], self.network.objective, self.output)
+        sizes = (INPUTS, *self.network.hidden, CLASSES)
         self.w = random.normal(scale=SPREAD, size=(1, count(sizes)))
-        sgd = OPTIMIZERS["sgd"]
-        self.stack = Stack(
-            problem,
-            WIDTHS[: self.depth],
-            self.activation,
-            self.output,
-            self.objective,
-            self.rules(EXACT),
-            [0],
-            PATTERNS,
-            self.w,
-            Updater(sgd, {}, np.ones(1), self.w),
-        )
         shifts = STEP * np.eye(self.w.size)
         self.moved = np.concatenate([self.w + shifts, self.w - shifts])
 
     def _clear(self) -> bool:
-        layers = [(self.activation, k) for k in range(self.depth)] + [(self.output, self.depth)]
+        stack, depth = self.at(self.w), len(self.network.hidden)
+        layers = [(self.network.activation, k) for k in range(depth)] + [(self.output, depth)]
         gaps = [
-            np.abs(self.net_inputs(self.w, layer) - kink).min()
+            np.abs(stack.net_inputs(layer) - kink).min()
             for activation, layer in layers
             for kink, _ in activation.kinks
         ]
         return min(gaps, default=np.inf) > 1e3 * STEP
 
-    def rules(
-        self, hidden: Variant[Gradient], output: Variant[Gradient] = EXACT
-    ) -> list[Variant[Gradient] | None]:
-        """Place a rule in the hidden layers, and one at the output if it has a factor."""
-        return [hidden] * self.depth + [output if self.objective.output_factor else None]
+    def at(self, w: Array) -> Stack:
+        """Return the net at weights w (R, P), under the exact gradient."""
+        return Stack(self.problem, self.network, [0] * len(w), w)
 
-    def gradients(self, rules: list[Variant[Gradient] | None], w: Array) -> Array:
-        """Gradients (R, P) at w (R, P), by rules that prepared from the net's own weights."""
-        layers = self._tiled(self.stack.layers(rules), len(w))
-        stack = self.stack
-        return loops.gradients(stack.sizes, w, stack.data, *layers, 1, stack.room)
-
-    def objectives(self, w: Array) -> Array:
-        """Return the objective (R,) at w (R, P)."""
-        stack = self.stack
-        replicas = loops.Replicas(w, np.zeros((len(w), 0, w.shape[1])), np.ones(len(w), bool))
-        terms = as_kernel("terms", self.objective.terms).at(w.dtype)
-        layers = self._tiled(stack.rules, len(w))
-        return loops.objectives(stack.sizes, replicas, stack.data, *layers, terms, stack.room)
-
-    def net_inputs(self, w: Array, layer: int) -> Array:
-        """Net inputs (R, units, patterns) of a layer."""
-        stack = self.stack
-        layers = self._tiled(stack.rules, len(w))
-        return loops.layer_inputs(stack.sizes, w, stack.data.inputs, *layers, layer, stack.room)[0]
-
-    @staticmethod
-    def _tiled(layers: Layers, replicas: int) -> Layers:
-        first, second = (
-            layer._replace(
-                rule_numbers=np.repeat(layer.rule_numbers, replicas, axis=1),
-                keys=np.repeat(layer.keys, replicas, axis=1),
-            )
-            for layer in layers
-        )
-        return first, second
+    def gradients(self, rule: Variant[Gradient], location: str, w: Array) -> Array:
+        """Return gradients (R, P) at w (R, P); the rule prepares at the net's own weights."""
+        network = replace(self.network, gradient=rule, location=location)
+        stack = Stack(self.problem, network, [0] * len(w), np.repeat(self.w, len(w), axis=0))
+        return stack.gradient(stack.rules, PATTERNS, step=1, parameters=w)
 
     def blocks(self) -> list[slice]:
         """Where the parameters of each hidden layer stand."""
-        sizes = [(a + 1) * b for a, b in pairwise(self.stack.widths)]
+        sizes = [(a + 1) * b for a, b in pairwise((INPUTS, *self.network.hidden))]
         ends = np.cumsum([0, *sizes])
-        return [slice(int(a), int(b)) for a, b in pairwise(ends)][: self.depth]
+        return [slice(int(a), int(b)) for a, b in pairwise(ends)]
 
 
-def gradient_checks(seed: int = 0) -> pd.DataFrame:
+def gradient_checks(seed: int = 0) -> list[Row]:
     """Make all checks.
 
     Parameters
@@ -163,10 +120,10 @@ def gradient_checks(seed: int = 0) -> pd.DataFrame:
 
     Returns
     -------
-    frame
-        ``check, rule, location, activation, objective, depth, error, tolerance``, and ``ratio``,
-        of the error to what is tolerated, or of what is asked for to the difference found: the
-        check holds up to 1.
+    rows
+        Each with ``check, rule, location, activation, objective, depth, error, tolerance``, and
+        ``ratio``, of the error to what is tolerated, or of what is asked for to the difference
+        found: the check holds up to 1. Rows of one kind of check follow each other.
     """
     rows = [
         row
@@ -176,37 +133,34 @@ def gradient_checks(seed: int = 0) -> pd.DataFrame:
         for depth in DEPTHS
         for row in _of_net(Net(activation, objective, depth, seed))
     ]
-    frame = pd.DataFrame(rows)
-    frame["ratio"] = frame["ratio"].fillna(np.inf)
-    order = {name: k for k, name in enumerate(dict.fromkeys(frame["check"]))}
-    return frame.sort_values("check", key=lambda c: c.map(order), kind="stable").reset_index(
-        drop=True
-    )
+    order = list(dict.fromkeys(row["check"] for row in rows))
+    return sorted(rows, key=lambda row: order.index(row["check"]))
 
 
-def _of_net(net: Net) -> Iterator[dict[str, Any]]:
-    exact = net.gradients(net.rules(EXACT), net.w)[0]
-    up, down = net.objectives(net.moved).reshape(2, -1)
+def _of_net(net: Net) -> Iterator[Row]:
+    exact = net.gradients(EXACT, "hidden", net.w)[0]
+    up, down = net.at(net.moved).objective().reshape(2, -1)
     yield _row(net, EXACT, "hidden", "derivative", _apart((up - down) / (2 * STEP), exact), EQUAL)
-    visited = [net.net_inputs(net.w, layer)[0] for layer in range(net.depth)]
+    stack = net.at(net.w)
+    visited = [stack.net_inputs(layer)[0] for layer in range(len(net.network.hidden))]
     for name in GRADIENTS:
         rule = resolve("gradient", GRADIENTS, name)
         refusal = rule.record.refusal
-        if refusal and refusal(rule.values, net.activation, min(WIDTHS)):
+        if refusal and refusal(rule.values, net.network.activation, min(WIDTHS)):
             continue
         yield from _of_hidden_rule(net, rule, exact, visited)
-        if net.objective.output_factor and not rule.record.hidden_only:
+        if net.network.objective.output_factor and not rule.record.hidden_only:
             yield from _of_output_rule(net, rule)
 
 
 def _of_hidden_rule(
     net: Net, rule: Variant[Gradient], exact: Array, visited: list[Array]
-) -> Iterator[dict[str, Any]]:
-    apart, proportional, crossing = _against_slope(rule, net.activation, visited)
-    if canonical(rule, net.activation) != EXACT and apart:
-        found = net.gradients(net.rules(rule), net.w)[0]
+) -> Iterator[Row]:
+    apart, proportional, crossing = _against_slope(rule, net.network.activation, visited)
+    if canonical(rule, net.network.activation) != EXACT and apart:
+        found = net.gradients(rule, "hidden", net.w)[0]
         yield _row(net, rule, "hidden", "another rule", _apart(found, exact), APART)
-    jacobian = net.gradients(net.rules(rule), net.moved)
+    jacobian = net.gradients(rule, "hidden", net.moved)
     jacobian = ((jacobian[: net.w.size] - jacobian[net.w.size :]) / (2 * STEP)).T
     parts = [jacobian[block, block] for block in net.blocks()]
     if not all(np.any(part) for part in parts):
@@ -241,8 +195,8 @@ def _against_slope(
     return apart, proportional, crossing
 
 
-def _of_output_rule(net: Net, rule: Variant[Gradient]) -> Iterator[dict[str, Any]]:
-    z = net.net_inputs(net.moved, net.depth)
+def _of_output_rule(net: Net, rule: Variant[Gradient]) -> Iterator[Row]:
+    z = net.at(net.moved).net_inputs(len(net.network.hidden))
     up, down = np.split(z, 2)
     if not _pointwise(rule, net.output, up.reshape(-1)[:96]):
         return
@@ -250,10 +204,10 @@ def _of_output_rule(net: Net, rule: Variant[Gradient]) -> Iterator[dict[str, Any
     half = (up - down) / 2
     points = (up + down)[..., None] / 2 + half[..., None] * nodes
     phi = factor_of(rule, net.output, points.reshape(1, -1)).reshape(points.shape)
-    targets = net.stack.data.targets[0].T[None, :, :, None]
+    targets = net.problem.targets[0].T[None, :, :, None]
     slope = ((net.output.apply(points) - targets) * phi * weights).sum(axis=-1) * half
     numeric = slope.sum(axis=(1, 2)) / PATTERNS / (2 * STEP)
-    found = net.gradients(net.rules(EXACT, rule), net.w)[0]
+    found = net.gradients(rule, "output", net.w)[0]
     yield _row(net, rule, "output", "own objective", _apart(found, numeric), EQUAL)
 
 
@@ -276,15 +230,16 @@ def _apart(found: Array, expected: Array) -> float:
 
 def _row(
     net: Net, rule: Variant[Gradient], location: str, check: str, error: float, bound: float
-) -> dict[str, Any]:
+) -> Row:
+    ratio = error / bound if bound == EQUAL else bound / max(error, 1e-300)
     return {
         "check": check,
         "rule": str(rule),
         "location": location,
-        "activation": net.activation.name,
-        "objective": net.objective.name,
-        "depth": net.depth,
+        "activation": net.network.activation.name,
+        "objective": net.network.objective.name,
+        "depth": len(net.network.hidden),
         "error": error,
         "tolerance": bound,
-        "ratio": error / bound if bound == EQUAL else bound / max(error, 1e-300),
+        "ratio": np.inf if np.isnan(ratio) else ratio,
     }

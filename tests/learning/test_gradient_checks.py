@@ -5,8 +5,8 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from study.analysis import gradient_checks as checks
 from study.learning.activations import ACTIVATIONS
+from study.learning.diagnostics import gradient_checks as checks
 from study.learning.objectives import OBJECTIVES
 from study.learning.rules import GRADIENTS
 
@@ -57,7 +57,9 @@ def test_a_wrong_gradient_is_found(monkeypatch):
     net = checks.Net(ACTIVATIONS["tanh"].bind(), OBJECTIVES["squared_error"], 2)
     honest = checks.Net.gradients
     monkeypatch.setattr(
-        checks.Net, "gradients", lambda self, rules, w: honest(self, rules, w) * (1 + 1e-5)
+        checks.Net,
+        "gradients",
+        lambda self, rule, location, w: honest(self, rule, location, w) * (1 + 1e-5),
     )
     row = next(iter(checks._of_net(net)))
     assert row["check"] == "derivative" and row["ratio"] > 5

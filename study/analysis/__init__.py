@@ -1,1 +1,0 @@
-"""From tables to estimates: pure functions of the exported runs and curves."""

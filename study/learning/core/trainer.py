@@ -1,0 +1,93 @@
+"""Updates of a stack: batches, learning rates, who takes part, and the loss on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.learning import seeds
+from study.learning.core import loops
+from study.learning.core.stack import Stack
+from study.learning.optimizers import Updater
+
+Array = NDArray[Any]
+UPDATES_A_CALL = 1024  # of the compiled loop, for which the rates are laid out
+
+
+class Trainer:
+    """A stack in training; its parameters are changed in place.
+
+    Parameters
+    ----------
+    stack
+        What is trained.
+    updater
+        The optimizer of its parameters.
+    batch_size
+        Patterns in a batch.
+    order
+        (S, n), an order of the patterns for all epochs, which the caller may change in between;
+        None for a fresh one each epoch.
+    alpha
+        Strength of the penalty on the weights, see `loops.Loss`.
+    accumulates
+        Sum the loss of each batch before its update, see `running_loss`.
+    begin, done
+        Number of the update with which the first epoch begins, and updates that were taken
+        before; random rules go on from there.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        updater: Updater,
+        batch_size: int,
+        order: Array | None = None,
+        alpha: float = 0.0,
+        accumulates: bool = False,
+        begin: int = 0,
+        done: int = 0,
+    ) -> None:
+        self.stack, self.updater, self.step = stack, updater, done
+        replicas, data = len(stack.parameters), stack.data
+        self.alive = np.ones(replicas, bool)
+        given = np.empty((0, data.inputs.shape[1]), np.int64) if order is None else order
+        keys = seeds.stream_keys(stack.seeds, "batches")
+        self._batches = loops.Batches(batch_size, keys, given, begin)
+        running = np.zeros((replicas if accumulates else 0, 2))
+        self._loss = loops.Loss(stack.terms, float(alpha), running)
+        self._scratch = loops.make_scratch(stack.sizes, stack.parameters, data, batch_size)
+
+    def advance(self, schedule: Sequence[float]) -> None:
+        """Take ``len(schedule)`` updates, with the learning rates times its entries."""
+        stack, updater = self.stack, self.updater
+        replicas = loops.Replicas(stack.parameters, updater.state, self.alive)
+        for begin in range(0, len(schedule), UPDATES_A_CALL):
+            part = schedule[begin : begin + UPDATES_A_CALL]
+            loops.advance(
+                stack.sizes,
+                replicas,
+                stack.data,
+                self._batches,
+                *stack.rules,
+                self._loss,
+                updater.kernel,
+                updater.rates(part),
+                updater.numbers,
+                self.step,
+                self._scratch,
+            )
+            self.step += len(part)
+
+    def stop(self, replicas: Array) -> None:
+        """Take no more updates of the replicas where `replicas` (R,) is true."""
+        self.alive &= ~replicas
+
+    def running_loss(self) -> Array:
+        """Return the loss accumulated since the last call, (R, 2); see `loops.Loss`."""
+        found = self._loss.running.copy()
+        self._loss.running[:] = 0.0
+        return found
