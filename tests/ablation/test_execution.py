@@ -60,6 +60,7 @@ half = Gradient(name="half", factor=share, parameters={"part": Parameter(0.5, "a
 bend = Activation(
     name="bend", derivative="1 / (1 + z²)", value=value, slope=slope, bounds=(-1.6, 1.6), **said
 )
+seen = Gradient(name="seen", prepare=lambda site, z: z[:, :1, 0], **said)  # nothing to compile
 signs = Optimizer(name="signs", kernel=descend, **said)
 cloud = Dataset(
     name="cloud",
@@ -73,9 +74,7 @@ cloud = Dataset(
 OWN_GRID = {
     "dataset": {"_target_": "MODULE.cloud"},
     "hidden": [4],
-    "activation": {"_target_": "MODULE.bend"},
-    "gradient": {"_target_": "MODULE.half", "part": 0.25},
-    "protocol": {"transfer": False},
+    "gradient": ["exact", {"_target_": "MODULE.seen"}],
 }
 BREAKING = """
 import os
@@ -171,7 +170,7 @@ def test_results_do_not_depend_on_workers_or_blocks(own):
             streams.append({cell.cell: cell for cell in results})
         assert streams[-1].keys() == {cell.identity for cell in plan.cells}
         assert (tally.failed, tally.cells) == ([], len(plan.cells))
-        assert len(plan.cells) == 1 + 3
+        assert len(plan.cells) == 2 + 3
         assert (tally.runs, tally.updates) == (plan.runs, plan.runs * 6)
     one, two = streams
     for identity, cell in one.items():
@@ -180,18 +179,29 @@ def test_results_do_not_depend_on_workers_or_blocks(own):
         assert in_order(cell.curves).equals(in_order(other.curves)), cell.name
         assert cell.name == other.name
     names = {cell.name for cell in one.values()}
-    assert "cloud · bend · half(part=0.25) · hidden · sgd · 4" in names
+    assert "cloud · tanh · seen · hidden · sgd · 4" in names
 
 
-def test_an_optimizer_of_a_users_own_has_rates_of_its_own(own):
-    grid = {**GRID, "optimizer": ["sgd", {"_target_": f"{own(OWN)}.signs"}], "gradient": "exact"}
+def test_records_of_a_users_own_make_one_cell(own):
+    """An optimizer has learning rates of its own, or says what is missing."""
+    module = own(OWN)
+    grid = {
+        "dataset": {"_target_": f"{module}.cloud"},
+        "hidden": [4],
+        "activation": {"_target_": f"{module}.bend"},
+        "gradient": {"_target_": f"{module}.half", "part": 0.25},
+        "optimizer": ["sgd", {"_target_": f"{module}.signs"}],
+        "protocol": {"transfer": False},
+    }
     with pytest.raises(UsageError, match=r"^protocol\.learning_rates\.signs is missing$"):
         planned(grid)
     rates = {"sgd": [0.1], "signs": [0.01, 0.001]}
     assert len(planned(grid, only={"optimizer": ["sgd"]}, learning_rates=rates).cells) == 1
-    with training(planned(grid, learning_rates=rates), Tally()) as results:
-        found = {cell.name: set(cell.runs["learning_rate"].to_pylist()) for cell in results}
-    assert found["iris · tanh · exact · none · signs · 5"] == {0.01, 0.001}
+    plan = planned(grid, only={"optimizer": ["signs"]}, learning_rates=rates)
+    with training(plan, Tally()) as results:
+        (cell,) = results
+    assert cell.name == "cloud · bend · half(part=0.25) · hidden · signs · 4"
+    assert set(cell.runs["learning_rate"].to_pylist()) == {0.01, 0.001}
 
 
 def test_identity_follows_the_file_of_a_users_own_record(own, tmp_path):

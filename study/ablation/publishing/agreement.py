@@ -1,11 +1,11 @@
 """Agreement of a cell that was trained again: equal to the bit, within the interval, different.
 
-*Equal to the bit*: every number and word of every training is the same, NaN equal to NaN, but for
-the digest of the claims, which is no result.
+*Equal to the bit*: every number and word of every training is the same. NaN equals NaN. The digest
+of the claims is not compared, since it is no result.
 
-*Within the interval*: it is not, but another machine rounds otherwise and training amplifies that,
-so the evaluation seeds are compared in pairs. With d the differences of scores (fresh minus
-published, one a seed), the cell is *different* where the Student interval
+*Within the interval*: some bits differ, as another machine rounds differently and training
+amplifies that. Then the evaluation seeds are compared in pairs. With d the differences of scores
+(fresh minus published, one per seed), the cell is *different* where the Student interval
 
     mean(d) ± t(1 - α / (4 m), n - 1) · sd(d) / √n,    α = 1 %, m cells, two tests each
 
@@ -103,41 +103,31 @@ def mcnemar(before: np.ndarray, after: np.ndarray) -> float:
     return float(stats.binomtest(won, won + lost).pvalue) if won + lost else 1.0
 
 
-def _bits(table: pa.Table) -> dict[str, tuple[object, ...]]:
-    """Return each training by its key, floats by their bits (all NaN alike)."""
-    filled = {n for n in table.column_names if table[n].null_count < len(table)}
-    names = sorted(filled - NO_RESULTS)
-    columns = [_exact(table[name]) for name in names]
-    keys = table["replica"].to_pylist()
+def _bits(table: pa.Table) -> dict[str, list[object]]:
+    """Return the filled columns of all trainings by key, floats by their bits (all NaN alike)."""
+    rows = table.sort_by("replica")
+    filled = {n for n in rows.column_names if rows[n].null_count < len(rows)}
     return {
-        key: (tuple(names), *row)
-        for key, row in zip(keys, zip(*columns, strict=True), strict=True)
+        name: [v.hex() if isinstance(v, float) else v for v in rows[name].to_pylist()]
+        for name in filled - NO_RESULTS
     }
 
 
-def _exact(column: pa.ChunkedArray) -> list[object]:
-    if str(column.type) != "double":
-        return list(column.to_pylist())
-    return [
-        value if value is None else "nan" if math.isnan(value) else float(value).hex()
-        for value in column.to_pylist()
-    ]
-
-
-def _paired(
-    published: pa.Table, fresh: pa.Table
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:
+def _paired(published: pa.Table, fresh: pa.Table) -> list[np.ndarray] | None:
+    """Return scores before and after, failures before and after, by seed."""
     found = []
     for table in (published, fresh):
         columns = table.select(["stage", "seed", "score", "failed"]).to_pydict()
         rows = zip(*columns.values(), strict=True)
         found.append({seed: (s, f) for stage, seed, s, f in rows if stage == "evaluate"})
-    seeds = sorted(found[0])
-    if not seeds or seeds != sorted(found[1]):
+    before, after = found
+    if not before or before.keys() != after.keys():
         return None
-    scores = [np.array([side[seed][0] for seed in seeds], dtype=float) for side in found]
-    failed = [np.array([side[seed][1] for seed in seeds], dtype=bool) for side in found]
-    return scores[0], scores[1], failed[0], failed[1]
+    pairs = [(*before[seed], *after[seed]) for seed in sorted(before)]
+    scores, failed, scores_now, failed_now = (
+        np.array(column) for column in zip(*pairs, strict=True)
+    )
+    return [scores.astype(float), scores_now.astype(float), failed, failed_now]
 
 
 def _signed(value: float) -> str:

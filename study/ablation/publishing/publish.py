@@ -119,12 +119,8 @@ def publish(plan: Plan, results: Path, folder: Path) -> None:
     for old in [*folder.glob("*.parquet"), *folder.glob(MANIFEST)]:
         old.unlink()
     for name, content in {**files, MANIFEST: manifest.encode()}.items():
-        artifacts.write_whole(folder / name, partial(_write, content))
+        artifacts.write_whole(folder / name, partial(Path.write_bytes, data=content))
     artifacts.write_text(folder.parent / "README.md", dictionary())
-
-
-def _write(content: bytes, path: Path) -> None:
-    path.write_bytes(content)
 
 
 def keyed(runs: pa.Table) -> pa.Table:
