@@ -1,7 +1,6 @@
 """What fault tests share: a template of a store, the tables of a study that nothing disturbs."""
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,12 +44,7 @@ def few(migrated, tmp_path_factory) -> Command:
     return undisturbed(FEW, migrated, tmp_path_factory.mktemp("few"))
 
 
-@pytest.fixture
-def make_finished():
-    """Return a maker of finished cells, whose identity is a digit's."""
-
-    def make(digit: str):
-        done = train_cell(job_of(cell_of(hidden=[4]), tiny_protocol()))
-        return replace(done, cell=digit * 40)
-
-    return make
+@pytest.fixture(scope="session")
+def trained():
+    """A finished cell."""
+    return train_cell(job_of(cell_of(hidden=[4]), tiny_protocol()))

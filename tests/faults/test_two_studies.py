@@ -45,13 +45,13 @@ def test_two_parts_of_one_experiment_at_once(migrated, many, tmp_path):
 
 
 @pytest.fixture
-def clients(migrated, make_finished, tmp_path):
+def clients(migrated, trained, tmp_path):
     """Two of MLflow's clients on one store, and a cell to record."""
     command = Command(tmp_path / "study", migrated)
     location = (command.database.parent / "mlartifacts" / "default").as_uri()
     uri = sqlite_uri(command.database)
     pair = [ClientStore(uri, "default", location, tmp_path) for _ in range(2)]
-    yield command.database, *pair, make_finished("a")
+    yield command.database, *pair, trained
     for store in pair:
         store.close()
 

@@ -1,1 +1,1 @@
-"""From the store to tables: exported, published, and trained anew to compare."""
+"""Publishing exported results, and verifying them by training some cells again."""

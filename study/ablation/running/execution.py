@@ -71,8 +71,8 @@ def training(
     """Compile what the unfinished cells need; then give their stream, on the local engine.
 
     The stream shows its progress and counts each result in `tally` once the caller asks for the
-    next. SIGINT and SIGTERM wait while the caller has a result in hand, so that it can be
-    recorded whole; else they are raised at once.
+    next. SIGINT and SIGTERM wait while the caller handles a result, so that it can be recorded
+    whole; else they are raised at once.
 
     Raises
     ------
@@ -84,19 +84,19 @@ def training(
     todo = [planned for planned in plan.cells if planned.identity not in finished]
     total = sum(planned.runs for planned in todo)
     processes = plan.config.execution.processes()
-    with Stop() as stop, progress() as shown, closing(local_engine(processes, stop)) as engine:
-        shown.show(0, total, "compiling")  # the first time half a minute
+    with Stop() as stop, progress() as show, closing(local_engine(processes, stop)) as engine:
+        show(0, total, "compiling")  # the first time half a minute
         for dtype in sorted({planned.protocol.dtype for planned in todo}):
             of_dtype = [planned for planned in todo if planned.protocol.dtype == dtype]
             compile_kernels((d for planned in of_dtype for d in planned.designs()), dtype)
 
         def stream() -> Generator[Result]:
-            shown.show(0, total, str(tally))
+            show(0, total, str(tally))
             for result in train(plan, engine, finished, rates):
                 with stop.held():
                     yield result
                     tally.add(result)  # recentred learning rates may exceed the total
-                    shown.show(tally.runs, max(total, tally.runs), str(tally))
+                    show(tally.runs, max(total, tally.runs), str(tally))
 
         with closing(stream()) as results:
             yield results
@@ -126,7 +126,7 @@ def carry_out(plan: Plan, store: Store, finished: Collection[str]) -> Tally:
 
 @contextmanager
 def recording() -> Iterator[None]:
-    """Tell a store that fails, whatever the reason, from a user's mistake."""
+    """Raise `StoreFailed` where a store fails, to tell it from a user's mistake."""
     try:
         yield
     except UsageError as error:

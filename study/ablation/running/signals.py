@@ -37,7 +37,7 @@ class Stop:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave them to whoever handled them before."""
+        """Restore the handlers that were there before."""
         for number, old in self._before.items():
             signal.signal(number, old)
 

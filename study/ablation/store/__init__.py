@@ -220,7 +220,7 @@ class Store(ABC):
         """Write a cell, unless another process did meanwhile; return its run."""
 
     def _chosen(self, cell: str) -> Parent | None:
-        """Return the run of a finished cell: of several the same whoever asks, or None."""
+        """Return the run of a finished cell, of several always the same one; None without any."""
         for parent in sorted(self._parents.get(cell, ()), key=lambda parent: parent.run_id):
             # on another machine tables are not looked for: that would be a request per cell
             if parent.whole and (parent.folder is None or artifacts.present(parent.folder)):

@@ -26,6 +26,9 @@ PATIENCE = 60.0
 """Seconds to wait for another writer of an SQLite file."""
 
 AGAIN = "put a copy of it back, or move it away to have its cells trained again"
+ENVIRONMENT = ("OperationalError", "DatabaseError")
+"""Errors, SQLAlchemy's and SQLite's, that no programming mistake raises."""
+
 HINTS = {
     sqlite3.SQLITE_BUSY: f"another program has held it for {PATIENCE:.0f} s",
     sqlite3.SQLITE_CANTOPEN: "is there such a folder, and may it be written?",
@@ -75,7 +78,8 @@ class Database:
         if not rows:
             raise UsageError(f"{self.shown} is a database, but not a whole one of MLflow's")
         revision = str(rows[0][0])
-        if _is_newer(revision):
+        schemas = [path.name for path in _schemas()]
+        if schemas and not any(name.startswith(f"{revision}_") for name in schemas):
             raise UsageError(f"{self.shown} was made by a newer MLflow (schema {revision})")
         return revision
 
@@ -88,7 +92,8 @@ class Database:
             For one that the installed MLflow would have to bring up to date.
         """
         revision = self.revision()
-        if revision is not None and _is_older(revision):
+        follows = re.compile(rf"^down_revision = ['\"]{revision}['\"]", re.MULTILINE)
+        if any(follows.search(path.read_text(encoding="utf-8")) for path in _schemas()):
             raise UsageError(
                 f"{self.shown} was made by an older MLflow (schema {revision}): keep a copy, and "
                 f"bring it up to date with `mlflow db upgrade {masked(self.uri)}`"
@@ -148,12 +153,15 @@ class Database:
     def engine(self) -> sa.Engine:
         """SQLAlchemy's engine, made at first use."""
         if self._engine is None:
-            from sqlalchemy.exc import ArgumentError
+            import sqlalchemy as sa
 
+            waits = {"timeout": PATIENCE} if self.path else {}
             try:
-                self._engine = self._connectable()
-            except (ImportError, ArgumentError) as error:  # no driver, no such dialect, a typo
+                self._engine = sa.create_engine(self.uri, connect_args=waits)
+            except (ImportError, sa.exc.ArgumentError) as error:  # no driver or dialect, a typo
                 raise UsageError(f"cannot use {self.shown}: {_first_line(error)}") from error
+            if self.path:
+                sa.event.listen(self._engine, "connect", _set_up_sqlite)
         return self._engine
 
     @contextlib.contextmanager
@@ -162,31 +170,18 @@ class Database:
         try:
             yield
         except Exception as error:
-            if not _of_environment(error):
+            if type(error).__name__ not in ENVIRONMENT:
                 raise
-            raise UsageError(f"cannot use the store {self.shown}: {_reason(error)}") from error
+            cause = getattr(error, "orig", error)
+            hint = HINTS.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF)
+            reason = _first_line(cause) + (f"; {hint}" if hint else "")
+            raise UsageError(f"cannot use the store {self.shown}: {reason}") from error
 
     def close(self) -> None:
         """Close all connections."""
         if self._engine is not None:
             self._engine.dispose()
             self._engine = None
-
-    def _connectable(self) -> sa.Engine:
-        import sqlalchemy as sa
-
-        if self.path is None:
-            return sa.create_engine(self.uri)
-        engine = sa.create_engine(self.uri, connect_args={"timeout": PATIENCE})
-
-        @sa.event.listens_for(engine, "connect")
-        def _settings(connection: sqlite3.Connection, _: object) -> None:
-            connection.isolation_level = None  # `writing` says BEGIN itself
-            connection.execute("PRAGMA journal_mode = WAL")  # the UI reads while we write
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute("PRAGMA cache_size = -65536")  # kB
-
-        return engine
 
     def _table_names(self) -> set[str]:
         if self.path is not None:
@@ -234,6 +229,13 @@ class Database:
             raise UsageError(f"cannot use the store {self.path}: {error.strerror}") from error
 
 
+def _set_up_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # `Database.writing` says BEGIN itself
+    connection.execute("PRAGMA journal_mode = WAL")  # the UI reads while we write
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA cache_size = -65536")  # kB
+
+
 @contextlib.contextmanager
 def _locked(folder: Path, wait: bool) -> Iterator[bool]:
     """Lock a folder, which the kernel unlocks when this process dies; tell whether it is locked.
@@ -253,44 +255,12 @@ def _locked(folder: Path, wait: bool) -> Iterator[bool]:
         os.close(handle)
 
 
-def _migrations() -> Path | None:
-    """Return the folder of the installed MLflow's schemas, without importing MLflow."""
+def _schemas() -> list[Path]:
+    """Return the files of the installed MLflow's schemas, without importing MLflow."""
     package = importlib.util.find_spec("mlflow")
     if package is None or package.origin is None:
-        return None  # its import will fail where it is needed
-    return Path(package.origin).parent / "store" / "db_migrations" / "versions"
-
-
-def _is_newer(revision: str) -> bool:
-    versions = _migrations()
-    return versions is not None and not any(versions.glob(f"{revision}_*.py"))
-
-
-def _is_older(revision: str) -> bool:
-    """Whether another schema follows this one."""
-    follows = re.compile(rf"^down_revision = ['\"]{re.escape(revision)}['\"]", re.MULTILINE)
-    versions = _migrations()
-    return versions is not None and any(
-        follows.search(path.read_text(encoding="utf-8")) for path in versions.glob("*.py")
-    )
-
-
-def _of_environment(error: Exception) -> bool:
-    if type(error) in (sqlite3.OperationalError, sqlite3.DatabaseError):
-        return True
-    if "sqlalchemy" not in sys.modules:
-        return False
-    from sqlalchemy import exc
-
-    return type(error) in (exc.OperationalError, exc.DatabaseError)
-
-
-def _reason(error: Exception) -> str:
-    """Return what is wrong and, for an SQLite file, what can be done."""
-    cause = getattr(error, "orig", error)
-    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
-    hint = HINTS.get(code, "")
-    return _first_line(cause) + (f"; {hint}" if hint else "")
+        return []  # its import will fail where it is needed
+    return list((Path(package.origin).parent / "store/db_migrations/versions").glob("*.py"))
 
 
 def _first_line(error: object) -> str:
