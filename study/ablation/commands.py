@@ -2,70 +2,58 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from study.ablation.messages import print_row, suffix
 from study.ablation.planning.cells import REGISTRIES
-from study.conf import configuration_folder
+from study.conf import configuration_folder, read_yaml
 from study.datasets import ROOT
 from study.errors import UsageError, unknown
 from study.learning.activations import ACTIVATIONS
 from study.learning.activations.matched import closed_form, not_matched
 from study.learning.rules import EXACT
 from study.learning.rules.base import Gradient
-from study.learning.variants import Parameter, Record, plain, resolve
+from study.learning.variants import Parameter, plain, resolve
 
 PARTICULARS = ("derivative", "task", "source", "licence")  # texts that some records have
-PLURALS = {
-    "datasets": "dataset",
-    "objectives": "objective",
-    "initialisations": "initialisation",
-    "activations": "activation",
-    "gradients": "gradient",
-    "optimizers": "optimizer",
-}
 
 
 def show_list(arguments: Sequence[str]) -> int:
     """``study list [gradients]``: what there is, a line each."""
-    kinds = [*PLURALS, "experiments"]
-    for kind in arguments or kinds:
-        if kind not in kinds:
-            raise UsageError(unknown("list", kind, kinds))
+    tables = {
+        f"{axis}s": {name: record.formula for name, record in registry.items()}
+        for axis, (registry, _) in REGISTRIES.items()
+    }
+    files = sorted((configuration_folder() / "experiment").glob("*.yaml"))
+    tables["experiments"] = {path.stem: read_yaml(path).get("about", "") for path in files}
+    for kind in arguments or tables:
+        if kind not in tables:
+            raise UsageError(unknown("list", kind, tables))
         print(f"{kind}:")
-        rows = _experiments() if kind == "experiments" else _records(REGISTRIES[PLURALS[kind]][0])
-        width = max(len(name) for name, _ in rows)
-        for name, text in rows:
-            print_row(name, text, width)
+        _print_rows(list(tables[kind].items()))
     return 0
 
 
-def _records(registry: Mapping[str, Record]) -> list[tuple[str, str]]:
-    return [(name, record.formula) for name, record in registry.items()]
-
-
-def _experiments() -> list[tuple[str, str]]:
-    rows = []
-    for path in sorted((configuration_folder() / "experiment").glob("*.yaml")):
-        about = [line for line in path.read_text().splitlines() if line.startswith("about:")]
-        rows.append((path.stem, about[0].removeprefix("about:").strip() if about else ""))
-    return rows
+def _print_rows(rows: Sequence[tuple[str, str]]) -> None:
+    width = max(len(name) for name, _ in rows)
+    for name, text in rows:
+        print_row(name, text, width)
 
 
 def explain(arguments: Sequence[str]) -> int:
     """``study explain floor``: formula, parameters and reference of whatever has that name."""
     if not arguments:
         raise UsageError("study explain takes a name, such as: study explain floor")
+    names = [name for registry, _ in REGISTRIES.values() for name in registry]
     for name in arguments:
-        if not any(name in registry for registry, _ in REGISTRIES.values()):
-            names = [n for registry, _ in REGISTRIES.values() for n in registry]
+        if name not in names:
             raise UsageError(unknown("name", name, names) + "; study list shows them")
     for name in arguments:
         for kind, (registry, _) in REGISTRIES.items():
@@ -79,16 +67,14 @@ def _explain(kind: str, record: Any) -> None:
     texts = {field: getattr(record, field, "") for field in PARTICULARS}
     rows += [(field, text) for field, text in texts.items() if text and isinstance(text, str)]
     for name, parameter in record.parameters.items():
-        limits = [limit for limit in (_range(parameter), _neutral(parameter)) if limit]
         said = f"{parameter.meaning}; default {plain(parameter.default)}"
+        limits = _limits(parameter)
         rows.append((name, said + (f" ({'; '.join(limits)})" if limits else "")))
     if isinstance(record, Gradient):
         rows += [("matched", text) for text in _matched(record)]
     rows.append(("reference", record.reference))
     print(f"{record.name} ({kind})")
-    width = max(len(name) for name, _ in rows)
-    for name, text in rows:
-        print_row(name, text, width)
+    _print_rows(rows)
 
 
 def _matched(record: Gradient) -> list[str]:
@@ -108,19 +94,19 @@ def _matched(record: Gradient) -> list[str]:
     return [f"F(z) = {form} ({', '.join(names)})" for form, names in told.items()]
 
 
-def _range(parameter: Parameter) -> str:
-    if parameter.choices:
-        return "one of: " + ", ".join(parameter.choices)
+def _limits(parameter: Parameter) -> list[str]:
+    """Return which values there are, and which one changes nothing."""
     low, high = parameter.low, parameter.high
-    if math.isfinite(low) and math.isfinite(high):
-        return f"{low:g} to {high:g}"
-    if math.isfinite(low):
-        return f"{low:g} or more"
-    return f"{high:g} or less" if math.isfinite(high) else ""
-
-
-def _neutral(parameter: Parameter) -> str:
-    return "" if parameter.neutral is None else f"{parameter.neutral:g} is exact"
+    said = []
+    if parameter.choices:
+        said.append("one of: " + ", ".join(parameter.choices))
+    elif isfinite(low):
+        said.append(f"{low:g} to {high:g}" if isfinite(high) else f"{low:g} or more")
+    elif isfinite(high):
+        said.append(f"{high:g} or less")
+    if parameter.neutral is not None:
+        said.append(f"{parameter.neutral:g} is exact")
+    return said
 
 
 def serve_ui(arguments: Sequence[str]) -> int:

@@ -214,14 +214,7 @@ class Protocol:
 
     def budget(self) -> Budget:
         """Return what the learning core must know of it."""
-        return Budget(
-            updates=self.updates,
-            batch_size=self.batch_size,
-            decay=self.decay,
-            checkpoints=self.checkpoints,
-            probes=self.probes,
-            dtype=self.dtype,
-        )
+        return Budget(**{field.name: getattr(self, field.name) for field in fields(Budget)})
 
     def params(self) -> dict[str, Any]:
         """Return what the tables and the store say of it in every run."""
@@ -279,15 +272,14 @@ class Protocol:
         if self.branch is not None:
             trunk = f"{self.branch.updates:,} updates of {self.branch.gradient.short}"
             said.append(f"after {trunk}, {BRANCH_RATES[self.branch.rate]}")
-        if "updates" in different:
-            said.append(f"{self.updates:,} updates")
-        if "batch_size" in different:
-            full = self.batch_size is None
-            said.append("full batches" if full else f"batches of {self.batch_size}")
-        if "decay" in different:
-            said.append("falling rate" if self.decay else "constant rate")
-        if "dtype" in different:
-            said.append(self.dtype)
+        full = self.batch_size is None
+        words = {
+            "updates": f"{self.updates:,} updates",
+            "batch_size": "full batches" if full else f"batches of {self.batch_size}",
+            "decay": "falling rate" if self.decay else "constant rate",
+            "dtype": self.dtype,
+        }
+        said += [text for key, text in words.items() if key in different]
         if self.branch is None and not self.tune and usual.tune:
             said.append(f"{len(own['learning_rates'])} rates, none chosen")
         elif different & {"learning_rates", "tuning_seeds", "refine"}:

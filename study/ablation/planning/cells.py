@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 from pydantic import BeforeValidator, PlainValidator
@@ -138,24 +139,15 @@ class Cell:
 
     def specification(self) -> dict[str, Any]:
         """Return plain containers from which `cell_from` makes the cell again."""
-        spec: dict[str, Any] = {axis: getattr(self, axis).specification() for axis in REGISTRIES}
-        return spec | {
-            "hidden": list(self.hidden),
-            "gain": self.gain,
-            "location": self.location,
-            "consistent": self.consistent,
-        }
+        spec: dict[str, Any] = {axis: getattr(self, axis) for axis in AXES}
+        spec |= {axis: spec[axis].specification() for axis in REGISTRIES}
+        return spec | {"hidden": list(self.hidden)}
 
     def params(self) -> dict[str, str]:
         """Return the structural parameters, by their names in the store."""
-        params = {axis: getattr(self, axis).name for axis in REGISTRIES}
-        params |= {
-            "hidden": self.widths,
-            "gain": plain(self.gain),
-            "location": self.location,
-            "consistent": self.consistent,
-        }
-        return params | {name: plain(value) for name, value in self.variant_parameters().items()}
+        params = {axis: getattr(self, axis) for axis in AXES} | self.variant_parameters()
+        params |= {axis: params[axis].name for axis in REGISTRIES}
+        return {name: plain(v) for name, v in (params | {"hidden": self.widths}).items()}
 
     def variant_parameters(self) -> dict[str, float | str | bool]:
         """Return ``gradient.minimum`` and the like; flags only where they are set."""
@@ -168,17 +160,9 @@ class Cell:
 
     def design(self) -> Design:
         """Return what the learning core trains."""
-        return Design(
-            hidden=self.hidden,
-            activation=self.activation.record.bind(**self.activation.values),
-            objective=self.objective.record,
-            gradient=self.gradient,
-            location=self.location,
-            initialisation=self.initialisation,
-            gain=self.gain,
-            optimizer=self.optimizer,
-            consistent=self.consistent,
-        )
+        values = {axis: getattr(self, axis) for axis in AXES if axis != "dataset"}
+        values["activation"] = self.activation.record.bind(**self.activation.values)
+        return Design(**values | {"objective": self.objective.record})
 
     def reference(self) -> Cell:
         """Return the cell with the exact gradient that this one is compared with."""
@@ -303,10 +287,6 @@ def identity(
 
 def own_digest(variant: Variant[Any]) -> str:
     """Digest of the file of a user's own record, "" for the study's."""
-    if not variant.target:
-        return ""
-    path = getattr(sys.modules[variant.target.rpartition(".")[0]], "__file__", None)
-    if path is None:
-        return ""
-    with open(path, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
+    module = sys.modules.get(variant.target.rpartition(".")[0])
+    path = getattr(module, "__file__", None)
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path else ""
