@@ -12,6 +12,7 @@ from study.ablation import app
 from study.ablation.planning.cells import REGISTRIES
 from study.ablation.running import execution
 from study.ablation.running.signals import Terminated
+from study.errors import UsageError
 
 SMOKE = ["experiment=smoke", "execution.workers=1", *TINY_WORDS]
 FEW = [*SMOKE, "only.activation=[tanh]", "only.optimizer=[sgd]"]  # 3 cells
@@ -219,7 +220,7 @@ def run_small(words):
 
 def test_a_mistake_has_a_traceback_for_who_asks(command, monkeypatch):
     monkeypatch.setenv("STUDY_TRACEBACK", "1")
-    with pytest.raises(app.UsageError, match="unknown experiment"):
+    with pytest.raises(UsageError, match="unknown experiment"):
         command("experiment=nope")
 
 
