@@ -28,115 +28,92 @@ def trained(axes, dtype="float32"):
     return train(_problem(cell, seeds), cell.design(), budget, seeds, rates).parameters
 
 
-def pair(one, other, **common):
-    return {**common, **one}, {**common, **other}
+def rules(one, other, **common):
+    """Two cells that differ in their rules."""
+    return {"gradient": one, **common}, {"gradient": other, **common}
 
 
-def rule(name, **parameters):
-    return {"gradient": {name: parameters}}
-
-
+LOGISTIC = {**ALL, "activation": "logistic"}
 # what stands in research: one cell for both, and the same bits
 SAME = {
-    "relu: floor is a backward leak": pair(
-        rule("floor", minimum=0.1), rule("leaky_backward", slope=0.1), **RELU
+    "relu: floor is a backward leak": rules(
+        {"floor": {"minimum": 0.1}}, {"leaky_backward": {"slope": 0.1}}, **RELU
     ),
-    "relu: blend is a backward leak": pair(
-        rule("blend", amount=0.3), rule("leaky_backward", slope=0.3), **RELU
+    "relu: blend is a backward leak": rules(
+        {"blend": {"amount": 0.3}}, {"leaky_backward": {"slope": 0.3}}, **RELU
     ),
-    "relu: floor is blend": pair(rule("floor", minimum=0.3), rule("blend", amount=0.3), **RELU),
-    "relu: any power is exact": pair(rule("power", exponent=0.5), rule("exact"), **RELU),
-    "relu: any steepness is exact": pair(rule("other_slope", factor=2.0), rule("exact"), **RELU),
-    "relu: a leak of 1 is removal": pair(
-        rule("leaky_backward", slope=1.0), rule("removed"), **RELU
+    "relu: any power is exact": rules({"power": {"exponent": 0.5}}, "exact", **RELU),
+    "relu: any steepness is exact": rules({"other_slope": {"factor": 2.0}}, "exact", **RELU),
+    "relu: a leak of 1 is removal": rules({"leaky_backward": {"slope": 1.0}}, "removed", **RELU),
+    "relu: a leak of 0 is exact": rules({"leaky_backward": {"slope": 0.0}}, "exact", **RELU),
+    "relu: 0 at zero is exact": rules({"relu_at_zero": {"value": 0.0}}, "exact", **RELU),
+    "floor 0 is exact": rules({"floor": {"minimum": 0.0}}, "exact", **ALL),
+    "offset 0 is exact": rules({"offset": {"amount": 0.0}}, "exact", **ALL),
+    "ceiling 1 is exact": rules({"ceiling": {"maximum": 1.0}}, "exact", **ALL),
+    "constant 1 is removal": rules({"constant": {"value": 1.0}}, "removed", **ALL),
+    "floor 1 is removal where m is 1": rules({"floor": {"minimum": 1.0}}, "removed", **ALL),
+    "blend 1 is removal": rules({"blend": {"amount": 1.0}}, "removed", **ALL),
+    "tanh for tanh is exact": rules({"substitute": {"activation": "tanh"}}, "exact", **ALL),
+    "power 0 is the constant m": rules(
+        {"power": {"exponent": 0.0}}, {"constant": {"value": 0.25}}, **LOGISTIC
     ),
-    "relu: a leak of 0 is exact": pair(rule("leaky_backward", slope=0.0), rule("exact"), **RELU),
-    "relu: 0 at zero is exact": pair(rule("relu_at_zero", value=0.0), rule("exact"), **RELU),
-    "relu: at zero, in the hidden layers alone": pair(
-        ALL, {"location": "hidden"}, activation="relu", gradient="relu_at_zero"
+    "Fahlman's 0.1 is 0.4 of the logistic's m": rules(
+        {"offset": {"amount": 0.1, "absolute": True}}, {"offset": {"amount": 0.4}}, **LOGISTIC
     ),
-    "floor 0 is exact": pair(rule("floor", minimum=0.0), rule("exact"), **ALL),
-    "offset 0 is exact": pair(rule("offset", amount=0.0), rule("exact"), **ALL),
-    "ceiling 1 is exact": pair(rule("ceiling", maximum=1.0), rule("exact"), **ALL),
-    "constant 1 is removal": pair(rule("constant", value=1.0), rule("removed"), **ALL),
-    "floor 1 is removal where m is 1": pair(rule("floor", minimum=1.0), rule("removed"), **ALL),
-    "blend 1 is removal": pair(rule("blend", amount=1.0), rule("removed"), **ALL),
-    "tanh for tanh is exact": pair(rule("substitute", activation="tanh"), rule("exact"), **ALL),
-    "power 0 is the constant m": pair(
-        rule("power", exponent=0.0),
-        rule("constant", value=0.25),
-        **ALL,
-        activation="logistic",
+    "absolute floor": rules(
+        {"floor": {"minimum": 0.05, "absolute": True}}, {"floor": {"minimum": 0.2}}, **LOGISTIC
     ),
-    "Fahlman's 0.1 is 0.4 of the logistic's m": pair(
-        rule("offset", amount=0.1, absolute=True),
-        rule("offset", amount=0.4),
-        **ALL,
-        activation="logistic",
+    "absolute window": rules(
+        {"window": {"threshold": 0.2, "outside": 0.01, "absolute": True}},
+        {"window": {"threshold": 0.8, "outside": 0.04}},
+        **LOGISTIC,
     ),
-    "absolute floor": pair(
-        rule("floor", minimum=0.05, absolute=True),
-        rule("floor", minimum=0.2),
-        **ALL,
-        activation="logistic",
+    "relu: at zero, in the hidden layers alone": (
+        {**RELU, "gradient": "relu_at_zero", **ALL},
+        {**RELU, "gradient": "relu_at_zero"},
     ),
-    "absolute window": pair(
-        rule("window", threshold=0.2, outside=0.01, absolute=True),
-        rule("window", threshold=0.8, outside=0.04),
-        **ALL,
-        activation="logistic",
+    "exact has no location": ({"gradient": "exact", **ALL}, {"location": "output"}),
+    "with linear outputs all are the hidden layers": tuple(
+        {"gradient": "removed", "objective": "linear_squared_error", "dataset": "diabetes", **at}
+        for at in (ALL, {"location": "hidden"})
     ),
-    "exact has no location": pair(ALL, {"location": "output"}, gradient="exact"),
-    "with linear outputs all are the hidden layers": pair(
-        ALL,
-        {"location": "hidden"},
-        gradient="removed",
-        objective="linear_squared_error",
-        dataset="diabetes",
+    "frozen means the hidden layers": ({"gradient": "frozen", **ALL}, {"gradient": "frozen"}),
+    "without hidden layers all is the output": tuple(
+        {"gradient": "removed", "hidden": [], **at} for at in (ALL, {"location": "output"})
     ),
-    "frozen means the hidden layers": pair(ALL, {"location": "hidden"}, gradient="frozen"),
-    "without hidden layers all is the output": pair(
-        ALL, {"location": "output"}, gradient="removed", hidden=[]
-    ),
-    "where relu hides the change, all is the output": pair(
-        ALL, {"location": "output"}, activation="relu", **rule("other_slope", factor=2.0)
+    "where relu hides the change, all is the output": tuple(
+        {"activation": "relu", "gradient": {"other_slope": {"factor": 2.0}}, **at}
+        for at in (ALL, {"location": "output"})
     ),
 }
 # one cell too, but computed by other operations, which round otherwise
 SAME_BUT_FOR_ROUNDING = {
-    "power 1 is exact": pair(rule("power", exponent=1.0), rule("exact"), **ALL),
-    "softsign: the bump is power ½": pair(
-        rule("bump"), rule("power", exponent=0.5), activation="softsign", location="hidden"
+    "power 1 is exact": rules({"power": {"exponent": 1.0}}, "exact", **ALL),
+    "softsign: the bump is power ½": rules(
+        "bump", {"power": {"exponent": 0.5}}, activation="softsign"
     ),
 }
 DIFFERENT = {
-    "relu: with a logistic output floor is no leak": pair(
-        rule("floor", minimum=0.5), rule("leaky_backward", slope=0.5), **ALL, activation="relu"
+    "relu: with a logistic output floor is no leak": rules(
+        {"floor": {"minimum": 0.5}}, {"leaky_backward": {"slope": 0.5}}, **{**RELU, **ALL}
     ),
-    "relu: with a logistic output floor is not blend": pair(
-        rule("floor", minimum=0.1), rule("blend", amount=0.1), **ALL, activation="relu"
+    "relu: power is exact in the hidden layers alone": rules(
+        {"power": {"exponent": 0.5}}, "exact", **{**RELU, **ALL}
     ),
-    "relu: power is exact in the hidden layers alone": pair(
-        rule("power", exponent=0.5), rule("exact"), **ALL, activation="relu"
+    "tanh: floor is not blend": rules({"floor": {"minimum": 0.1}}, {"blend": {"amount": 0.1}}),
+    "squashed outputs: all are not the hidden layers": (
+        {"gradient": "removed", **ALL},
+        {"gradient": "removed"},
     ),
-    "tanh: floor is not blend": pair(
-        rule("floor", minimum=0.1), rule("blend", amount=0.1), location="hidden"
+    "a multiple of m is not absolute": rules(
+        {"offset": {"amount": 0.1, "absolute": True}}, {"offset": {"amount": 0.1}}, **LOGISTIC
     ),
-    "squashed outputs: all are not the hidden layers": pair(
-        ALL, {"location": "hidden"}, gradient="removed"
+    "floor 1 is a constant where m is not 1": rules(
+        {"floor": {"minimum": 1.0}}, "removed", **LOGISTIC
     ),
-    "a multiple of m is not absolute": pair(
-        rule("offset", amount=0.1, absolute=True),
-        rule("offset", amount=0.1),
-        **ALL,
-        activation="logistic",
-    ),
-    "floor 1 is a constant where m is not 1": pair(
-        rule("floor", minimum=1.0), rule("removed"), **ALL, activation="logistic"
-    ),
-    "constant ½": pair(rule("constant", value=0.5), rule("removed"), **ALL),
-    "leaky relu: its leak is no leak of relu": pair(
-        rule("floor", minimum=0.3), rule("exact"), activation="leaky_relu", location="hidden"
+    "constant ½": rules({"constant": {"value": 0.5}}, "removed", **ALL),
+    "leaky relu: its leak is no leak of relu": rules(
+        {"floor": {"minimum": 0.3}}, "exact", activation="leaky_relu"
     ),
 }
 
@@ -192,12 +169,12 @@ def test_the_canonical_cell_trains_like_the_one_that_was_asked_for(activation, o
             )
 
 
-TWIN = {"gradient": "floor", "location": "hidden", "consistent": True}
+MATCH = {"gradient": "floor", "location": "hidden", "consistent": True}
 
 
 @pytest.mark.parametrize("value", [True, "true", "forward", False, "false"])
 def test_consistent_is_a_word(value):
-    cell = make_cell(**(TWIN | {"consistent": value}))
+    cell = make_cell(**(MATCH | {"consistent": value}))
     assert cell.consistent == str(value).lower() == cell.params()["consistent"]
     assert make_cell(**cell.specification()) == cell
     assert cell.design().consistent == cell.consistent
@@ -213,27 +190,32 @@ def test_exact_matches_itself():
             assert cell.canonical(3) == exact.canonical(3)
 
 
-def test_names_of_twins():
-    assert make_cell(**TWIN).name == "iris · tanh · floor(minimum=0.1) · hidden · twin · sgd · 5-4"
-    forward = make_cell(**TWIN | {"consistent": "forward"})
+def test_names_of_matched_activations():
+    assert (
+        make_cell(**MATCH).name == "iris · tanh · floor(minimum=0.1) · hidden · twin · sgd · 5-4"
+    )
+    forward = make_cell(**MATCH | {"consistent": "forward"})
     assert " · hidden · twin forward · sgd" in forward.name
 
 
-def test_with_linear_outputs_a_twin_everywhere_is_one_in_the_hidden_layers():
-    cell = make_cell(**TWIN | {"location": "all"}, objective="linear_squared_error")
-    assert cell.canonical(3) == make_cell(**TWIN, objective="linear_squared_error")
+def test_with_linear_outputs_matched_everywhere_is_matched_in_the_hidden_layers():
+    cell = make_cell(**MATCH | {"location": "all"}, objective="linear_squared_error")
+    assert cell.canonical(3) == make_cell(**MATCH, objective="linear_squared_error")
 
 
 FACTS = Facts(100, 4, 3, "classification", "0" * 64)
 IMPOSSIBLE = {
-    "at the output": (TWIN | {"location": "all"}, "hidden units' alone"),
+    "at the output": (MATCH | {"location": "all"}, "hidden units' alone"),
     "chance": (
-        TWIN | {"gradient": "random"},
+        MATCH | {"gradient": "random"},
         "random(high=1, low=0) with tanh has no matched activation: it is",
     ),
-    "a number of each training": (TWIN | {"gradient": "mean_matched"}, "activation: its number"),
-    "not on this activation": (TWIN | {"gradient": "bump", "activation": "relu"}, "bounded"),
-    "without hidden layers": (TWIN | {"hidden": []}, "there is no hidden layer"),
+    "a number of each training": (
+        MATCH | {"gradient": "mean_matched"},
+        "activation: its number",
+    ),
+    "not on this activation": (MATCH | {"gradient": "bump", "activation": "relu"}, "bounded"),
+    "without hidden layers": (MATCH | {"hidden": []}, "there is no hidden layer"),
     "no such layer": (
         {"initialisation": {"zeroed_layer": {"layer": 2}}},
         "layer 2 is none of the hidden ones, of which there are 1",
@@ -242,13 +224,13 @@ IMPOSSIBLE = {
 
 
 @pytest.mark.parametrize(("axes", "reason"), IMPOSSIBLE.values(), ids=IMPOSSIBLE)
-def test_impossible_twins_say_why(axes, reason):
+def test_impossible_matches_say_why(axes, reason):
     cell = make_cell(**({"hidden": [5]} | axes)).canonical(3)
     assert reason in cell.impossible(FACTS, False)
 
 
 def test_the_four_arms_train_apart():
-    arms = [TWIN | {"consistent": c} for c in ("false", "true", "forward")]
+    arms = [MATCH | {"consistent": c} for c in ("false", "true", "forward")]
     found = [trained(axes) for axes in (*arms, {"gradient": "exact"})]
     for i, one in enumerate(found):
         for other in found[:i]:

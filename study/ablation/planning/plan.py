@@ -118,7 +118,7 @@ class Plan:
     def waves(self, finished: Iterable[str]) -> list[list[Planned]]:
         """Return the unfinished cells: those without needs, then those that need their rates, ...
 
-        Dear ones first within a wave, so that the workers end together.
+        Within a wave the expensive ones come first, so that the workers end together.
         """
         done = set(finished)
         waves: dict[int, list[Planned]] = {}
