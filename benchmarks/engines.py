@@ -87,7 +87,8 @@ ENGINES = {
 class Timer:
     """A trainer that is ready to be timed, again and again.
 
-    It has run before: nothing is compiled, loaded or allocated for the first time any more.
+    It has run before: nothing is compiled, loaded or allocated for the first time any more. By
+    how much its first run was longer than the next is kept as `compile_seconds`.
 
     Parameters
     ----------
@@ -99,8 +100,8 @@ class Timer:
 
     def __init__(self, trainer: Trainer, job: Job, seconds: float) -> None:
         self.trainer, self.job = trainer, job
-        trainer.run(1)
-        (_, short), (_, longer) = self._time(1), self._time(2)
+        (_, first), (_, short), (_, longer) = (self._time(rounds) for rounds in (1, 1, 2))
+        self.compile_seconds = first - short
         a_round = max(longer - short, short / 4, 1e-5)
         self.rounds = 1 + max(2, round(seconds / a_round))
 
@@ -110,7 +111,7 @@ class Timer:
         The time of a short training is taken from that of a long one, so that setting up counts
         for nothing. One training before them finds the caches as others left them.
         """
-        self.trainer.run(1)
+        self.trainer(1)
         short, long = self._time(1), self._time(self.rounds)
         updates = (self.rounds - 1) * self.job.round * self.job.replicas
         cpu, wall = (1e6 * (b - a) / updates for a, b in zip(short, long, strict=True))
@@ -118,7 +119,7 @@ class Timer:
 
     def _time(self, rounds: int) -> tuple[float, float]:
         cpu, wall = time.process_time(), time.perf_counter()
-        self.trainer.run(rounds)
+        self.trainer(rounds)
         return time.process_time() - cpu, time.perf_counter() - wall
 
 
@@ -135,7 +136,7 @@ def prepare(engine: str, job: Job, seconds: float) -> float:
     """Keep a timer for the job's number of replicas; return the seconds of compiling."""
     timer = Timer(_make(engine, job, check=False), job, seconds)
     _timers[job.replicas] = timer
-    return timer.trainer.compile_seconds
+    return timer.compile_seconds
 
 
 def measure(replicas: int) -> tuple[float, float]:
@@ -150,7 +151,7 @@ def forget() -> None:
 
 def weights(engine: str, job: Job, rounds: int) -> Array:
     """Return the weights (R, P) after some rounds from the job's start, on the job's batches."""
-    return _make(engine, job, check=True).run(rounds)
+    return _make(engine, job, check=True)(rounds)
 
 
 def product_rate(engine: str, size: int = 2048) -> float:

@@ -1,4 +1,4 @@
-"""200,000 short runs through plan, store, export and reports.
+"""What runs cost in plan, store, export and reports, up to 200,000 short ones.
 
 Each step is timed in a process of its own, as a user would meet it, and once more at 2,000 runs,
 to see what grows faster than the runs do.
@@ -6,6 +6,7 @@ to see what grows faster than the runs do.
 
 from __future__ import annotations
 
+import itertools
 import resource
 import statistics
 import subprocess
@@ -18,7 +19,8 @@ from benchmarks import plans
 from benchmarks.children import Child
 from benchmarks.results import ROOT, Measured
 from study.ablation.planning.plan import Plan, make_plan
-from study.ablation.store import open_store
+from study.ablation.store import Store, open_store
+from study.ablation.store.client import ClientStore
 
 RUNS, FEW = 200_000, 2_000
 GIB = 2.0**30
@@ -129,3 +131,30 @@ def _memory() -> float:
     """Return the most bytes that this process has had."""
     unit = 1 if sys.platform == "darwin" else 1024
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+
+
+def measure_recording(quick: bool) -> list[Measured]:
+    """Return rows for both writers."""
+    plan = make_plan(plans.sized(FEW))
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        uri = plans.new_store(root)
+        bulk = _milliseconds(open_store(uri, "bulk", root), plan, 12 if quick else 40)
+        location = (root / "mlartifacts" / "client").as_uri()
+        client = _milliseconds(ClientStore(uri, "client", location, root), plan, 2)
+    return [
+        Measured("recording a run, bulk writer, SQLite", bulk, "ms", 1.0),
+        Measured("the same through MLflow's client", client, "ms"),
+    ]
+
+
+def _milliseconds(store: Store, plan: Plan, cells: int) -> float:
+    """Median over cells of the time a run, after a first cell that does not count."""
+    store.prepare()
+    took = []
+    for cell in itertools.islice(plans.finished_cells(plan), cells + 1):
+        started = time.perf_counter()
+        store.record(cell)
+        took.append(1e3 * (time.perf_counter() - started) / len(cell.runs))
+    store.close()
+    return statistics.median(took[1:])

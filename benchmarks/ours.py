@@ -54,7 +54,7 @@ def trainer(job: Job, problem: Problem, design: Design) -> Trainer:
         )
         return train(problem, design, budget, job.seeds, job.rates, start=job.start).parameters
 
-    return Trainer(run)
+    return run
 
 
 def prepare(job: Job) -> Trainer:

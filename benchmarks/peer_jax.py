@@ -8,7 +8,6 @@ one flat row a replica where that was measured to be quicker: for adam on the sm
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -29,27 +28,17 @@ FLAT_BELOW = 2048  # parameters; above, putting the row together costs more than
 
 def prepare(job: Job) -> Trainer:
     """Return the trainer of a job, its gradient by `jax.grad`."""
-    return _prepared(job, jax.grad(_loss(job.output)))
+    return _trainer(job, jax.grad(_loss(job.output)))
 
 
 def prepare_by_hand(job: Job) -> Trainer:
     """Return the trainer of a job, its gradient written out as this project does."""
-    return _prepared(job, _gradient(job.output))
+    return _trainer(job, _gradient(job.output))
 
 
-def _prepared(job: Job, gradient: Callable[..., Any]) -> Trainer:
+def _trainer(job: Job, gradient: Callable[..., Any]) -> Trainer:
     jax.config.update("jax_enable_x64", job.dtype == "float64")
     flat = job.optimizer == "adam" and job.start.shape[1] <= FLAT_BELOW
-    run = _trainer(job, gradient, flat)
-    seconds = []
-    for _ in range(2):
-        started = time.perf_counter()
-        run(1)
-        seconds.append(time.perf_counter() - started)
-    return Trainer(run, seconds[0] - seconds[1])
-
-
-def _trainer(job: Job, gradient: Callable[..., Any], flat: bool) -> Callable[[int], Array]:
     down, across = len(job.seeds), len(job.rates)
     inputs, targets = jnp.asarray(job.inputs), jnp.asarray(job.targets)
     rates = jnp.asarray(job.rates, inputs.dtype)

@@ -56,7 +56,7 @@ def prepare(job: Job) -> Trainer:
                     rows.append(_row(net))
         return np.stack(rows)
 
-    return Trainer(train)
+    return train
 
 
 def prepare_check(job: Job) -> Trainer:
@@ -84,7 +84,7 @@ def prepare_check(job: Job) -> Trainer:
     def train(rounds: int) -> Array:
         return np.stack([train_one(replica, rounds) for replica in range(job.replicas)])
 
-    return Trainer(train)
+    return train
 
 
 def _row(net: MLPClassifier) -> Array:

@@ -47,7 +47,7 @@ def prepare(job: Job) -> Trainer:
                 stack.update()
         return stack.rows()
 
-    return Trainer(train)
+    return train
 
 
 class Stack:

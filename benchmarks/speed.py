@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from benchmarks import engines, machine, ours
 from benchmarks.children import Child
-from benchmarks.workloads import WORKLOADS, Job, Workload, make_job
+from benchmarks.workloads import WORKLOADS, Job, Trainer, Workload, make_job
 
 Array = NDArray[Any]
 Row = dict[str, Any]
@@ -113,9 +113,7 @@ def check_job(
     )
 
 
-def differences(
-    job: Job, rounds: int, trainers: Mapping[str, Callable[[int], Array]]
-) -> dict[str, float]:
+def differences(job: Job, rounds: int, trainers: Mapping[str, Trainer]) -> dict[str, float]:
     """Return for each trainer but the first its largest difference from the first.
 
     Raises
@@ -143,7 +141,7 @@ def check(
         Where an engine computes something else.
     """
 
-    def trainer(name: str, job: Job) -> Callable[[int], Array]:
+    def trainer(name: str, job: Job) -> Trainer:
         return lambda rounds: children[name].call(engines.weights, name, job, rounds)
 
     def orders(seeds: Sequence[int], patterns: int, epochs: int) -> Array:
@@ -217,7 +215,7 @@ def _in_turn(
 def _replicas(workload: Workload, engine: str, effort: Effort) -> tuple[int, ...]:
     if not engines.ENGINES[engine].stacks:
         return engines.LOOPED[:1] if effort.quick else engines.LOOPED
-    return workload.quick if effort.quick else workload.replicas
+    return (workload.quick,) if effort.quick else workload.replicas
 
 
 def compare(rows: Sequence[Row], peak: float) -> None:

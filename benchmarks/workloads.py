@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 RATES = 8  # learning rates that share the batches of a seed, where there are as many replicas
+Trainer = Callable[[int], Array]  # (rounds) -> weights (R, P), trained from the job's start
 FULL_ROUND = 100  # updates that stand for an epoch where batches are full
 
 
@@ -51,7 +52,7 @@ class Workload:
     output: str
     rates: dict[str, tuple[float, float]]
     replicas: tuple[int, ...]
-    quick: tuple[int, ...]
+    quick: int
     load: Callable[[], tuple[Array, Array]]
 
     def flops(self) -> int:
@@ -118,22 +119,6 @@ class Job:
         return split(self.start, self.widths)
 
 
-@dataclass(frozen=True)
-class Trainer:
-    """An engine with a job before it.
-
-    Parameters
-    ----------
-    run
-        ``run(rounds)`` trains from the job's start and returns the weights (R, P).
-    compile_seconds
-        What the engine compiled before it could start.
-    """
-
-    run: Callable[[int], Array]
-    compile_seconds: float = 0.0
-
-
 def split(flat: Array, widths: Sequence[int]) -> list[Array]:
     """Return views (R, n_in + 1, n_out) of each layer in rows of weights (R, P)."""
     shapes = [(a + 1, b) for a, b in itertools.pairwise(widths)]
@@ -153,18 +138,11 @@ def joined(weights: Sequence[Array], biases: Sequence[Array]) -> Array:
     return np.concatenate(parts, axis=1)
 
 
-def any_order(seeds: Sequence[int], patterns: int, epochs: int) -> Array:
-    """Return a random order of the patterns for each epoch and seed, (epochs, S, n)."""
-    rng = np.random.default_rng(0)
-    order = np.tile(np.arange(patterns), (epochs, len(seeds), 1))
-    return rng.permuted(order, axis=2)
-
-
 def make_job(
     workload: Workload,
     optimizer: str,
     replicas: int,
-    orders: Callable[[Sequence[int], int, int], Array] = any_order,
+    orders: Callable[[Sequence[int], int, int], Array] | None = None,
     *,
     dtype: str = "float32",
     epsilon: float = 1e-8,
@@ -178,8 +156,8 @@ def make_job(
     workload, optimizer, replicas
         What is trained, and how many at once.
     orders
-        ``orders(seeds, n, epochs)`` gives the order of patterns, (epochs, S, n); it matters
-        where engines are compared, not where they are timed.
+        ``orders(seeds, n, epochs)`` gives the order of patterns, (epochs, S, n); by default one
+        drawn by numpy, since it matters where engines are compared, not where they are timed.
     dtype, epsilon
         See `Job`.
     rates
@@ -192,6 +170,7 @@ def make_job(
     seeds = tuple(range(1, replicas // across + 1))
     low, high = workload.rates[optimizer]
     drawn = [_initial(workload.widths, seed) for seed in seeds]
+    any_order = np.tile(np.arange(len(inputs)), (epochs, len(seeds), 1))
     return Job(
         inputs=inputs.astype(dtype),
         targets=targets.astype(dtype),
@@ -204,7 +183,9 @@ def make_job(
         dtype=dtype,
         epsilon=epsilon,
         start=np.repeat(np.stack(drawn), across, axis=0).astype(dtype),
-        orders=orders(seeds, len(inputs), epochs),
+        orders=orders(seeds, len(inputs), epochs)
+        if orders
+        else np.random.default_rng(0).permuted(any_order, axis=2),
     )
 
 
@@ -241,47 +222,35 @@ WORKLOADS = {
     w.name: w
     for w in (
         Workload(
-            name="W1",
-            about="digits, 64-32-32-10, batch 32, softmax",
-            widths=(64, 32, 32, 10),
-            batch=32,
-            output="softmax",
+            *("W1", "digits, 64-32-32-10, batch 32, softmax"),
+            *((64, 32, 32, 10), 32, "softmax"),
             rates={"sgd": (0.01, 0.3), "adam": (0.0003, 0.01)},
             replicas=(1, 32, 64, 128, 1000),
-            quick=(64,),
+            quick=64,
             load=lambda: _patterns("digits", 44 * 32),
         ),
         Workload(
-            name="W2",
-            about="breast_cancer, 30-16-16-1, batch 32, logistic",
-            widths=(30, 16, 16, 1),
-            batch=32,
-            output="logistic",
+            *("W2", "breast_cancer, 30-16-16-1, batch 32, logistic"),
+            *((30, 16, 16, 1), 32, "logistic"),
             rates={"sgd": (0.01, 0.3), "adam": (0.0003, 0.01)},
             replicas=(1, 64, 128, 256, 1000),
-            quick=(128,),
+            quick=128,
             load=lambda: _patterns("breast_cancer", 14 * 32),
         ),
         Workload(
-            name="W3",
-            about="digits of 28 × 28, 784-256-256-10, batch 128, softmax",
-            widths=(784, 256, 256, 10),
-            batch=128,
-            output="softmax",
+            *("W3", "digits of 28 × 28, 784-256-256-10, batch 128, softmax"),
+            *((784, 256, 256, 10), 128, "softmax"),
             rates={"sgd": (0.003, 0.1), "adam": (0.0001, 0.003)},
             replicas=(1, 4, 8, 32),
-            quick=(4,),
+            quick=4,
             load=lambda: _patterns("digits", 10 * 128, zoomed=True),
         ),
         Workload(
-            name="W4",
-            about="encoder, 10-5-10, full batch, logistic",
-            widths=(10, 5, 10),
-            batch=10,
-            output="logistic",
+            *("W4", "encoder, 10-5-10, full batch, logistic"),
+            *((10, 5, 10), 10, "logistic"),
             rates={"sgd": (0.03, 1.0), "adam": (0.001, 0.03)},
             replicas=(1, 32, 128, 1000),
-            quick=(1000,),
+            quick=1000,
             load=lambda: (np.eye(10), np.eye(10)),
         ),
     )

@@ -21,7 +21,7 @@ def test_ours_equals_a_loop_over_scikit_learn(name, optimizer):
     """And the patterns of each workload fill whole batches, or engines would disagree on them."""
     job = speed.check_job(WORKLOADS[name], optimizer, ours.orders)
     assert len(job.inputs) % job.batch == 0
-    trainers = {"ours": ours.prepare(job).run, "sklearn": peer_sklearn.prepare_check(job).run}
+    trainers = {"ours": ours.prepare(job), "sklearn": peer_sklearn.prepare_check(job)}
     assert speed.differences(job, speed.CHECK_ROUNDS[name], trainers)["sklearn"] < 1e-12
 
 
@@ -32,12 +32,12 @@ def test_peers_equal_ours(engine):
     job = speed.check_job(WORKLOADS["W2"], "adam", ours.orders)
     with Child() as child:
         theirs = child.call(engines.weights, engine.name, job, 2)
-    assert np.abs(theirs - ours.prepare(job).run(2)).max() < speed.TOLERANCE
+    assert np.abs(theirs - ours.prepare(job)(2)).max() < speed.TOLERANCE
 
 
 def test_another_computation_is_noticed():
     job = speed.check_job(WORKLOADS["W4"], "sgd", ours.orders)
-    trainers = {"ours": ours.prepare(job).run, "wrong": lambda rounds: job.start}
+    trainers = {"ours": ours.prepare(job), "wrong": lambda rounds: job.start}
     assert speed.differences(job, 1, trainers)["wrong"] > speed.MOVED
     with pytest.raises(AssertionError, match="nothing was learnt"):
         speed.differences(job, 1, {"ours": lambda rounds: job.start})
