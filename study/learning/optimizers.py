@@ -1,8 +1,8 @@
 """Optimizers: what a gradient does to the parameters, in one fused pass over (R, P).
 
-g is the gradient of the objective (or what the modified rule puts in its place), η the learning
-rate, t the step from 1. Every number of an optimizer is an array (R,): replicas may differ in it.
-The state begins at zero, unless ``start`` says otherwise.
+g is the gradient that the rule gives (with `exact`, that of the objective), η the learning rate,
+t the step from 1. Every hyperparameter is an array (R,), since replicas may differ in it. The
+state begins at zero, unless ``start`` says otherwise.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from study.learning.core.kernels import Kernel, as_kernel, compiled, kernel
 from study.learning.variants import Parameter, Record
 
 Array = NDArray[Any]
-Numbers = Mapping[str, Array]
+Hyperparameters = Mapping[str, Array]
 
 
-def _in_order(numbers: Numbers) -> tuple[Array, ...]:
-    return tuple(numbers.values())
+def _in_order(values: Hyperparameters) -> tuple[Array, ...]:
+    return tuple(values.values())
 
 
-def _same_rate(rate: Array, numbers: Numbers, step: int) -> Array:
+def _same_rate(rate: Array, values: Hyperparameters, step: int) -> Array:
     return rate
 
 
@@ -36,14 +36,14 @@ class Optimizer(Record):
     Parameters
     ----------
     kernel
-        ``kernel(w, g, state, rate, numbers)`` changes w and the state in place; w and g (P,),
+        ``kernel(w, g, state, rate, constants)`` changes w and the state in place; w and g (P,),
         state (n, P), for one replica; all of one dtype.
     state
         Names of the state arrays, by what they hold.
     constants
-        ``constants(numbers)`` derives what the kernel gets as `numbers`, in float64.
+        ``constants(values)`` derives what the kernel gets as constants, in float64.
     rate_at
-        ``rate_at(rate, numbers, step)`` is the rate that the kernel gets, bias correction
+        ``rate_at(rate, values, step)`` is the rate that the kernel gets, bias correction
         included.
     start
         ``start(state, rate)`` fills the state (R, n, P) before the first step, where not zero.
@@ -57,8 +57,8 @@ class Optimizer(Record):
 
     kernel: Kernel | Callable[..., None]
     state: tuple[str, ...] = ()
-    constants: Callable[[Numbers], tuple[Array, ...]] = _in_order
-    rate_at: Callable[[Array, Numbers, int], Array] = _same_rate
+    constants: Callable[[Hyperparameters], tuple[Array, ...]] = _in_order
+    rate_at: Callable[[Array, Hyperparameters, int], Array] = _same_rate
     start: Callable[[Array, Array], None] | None = None
     full_batch: bool = False
     learning_rates: str = ""
@@ -71,8 +71,8 @@ class Updater:
     ----------
     optimizer
         The record.
-    numbers
-        Its parameters, each (R,), float64.
+    values
+        Its hyperparameters, each (R,), float64.
     rate
         Learning rate of each replica, (R,), float64.
     parameters
@@ -80,15 +80,15 @@ class Updater:
     """
 
     def __init__(
-        self, optimizer: Optimizer, numbers: Numbers, rate: Array, parameters: Array
+        self, optimizer: Optimizer, values: Hyperparameters, rate: Array, parameters: Array
     ) -> None:
         replicas, count = parameters.shape
-        self.optimizer, self.rate, self._own = optimizer, rate, numbers
+        self.optimizer, self.rate, self._own = optimizer, rate, values
         self.dtype = parameters.dtype
         self.kernel = as_kernel("update", optimizer.kernel).at(self.dtype)
         self.state = np.zeros((replicas, len(optimizer.state), count), self.dtype)
         # rounded once, from float64: 1 - 0.999 in float32 would lose four digits
-        constants = [np.broadcast_to(c, replicas) for c in optimizer.constants(numbers)]
+        constants = [np.broadcast_to(c, replicas) for c in optimizer.constants(values)]
         self.numbers = np.array(constants, self.dtype).reshape(len(constants), replicas).T.copy()
         self.step = 0
         if optimizer.start:
@@ -110,9 +110,9 @@ class Updater:
 
 
 @compiled
-def _update_all(update, parameters, gradient, state, rates, numbers):
+def _update_all(update, parameters, gradient, state, rates, constants):
     for r in range(parameters.shape[0]):
-        update(parameters[r], gradient[r], state[r], rates[r], numbers[r])
+        update(parameters[r], gradient[r], state[r], rates[r], constants[r])
 
 
 @kernel("update")
@@ -215,15 +215,15 @@ def _quickprop(w, g, state, rate, constants):
         w[i] += step
 
 
-def _decay_constants(n: Numbers) -> tuple[Array, ...]:
+def _decay_constants(n: Hyperparameters) -> tuple[Array, ...]:
     return n["decay"], 1.0 - n["decay"], n["epsilon"]
 
 
-def _adam_constants(n: Numbers) -> tuple[Array, ...]:
+def _adam_constants(n: Hyperparameters) -> tuple[Array, ...]:
     return n["beta_1"], 1.0 - n["beta_1"], n["beta_2"], 1.0 - n["beta_2"], n["epsilon"]
 
 
-def _adam_rate(rate: Array, n: Numbers, step: int) -> Array:
+def _adam_rate(rate: Array, n: Hyperparameters, step: int) -> Array:
     return rate * np.sqrt(1.0 - n["beta_2"] ** step) / (1.0 - n["beta_1"] ** step)
 
 

@@ -1,8 +1,8 @@
-"""What became of a training: outcome, score, and when it reached its target.
+"""How a training ended: outcome, score, and when it reached its target.
 
-The rules of the protocol. L is the objective on the whole training set, L_const that of the best
-constant output, L* the least reachable (0 but for conflicting duplicates); the excess share is
-(L - L*) / (L_const - L*).
+These are the definitions of the protocol. L is the objective on the whole training set, L_const
+that of the best constant output, L* the least reachable (0 but for conflicting duplicates). The
+excess share is (L - L*) / (L_const - L*).
 """
 
 from __future__ import annotations

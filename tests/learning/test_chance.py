@@ -209,55 +209,37 @@ LINEAR = bound_activation("identity")
 def loaded(n, size, draws, sets=1, replicas=(1, 2), rates=2, calls=(), order=None):
     """Return the number of the pattern at each place of each batch, as [batch][seed].
 
-    A probe in a stack at work: a linear layer that stays at 0, whose first output has the target
-    -1 and whose second that of the pattern's number + 1. Every pattern has an input of its own, so
-    the gradient of its weights is (its place in the batch + 1) / (size of the batch) times those.
+    A probe in a stack at work: a linear unit that stays at 0. Each pattern has an input of its
+    own, and minus its number as target. So the gradient of its weight is φ, its place in the
+    batch, times its number, over the size of the batch; all of these from 1.
     """
-    objective = design(objective="linear_squared_error").objective
-    own = Objective(**{**vars(objective), "output_factor": True})
-    data = []
-    for s in range(sets):
-        number = np.arange(s * n, s * n + n)
-        t = -np.stack([np.ones(n), number + 1.0], axis=1)
-        data.append(Patterns(np.eye(n), t, np.eye(n), t, "regression"))
-    problem = posed(design(objective="linear_squared_error"), *data)
+    plan = design((), "identity", "linear_squared_error")
+    own = Objective(**{**vars(plan.objective), "output_factor": True})
+    numbers = np.arange(1.0, sets * n + 1.0).reshape(sets, n, 1)
+    problem = posed(plan, *(Patterns(np.eye(n), -t, np.eye(n), -t, "regression") for t in numbers))
     r = len(replicas) * rates
-    w = np.zeros((r, (n + 1) * 2))
+    w = np.zeros((r, n + 1))
     probe = design_module.Network((), LINEAR, own, Variant(PLACES), "output")
-    seeds = [seed for seed in replicas for _ in range(rates)]
-    trainer = Trainer(
-        Stack(problem, probe, seeds, w), Updater(NOTES, {}, np.ones(r), w), size, order
-    )
+    seeds_of = [seed for seed in replicas for _ in range(rates)]
+    updater = Updater(NOTES, {}, np.ones(r), w)
+    trainer = Trainer(Stack(problem, probe, seeds_of, w), updater, size, order)
     for part in calls or [draws]:
         trainer.advance([1.0] * part)
     assert trainer.step == draws and not w.any()
-    return decoded(
-        trainer.updater.state[:, 1 : draws + 1].reshape(r, draws, n + 1, 2), rates, sets
-    )
+    gradients = updater.state[:, 1 : draws + 1].reshape(len(replicas), rates, draws, n + 1)
+    assert (gradients == gradients[:, :1]).all(), "the rates of a seed have one batch"
+    return [
+        [batch_of(gradients[s, 0, i, :n], numbers[s % sets, :, 0]) for s in range(len(replicas))]
+        for i in range(draws)
+    ]
 
 
-def decoded(gradient, rates, sets):
-    """Read the batches off the gradients (R, draws, n + 1, 2) of the probe."""
-    r, draws, rows, _ = gradient.shape
-    n = rows - 1
-    found = [[] for _ in range(draws)]
-    for s in range(r // rates):
-        shift = s * n if sets > 1 else 0
-        for i in range(draws):
-            alike = gradient[s * rates : (s + 1) * rates, i]
-            assert (alike == alike[0]).all(), "the rates of a seed have one batch"
-            first, second = alike[0, :-1].T
-            shown = np.flatnonzero(first)
-            share = first[shown] * len(shown)
-            place = np.round(share).astype(int) - 1
-            np.testing.assert_allclose(share, place + 1, rtol=1e-12)
-            np.testing.assert_allclose(second, first * (shift + np.arange(n) + 1.0), rtol=1e-12)
-            np.testing.assert_allclose(alike[0, -1], [first.sum(), second.sum()], rtol=1e-12)
-            batch = np.full(len(shown), -1)
-            batch[place] = shown + shift
-            assert (np.sort(place) == np.arange(len(shown))).all()
-            found[i].append(batch.tolist())
-    return found
+def batch_of(gradient, numbers):
+    """Read a batch off the gradient of the probe's weights: the patterns, from 0, in order."""
+    shown = np.flatnonzero(gradient)
+    places = gradient[shown] * len(shown) / numbers[shown]
+    np.testing.assert_allclose(np.sort(places), np.arange(1, len(shown) + 1), rtol=1e-12)
+    return [int(numbers[p]) - 1 for p in shown[np.argsort(places)]]
 
 
 def orders(n, epochs, replicas=(1, 2)):

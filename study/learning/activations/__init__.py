@@ -1,4 +1,4 @@
-"""Activations, by name. A new one is two kernels and a record in one of the modules here."""
+"""Activations, by name. A new one is two functions and a record in one of these modules."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ ACTIVATIONS: dict[str, Activation] = {
 
 
 def bound_activation(spec: Any) -> Activation:
-    """Find and bind an activation by its specification (see `records.resolve`)."""
+    """Find and bind an activation by its specification (see `variants.resolve`)."""
     variant: Variant[Activation] = resolve("activation", ACTIVATIONS, spec)
     return variant.record.bind(**variant.values)

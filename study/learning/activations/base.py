@@ -34,9 +34,9 @@ class Activation(Record):
     derivative
         Formula of f'.
     value
-        ``value(z, out, numbers)`` writes f(z); numbers are the parameters, in their order.
+        ``value(z, out, constants)`` writes f(z); constants are the parameters, in order.
     slope
-        ``slope(z, y, out, numbers)`` writes f'(z); it may use y = f(z) and must not change either.
+        ``slope(z, y, out, constants)`` writes f'(z); it may read y = f(z).
     largest_slope
         m = sup |f'|.
     bounds
@@ -59,7 +59,7 @@ class Activation(Record):
     steepness
         κ where f' = m sech²(κ z), for those that matched activations are closed forms of.
     table
-        Further numbers for the kernels, after the parameters.
+        Further constants for the kernels, after the parameters.
     """
 
     registry = ("study.learning.activations", "ACTIVATIONS")
@@ -153,10 +153,10 @@ class Activation(Record):
 
 
 @numba.njit(cache=True)
-def _call_value(value, z, out, numbers):
-    value(z, out, numbers)
+def _call_value(value, z, out, constants):
+    value(z, out, constants)
 
 
 @numba.njit(cache=True)
-def _call_slope(slope, z, y, out, numbers):
-    slope(z, y, out, numbers)
+def _call_slope(slope, z, y, out, constants):
+    slope(z, y, out, constants)

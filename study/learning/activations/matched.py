@@ -130,7 +130,7 @@ def _described(rule: Variant[Gradient], activation: Activation, curve: Curve) ->
         "family": activation.family,
         "value": curve.value,
         "slope": curve.slope,
-        "values": curve.numbers,
+        "values": curve.constants,
         "table": curve.table,
     }
     z = np.linspace(-40.0, 40.0, 80_001)

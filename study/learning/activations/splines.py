@@ -30,7 +30,7 @@ REACH = 40.0
 """Beyond |z| = 40 the spline goes on in a straight line."""
 CELLS = 32  # to a unit of z
 NODES = 6  # of Chebyshev, a cell: φ is a polynomial of degree 5 there, F one of degree 6
-RECORD = NODES + 2  # numbers a cell: its left end, and the 7 coefficients of F
+RECORD = NODES + 2  # table entries a cell: its left end, and the 7 coefficients of F
 
 
 # ---- closed forms ------------------------------------------------------------------------------
@@ -124,12 +124,12 @@ SHAPES: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
 
 @dataclass(frozen=True)
 class Curve:
-    """A matched activation before it is an `Activation`: its kernels, numbers and formula."""
+    """A matched activation before it is an `Activation`: its kernels, constants and formula."""
 
     value: Kernel | Callable[..., Any]
     slope: Kernel | Callable[..., Any]
     formula: str
-    numbers: dict[str, float]
+    constants: dict[str, float]
     table: Reals | None = None
 
     @classmethod
@@ -158,9 +158,9 @@ def straight(f: Activation, slope: float) -> Curve:
     return shaped("line", "c z + f(0)", a=slope, d=f.at_zero)
 
 
-def squashed(f: Activation, formula: str, **numbers: float) -> Curve | None:
+def squashed(f: Activation, formula: str, **constants: float) -> Curve | None:
     """Return the closed form with g = f, None where the slope of f is not m sech²(κ z)."""
-    return None if f.steepness is None else shaped(f.name, formula, **numbers)
+    return None if f.steepness is None else shaped(f.name, formula, **constants)
 
 
 def scaled_curve(f: Activation, shape: str, formula: str) -> Curve | None:
@@ -175,7 +175,7 @@ def scaled_curve(f: Activation, shape: str, formula: str) -> Curve | None:
 
 @inlined
 def _place(z, table):
-    """Where the numbers of z's cell begin, and the inverse of its width.
+    """Return where the table has z's cell, and the inverse of its width.
 
     The table is (pieces; a left end, cells, first cell and inverse width a piece; the last end;
     the cells).

@@ -1,7 +1,7 @@
-"""The subject of the study: what stands in the slope's place in the delta rule.
+"""Gradient rules, the subject of the study: what stands in place of f' in the delta rule.
 
-Each module holds one family of modifications; a new one is a function and a record beside it.
-Nothing outside this folder knows a modification by name, but `exact`.
+Each module holds one family. A new rule is a function and a record beside it. Outside of this
+folder no code names a rule, except `exact`.
 """
 
 from __future__ import annotations

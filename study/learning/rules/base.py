@@ -1,6 +1,6 @@
-"""What a gradient modification is: a factor, the place where it stands, its record.
+"""What a gradient rule is: its factor φ, the layer where it stands, its record.
 
-    delta = (error) * φ(z)        φ = f' is the chain rule; everything else is a modification
+    delta = (error) * φ(z)        φ = f' is the chain rule; the other rules replace it
 
 sgn(0) = +1 and 0^0 = 1 throughout. Amounts marked "of m" are multiples of the activation's
 largest slope m, unless ``absolute`` is true.
@@ -73,7 +73,7 @@ class Pointwise:
 
 
 UNKNOWN = "it is not known to be a function of the net input alone"
-PER_REPLICA = "its number is another one in every training and layer, so no one activation fits"
+PER_REPLICA = "its number differs by training and layer, so no one activation fits"
 OF_THE_BATCH = "it depends on the batch, so no function of the net input has it for its slope"
 OF_CHANCE = "it is drawn, so no function of the net input has it for its slope"
 
@@ -94,7 +94,7 @@ def keep_delta(z, delta, constants):
 
 @dataclass(frozen=True, kw_only=True)
 class Gradient(Record):
-    """A gradient modification.
+    """A gradient rule.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ class Gradient(Record):
         ``replace(z, delta, constants)`` overwrites deltas, after the factor; or an `elementwise`
         function of any of z and delta, and then of the constants.
     hidden_only
-        True where the rule is defined in hidden layers alone.
+        True where the rule is defined in hidden layers only.
     refusal
         ``refusal(values, activation, units)`` gives the reason why a layer can't have the rule,
         or "".
