@@ -6,18 +6,20 @@ The first page pools activations and optimizers a task; one page a task then sho
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from scipy.stats import bootstrap
 
 from reports import style
 from reports.wording import condition, limits, ratio, subject
 from study.evidence.naming import Results, Rule
 from study.evidence.runs import REFERENCE, NothingToShow
-from study.evidence.statistics import Interval, bootstrap
+from study.evidence.statistics import Interval
 from study.evidence.summaries import effects, pairs, pooled, seed_means
 
 STAGES = {"evaluate": "at its own best learning rate", "transfer": "at exact's learning rate"}
@@ -44,10 +46,22 @@ def pages(results: Results) -> Iterator[Figure]:
 
 
 def overall(paired: pd.DataFrame, rule: str) -> Interval:
-    """Mean over tasks of a rule's mean difference, seeds drawn anew within each task."""
+    """Mean over tasks of a rule's mean difference; NaN limits below `ENOUGH` seeds.
+
+    Limits are percentiles of a bootstrap in which seeds are drawn anew within each task.
+    """
     means = seed_means(paired[paired["rule"] == rule])
     tasks = [group["difference"].to_numpy() for _, group in means.groupby("task", observed=True)]
-    return bootstrap(tasks)
+
+    def mean(*drawn: Any, axis: int) -> Any:
+        return np.mean([values.mean(axis=axis) for values in drawn], axis=0)
+
+    low, high = np.nan, np.nan
+    if min(map(len, tasks)) >= ENOUGH:
+        random = np.random.default_rng(0)
+        found = bootstrap(tasks, mean, n_resamples=2000, method="percentile", rng=random)
+        low, high = found.confidence_interval
+    return Interval(float(mean(*tasks, axis=0)), float(low), float(high))
 
 
 def message(results: Results, paired: pd.DataFrame) -> str:
@@ -57,7 +71,7 @@ def message(results: Results, paired: pd.DataFrame) -> str:
     if rule is None:
         raise NothingToShow(f"experiment {results.experiment!r} has nothing but exact")
     found = overall(paired, rule.label)
-    between = limits(found.low, found.high) if paired["seed"].nunique() >= ENOUGH else ""
+    between = limits(found.low, found.high)
     tasks = paired.loc[paired["rule"] == rule.label, "task"].nunique()
     where = f"mean of {tasks} tasks, " if tasks > 1 else ""
     interval = f" ({where}95 %: {between})" if between else f" ({where.rstrip(', ')})"

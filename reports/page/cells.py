@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from study.errors import UsageError
 from study.evidence.naming import labelled
-from study.evidence.pools import at_several_rates
+from study.evidence.runs import at_several_rates
 from study.evidence.sources import folder_of, read_table, stored_runs
 from study.learning.rules import GRADIENTS
 from study.learning.variants import Record, Variant

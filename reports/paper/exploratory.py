@@ -8,11 +8,10 @@ from typing import Any
 
 from reports.study_figures import capacity, location, predictors, removal
 from reports.study_figures.panels import CORE, ENTROPY, TASKS, rule
-from study.evidence.claims.records import Selection
 from study.evidence.comparison import UNITS
 from study.evidence.effects import Effect
 from study.evidence.evidence import EXACT, Evidence
-from study.evidence.runs import NothingToShow
+from study.evidence.runs import NothingToShow, Selection
 
 WIDEST = "64-64"
 EVERYWHERE: Selection = {"task": list(location.TASKS)}

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from reports import style
 from reports.study_figures.panels import Row, forest, key, look_of, mark, ratio_axes, said, under
-from study.evidence.comparison import column
+from study.evidence.arms import numbers
 from study.evidence.effects import Effect
 from study.evidence.evidence import Evidence
 from study.evidence.runs import NothingToShow
@@ -99,7 +99,7 @@ def _flips(panel: Axes, evidence: Evidence) -> None:
         part = evidence.part("C11", part_name)
         for place in evidence.places(part.arms, part.where):
             for arm, rule_name in (("exact", "exact"), ("changed", name)):
-                shares = [np.nanmedian(column(place.arms[arm], kind)) for kind in KINDS]
+                shares = [np.nanmedian(numbers(place.arms[arm], kind)) for kind in KINDS]
                 known = (rule_name, place.task)
                 if all(np.isfinite(shares)) and known not in seen:
                     seen[known] = shares

@@ -74,7 +74,7 @@ def curve(evidence: Evidence, dose: Dose) -> dict[float, Effect]:
             selection = stored(evidence, activation, dose.name, **{dose.parameter: amount})
             effect = evidence.beside(selection, {**WHERE, "activation": activation})
             if isinstance(effect, Ranked):
-                measured += effect.measured
+                measured += effect.strata
         if measured:
             found[amount] = Ranked(tuple(measured))
     return found

@@ -13,9 +13,8 @@ from matplotlib.lines import Line2D
 from reports import style
 from reports.study_figures.panels import look_of, rule, under
 from reports.wording import significant
-from study.evidence.claims.records import Selection
 from study.evidence.evidence import EXACT, Evidence
-from study.evidence.runs import NothingToShow
+from study.evidence.runs import NothingToShow, Selection
 from study.learning.diagnostics.escape import one_unit_law
 from study.learning.rules import GRADIENTS
 from study.learning.variants import resolve

@@ -24,10 +24,9 @@ from reports.study_figures.panels import (
     under,
 )
 from reports.wording import significant
-from study.evidence.claims.records import Selection
 from study.evidence.effects import Effect
 from study.evidence.evidence import EXACT, Evidence
-from study.evidence.runs import NothingToShow
+from study.evidence.runs import NothingToShow, Selection
 
 TASKS = ("digits", "under_capacity", "breast_cancer")
 LOCATIONS = {"output": "s", "hidden": "o", "all": "^"}

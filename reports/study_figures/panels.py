@@ -14,10 +14,10 @@ from matplotlib.lines import Line2D
 
 from reports import style
 from reports.wording import limits, ratio
-from study.evidence.claims.records import Selection
 from study.evidence.effects import Effect
 from study.evidence.evidence import Evidence
 from study.evidence.naming import Rule
+from study.evidence.runs import Selection
 from study.evidence.statistics import Interval
 from study.learning.activations import ACTIVATIONS
 from study.learning.rules import GRADIENTS, canonical

@@ -23,10 +23,9 @@ from reports.study_figures.panels import (
     under,
 )
 from reports.wording import listed
-from study.evidence.claims.records import Selection
 from study.evidence.effects import Effect
 from study.evidence.evidence import EXACT, Evidence
-from study.evidence.runs import NothingToShow
+from study.evidence.runs import NothingToShow, Selection
 
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
 RULES: dict[str, Selection] = {

@@ -14,9 +14,8 @@ from matplotlib.lines import Line2D
 from reports import style
 from reports.study_figures.panels import key, look_of, rule, under
 from study.evidence.claims.gain_by_depth import depth_of, harm
-from study.evidence.claims.records import Selection
 from study.evidence.evidence import EXACT, Evidence
-from study.evidence.runs import NothingToShow
+from study.evidence.runs import NothingToShow, Selection
 from study.evidence.statistics import hodges_lehmann
 
 TOLERATED = 0.2

@@ -13,10 +13,9 @@ from matplotlib.figure import Figure
 from reports import style
 from reports.study_figures.panels import key, look_of, mark, ratio_axes, rule, said, side
 from reports.wording import limits, listed, ratio
-from study.evidence.claims.records import Selection
 from study.evidence.effects import Effect
 from study.evidence.evidence import EXACT, Evidence
-from study.evidence.runs import NothingToShow
+from study.evidence.runs import NothingToShow, Selection
 
 ANY: Selection = {"updates": "any", "batch_size": "any", "location": "hidden"}
 UPDATES = {"¼": 500, "1": 2000, "4": 8000}

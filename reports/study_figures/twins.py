@@ -24,9 +24,9 @@ from reports.study_figures.panels import (
     under,
 )
 from reports.wording import listed
-from study.evidence.claims.records import Selection
 from study.evidence.effects import Effect
 from study.evidence.evidence import EXACT, Evidence, needed
+from study.evidence.runs import Selection
 
 RULES: dict[str, Selection] = {
     "floor 0.1": rule("floor", minimum=0.1),

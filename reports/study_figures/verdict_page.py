@@ -13,9 +13,8 @@ from reports import style
 from reports.verdicts import UNITS
 from reports.wording import listed, significant
 from study.evidence.claims.decisions import CONTRADICTED, MIXED, NOT_DECIDED, SUPPORTED
-from study.evidence.claims.records import Contrast
 from study.evidence.claims.verdicts import Verdict, comparison_of
-from study.evidence.comparison import Comparison
+from study.evidence.comparison import Comparison, Contrast
 from study.evidence.evidence import Evidence
 from study.evidence.runs import NothingToShow
 

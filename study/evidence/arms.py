@@ -1,26 +1,30 @@
-"""From a table of runs to the arms that a claim compares, stratum by stratum."""
+"""From a table of runs to the arms that are compared, stratum by stratum."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from study.errors import UsageError
-from study.evidence.claims.records import Claims, Part, Selection
-from study.evidence.runs import REFERENCE, STRUCTURE, Mask, Runs, axis
+from study.evidence.runs import REFERENCE, STRUCTURE, Runs, Selection, axis, number_of, word
 
 ANY = "any"
-"""In a selection: whatever the column holds; takes back what the file says for always."""
+"""In a selection: any value of the column, also where the study restricts it everywhere."""
 NAMED = 3  # arms without runs that a message names
+
+Seeds = NDArray[np.int64]
+Arms = Mapping[str, pd.DataFrame]
 
 
 @dataclass(frozen=True)
 class Place:
-    """A stratum: the runs of each arm that differ in nothing but what is compared.
+    """A stratum: the runs of each arm, which differ in nothing but what is compared.
 
     Parameters
     ----------
@@ -34,70 +38,113 @@ class Place:
 
     task: str
     block: str
-    arms: Mapping[str, pd.DataFrame]
+    arms: Arms
+
+    @cached_property
+    def seeds(self) -> Seeds:
+        """The seeds that all arms have, in rising order: pairs are formed on these."""
+        sets = [set(frame["seed"].astype(int)) for frame in self.arms.values()]
+        return np.array(sorted(set.intersection(*sets)), dtype=np.int64)
+
+    def paired(self, arm: str) -> pd.DataFrame:
+        """Return an arm's runs of the common seeds, in their order."""
+        frame = self.arms[arm]
+        return frame.set_index(frame["seed"].astype(int)).loc[self.seeds]
+
+    def rows(self, seeds: Seeds) -> NDArray[np.intp]:
+        """Return the rows of the table that hold these seeds."""
+        frames = self.arms.values()
+        return np.concatenate([f.index[f["seed"].isin(seeds)].to_numpy() for f in frames])
 
 
 @dataclass(frozen=True)
-class Found:
-    """The strata of a part, and what was looked for in vain."""
-
-    places: tuple[Place, ...]
-    missing: str
-
-
-def places(
-    runs: Runs,
-    claims: Claims,
-    part: Part,
-    arms: Sequence[str],
-    *,
-    free: Sequence[str] = (),
-    rate: str = "own",
-) -> Found:
-    """Find the strata of a part in which all the arms were run.
+class Study:
+    """The runs among which arms are looked for, and the arms.
 
     Parameters
     ----------
     runs
         The table.
-    claims, part
-        What is compared, and where.
+    where
+        Selections, any of which may hold; ``task`` names entries of `tasks`.
     arms
-        Those that are needed, of the part's.
-    free
-        Columns that vary within an arm, such as gain and depth.
-    rate
-        ``own``: each arm at the rate tuned for it; ``exact``: all at the rate tuned for exact,
-        which are the rows of stage ``transfer``, and exact's own evaluation.
-
-    Raises
-    ------
-    UsageError
-        If a seed has two runs in one arm.
+        Name -> selection, within `where`.
+    tasks, always
+        Selections by name, and one that holds wherever nothing else is said.
+    checks
+        The table of gradient checks; None where it was not made.
+    name
+        For messages.
     """
-    compared = {c for arm in arms for c in part.arms[arm] if axis(c) in STRUCTURE} | set(free)
-    columns = [c for c in runs.structure if c not in compared and axis(c) not in compared]
-    found: list[Place] = []
-    absent: list[str] = []
-    for where in part.where:
-        for task, selection in _tasks(claims, where):
-            base = {**claims.always, **selection}
-            masks = {arm: runs.mask(_for_arm(base, part.arms[arm], rate)) for arm in arms}
-            anyone = np.logical_or.reduce(list(masks.values()))
-            if not anyone.any():
-                absent.append(task.replace("_", " ") or "any arm")
-                continue
-            code, names = _strata(runs, anyone, columns, task, claims)
-            for k, name in sorted(enumerate(names), key=lambda pair: pair[1]):
-                here = {arm: runs.frame[mask & (code == k)] for arm, mask in masks.items()}
+
+    runs: Runs
+    where: Sequence[Selection]
+    arms: Mapping[str, Selection]
+    tasks: Mapping[str, Selection]
+    always: Selection
+    checks: pd.DataFrame | None = None
+    name: str = "figure"
+
+    def places(
+        self, arms: Sequence[str], *, free: Sequence[str] = (), rate: str = "own"
+    ) -> tuple[tuple[Place, ...], str]:
+        """Find the strata in which all these arms were run.
+
+        Parameters
+        ----------
+        arms
+            Names of the arms that are needed.
+        free
+            Columns that vary within an arm, such as gain and depth.
+        rate
+            ``own``: each arm at the rate tuned for it. ``exact``: all at the rate tuned for exact,
+            which are the rows of stage ``transfer``, and exact's own evaluation.
+
+        Returns
+        -------
+        places, missing
+            The strata, and a message that names arms without runs; empty if there are none.
+
+        Raises
+        ------
+        UsageError
+            If a seed has two runs in one arm.
+        """
+        compared = {c for arm in arms for c in self.arms[arm] if axis(c) in STRUCTURE} | set(free)
+        columns = [c for c in self.runs.structure if not {c, axis(c)} & compared]
+        found: list[Place] = []
+        absent: dict[str, None] = {}
+        for task, selection in self._tasks():
+            base = {**self.always, **selection}
+            wanted = {arm: _of_arm({**base, **self.arms[arm]}, rate) for arm in arms}
+            masks = {arm: self.runs.mask(selection) for arm, selection in wanted.items()}
+            chosen = self.runs.frame[np.logical_or.reduce(list(masks.values()))]
+            if chosen.empty:
+                absent[task.replace("_", " ") or "any arm"] = None
+            fixed = {"dataset", "activation", *self.tasks.get(task, {})}
+            for name, stratum in _strata(chosen, columns, task, fixed):
+                here = {arm: stratum[mask[stratum.index]] for arm, mask in masks.items()}
                 lacking = [f"{arm} ({name})" for arm, frame in here.items() if frame.empty]
-                absent += lacking
+                absent |= dict.fromkeys(lacking)
                 if not lacking:
                     here = _of_one_grid(here, free)
-                    _never_twice(part, name, here, free)
-                    block = str(here[arms[0]]["dataset"].iloc[0])
-                    found.append(Place(name, block, here))
-    return Found(tuple(found), _missing(list(dict.fromkeys(absent))))
+                    self._refuse_two_runs(name, here, free)
+                    found.append(Place(name, str(here[arms[0]]["dataset"].iloc[0]), here))
+        return tuple(found), _missing(list(absent))
+
+    def _tasks(self) -> Iterator[tuple[str, Selection]]:
+        for where in self.where:
+            rest = {column: value for column, value in where.items() if column != "task"}
+            named = where.get("task", "")
+            for task in named if isinstance(named, list) else [named]:
+                yield task, {**self.tasks[task], **rest} if task else rest
+
+    def _refuse_two_runs(self, place: str, arms: Arms, free: Sequence[str]) -> None:
+        for arm, frame in arms.items():
+            twice = frame.duplicated([*free, "seed"])
+            if twice.any():
+                seed = frame.loc[twice, "seed"].iloc[0]
+                raise UsageError(f"{self.name}: two runs of {arm} in {place}, seed {seed}")
 
 
 def _missing(absent: Sequence[str]) -> str:
@@ -107,18 +154,8 @@ def _missing(absent: Sequence[str]) -> str:
     return f"no runs of {', '.join(absent[:NAMED])}{more}"
 
 
-def _tasks(claims: Claims, where: Selection) -> Iterator[tuple[str, Selection]]:
-    rest = {column: value for column, value in where.items() if column != "task"}
-    named = where.get("task", [])
-    named = named if isinstance(named, list) else [named]
-    if not named:
-        yield "", rest
-    for task in named:
-        yield task, {**claims.tasks[task], **rest}
-
-
-def _for_arm(base: Selection, arm: Selection, rate: str) -> dict[str, Any]:
-    wanted = {c: value for c, value in {**base, **arm}.items() if value != ANY}
+def _of_arm(selection: Selection, rate: str) -> dict[str, Any]:
+    wanted = {column: value for column, value in selection.items() if value != ANY}
     if wanted.get("gradient") == REFERENCE:
         wanted.pop("location", None)  # it has none
     elif rate == "exact":
@@ -127,79 +164,56 @@ def _for_arm(base: Selection, arm: Selection, rate: str) -> dict[str, Any]:
 
 
 def _strata(
-    runs: Runs, chosen: Mask, columns: list[str], task: str, claims: Claims
-) -> tuple[np.ndarray[Any, Any], list[str]]:
-    """Return the number of each chosen row's stratum, -1 elsewhere, and the strata's names.
-
-    Names say task and activation, and what else varies among these strata.
-    """
-    coded = np.stack(
-        [np.zeros(chosen.sum(), np.intp), *(runs.coded(c)[0][chosen] for c in columns)]
-    )
-    distinct, inverse = np.unique(coded, axis=1, return_inverse=True)
-    code = np.full(len(chosen), -1)
-    code[chosen] = inverse.reshape(-1)
-    rows = [
-        {c: runs.values(c)[int(k)] for c, k in zip(columns, column[1:], strict=True)}
-        for column in distinct.T
-    ]
-    fixed = {"dataset", "activation", *claims.tasks.get(task, {})}
-    names = []
-    for number, row in enumerate(rows):
-        first = runs.frame[code == number].iloc[0]
+    chosen: pd.DataFrame, columns: Sequence[str], task: str, fixed: set[str]
+) -> list[tuple[str, pd.DataFrame]]:
+    """Split rows by stratum, with names that say task, activation, and what else varies."""
+    groups = [group for _, group in chosen.groupby(number_of(chosen, columns))]
+    firsts = [group.iloc[0] for group in groups]
+    values = {c: [word(first[c]) for first in firsts] for c in columns if c not in fixed}
+    varying = {c: found for c, found in values.items() if len(set(found)) > 1}
+    named = []
+    for k, (first, group) in enumerate(zip(firsts, groups, strict=True)):
         words = [task or str(first["dataset"]), str(first["activation"])]
-        for column in columns:
-            varies = len({other[column] for other in rows}) > 1
-            if column not in fixed and varies and row[column] is not None:
-                value = row[column]
+        for column, found in varying.items():
+            value = found[k]
+            if value is not None:
                 text = f"{value:g}" if isinstance(value, float) else str(value)
                 words.append(f"{column.rpartition('.')[2]} {text}")
-        names.append(" · ".join(words).replace("_", " "))
-    return code, names
+        named.append((" · ".join(words).replace("_", " "), group))
+    return sorted(named, key=lambda pair: pair[0])
 
 
-def _of_one_grid(arms: Mapping[str, pd.DataFrame], free: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Keep one of the cells that two grids have in common, each tuned its own way.
+def _of_one_grid(arms: Arms, free: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Keep one of two cells that two grids have in common, each tuned its own way.
 
-    Cells of a grid have the same seeds. Where an arm has a seed at two rates, the rate stays whose
-    seeds are those of the other arms; where that does not tell, all stay.
+    Cells of one grid have the same seeds. Where an arm has a seed at two rates, the rate is kept
+    whose seeds are those of the other arms. Where that does not tell, all runs are kept.
     """
     found = dict(arms)
     if len(arms) < 2 or "learning_rate" in free:
         return found
-    keys = list(free)
+
+    def cells(frame: pd.DataFrame, dropna: bool) -> Iterator[tuple[Any, pd.DataFrame]]:
+        yield from frame.assign(_=0).groupby(["_", *free], dropna=dropna)
+
     for arm, frame in arms.items():
-        if not frame.duplicated([*keys, "seed"]).any():
+        if not frame.duplicated([*free, "seed"]).any():
             continue
-        others = [other for name, other in found.items() if name != arm]
+        seeds: dict[Any, set[int]] = {}
+        for other in (f for name, f in found.items() if name != arm):
+            for key, cell in cells(other, True):
+                seeds.setdefault(key, set()).update(cell["seed"])
         kept = []
-        for place, cell in frame.groupby(keys, dropna=False) if keys else [((), frame)]:
-            seeds = {
-                seed
-                for other in others
-                for seed in (_at(other, keys, place) if keys else other)["seed"]
-            }
-            rates = {rate: set(runs["seed"]) for rate, runs in cell.groupby("learning_rate")}
-            alike = [rate for rate, own in rates.items() if own == seeds]
-            whole = len(rates) < 2 or len(alike) != 1
-            kept.append(cell if whole else cell[cell["learning_rate"] == alike[0]])
-        found[arm] = pd.concat(kept).sort_index()
+        for key, cell in cells(frame, False):
+            of_rate = {rate: set(runs["seed"]) for rate, runs in cell.groupby("learning_rate")}
+            alike = [rate for rate, own in of_rate.items() if own == seeds.get(key, set())]
+            kept.append(cell[cell["learning_rate"] == alike[0]] if len(alike) == 1 else cell)
+        found[arm] = pd.concat(kept).sort_index().drop(columns="_")
     return found
 
 
-def _at(frame: pd.DataFrame, keys: Sequence[str], place: Any) -> pd.DataFrame:
-    values = place if isinstance(place, tuple) else (place,)
-    chosen = np.ones(len(frame), bool)
-    for key, value in zip(keys, values, strict=True):
-        chosen &= (frame[key] == value).to_numpy()
-    return frame[chosen]
-
-
-def _never_twice(
-    part: Part, name: str, arms: Mapping[str, pd.DataFrame], free: Sequence[str]
-) -> None:
-    for arm, frame in arms.items():
-        twice = frame.duplicated([*free, "seed"])
-        if twice.any():
-            seed = frame.loc[twice, "seed"].iloc[0]
-            raise UsageError(f"{part.name}: two runs of {arm} in {name}, seed {seed}")
+def numbers(frame: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    """Return a column as numbers, NaN where it is null or the table lacks it."""
+    if name not in frame:
+        return np.full(len(frame), np.nan)
+    return pd.to_numeric(frame[name], errors="coerce").to_numpy(float)

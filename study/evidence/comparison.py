@@ -1,20 +1,20 @@
-"""What a comparison of arms is: one number a seed, or yes and no, and what to do with them."""
+"""What a comparison of arms is: a number or a yes for each seed, and the effect made of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+from pydantic import AfterValidator
 
-from study.evidence.arms import Place, places
-from study.evidence.claims.checking import Check, among
-from study.evidence.claims.records import Claims, Contrast, Part
+from study.checked import NO_OTHER_KEYS, Number, Text, one_of
+from study.errors import unknown
+from study.evidence.arms import Place, Seeds, Study
 from study.evidence.effects import FEWEST, Effect, Measured, Paired, Ranked, Shares
-from study.evidence.runs import Runs
+from study.evidence.runs import COLUMNS, axis
 
 UNITS: dict[str, tuple[Callable[[float], float], Callable[[float], float], float]] = {
     "ratio": (np.log10, lambda x: 10.0**x, 1.0),
@@ -25,45 +25,60 @@ UNITS: dict[str, tuple[Callable[[float], float], Callable[[float], float], float
 """Unit -> from what people read to what is computed with, and back; the least margin."""
 
 
-@dataclass(frozen=True)
-class Study:
-    """What a comparison may look at.
+def _column(name: str) -> str:
+    if axis(name) not in COLUMNS:
+        raise ValueError(f"names an {unknown('column', axis(name), COLUMNS)}")
+    return name
 
-    Parameters
-    ----------
-    runs, claims, part
-        The table, the file of claims, and the part that asks.
-    checks
-        The table of `study.learning.diagnostics.gradient_checks`; None where it was not made.
+
+Column = Annotated[Text, AfterValidator(_column)]
+"""The name of a column that a run table can have."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a contrast may tell its comparison; a comparison that takes more has a subclass.
+
+    ``rate``: each arm at the rate tuned for it (own), or all at that tuned for exact.
     """
 
-    runs: Runs
-    claims: Claims
-    part: Part
-    checks: pd.DataFrame | None = None
+    __pydantic_config__ = NO_OTHER_KEYS
+
+    rate: Annotated[str, one_of("own", "exact")] = "own"
 
 
 @dataclass(frozen=True)
-class Option:
-    """What a contrast may say to its comparison.
+class Contrast:
+    """One effect: a weighted sum over arms of what the runs of a seed measured.
 
     Parameters
     ----------
     name
-        The key.
-    check
-        Refuses values that won't do.
-    needed
-        Whether it has to be given.
+        By which the decision knows it.
+    comparison
+        Name in ``COMPARISONS``.
+    weights
+        Arm -> weight.
+    margin
+        In the comparison's unit: a ratio, or percentage points, or a slope.
+    options
+        Of the comparison.
+    limits
+        Further margins that the decision takes, in the same unit.
     """
 
-    name: str
-    check: Check
-    needed: bool = True
+    name: Text
+    comparison: Text
+    weights: dict[str, Number]
+    margin: Number
+    options: Any = field(default_factory=Options)
+    limits: dict[str, Number] = field(default_factory=dict)
 
-
-RATE = Option("rate", among("own", "exact"), needed=False)
-"""At which rate arms are compared: that tuned for each, or that tuned for exact."""
+    @property
+    def two_arms(self) -> tuple[str, str]:
+        """The arm with the largest weight and that with the least."""
+        weights = self.weights
+        return max(weights, key=lambda arm: weights[arm]), min(weights, key=lambda a: weights[a])
 
 
 @dataclass(frozen=True)
@@ -79,7 +94,7 @@ class Comparison:
     effect
         ``effect(study, contrast)`` returns the effect, or the reason why there is none.
     options
-        All that it takes.
+        The record of what it takes.
     arms
         How many have weights: the fewest and the most.
     """
@@ -87,7 +102,7 @@ class Comparison:
     name: str
     unit: str
     effect: Callable[[Study, Contrast], Effect | str]
-    options: tuple[Option, ...] = (RATE,)
+    options: type[Any] = Options
     arms: tuple[int, float] = (2, np.inf)
 
     @property
@@ -104,7 +119,7 @@ class Comparison:
         return float(UNITS[self.unit][1](value))
 
 
-Seeded = tuple[NDArray[np.int64], NDArray[np.float64], int]
+Seeded = tuple[Seeds, NDArray[np.float64], int]
 """Seeds, a number for each, and how many of them updates-to-target decided."""
 
 
@@ -112,7 +127,7 @@ def ranked(
     measure: Callable[[Place, Contrast], Seeded],
     free: Callable[[Contrast], Sequence[str]] = lambda contrast: (),
 ) -> Callable[[Study, Contrast], Effect | str]:
-    """Make an effect of numbers a seed.
+    """Make an effect of one number a seed.
 
     Parameters
     ----------
@@ -123,77 +138,53 @@ def ranked(
     """
 
     def effect(study: Study, contrast: Contrast) -> Effect | str:
-        found = _found(study, contrast, free(contrast))
-        measured, left_out = [], []
-        for place in found.places:
+        def measured(place: Place) -> Measured | str:
             seeds, values, ties = measure(place, contrast)
             finite = np.isfinite(values)
             seeds, values = seeds[finite], values[finite]
             if all(frame["failed"].all() for frame in place.arms.values()):
-                left_out.append(f"{place.task}: all runs failed")
-            elif len(values) < FEWEST:
-                left_out.append(f"{place.task}: {len(values)} seeds, {FEWEST} needed")
-            else:
-                rows = _rows(place, seeds)
-                measured.append(Measured(place.task, place.block, seeds, values, rows, ties))
-        note = "; ".join(filter(None, [found.missing, *left_out]))
-        return Ranked(tuple(measured), note) if measured else note or "no runs"
+                return "all runs failed"
+            return Measured(place.task, place.block, seeds, place.rows(seeds), values, ties)
+
+        return _pooled(Ranked, measured, study, contrast, free(contrast))
 
     return effect
 
 
 def shares(
-    measure: Callable[[Place, Contrast], tuple[NDArray[np.int64], Any, Any]],
+    measure: Callable[[Place, Contrast], tuple[Any, Any]],
 ) -> Callable[[Study, Contrast], Effect | str]:
-    """Make an effect of yes and no in two arms: ``measure`` returns seeds, first and second."""
+    """Make an effect of a yes or no a seed in two arms: ``measure`` returns first and second."""
 
     def effect(study: Study, contrast: Contrast) -> Effect | str:
-        found = _found(study, contrast, ())
-        paired, left_out = [], []
-        for place in found.places:
-            seeds, first, second = measure(place, contrast)
-            if len(seeds) < FEWEST:
-                left_out.append(f"{place.task}: {len(seeds)} seeds, {FEWEST} needed")
-            else:
-                rows = _rows(place, seeds)
-                flags = np.asarray(first), np.asarray(second)
-                paired.append(Paired(place.task, place.block, seeds, *flags, rows))
-        note = "; ".join(filter(None, [found.missing, *left_out]))
-        return Shares(tuple(paired), note) if paired else note or "no runs"
+        def paired(place: Place) -> Paired:
+            first, second = (np.asarray(flags, bool) for flags in measure(place, contrast))
+            rows = place.rows(place.seeds)
+            return Paired(place.task, place.block, place.seeds, rows, first, second)
+
+        return _pooled(Shares, paired, study, contrast, ())
 
     return effect
 
 
-def common_seeds(frames: Mapping[str, pd.DataFrame]) -> NDArray[np.int64]:
-    """Return the seeds that all arms have, in rising order: pairs are formed on these."""
-    sets = [set(frame["seed"].astype(int)) for frame in frames.values()]
-    return np.array(sorted(set.intersection(*sets)), dtype=np.int64)
-
-
-def by_seed(frame: pd.DataFrame, seeds: NDArray[np.int64]) -> pd.DataFrame:
-    """Return an arm's runs of these seeds, in their order."""
-    return frame.set_index(frame["seed"].astype(int)).loc[seeds]
-
-
-def column(frame: pd.DataFrame, name: str) -> NDArray[np.float64]:
-    """Return a column as numbers, NaN where it is null or the table lacks it."""
-    if name not in frame:
-        return np.full(len(frame), np.nan)
-    return pd.to_numeric(frame[name], errors="coerce").to_numpy(float)
-
-
-def _found(study: Study, contrast: Contrast, free: Sequence[str]) -> Any:
-    return places(
-        study.runs,
-        study.claims,
-        study.part,
-        list(contrast.weights),
-        free=free,
-        rate=str(contrast.options.get("rate", "own")),
-    )
-
-
-def _rows(place: Place, seeds: NDArray[np.int64]) -> NDArray[np.intp]:
-    return np.concatenate(
-        [frame.index[frame["seed"].isin(seeds)].to_numpy() for frame in place.arms.values()]
-    )
+def _pooled(
+    kind: type[Ranked] | type[Shares],
+    measure: Callable[[Place], Any],
+    study: Study,
+    contrast: Contrast,
+    free: Sequence[str],
+) -> Effect | str:
+    """Pool the places that have enough seeds; a note names those that were left out."""
+    rate = getattr(contrast.options, "rate", "own")
+    places, missing = study.places(list(contrast.weights), free=free, rate=rate)
+    strata, notes = [], [missing]
+    for place in places:
+        found = measure(place)
+        if isinstance(found, str):
+            notes.append(f"{place.task}: {found}")
+        elif len(found.seeds) < FEWEST:
+            notes.append(f"{place.task}: {len(found.seeds)} seeds, {FEWEST} needed")
+        else:
+            strata.append(found)
+    note = "; ".join(filter(None, notes))
+    return kind(tuple(strata), note) if strata else note or "no runs"

@@ -1,17 +1,18 @@
 """Effects over tasks: estimates, limits and one-sided p-values against a margin.
 
-Two kinds have one face: `Ranked`, of numbers a seed (Hodges-Lehmann within a task, bootstrap of
-seeds over tasks), and `Shares`, of yes and no in two arms (Newcombe's paired interval,
-stratified). The effect is the mean over tasks.
+`Ranked` is of a number a seed: Hodges-Lehmann within a task, bootstrap of seeds over tasks.
+`Shares` is of a yes or no a seed in two arms: Newcombe's paired interval, stratified. The effect
+is the mean over tasks.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,10 +41,8 @@ class TaskEffect:
         How many seeds all arms have.
     interval
         Estimate with 95 % limits.
-    above
-        ``above(margin)``: p-value of "above the margin".
-    below
-        ``below(margin)``: p-value of "below the margin".
+    above, below
+        ``above(margin)`` is the p-value of "above the margin", ``below(margin)`` of "below".
     ties
         Pairs at the score's floor, which updates-to-target decided.
     deviation
@@ -59,69 +58,124 @@ class TaskEffect:
     deviation: float = float("nan")
 
 
-class Effect(Protocol):
-    """What a decision may ask of an effect."""
-
-    @property
-    def estimate(self) -> float:
-        """Mean over tasks."""
-
-    @property
-    def tasks(self) -> Sequence[TaskEffect]:
-        """The effect in each task."""
-
-    @property
-    def runs(self) -> NDArray[np.intp]:
-        """Rows of the table that it comes from."""
-
-    @property
-    def note(self) -> str:
-        """What is missing or was left out, or empty."""
-
-    def interval(self, confidence: float = 0.95) -> Interval:
-        """Return the estimate with its limits."""
-
-    def above(self, margin: float) -> float:
-        """Return the one-sided p-value of "above the margin"."""
-
-    def below(self, margin: float) -> float:
-        """Return the one-sided p-value of "below the margin"."""
-
-
 @dataclass(frozen=True)
-class Measured:
-    """Numbers of one task, one a seed.
+class Stratum(ABC):
+    """What was measured in one task.
 
     Parameters
     ----------
     task, block
-        See `Place`.
-    seeds, values
-        (n,), the seeds in rising order.
+        See `Place`. Tasks of a block with the same seeds are not independent: the same seed has
+        the same data and batch order there.
+    seeds
+        (n,), in rising order.
     rows
-        Rows of the table that they come from.
-    ties
-        See `TaskEffect`.
+        Rows of the table that it comes from.
     """
 
     task: str
     block: str
     seeds: NDArray[np.int64]
-    values: Array
     rows: NDArray[np.intp]
-    ties: int = 0
+
+    @property
+    def together(self) -> tuple[str, bytes]:
+        """Equal for tasks that share their seeds."""
+        return self.block, self.seeds.tobytes()
+
+    @abstractmethod
+    def effect(self) -> TaskEffect:
+        """Return the effect in this task alone."""
 
 
 @dataclass(frozen=True)
-class Ranked:
-    """Mean over tasks of Hodges-Lehmann estimates; seeds are drawn anew within blocks.
+class Measured(Stratum):
+    """Numbers (n,), one a seed; `ties` as in `TaskEffect`."""
 
-    Tasks of a block with the same seeds draw them together: the same seed has the same data and
-    batch order there, so that their estimates are not independent.
+    values: Array
+    ties: int = 0
+
+    def effect(self) -> TaskEffect:
+        """Return the Hodges-Lehmann estimate with signed-rank tests."""
+        return TaskEffect(
+            task=self.task,
+            seeds=len(self.values),
+            interval=hodges_lehmann(self.values),
+            above=lambda margin: exceeds(self.values, margin),
+            below=lambda margin: exceeds(-self.values, -margin),
+            ties=self.ties,
+            deviation=float(np.std(self.values, ddof=1)),
+        )
+
+
+@dataclass(frozen=True)
+class Paired(Stratum):
+    """Yes and no of two arms, each (n,), paired by seed."""
+
+    first: Flags
+    second: Flags
+
+    def effect(self) -> TaskEffect:
+        """Return the difference of shares with Newcombe's limits."""
+        return TaskEffect(
+            task=self.task,
+            seeds=len(self.first),
+            interval=newcombe_paired(self.first, self.second),
+            above=lambda margin: shares_exceed([(self.first, self.second)], margin),
+            below=lambda margin: shares_exceed([(self.second, self.first)], -margin),
+        )
+
+
+@dataclass(frozen=True)
+class Effect(ABC):
+    """What a decision may ask of an effect.
+
+    Parameters
+    ----------
+    strata
+        What was measured in each task.
+    note
+        What is missing or was left out, or empty.
     """
 
-    measured: tuple[Measured, ...]
+    strata: tuple[Any, ...]
     note: str = ""
+
+    @cached_property
+    def tasks(self) -> tuple[TaskEffect, ...]:
+        """The effect in each task."""
+        return tuple(stratum.effect() for stratum in self.strata)
+
+    @cached_property
+    def estimate(self) -> float:
+        """Mean over tasks."""
+        return float(np.mean([task.interval.estimate for task in self.tasks]))
+
+    @property
+    def runs(self) -> NDArray[np.intp]:
+        """Rows of the table that it comes from."""
+        return np.unique(np.concatenate([stratum.rows for stratum in self.strata]))
+
+    @abstractmethod
+    def interval(self, confidence: float = 0.95) -> Interval:
+        """Return the estimate with its limits."""
+
+    @abstractmethod
+    def above(self, margin: float) -> float:
+        """Return the one-sided p-value of "above the margin"."""
+
+    @abstractmethod
+    def below(self, margin: float) -> float:
+        """Return the one-sided p-value of "below the margin"."""
+
+
+@dataclass(frozen=True)
+class Ranked(Effect):
+    """Mean over tasks of Hodges-Lehmann estimates, with limits by a bootstrap of seeds.
+
+    Tasks of a block with the same seeds draw them together.
+    """
+
     resamples: int = RESAMPLES
 
     @cached_property
@@ -129,30 +183,14 @@ class Ranked:
         """Estimates of the bootstrap, (resamples,)."""
         total = np.zeros(self.resamples)
         drawn: dict[tuple[str, bytes], NDArray[np.int64]] = {}
-        for m in self.measured:
-            key = m.block, m.seeds.tobytes()
+        for stratum in self.strata:
+            key = stratum.together
             if key not in drawn:
-                random = np.random.default_rng(
-                    [zlib.crc32(part) for part in (m.block.encode(), key[1])]
-                )
-                drawn[key] = draws(random, len(m.seeds), self.resamples)
-            total += hodges_lehmann_of(m.values, drawn[key])
-        return total / len(self.measured)
-
-    @cached_property
-    def estimate(self) -> float:
-        """Mean over tasks."""
-        return float(np.mean([task.interval.estimate for task in self.tasks]))
-
-    @cached_property
-    def tasks(self) -> tuple[TaskEffect, ...]:
-        """The effect in each task."""
-        return tuple(_ranked_task(m) for m in self.measured)
-
-    @property
-    def runs(self) -> NDArray[np.intp]:
-        """Rows of the table."""
-        return np.unique(np.concatenate([m.rows for m in self.measured]))
+                seed = [zlib.crc32(key[0].encode()), zlib.crc32(key[1])]
+                random = np.random.default_rng(seed)
+                drawn[key] = draws(random, len(stratum.seeds), self.resamples)
+            total += hodges_lehmann_of(stratum.values, drawn[key])
+        return total / len(self.strata)
 
     def interval(self, confidence: float = 0.95) -> Interval:
         """Return the estimate with the bootstrap's percentiles."""
@@ -169,85 +207,28 @@ class Ranked:
         return float((np.sum(self.draws >= margin) + 1) / (self.resamples + 1))
 
 
-def _ranked_task(m: Measured) -> TaskEffect:
-    return TaskEffect(
-        task=m.task,
-        seeds=len(m.values),
-        interval=hodges_lehmann(m.values),
-        above=lambda margin: exceeds(m.values, margin),
-        below=lambda margin: exceeds(-m.values, -margin),
-        ties=m.ties,
-        deviation=float(np.std(m.values, ddof=1)),
-    )
-
-
 @dataclass(frozen=True)
-class Paired:
-    """Yes and no of two arms in one task, paired by seed.
-
-    Strata of one block with the same seeds are not independent, see `Ranked`.
-    """
-
-    task: str
-    block: str
-    seeds: NDArray[np.int64]
-    first: Flags
-    second: Flags
-    rows: NDArray[np.intp]
-
-
-@dataclass(frozen=True)
-class Shares:
+class Shares(Effect):
     """Mean over tasks of the difference of two shares."""
 
-    paired: tuple[Paired, ...]
-    note: str = ""
-
-    @cached_property
-    def _pairs(self) -> list[tuple[Flags, Flags]]:
-        return [(p.first, p.second) for p in self.paired]
-
-    @cached_property
-    def _together(self) -> list[tuple[str, bytes]]:
-        return [(p.block, p.seeds.tobytes()) for p in self.paired]
-
-    @cached_property
-    def estimate(self) -> float:
-        """Mean over tasks."""
-        return self.interval().estimate
-
-    @cached_property
-    def tasks(self) -> tuple[TaskEffect, ...]:
-        """The effect in each task."""
-        return tuple(_share_task(p) for p in self.paired)
+    def _pairs(self, *, turned: bool = False) -> list[tuple[Flags, Flags]]:
+        return [(p.second, p.first) if turned else (p.first, p.second) for p in self.strata]
 
     @property
-    def runs(self) -> NDArray[np.intp]:
-        """Rows of the table."""
-        return np.unique(np.concatenate([p.rows for p in self.paired]))
+    def _together(self) -> list[tuple[str, bytes]]:
+        return [stratum.together for stratum in self.strata]
 
     def interval(self, confidence: float = 0.95) -> Interval:
         """Return the estimate with Newcombe's stratified limits."""
-        return newcombe_stratified(self._pairs, confidence, self._together)
+        return newcombe_stratified(self._pairs(), confidence, self._together)
 
     def above(self, margin: float) -> float:
         """Return the p-value at which the lower limit meets the margin."""
-        return shares_exceed(self._pairs, margin, self._together)
+        return shares_exceed(self._pairs(), margin, self._together)
 
     def below(self, margin: float) -> float:
         """Return the p-value at which the upper limit meets the margin."""
-        other = [(second, first) for first, second in self._pairs]
-        return shares_exceed(other, -margin, self._together)
-
-
-def _share_task(p: Paired) -> TaskEffect:
-    return TaskEffect(
-        task=p.task,
-        seeds=len(p.first),
-        interval=newcombe_paired(p.first, p.second),
-        above=lambda margin: shares_exceed([(p.first, p.second)], margin),
-        below=lambda margin: shares_exceed([(p.second, p.first)], -margin),
-    )
+        return shares_exceed(self._pairs(turned=True), -margin, self._together)
 
 
 def significant_tasks(effect: Effect, margin: float, *, above: bool, level: float) -> list[str]:

@@ -10,14 +10,14 @@ from typing import Any
 
 import pandas as pd
 
-from study.evidence.arms import Place, places
+from study.evidence.arms import Place, Study
 from study.evidence.claims.kinds import COMPARISONS
 from study.evidence.claims.reading import read_claims
-from study.evidence.claims.records import Claims, Contrast, Part, Selection
+from study.evidence.claims.records import Claims, Part
 from study.evidence.claims.verdicts import Judged, Verdict, judge, judge_part
-from study.evidence.comparison import Study
+from study.evidence.comparison import Contrast
 from study.evidence.effects import Effect
-from study.evidence.runs import REFERENCE, NothingToShow, Runs
+from study.evidence.runs import REFERENCE, NothingToShow, Runs, Selection
 from study.evidence.sources import files_of, stored_runs
 from study.learning.diagnostics.gradient_checks import gradient_checks
 
@@ -56,6 +56,13 @@ class Evidence:
         """Return a claim's part with its effects, before Holm over the claims."""
         return judge_part(self.runs, self.claims, self.part(claim, name))
 
+    def study(
+        self, arms: Mapping[str, Selection], where: Selection | Sequence[Selection]
+    ) -> Study:
+        """Return what a comparison of these arms may look at."""
+        several = (where,) if isinstance(where, Mapping) else tuple(where)
+        return Study(self.runs, several, arms, self.claims.tasks, self.claims.always)
+
     def compare(
         self,
         arms: Mapping[str, Selection],
@@ -75,9 +82,9 @@ class Evidence:
         options
             What else the comparison takes.
         """
-        contrast = Contrast("effect", comparison, dict(weights), 1.0, options)
-        study = Study(self.runs, self.claims, _part(arms, where, (contrast,)))
-        found = COMPARISONS[comparison].effect(study, contrast)
+        kind = COMPARISONS[comparison]
+        contrast = Contrast("effect", comparison, dict(weights), 1.0, kind.options(**options))
+        found = kind.effect(self.study(arms, where), contrast)
         return None if isinstance(found, str) else found
 
     def beside(
@@ -102,17 +109,7 @@ class Evidence:
         rate: str = "own",
     ) -> tuple[Place, ...]:
         """Return the strata in which all arms were run, with their runs; perhaps none."""
-        part = _part(arms, where, ())
-        return places(self.runs, self.claims, part, list(arms), free=free, rate=rate).places
-
-
-def _part(
-    arms: Mapping[str, Selection],
-    where: Selection | Sequence[Selection],
-    contrasts: tuple[Contrast, ...],
-) -> Part:
-    several = (where,) if isinstance(where, Mapping) else tuple(where)
-    return Part("figure", "shown", several, dict(arms), contrasts, "")
+        return self.study(arms, where).places(list(arms), free=free, rate=rate)[0]
 
 
 def needed(effect: Effect | None, what: str) -> Effect:

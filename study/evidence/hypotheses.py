@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from study.evidence.statistics import Counts, Interval, newcombe_of_counts, paired_counts, wilcoxon
+from study.evidence.statistics import Interval, newcombe_of_counts, paired_counts, wilcoxon
 
 SD_TO_MARGIN = 3.29
 """2 z(0.95): power 90 % for two one-sided 5 % tests where there is no difference at all."""
@@ -102,8 +102,8 @@ def _correlations(strata: Sequence[Pair], together: Sequence[Hashable]) -> Matri
     return found
 
 
-def _stratified(counts: Sequence[Counts], correlations: Matrix, z: float) -> Interval:
-    each = np.array([newcombe_of_counts(stratum, z) for stratum in counts])
+def _stratified(counts: Sequence[tuple[int, ...]], correlations: Matrix, z: float) -> Interval:
+    each = newcombe_of_counts(counts, z)
     middle = float(each[:, 0].mean())
     reach = [each[:, 0] - each[:, 1], each[:, 2] - each[:, 0]]
     down, up = (math.sqrt(x @ correlations @ x) / len(each) for x in reach)

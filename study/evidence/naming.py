@@ -1,8 +1,6 @@
-"""The exported tables, and what every analysis needs beside them: names, strata, scores.
+"""How an experiment's rules, tasks and settings are named in figures and tables.
 
-A *rule* is a gradient with its parameters, location and consistency: what is compared. A
-*stratum* is everything else that makes a cell: what is held fixed while comparing. A *task* is a
-dataset with its objective; objectives are never pooled.
+A *task* is a dataset with its objective; objectives are never pooled.
 """
 
 from __future__ import annotations
@@ -17,27 +15,19 @@ import pandas as pd
 
 from study.datasets import DATASETS
 from study.errors import UsageError
-from study.evidence.pools import at_several_rates
-from study.evidence.runs import LOCATIONS, REFERENCE, STRUCTURE
+from study.evidence.runs import REFERENCE, STRUCTURE, Runs, axis, columns_of, number_of
 from study.evidence.sources import joined, parts
-from study.evidence.statistics import remaining, score
 from study.learning.activations import ACTIVATIONS
 from study.learning.optimizers import OPTIMIZERS
 from study.learning.rules import GRADIENTS, canonical
-from study.learning.variants import Record, Variant, plain
+from study.learning.variants import Parameter, Record, Variant, plain
 
+LOCATIONS = ("none", "hidden", "output", "all")
 NEEDED = {
     "runs": (
-        *(
-            "run_id",
-            *STRUCTURE[:-2],
-            "gradient",
-            "location",
-            "consistent",
-            "learning_rate",
-            "seed",
-        ),
-        *("stage", "final_objective", "constant_objective", "outcome", "diverged_by", "failed"),
+        *("run_id", *STRUCTURE[:-2], "gradient", "location", "consistent", "learning_rate"),
+        *("seed", "stage", "final_objective", "constant_objective", "outcome", "diverged_by"),
+        "failed",
     ),
     "curves": ("run_id", "update", "objective"),
 }
@@ -50,7 +40,7 @@ PUBLISHED = {
 
 @dataclass(frozen=True)
 class Rule:
-    """A gradient modification as an experiment used it.
+    """A gradient rule as an experiment used it.
 
     Parameters
     ----------
@@ -75,17 +65,17 @@ class Rule:
 
 @dataclass(frozen=True)
 class Results:
-    """An experiment's tables.
+    """An experiment's tables, with names.
 
     Parameters
     ----------
     experiment
         Its name.
     runs
-        One row a training: the stored columns; ``rule``, and in the experiment's own order
-        ``task, activation_label, optimizer_label`` (ordered categories); ``stratum`` (a number);
-        ``setting`` (text of the structure that varies within a task beyond activation and
-        optimizer); ``remaining`` and ``score``.
+        One row a training, as `Runs` types it, of cells with one learning rate. Beside it
+        ``rule``, and in the experiment's own order ``task, activation_label, optimizer_label``
+        (ordered categories); ``stratum`` (a number); ``setting`` (text of the structure that
+        varies within a task beyond activation and optimizer).
     curves
         One row a (training, checkpoint); as published, quantiles of a (cell, stage, checkpoint).
     rules
@@ -122,88 +112,52 @@ def load(folder: Path) -> Results:
     return prepare(folder.name, frames["runs"], frames["curves"])
 
 
-def prepare(experiment: str, runs: pd.DataFrame, curves: pd.DataFrame) -> Results:
-    """Derive the columns of `Results` from stored tables.
-
-    Cells that were evaluated at several rates, as none was chosen, stay out: they are no rules at
-    their own rate.
-    """
-    structure = _with_parameters(runs, (*STRUCTURE, "gradient", "location", "consistent"))
-    runs = runs[~at_several_rates(runs, structure)]
-    runs = _under_asked_names(_typed(runs))
-    structure = _with_parameters(runs, STRUCTURE)
-    runs["stratum"] = _strata(runs)
-    for axis, registry in (("activation", ACTIVATIONS), ("optimizer", OPTIMIZERS)):
-        runs[f"{axis}_label"] = _labelled(runs, axis, registry)
+def prepare(experiment: str, stored: pd.DataFrame, curves: pd.DataFrame) -> Results:
+    """Name what stored tables hold; cells at several rates are left out."""
+    runs = Runs(stored).frame
+    runs = runs[runs["rates"] == "one"].reset_index(drop=True)
+    runs = _under_asked_names(runs.assign(consistent=runs["consistent"].astype(str).str.lower()))
+    runs["stratum"] = number_of(runs, columns_of(runs, STRUCTURE))
+    runs["activation_label"] = _labelled(runs, "activation", ACTIVATIONS)
+    runs["optimizer_label"] = _labelled(runs, "optimizer", OPTIMIZERS)
     runs["task"] = _tasks(runs)
-    runs["setting"] = _settings(runs, structure)
+    runs["setting"] = _settings(runs)
     rules, runs["rule"] = _rules(runs)
-    optimum = runs["optimum"] if "optimum" in runs else 0.0
-    final, constant = runs["final_objective"], runs["constant_objective"]
-    runs["remaining"] = remaining(final, constant, optimum)
-    runs["score"] = score(final, constant, optimum, runs["failed"])
     return Results(experiment, runs, curves, rules)
 
 
-def _typed(runs: pd.DataFrame) -> pd.DataFrame:
-    """Copy with numbers as numbers and flags as flags, whatever the store made of them."""
-    runs = runs.reset_index(drop=True).copy()
-    for column in ("learning_rate", "final_objective", "constant_objective", "optimum"):
-        if column in runs:
-            runs[column] = pd.to_numeric(runs[column]).astype(float)
-    for column in ("failed", "runaway"):
-        if column in runs:
-            runs[column] = runs[column].astype(str).str.lower().isin(["true", "1", "1.0"])
-    runs["consistent"] = runs["consistent"].astype(str).str.lower()
-    return runs
-
-
-def _with_parameters(runs: pd.DataFrame, axes: Sequence[str]) -> list[str]:
-    """Columns of these axes and of their variants' parameters ("dataset.noise")."""
-    return [str(c) for c in runs.columns if str(c).partition(".")[0] in axes]
-
-
-def _strata(runs: pd.DataFrame) -> pd.Series[int]:
-    structure = _with_parameters(runs, STRUCTURE)
-    return runs.groupby(structure, dropna=False, sort=False).ngroup()
-
-
-def _variants(
+def variants_of(
     runs: pd.DataFrame, axis: str, registry: Mapping[str, Record]
 ) -> tuple[pd.Series[int], list[Variant[Record]]]:
-    """Code of each run's variant of an axis, and the variants by code."""
-    columns = _with_parameters(runs, [axis])
-    codes = runs.groupby(columns, dropna=False, sort=False).ngroup()
+    """Return a code of each run's variant of an axis, and the variants by code.
+
+    A user's own record is known by its name and values alone.
+    """
+    columns = columns_of(runs, [axis])
+    codes = number_of(runs, columns)
     found: list[Variant[Record]] = []
     for row in runs.loc[~codes.duplicated(), columns].to_dict("records"):
-        name = str(row[axis])
-        given = {
-            str(column).partition(".")[2]: value
-            for column, value in row.items()
-            if column != axis and not pd.isna(value)
-        }
-        record = registry.get(name)
-        if record is None:  # a user's own record, named in the table alone
-            record = Record(name=name, formula="", reference="")
-        found.append(Variant(record, {k: _like(record, k, v) for k, v in given.items()}))
+        name = str(row.pop(axis))
+        given = {str(c).partition(".")[2]: v for c, v in row.items() if not pd.isna(v)}
+        record = registry.get(name) or Record(name=name, formula="", reference="")
+        unknown = {k: Parameter(_number(v), "") for k, v in given.items()}
+        known = {**unknown, **record.parameters}
+        values = {k: _like(known[k].default, v) for k, v in given.items()}
+        if not set(values) <= set(record.parameters):
+            record = Record(name=name, formula="", reference="", parameters=unknown)
+        found.append(Variant(record, values))
     return codes, found
 
 
-def _like(record: Record, name: str, value: Any) -> float | str | bool:
-    """Return a stored parameter in its record's type."""
-    default = record.parameters[name].default if name in record.parameters else value
+def _number(value: Any) -> float | str | bool:
+    return float(value) if isinstance(value, int | float | np.number) else str(value)
+
+
+def _like(default: float | str | bool, value: Any) -> float | str | bool:
+    """Return a stored parameter in the type of its record's default."""
     if isinstance(default, bool | np.bool_):
         return str(value).lower() in ("true", "1", "1.0")
-    if isinstance(default, str):
-        return str(value)
-    return float(value)
-
-
-def _text(variant: Variant[Any]) -> str:
-    if set(variant.values) <= set(variant.record.parameters):
-        return str(variant)
-    shown = ", ".join(f"{k}={plain(v)}" for k, v in sorted(variant.values.items()))
-    return f"{variant.name}({shown})"
+    return str(value) if isinstance(default, str) else float(value)
 
 
 def labelled(variants: Sequence[Variant[Any]], *, amounts: bool = True) -> list[str]:
@@ -245,18 +199,9 @@ def ranked(registry: Mapping[str, Record]) -> list[str]:
     return sorted(registry, key=lambda name: families.index(registry[name].family))
 
 
-def _order(variant: Variant[Record]) -> tuple[Any, ...]:
-    names = ranked(GRADIENTS)
-    place = names.index(variant.name) if variant.name in GRADIENTS else len(names)
-    values = tuple(
-        (key, isinstance(value, str), value) for key, value in sorted(variant.values.items())
-    )
-    return place, variant.name, values
-
-
 def _labelled(runs: pd.DataFrame, axis: str, registry: Mapping[str, Record]) -> pd.Series[str]:
     """Ordered category of an axis' labels, in the experiment's own order."""
-    codes, variants = _variants(runs, axis, registry)
+    codes, variants = variants_of(runs, axis, registry)
     labels = labelled(variants, amounts=False)
     return _category(codes, labels, labels)
 
@@ -271,17 +216,17 @@ def _tasks(runs: pd.DataFrame) -> Any:
     data = _labelled(runs, "dataset", DATASETS)
     several = runs["objective"].groupby(np.asarray(data)).nunique()
     objective = runs["objective"].astype(str).str.replace("_", " ")
-    plain_name = pd.Series(np.asarray(data), index=runs.index)
-    named = plain_name.where(plain_name.map(several) == 1, plain_name + ", " + objective)
+    name = pd.Series(np.asarray(data), index=runs.index)
+    named = name.where(name.map(several) == 1, name + ", " + objective)
     pairs = pd.DataFrame({"code": data.codes, "objective": objective, "task": named})
     order = pairs.drop_duplicates().sort_values(["code", "objective"])["task"]
     return pd.Categorical(named, categories=list(order), ordered=True)
 
 
-def _settings(runs: pd.DataFrame, structure: Sequence[str]) -> Any:
+def _settings(runs: pd.DataFrame) -> Any:
     """Text of what varies within a task beyond activation and optimizer: "hidden 32-32"."""
     axes = ("dataset", "objective", "activation", "optimizer")
-    rest = [column for column in structure if column.partition(".")[0] not in axes]
+    rest = [column for column in columns_of(runs, STRUCTURE) if axis(column) not in axes]
     each = runs.loc[~runs["stratum"].duplicated(), ["stratum", "task", *rest]]
     varies = each.groupby("task", observed=True)[rest].nunique(dropna=False) > 1
     texts = {
@@ -297,38 +242,34 @@ def _settings(runs: pd.DataFrame, structure: Sequence[str]) -> Any:
 
 def _rules(runs: pd.DataFrame) -> tuple[tuple[Rule, ...], Any]:
     """Return the rules in order, and each run's rule as an ordered category of labels."""
-    codes, variants = _variants(runs, "gradient", GRADIENTS)
-    labels = labelled(variants)
-    key = pd.DataFrame(
-        {"gradient": codes, "location": runs["location"], "consistent": runs["consistent"]}
-    )
+    codes, variants = variants_of(runs, "gradient", GRADIENTS)
+    labels, names = labelled(variants), ranked(GRADIENTS)
+    key = runs[["location", "consistent"]].assign(gradient=codes)
     several = key.groupby(["gradient", "consistent", runs["stratum"]])["location"].nunique()
     ambiguous = set(several[several > 1].index.get_level_values("gradient"))
-    rule_codes = key.groupby(list(key.columns), sort=False).ngroup()
-    rows = key[~rule_codes.duplicated()].to_dict("records")
-    made = []
-    for row in rows:
+    rule_codes = number_of(key, ["gradient", "location", "consistent"])
+    made, order = [], []
+    for row in key[~rule_codes.duplicated()].to_dict("records"):
         variant, where = variants[row["gradient"]], str(row["location"])
-        label, text = labels[row["gradient"]], _text(variant)
+        label, text = labels[row["gradient"]], str(variant)
         if row["gradient"] in ambiguous:
             label, text = f"{label} ({where})", f"{text} {where}"
         if row["consistent"] != "false":
             twin = "twin" if row["consistent"] == "true" else f"twin {row['consistent']}"
             label, text = f"{label} ({twin})", f"{text} {twin}"
-        place = (
-            *_order(variant),
-            LOCATIONS.index(where) if where in LOCATIONS else len(LOCATIONS),
-            row["consistent"],
-        )
-        made.append((place, label, text, variant))
-    rules: list[Rule] = []
-    for _, label, text, variant in sorted(made, key=lambda entry: entry[0]):
-        if any(rule.label == label for rule in rules):
-            continue  # the same rule at locations that no stratum compares
-        step = sum(rule.name == variant.name for rule in rules)
-        rules.append(Rule(label, text, variant.name, variant.record.family, step))
-    order = [rule.label for rule in rules]
-    return tuple(rules), _category(rule_codes, [label for _, label, _, _ in made], order)
+        place = names.index(variant.name) if variant.name in names else len(names)
+        values = tuple((k, isinstance(v, str), v) for k, v in sorted(variant.values.items()))
+        at = LOCATIONS.index(where) if where in LOCATIONS else len(LOCATIONS)
+        made.append((label, text, variant))
+        order.append((place, variant.name, values, at, row["consistent"]))
+    rules: dict[str, Rule] = {}
+    for k in sorted(range(len(made)), key=lambda k: order[k]):
+        label, text, variant = made[k]
+        # the same label again: the same rule at locations that no stratum compares
+        if label not in rules:
+            step = sum(rule.name == variant.name for rule in rules.values())
+            rules[label] = Rule(label, text, variant.name, variant.record.family, step)
+    return tuple(rules.values()), _category(rule_codes, [label for label, _, _ in made], [*rules])
 
 
 def _under_asked_names(runs: pd.DataFrame) -> pd.DataFrame:
@@ -336,15 +277,15 @@ def _under_asked_names(runs: pd.DataFrame) -> pd.DataFrame:
 
     Cells are stored under their simplest name: on relu, ``floor 0.1`` is stored as
     ``leaky_backward 0.1``. A comparison over activations wants it in floor's row, so such runs are
-    repeated under the other name, and the simplest name is left out where nothing but these
+    repeated under the other name. The simplest name is left out where nothing but these
     repetitions used it. `exact` is never shown as another rule, and a rule without amounts always
     keeps its row.
     """
-    gradients, rules = _variants(runs, "gradient", GRADIENTS)
-    activations, functions = _variants(runs, "activation", ACTIVATIONS)
-    strata = _strata(runs)
-    names = _with_parameters(runs, ["gradient"])
-    known = {_text(rule): code for code, rule in enumerate(rules)}
+    gradients, rules = variants_of(runs, "gradient", GRADIENTS)
+    activations, functions = variants_of(runs, "activation", ACTIVATIONS)
+    strata = number_of(runs, columns_of(runs, STRUCTURE))
+    names = columns_of(runs, ["gradient"])
+    known = {str(rule): code for code, rule in enumerate(rules)}
     present = {code: set(strata[gradients == code]) for code in range(len(rules))}
     added: list[pd.DataFrame] = []
     covered: dict[int, set[int]] = {}
@@ -353,14 +294,14 @@ def _under_asked_names(runs: pd.DataFrame) -> pd.DataFrame:
             stored = known.get(_simplest(rule, function), asked)
             if stored == asked or rules[stored].name == REFERENCE:
                 continue
-            here = (present[stored] - present[asked]) & set(strata[activations == code])
-            if not here:
+            missing = (present[stored] - present[asked]) & set(strata[activations == code])
+            if not missing:
                 continue
-            copy = runs[(gradients == stored) & strata.isin(here)].copy()
+            copy = runs[(gradients == stored) & strata.isin(missing)].copy()
             for column, value in runs.loc[gradients == asked, names].iloc[0].items():
                 copy[str(column)] = value
             added.append(copy)
-            covered.setdefault(stored, set()).update(here)
+            covered.setdefault(stored, set()).update(missing)
     redundant = [
         stored
         for stored, places in covered.items()
@@ -372,6 +313,6 @@ def _under_asked_names(runs: pd.DataFrame) -> pd.DataFrame:
 def _simplest(rule: Variant[Record], function: Variant[Record]) -> str:
     """Name that a rule's cells are stored under on an activation; its own for unknown records."""
     if rule.name not in GRADIENTS or function.name not in ACTIVATIONS:
-        return _text(rule)
+        return str(rule)
     bound = ACTIVATIONS[function.name].bind(**function.values)
-    return _text(canonical(Variant(GRADIENTS[rule.name], rule.values), bound))
+    return str(canonical(Variant(GRADIENTS[rule.name], rule.values), bound))

@@ -1,7 +1,12 @@
-"""A run table that answers selections quickly, whether it was stored or published."""
+"""One table of trainings, stored or published: typed, scored and searched in one place.
+
+A *rule* is a gradient with its parameters, location and consistency: what is compared. A
+*stratum* is everything else that makes a cell: what is held fixed while comparing.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,27 +14,29 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from study.errors import UsageError
-from study.evidence.claims.records import Selection
-from study.evidence.pools import at_several_rates
 from study.evidence.statistics import remaining, score
 
 Mask = NDArray[np.bool_]
+Selection = Mapping[str, Any]
+"""Column -> the value wanted, a list of such values, or null for a missing one."""
 
 REFERENCE = "exact"
-LOCATIONS = ("none", "hidden", "output", "all")
 STRUCTURE = (
     *("dataset", "objective", "hidden", "initialisation", "gain", "activation", "optimizer"),
     *("updates", "batch_size", "dtype", "decay", "branch"),
 )
 """Columns that, with their variants' parameters, make a stratum; the last two may be missing."""
 RULE = ("gradient", "location", "consistent")
-"""Columns that, with their parameters, tell arms apart; those of `STRUCTURE` tell strata."""
+"""Columns that, with their parameters, tell rules apart."""
 RUN = ("learning_rate", "seed", "stage")
-NUMBERS = ("learning_rate", "final_objective", "constant_objective", "optimum", "updates")
+COLUMNS = (*STRUCTURE, *RULE, *RUN, "rates")
+"""What a selection may name, alone or with a parameter after a dot."""
+NUMBERS = ("learning_rate", "final_objective", "constant_objective", "optimum")
+FLAGS = ("failed", "runaway")
 
 
 class NothingToShow(UsageError):
-    """The tables are sound but hold nothing for this figure, as where a stage was not run."""
+    """The tables are sound but hold nothing for this question, as where a stage was not run."""
 
 
 def axis(column: str) -> str:
@@ -37,13 +44,43 @@ def axis(column: str) -> str:
     return str(column).partition(".")[0]
 
 
-class Runs:
-    """A run table with the columns that claims use.
+def columns_of(runs: pd.DataFrame, axes: Sequence[str]) -> list[str]:
+    """Return the columns of these axes and of their variants' parameters."""
+    return [str(column) for column in runs.columns if axis(column) in axes]
 
-    Flags are words, ``score`` and ``remaining`` are computed from the objectives, and a run that
-    stands in the table twice, as where tables were put together, is there once. ``rates`` is
-    "several" for cells that were evaluated at several rates, because none was chosen, else "one".
-    A column that the table lacks is null throughout.
+
+def number_of(runs: pd.DataFrame, columns: Sequence[str]) -> pd.Series[int]:
+    """Return a number for each row; rows that agree in all these columns share it."""
+    if not columns:
+        return pd.Series(0, runs.index)
+    return runs.groupby(list(columns), dropna=False, sort=False).ngroup()
+
+
+def at_several_rates(runs: pd.DataFrame, structure: Sequence[str]) -> Mask:
+    """Tell the runs of cells in which a seed was evaluated at several learning rates.
+
+    No rate was chosen for such a cell, so it is no rule at its own rate.
+
+    Parameters
+    ----------
+    runs
+        A run table.
+    structure
+        Columns that tell cells apart where the table has no column ``cell``. A tuned cell of the
+        same structure cannot then be told from one at several rates.
+    """
+    code = number_of(runs, ["cell"] if "cell" in runs else structure)
+    rates = pd.DataFrame({"code": code, "seed": runs["seed"], "rate": runs["learning_rate"]})
+    rates = rates[runs["stage"] == "evaluate"].drop_duplicates()
+    return code.isin(rates.loc[rates.duplicated(["code", "seed"]), "code"]).to_numpy()
+
+
+class Runs:
+    """A run table with numbers as numbers, flags as flags, and scores.
+
+    ``remaining`` and ``score`` are computed from the objectives. ``rates`` is "several" for cells
+    that were evaluated at several rates, else "one". A run that stands in the table twice, as
+    where tables were joined, is kept once. Columns that the table lacks count as null.
 
     Parameters
     ----------
@@ -56,38 +93,37 @@ class Runs:
         for column in NUMBERS:
             if column in runs:
                 runs[column] = pd.to_numeric(runs[column], errors="coerce").astype(float)
-        runs["failed"] = [word(v) == "true" for v in runs["failed"].astype(object)]
+        for column in FLAGS:
+            if column in runs:
+                runs[column] = runs[column].astype(str).str.lower().isin(("true", "1", "1.0"))
         optimum = runs["optimum"] if "optimum" in runs else 0.0
         final, constant = runs["final_objective"], runs["constant_objective"]
         runs["remaining"] = remaining(final, constant, optimum)
         runs["score"] = score(final, constant, optimum, runs["failed"])
-        structure = [c for c in runs.columns if axis(c) in (*STRUCTURE, *RULE)]
-        runs["rates"] = np.where(at_several_rates(runs, structure), "several", "one")
-        same = [c for c in runs.columns if axis(c) in (*STRUCTURE, *RULE, *RUN, "rates")]
-        runs = runs[~runs[same].astype(object).duplicated()].reset_index(drop=True)
-        self.frame = runs
+        several = at_several_rates(runs, columns_of(runs, (*STRUCTURE, *RULE)))
+        runs["rates"] = np.where(several, "several", "one")
+        same = columns_of(runs, (*STRUCTURE, *RULE, *RUN, "rates", "final_objective"))
+        self.frame = runs[~runs[same].astype(object).duplicated()].reset_index(drop=True)
         self._codes: dict[str, tuple[NDArray[np.intp], list[Any]]] = {}
-        self.structure = [
-            str(c) for c in runs.columns if axis(c) in STRUCTURE and len(self.values(str(c))) > 1
-        ]
 
-    def values(self, column: str) -> list[Any]:
-        """Return the distinct values of a column as words and numbers, None for null."""
-        return self.coded(column)[1]
+    @property
+    def structure(self) -> list[str]:
+        """Columns of `STRUCTURE` in which these runs differ."""
+        columns = columns_of(self.frame, STRUCTURE)
+        return [column for column in columns if len(self.coded(column)[1]) > 1]
 
     def coded(self, column: str) -> tuple[NDArray[np.intp], list[Any]]:
-        """Return a column as positions in its list of distinct values."""
+        """Return a column as positions in the list of its distinct values, None for null."""
         if column not in self._codes:
             if column in self.frame:
                 found = self.frame[column].astype(object)
                 codes, distinct = pd.factorize(found.where(found.notna(), None))
-                values = [word(v) for v in distinct]
+                values = [word(value) for value in distinct]
             else:
                 codes, values = np.full(len(self.frame), -1), []
-            # null is the last code
-            self._codes[column] = np.where(codes < 0, len(values), codes), [*values, None]
-            if not (codes < 0).any():
-                self._codes[column][1].pop()
+            if (codes < 0).any():
+                codes, values = np.where(codes < 0, len(values), codes), [*values, None]
+            self._codes[column] = codes, values
         return self._codes[column]
 
     def mask(self, selection: Selection) -> Mask:
@@ -96,13 +132,13 @@ class Runs:
         for column, wanted in selection.items():
             codes, values = self.coded(column)
             several = wanted if isinstance(wanted, list) else [wanted]
-            fits = [any(_same(value, one) for one in several) for value in values]
+            fits = [any(_same(value, word(one)) for one in several) for value in values]
             chosen &= np.array(fits, bool)[codes]
         return chosen
 
 
 def word(value: Any) -> Any:
-    """Return a stored value as a number, a word or None; flags are true and false."""
+    """Return a stored value as a number, a word or None; flags become true and false."""
     if value is None or value is pd.NA or value is pd.NaT:
         return None
     if isinstance(value, bool | np.bool_):
@@ -114,9 +150,8 @@ def word(value: Any) -> Any:
 
 
 def _same(value: Any, wanted: Any) -> bool:
-    wanted = word(wanted)
     if value is None or wanted is None:
-        return value is None and wanted is None
+        return value is wanted
     if isinstance(wanted, float):
         try:
             return abs(float(value) - wanted) <= 1e-9 * abs(wanted)

@@ -1,13 +1,11 @@
-"""Estimates and intervals: rank-based for scores, Wilson's family for rates, bootstrap for pools.
+"""Estimates and intervals: rank-based for scores, Wilson's family for rates.
 
-Everything here takes arrays and returns numbers; what is random takes a seed. Confidence levels
-are two-sided.
+Everything here takes arrays and returns numbers. Confidence levels are two-sided.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -92,17 +90,19 @@ def wilson(count: ArrayLike, total: ArrayLike, confidence: float = 0.95) -> tupl
     ----------
     Wilson (1927), JASA 22, 209-212.
     """
+    return _wilson(count, total, float(norm.ppf(0.5 + confidence / 2)))
+
+
+def _wilson(count: ArrayLike, total: ArrayLike, z: float) -> tuple[Array, Array]:
     k, n = np.broadcast_arrays(np.asarray(count, float), np.asarray(total, float))
     n = np.where(n > 0, n, np.nan)
-    z = norm.ppf(0.5 + confidence / 2)
-    p = k / n
+    p, scale = k / n, 1 + z * z / n
     centre = p + z * z / (2 * n)
     half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
     # rounding must not put the limits of 0 of n or n of n a hair beside 0 or 1
     low = np.where(k == 0, 0 * n, np.maximum((centre - half) / scale, 0.0))
     high = np.where(k == n, n / n, np.minimum((centre + half) / scale, 1.0))
-    return np.asarray(low, float), np.asarray(high, float)
+    return low, high
 
 
 def newcombe_paired(first: ArrayLike, second: ArrayLike, confidence: float = 0.95) -> Interval:
@@ -133,15 +133,13 @@ def newcombe_paired(first: ArrayLike, second: ArrayLike, confidence: float = 0.9
     ----------
     Newcombe (1998), Statistics in Medicine 17, 2635-2650, method 10.
     """
-    return newcombe_of_counts(paired_counts(first, second), float(norm.ppf(0.5 + confidence / 2)))
+    z = float(norm.ppf(0.5 + confidence / 2))
+    estimate, low, high = newcombe_of_counts([paired_counts(first, second)], z)[0].tolist()
+    return Interval(estimate, low, high)
 
 
-Counts = tuple[int, int, int, int]
-"""Units where both, only the first, only the second, and neither are true."""
-
-
-def paired_counts(first: ArrayLike, second: ArrayLike) -> Counts:
-    """Count the pairs of each kind; see `newcombe_paired`."""
+def paired_counts(first: ArrayLike, second: ArrayLike) -> tuple[int, int, int, int]:
+    """Count the units where both, only the first, only the second, and neither are true."""
     one, two = np.asarray(first, bool), np.asarray(second, bool)
     if one.shape != two.shape or one.ndim != 1 or one.size == 0:
         raise ValueError(f"pairs need two equal lengths, not {one.shape} and {two.shape}")
@@ -149,31 +147,26 @@ def paired_counts(first: ArrayLike, second: ArrayLike) -> Counts:
     return both, only, int(np.sum(~one & two)), int(np.sum(~one & ~two))
 
 
-def newcombe_of_counts(counts: Counts, z: float) -> Interval:
-    """Return Newcombe's paired interval from counts, with z the normal quantile of the level."""
-    a, b, c, d = counts
-    n = sum(counts)
+def newcombe_of_counts(counts: ArrayLike, z: float) -> Array:
+    """Return Newcombe's paired intervals (k, 3) from counts (k, 4); see `newcombe_paired`.
+
+    z is the normal quantile of the level.
+    """
+    a, b, c, d = np.asarray(counts, float).T
+    n = a + b + c + d
     p1, p2 = (a + b) / n, (a + c) / n
     (l1, u1), (l2, u2) = _wilson(a + b, n, z), _wilson(a + c, n, z)
-    cross = float(a * d - b * c)
-    if cross > 0:
-        cross = max(cross - n / 2, 0.0)
-    product = (a + b) * (c + d) * (a + c) * (b + d)
-    phi = cross / math.sqrt(product) if product else 0.0
+    cross = a * d - b * c
+    cross = np.where(cross > 0, np.maximum(cross - n / 2, 0.0), cross)
+    size = np.sqrt((a + b) * (c + d) * (a + c) * (b + d))
+    phi = np.divide(cross, size, out=np.zeros_like(cross), where=size > 0)
 
-    def reach(x: float, y: float) -> float:
-        return math.sqrt(max(x * x - 2 * phi * x * y + y * y, 0.0))
+    def reach(x: Array, y: Array) -> Array:
+        return np.asarray(np.sqrt(np.maximum(x * x - 2 * phi * x * y + y * y, 0.0)))
 
-    return Interval(p1 - p2, p1 - p2 - reach(p1 - l1, u2 - p2), p1 - p2 + reach(u1 - p1, p2 - l2))
-
-
-def _wilson(k: int, n: int, z: float) -> tuple[float, float]:
-    """Wilson's limits in plain numbers, as `wilson`."""
-    p, scale = k / n, 1 + z * z / n
-    centre = p + z * z / (2 * n)
-    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    low = 0.0 if k == 0 else max((centre - half) / scale, 0.0)
-    return low, 1.0 if k == n else min((centre + half) / scale, 1.0)
+    middle = p1 - p2
+    down, up = reach(p1 - l1, u2 - p2), reach(u1 - p1, p2 - l2)
+    return np.stack([middle, middle - down, middle + up], axis=1)
 
 
 def _sign_flips(doubled_ranks: NDArray[np.int64]) -> Array:
@@ -191,8 +184,9 @@ def _sign_flips(doubled_ranks: NDArray[np.int64]) -> Array:
 def wilcoxon(differences: ArrayLike, alternative: str = "two-sided") -> float:
     """Exact p-value of the signed-rank test, zeros by Pratt, ties by mid-ranks.
 
-    Zeros take part in the ranking and are then left out; the distribution is that of all 2^m
-    signs of the m others, so it is exact with zeros and ties at any sample size.
+    Zeros take part in the ranking and are then left out. The distribution is that of all 2^m
+    signs of the m others, so it is exact with zeros and ties at any sample size; scipy's test is
+    exact without ties only.
 
     Parameters
     ----------
@@ -233,7 +227,7 @@ def hodges_lehmann(differences: ArrayLike, confidence: float = 0.95) -> Interval
     closure of the shifts θ at which the test of d - θ does not reject. T+(θ) is the number of
     Walsh averages above θ, so they are Walsh averages of symmetric ranks, from the exact null
     distribution. Exact for a continuous distribution; with ties at least the confidence asked,
-    and a shift that Pratt's test of zeros keeps always lies inside (`tests` enumerate it).
+    and a shift that Pratt's test of zeros keeps always lies inside (the tests enumerate it).
 
     Parameters
     ----------
@@ -269,54 +263,3 @@ def hodges_lehmann(differences: ArrayLike, confidence: float = 0.95) -> Interval
     k = _walsh_rank(d.size, confidence)
     low, high = (walsh[k - 1], walsh[-k]) if k else (-math.inf, math.inf)
     return Interval(float(np.median(walsh)), float(low), float(high))
-
-
-def mean_of_samples(samples: Array) -> Array:
-    """Mean over the last axis: the default statistic of `bootstrap`."""
-    return np.asarray(samples.mean(axis=-1))
-
-
-def bootstrap(
-    strata: Sequence[ArrayLike],
-    statistic: Callable[[Array], Array] = mean_of_samples,
-    *,
-    confidence: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
-) -> Interval:
-    """Mean over strata of a statistic, with the percentile interval of a stratified bootstrap.
-
-    Every stratum is drawn anew from its own values, with replacement; a row of a stratum with
-    several columns (say, the two arms of a pair) is drawn whole.
-
-    Parameters
-    ----------
-    strata
-        Arrays (n_i,) or (n_i, columns), such as the seeds of each task.
-    statistic
-        Takes (resamples, n_i), or (resamples, columns, n_i), and reduces all but the first axis.
-    confidence, resamples, seed
-        Two-sided level; number of draws; seed of the one generator used.
-
-    Raises
-    ------
-    ValueError
-        If there is no stratum, or an empty one.
-
-    References
-    ----------
-    Efron & Tibshirani (1993), An Introduction to the Bootstrap, ch. 13.
-    """
-    groups = [np.asarray(values, float) for values in strata]
-    if not groups or not all(len(values) for values in groups):
-        raise ValueError("the bootstrap needs at least one value in each of its strata")
-    random = np.random.default_rng(seed)
-    estimates, draws = [], []
-    for values in groups:
-        estimates.append(float(statistic(values.T[None])[0]))
-        chosen = random.integers(len(values), size=(resamples, len(values)))
-        draws.append(statistic(np.moveaxis(values[chosen], 1, -1)))
-    pooled = np.mean(draws, axis=0)
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(pooled, [tail, 1 - tail])
-    return Interval(float(np.mean(estimates)), float(low), float(high))

@@ -11,12 +11,12 @@ NONE = np.array([], dtype=np.intp)
 
 def measured(task, values, block=None, first=0):
     seeds = np.arange(first, first + len(values))
-    return Measured(task, block or task, seeds, np.asarray(values, float), NONE)
+    return Measured(task, block or task, seeds, NONE, np.asarray(values, float))
 
 
 def paired(task, first, second, block="", seed=0):
     seeds = np.arange(seed, seed + len(first))
-    return Paired(task, block or task, seeds, np.asarray(first), np.asarray(second), NONE)
+    return Paired(task, block or task, seeds, NONE, np.asarray(first), np.asarray(second))
 
 
 def test_the_estimate_is_the_mean_over_tasks():

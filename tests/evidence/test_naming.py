@@ -124,8 +124,8 @@ def test_objectives_of_one_dataset_are_tasks_of_their_own(prepared):
 def test_scores_follow_the_optimum_and_failure(prepared):
     results = prepared(
         {"final_objective": 0.6, "constant_objective": 1.5, "optimum": 0.5},
-        {"final_objective": np.nan, "failed": True},
-        {"final_objective": 1e-9},
+        {"final_objective": np.nan, "failed": True, "seed": 1},
+        {"final_objective": 1e-9, "seed": 2},
     )
     np.testing.assert_allclose(results.runs["score"], [-1.0, 0.0, -3.0])
 

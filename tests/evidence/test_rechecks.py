@@ -40,7 +40,7 @@ def test_one_thing_is_changed(tmp_path):
     assert selection == {**original, "batch_size": "8"}
     assert recheck.part.arms == part.arms and recheck.part.contrasts == part.contrasts
     (recheck,) = written(tmp_path, contrasts={"effect": {"rate": "exact"}}).rechecks
-    assert recheck.part.contrasts[0].options["rate"] == "exact"
+    assert recheck.part.contrasts[0].options.rate == "exact"
     assert recheck.part.contrasts[0].margin == part.contrasts[0].margin
 
 
@@ -59,7 +59,7 @@ def test_it_is_judged_by_the_claims_own_rule(tmp_path):
         ({"claim": "C99"}, "claim 'C99'. Did you mean 'C9'"),
         ({"claim": 4}, "claim takes a text, not 4"),
         ({"arms": {"remove": {}}}, "Did you mean 'removed'"),
-        ({"arms": {"removed": 3}}, "arm removed takes keys with values, not 3"),
+        ({"arms": {"removed": 3}}, "arms.removed takes keys with values, not 3"),
         ({"arms": {"removed": {"gradeint": "floor"}}}, "column 'gradeint'. Did you mean"),
         ({"arms": 3}, "arms takes keys with values, not 3"),
         ({"contrasts": {"efect": {}}}, "Did you mean 'effect'"),
@@ -70,7 +70,7 @@ def test_it_is_judged_by_the_claims_own_rule(tmp_path):
         ({"where": {"task": "digit"}}, "Did you mean 'digits'"),
         ({"where": {"activatoin": "tanh"}}, "column 'activatoin'. Did you mean 'activation'?"),
         ({"where": "tanh"}, "where takes keys with values, not 'tanh'"),
-        ({"wheer": {}}, "key 'wheer'. Did you mean 'where'?"),
+        ({"wheer": {}}, "recheck 1: wheer'. Did you mean 'rechecks.yaml: recheck 1: where'?"),
         ({"seed": "abc"}, "seed takes a whole number, not 'abc'"),
         ({"seed": -1}, "seed = -1 is out of range"),
         ({"experiment": 3}, "experiment takes a text, not 3"),
@@ -87,7 +87,7 @@ def test_mistakes_are_named(tmp_path, wrong, said):
     ("change", "said"),
     [
         ({"far": "five"}, "far takes a number, not 'five'"),
-        ({"farr": 5}, "option 'farr'. Did you mean 'far'?"),
+        ({"farr": 5}, "effect: farr'. Did you mean 'rechecks.yaml: recheck 1, C2: effect: far'?"),
         ({"contradicted_below": 4}, "contradicted_below = 4 is above the margin, 3"),
     ],
 )
@@ -102,18 +102,18 @@ def test_options_are_checked_as_those_of_the_claim_are(tmp_path, change, said):
     ("content", "said"),
     [
         ("", "rechecks.yaml"),
-        ("tasks: {}", "rechecks.yaml lacks the key rechecks"),
+        ("tasks: {}", "rechecks.yaml: rechecks is missing"),
         ("rechecks: 3", "rechecks takes a list, not 3"),
         ("rechecks: {claim: C4}", "rechecks takes a list, not {'claim': 'C4'}"),
         ("rechecks: [C4]", "recheck 1 takes keys with values, not 'C4'"),
-        ("rechecks: [{claim: C4}]", "recheck 1 lacks the key part, doubt, change"),
+        ("rechecks: [{claim: C4}]", "recheck 1: part is missing"),
         ("rechecks: []\ntasks: 3", "tasks takes keys with values, not 3"),
         (
             "rechecks: []\ntasks: {wine: {datset: wine}}",
             "column 'datset'. Did you mean 'dataset'?",
         ),
         ("rechecks: []\ntasks: {digits: {dataset: wine}}", "tasks has 'digits' twice"),
-        ("rechecks: []\ntask: {}", "key 'task'. Did you mean 'tasks'?"),
+        ("rechecks: []\ntask: {}", "rechecks.yaml: task'. Did you mean 'rechecks.yaml: tasks'?"),
     ],
 )
 def test_a_file_of_another_shape_is_told_in_one_line(tmp_path, content, said):

@@ -121,24 +121,15 @@ def effects(drawn: Sequence[tuple[Pool, Arm, Arm]], resamples: int) -> dict[str,
     none = np.array([], dtype=np.intp)
 
     def rated(rate: Callable[[Arm, Arm], int]) -> Shares:
-        return Shares(
-            tuple(
-                Paired(
-                    pool.task,
-                    pool.task,
-                    every,
-                    pool.failed[rate(one, two), one.seeds],
-                    pool.failed[two.rate, two.seeds],
-                    none,
-                )
-                for pool, one, two in drawn
-            )
-        )
+        pairs = [
+            (p.task, p.failed[rate(a, b), a.seeds], p.failed[b.rate, b.seeds]) for p, a, b in drawn
+        ]
+        return Shares(tuple(Paired(t, t, every, none, one, two) for t, one, two in pairs))
 
     every = np.arange(SCORED)
     scored = [(p.task, p.scores[a.rate, a.seeds], p.scores[b.rate, b.seeds]) for p, a, b in drawn]
     ratio = Ranked(
-        tuple(Measured(task, task, every, one - two, none) for task, one, two in scored),
+        tuple(Measured(task, task, every, none, one - two) for task, one, two in scored),
         resamples=resamples,
     )
     task, one, _ = scored[0]
@@ -150,7 +141,7 @@ def effects(drawn: Sequence[tuple[Pool, Arm, Arm]], resamples: int) -> dict[str,
         "own": own,
         "untuned": rated(lambda one, two: two.rate),
         # the pool has no frozen net: the constant predictor, whose score is 0, stands for it
-        "frozen": Ranked((Measured(task, task, every, one, none),), resamples=resamples),
+        "frozen": Ranked((Measured(task, task, every, none, one),), resamples=resamples),
     }
 
 
@@ -208,19 +199,8 @@ def calibrate(
         listed.append(("any error", True, sum(counts[name][w] for w in VERDICTS if errors[w])))
         for word, error, count in listed:
             low, high = wilson(count, repeats)
-            share = count / repeats
-            row = (
-                name,
-                part.decision,
-                word,
-                error,
-                count,
-                repeats,
-                share,
-                float(low),
-                float(high),
-            )
-            rows.append(row)
+            rated = (count, repeats, count / repeats, float(low), float(high))
+            rows.append((name, part.decision, word, error, *rated))
     columns = ["claim", "decision", "verdict", "error", "count", "repeats", "share", "low", "high"]
     return pd.DataFrame(rows, columns=columns)
 

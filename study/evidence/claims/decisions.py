@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -60,15 +59,15 @@ class Asked:
         By the contrasts' names.
     margins
         The same, in the effects' own unit.
-    options
-        Options of the contrasts, margins among them in the effects' own unit.
+    limits
+        Further margins of the contrasts, in the effects' own unit.
     level
         Two-sided.
     """
 
     effects: Mapping[str, Effect]
     margins: Mapping[str, float]
-    options: Mapping[str, Mapping[str, Any]]
+    limits: Mapping[str, Mapping[str, float]]
     level: float
 
     def tasks(self, name: str, margin: float, *, above: bool) -> tuple[str, ...]:
@@ -150,7 +149,7 @@ def beyond(asked: Asked) -> Finding:
 def threshold(asked: Asked) -> Finding:
     """Supported above the margin, contradicted below the option ``contradicted_below``."""
     effect, margin = asked.effects["effect"], asked.margins["effect"]
-    low = float(asked.options["effect"]["contradicted_below"])
+    low = float(asked.limits["effect"]["contradicted_below"])
     up = asked.tasks("effect", margin, above=True)
     down = asked.tasks("effect", low, above=False)
     return Finding(

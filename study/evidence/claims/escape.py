@@ -1,34 +1,37 @@
 """How much longer a wrongly saturated unit stays when it starts further out.
 
-Q = T(far) / T(near), T the updates until the target is met. Options: ``distance`` (the column
-with the starting point's distance), ``near`` and ``far`` (two of its values).
+Q = T(far) / T(near), T the updates until the target is met.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from study.evidence.arms import Place
-from study.evidence.claims import checking
-from study.evidence.claims.records import Contrast
-from study.evidence.comparison import (
-    RATE,
-    Comparison,
-    Option,
-    Seeded,
-    column,
-    common_seeds,
-    ranked,
-)
+from study.checked import Number, between
+from study.evidence.arms import Place, Seeds, numbers
+from study.evidence.comparison import Column, Comparison, Contrast, Options, Seeded, ranked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Escape(Options):
+    """``distance``: the column with the start's distance; ``near``, ``far``: two of its values."""
+
+    distance: Column
+    near: Annotated[Number, between(0.0)]
+    far: Annotated[Number, between(0.0)]
+
 
 NEVER = 1e3
 """A run of the denominator that never escapes counts as this many budgets: the worst there is."""
 
 
 def quotient(
-    runs: pd.DataFrame, seeds: NDArray[np.int64], contrast: Contrast, *, worst: float
+    runs: pd.DataFrame, seeds: Seeds, contrast: Contrast, *, worst: float
 ) -> NDArray[np.float64]:
     """Return log10 Q of each seed, the mean over its learning rates.
 
@@ -42,15 +45,15 @@ def quotient(
         Budgets that a start from far out counts as where it never escapes. A rate at which the
         near start does not escape either says nothing and is left out.
     """
-    distance = pd.to_numeric(runs[str(contrast.options["distance"])]).to_numpy(float)
-    time, budget = column(runs, "updates_to_target"), column(runs, "updates")
+    distance = numbers(runs, contrast.options.distance)
+    time, budget = numbers(runs, "updates_to_target"), numbers(runs, "updates")
     time = np.maximum(np.where(runs["failed"].to_numpy(bool), np.nan, time), 1.0)
     table = pd.DataFrame(
         {"seed": runs["seed"].to_numpy(int), "rate": runs["learning_rate"].to_numpy(float)}
     )
     kept = {}
     for end in ("near", "far"):
-        at = np.isclose(distance, float(contrast.options[end]))
+        at = np.isclose(distance, getattr(contrast.options, end))
         kept[end] = table[at].assign(time=time[at], budget=budget[at])
     both = kept["near"].merge(kept["far"], on=["seed", "rate"], suffixes=("_near", "_far"))
     far = both["time_far"].fillna(worst * both["budget_far"])
@@ -64,26 +67,16 @@ def measure(place: Place, contrast: Contrast) -> Seeded:
     Never to escape is censored so that it can't help a claim to be supported: the arm that should
     have the larger Q counts the budget, a lower bound of its time, the other `NEVER` budgets.
     """
-    seeds = common_seeds(place.arms)
-    total = np.zeros(len(seeds))
+    total = np.zeros(len(place.seeds))
     for arm, weight in contrast.weights.items():
         worst = 1.0 if weight > 0 else NEVER
-        total += weight * quotient(place.arms[arm], seeds, contrast, worst=worst)
-    return seeds, total, 0
-
-
-def _free(contrast: Contrast) -> list[str]:
-    return [str(contrast.options["distance"]), "learning_rate"]
+        total += weight * quotient(place.arms[arm], place.seeds, contrast, worst=worst)
+    return place.seeds, total, 0
 
 
 KIND = Comparison(
     name="escape",
     unit="ratio",
-    effect=ranked(measure, _free),
-    options=(
-        RATE,
-        Option("distance", checking.column),
-        Option("near", checking.at_least(0.0)),
-        Option("far", checking.at_least(0.0)),
-    ),
+    effect=ranked(measure, lambda contrast: [contrast.options.distance, "learning_rate"]),
+    options=Escape,
 )

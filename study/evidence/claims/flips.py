@@ -4,30 +4,32 @@ Runs branch from a common state, so both rules have the same decided set. With F
 
     log10 (F_decided / F_undecided) of one arm - the same of the other,
 
-in which the numbers of decided and undecided pairs cancel. Option: ``path_within``, how far the
-lengths of the ways that the arms went may differ, as a share; other seeds are left out.
+in which the numbers of decided and undecided pairs cancel.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from study.evidence.arms import Place
-from study.evidence.claims.checking import at_least
-from study.evidence.claims.records import Contrast
-from study.evidence.comparison import (
-    RATE,
-    Comparison,
-    Option,
-    Seeded,
-    by_seed,
-    column,
-    common_seeds,
-    ranked,
-)
+from study.checked import Number, between
+from study.evidence.arms import Place, numbers
+from study.evidence.comparison import Comparison, Contrast, Options, Seeded, ranked
 from study.learning.diagnostics.probes import PATTERNS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flips(Options):
+    """``path_within``: the share by which the arms' path lengths may differ.
+
+    Seeds whose paths differ more are left out.
+    """
+
+    path_within: Annotated[Number, between(0.0)]
 
 
 def measure(place: Place, contrast: Contrast) -> Seeded:
@@ -35,18 +37,15 @@ def measure(place: Place, contrast: Contrast) -> Seeded:
 
     To every share half a pair is added, of all that are probed, so that none is a number too.
     """
-    seeds = common_seeds(place.arms)
-    arms = {arm: by_seed(place.arms[arm], seeds) for arm in contrast.weights}
-    total = np.zeros(len(seeds))
+    arms = {arm: place.paired(arm) for arm in contrast.weights}
+    total = np.zeros(len(place.seeds))
     for arm, weight in contrast.weights.items():
         half = 0.5 / (_units(arms[arm]) * PATTERNS)
-        decided, undecided = (column(arms[arm], f"flips_{k}decided") for k in ("", "un"))
+        decided, undecided = (numbers(arms[arm], f"flips_{k}decided") for k in ("", "un"))
         total += weight * (np.log10(decided + half) - np.log10(undecided + half))
-    paths = np.stack([column(runs, "path_length") for runs in arms.values()])
-    within = paths.max(axis=0) <= paths.min(axis=0) * (
-        1.0 + float(contrast.options["path_within"])
-    )
-    return seeds, np.where(within | np.isnan(paths).all(), total, np.nan), 0
+    paths = np.stack([numbers(runs, "path_length") for runs in arms.values()])
+    within = paths.max(axis=0) <= paths.min(axis=0) * (1.0 + contrast.options.path_within)
+    return place.seeds, np.where(within | np.isnan(paths).all(), total, np.nan), 0
 
 
 def _units(runs: pd.DataFrame) -> NDArray[np.float64]:
@@ -58,5 +57,5 @@ KIND = Comparison(
     name="flips",
     unit="ratio",
     effect=ranked(measure),
-    options=(RATE, Option("path_within", at_least(0.0))),
+    options=Flips,
 )

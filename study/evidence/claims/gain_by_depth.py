@@ -1,30 +1,32 @@
-"""Whether harm grows with saturation and depth together: an interaction of log2 gain × depth.
-
-Options: ``of`` (``excess``: (L - L_exact) / (L_const - L_exact), 0 exact's objective and 1 the
-constant predictor's; or ``score``) and ``tolerated`` (exact may fail in at most this share of a
-cell's runs).
-"""
+"""Whether harm grows with saturation and depth together: an interaction of log2 gain × depth."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from study.checked import Number, between, one_of
 from study.evidence.arms import Place
-from study.evidence.claims.checking import among, share
-from study.evidence.claims.records import Contrast
-from study.evidence.comparison import (
-    RATE,
-    Comparison,
-    Option,
-    Seeded,
-    common_seeds,
-    ranked,
-)
+from study.evidence.comparison import Comparison, Contrast, Options, Seeded, ranked
 
 LEAST_ROOM = 0.02
 """Of L_const - L*: a run that is stuck leaves this much room, and no more is divided by."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GainByDepth(Options):
+    """What harm is, and the share of a cell's runs in which exact may fail.
+
+    ``of``: ``excess`` is (L - L_exact) / (L_const - L_exact), which is 0 at exact's objective and
+    1 at the constant predictor's; ``score`` is a difference of scores.
+    """
+
+    of: Annotated[str, one_of("excess", "score")]
+    tolerated: Annotated[Number, between(0.0, 1.0)]
 
 
 def depth_of(hidden: pd.Series[str]) -> NDArray[np.float64]:
@@ -63,19 +65,18 @@ def interaction(
 
 def measure(place: Place, contrast: Contrast) -> Seeded:
     """Return the interaction of each seed, over the cells in which exact does not fail."""
-    plus = max(contrast.weights, key=lambda arm: contrast.weights[arm])
-    minus = min(contrast.weights, key=lambda arm: contrast.weights[arm])
-    seeds = common_seeds(place.arms)
+    plus, minus = contrast.two_arms
+    seeds = place.seeds
     cell = ["gain", "hidden"]
     exact = place.arms[minus]
     failing = exact.groupby(cell)["failed"].transform("mean")
-    exact = exact[failing <= float(contrast.options["tolerated"])]
+    exact = exact[failing <= contrast.options.tolerated]
     pairs = place.arms[plus].merge(exact, on=[*cell, "seed"], suffixes=("", "_exact"))
     reference = pairs[[f"{c}_exact" for c in ("score", "remaining", "failed")]]
     pairs["y"] = harm(
         pairs,
         reference.rename(columns=lambda c: c.removesuffix("_exact")),
-        str(contrast.options["of"]),
+        contrast.options.of,
     )
     pairs["depth"] = depth_of(pairs["hidden"])
     found = np.full(len(seeds), np.nan)
@@ -91,6 +92,6 @@ KIND = Comparison(
     name="gain_by_depth",
     unit="slope",
     effect=ranked(measure, lambda contrast: ["gain", "hidden"]),
-    options=(RATE, Option("of", among("excess", "score")), Option("tolerated", share)),
+    options=GainByDepth,
     arms=(2, 2),
 )

@@ -1,18 +1,8 @@
-"""The claims of the study: how each is compared, and what decides it.
-
-A claim is a record in conf/claims.yaml; a kind of comparison is one file here.
-"""
+"""The kinds of comparison that a claim can name: one entry for each measure."""
 
 from __future__ import annotations
 
-from study.evidence.claims import (
-    escape,
-    flips,
-    gain_by_depth,
-    gradients,
-    scores,
-    shares,
-)
+from study.evidence.claims import escape, flips, gain_by_depth, gradients, scores, shares
 from study.evidence.comparison import Comparison
 
 COMPARISONS: dict[str, Comparison] = {

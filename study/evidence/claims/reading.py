@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from study.checked import Flag, Number, Text, checked, refuse_twice
+from study.checked import Number, between, checked, refuse_twice
 from study.conf import claims_path, read_yaml
-from study.errors import UsageError
-from study.evidence.claims.checking import at_least, keys, one_of, selection
+from study.errors import UsageError, unknown
 from study.evidence.claims.decisions import DECISIONS, Decision
 from study.evidence.claims.kinds import COMPARISONS
-from study.evidence.claims.records import (
-    COMBINATIONS,
-    ROLES,
-    Claim,
-    Claims,
-    Contrast,
-    Part,
-    Selection,
-)
+from study.evidence.claims.records import Claim, Claims, Part
+from study.evidence.comparison import Contrast
 
-WORDS = ("id", "question", "statement", "metric", "direction", "test", "rule")
 SHARED = ("arms", "contrasts", "decision")
 """What a claim may say once for all of its parts."""
+OWN = ("comparison", "weights", "margin")
+"""Keys that every contrast has; its others are the comparison's and the decision's."""
 ROUNDING = 1e-6  # of weights such as 0.333333
 
 
@@ -47,119 +40,111 @@ def claims_from(given: Mapping[str, Any]) -> Claims:
     UsageError
         For a key, a name or a value that is missing, unknown or of another kind.
     """
-    file = "claims.yaml"
-    keys(file, given, ("experiment", "level", "tasks", "always", "claims"))
-    level = checked(Number, given["level"], f"{file}: level")
-    if not 0.0 < level < 1.0:
-        raise UsageError(f"{file}: level = {level:g} is out of range: above 0 and below 1")
-    tasks = tasks_from(file, given["tasks"])
-    entries = checked(list[Any], given["claims"], f"{file}: claims")
-    made = tuple(_claim(f"{file}: claim {k}", entry, tasks) for k, entry in enumerate(entries, 1))
-    refuse_twice(f"{file}: id", [claim.id for claim in made])
-    return Claims(
-        experiment=checked(Text, given["experiment"], f"{file}: experiment"),
-        level=level,
-        tasks=tasks,
-        always=selection(f"{file}: always", given["always"]),
-        claims=made,
-    )
+    file = "claims.yaml: "
+    shared = checked(Claims, _without(given, "claims"), file)
+    entries = checked(list[Any], given["claims"], f"{file}claims")
+    made = [_claim(f"{file}claim {k}", entry, shared.tasks) for k, entry in enumerate(entries, 1)]
+    refuse_twice(f"{file}id", [claim.id for claim in made])
+    return checked(Claims, {**given, "claims": made}, file)
 
 
-def tasks_from(file: str, given: Any) -> dict[str, Selection]:
-    """Return names of tasks with the runs they mean."""
-    named = checked(dict[str, Any], given, f"{file}: tasks")
-    return {name: selection(f"{file}: tasks: {name}", task) for name, task in named.items()}
-
-
-def _claim(culprit: str, given: Any, tasks: Mapping[str, Selection]) -> Claim:
+def _claim(culprit: str, given: Any, tasks: Collection[str]) -> Claim:
     entry = checked(dict[str, Any], given, culprit)
-    name = checked(Text, entry["id"], f"{culprit}: id") if "id" in entry else culprit
-    keys(name, entry, (*WORDS, "parts"), ("combine", "holm", *SHARED))
+    name = entry["id"] if isinstance(entry.get("id"), str) else culprit
     shared = {key: entry[key] for key in SHARED if key in entry}
+    entry = {key: value for key, value in entry.items() if key not in SHARED}
+    entries = checked(list[Any], entry.get("parts", []), f"{name}: parts")
+    claim = checked(Claim, _without(entry, "parts"), f"{name}: ")
     parts = tuple(
-        _part(f"{name}, part {k}", part, shared, name, tasks)
-        for k, part in enumerate(checked(list[Any], entry["parts"], f"{name}: parts"), 1)
+        _part(f"{name}, part {k}", part, shared, name, tasks) for k, part in enumerate(entries, 1)
     )
     refuse_twice(f"{name}: name", [part.name for part in parts])
     if not any(part.role == "primary" for part in parts):
         raise UsageError(f"{name} has no primary part")
-    texts = {
-        word: " ".join(checked(Text, entry[word], f"{name}: {word}").split()) for word in WORDS
-    }
-    return Claim(
-        **texts,
-        combine=one_of(f"{name}: combine", entry.get("combine", "all"), COMBINATIONS),
-        holm=checked(Flag, entry.get("holm", True), f"{name}: holm"),
-        parts=parts,
-    )
+    return checked(Claim, {**vars(claim), "parts": parts}, f"{name}: ")
 
 
 def _part(
-    culprit: str,
-    given: Any,
-    shared: Mapping[str, Any],
-    claim: str,
-    tasks: Mapping[str, Selection],
+    culprit: str, entry: Any, shared: dict[str, Any], claim: str, tasks: Collection[str]
 ) -> Part:
-    given = {**shared, **checked(dict[str, Any], given, culprit)}
+    given = {**shared, **checked(dict[str, Any], entry, culprit)}
     if isinstance(given.get("name"), str):
         culprit = f"{claim}, part {given['name']!r}"
-    keys(culprit, given, ("name", "role", "where", *SHARED))
-    where = given["where"] if isinstance(given["where"], list) else [given["where"]]
-    arms = checked(dict[str, Any], given["arms"], f"{culprit}: arms")
-    contrasts = checked(dict[str, Any], given["contrasts"], f"{culprit}: contrasts")
-    part = Part(
-        name=checked(Text, given["name"], f"{culprit}: name"),
-        role=one_of(f"{culprit}: role", given["role"], ROLES),
-        where=tuple(selection(f"{culprit}: where", one, tasks) for one in where),
-        arms={name: selection(f"{culprit}: arm {name}", arm) for name, arm in arms.items()},
-        contrasts=tuple(_contrast(f"{culprit}: {n}", n, entry) for n, entry in contrasts.items()),
-        decision=one_of(f"{culprit}: decision", given["decision"], DECISIONS),
-    )
-    check_part(culprit, part)
-    return part
+    where = given.get("where")
+    if "where" in given and not isinstance(where, list):
+        given["where"] = [where]
+    contrasts = checked(dict[str, Any], given.get("contrasts", {}), f"{culprit}: contrasts")
+    part = checked(Part, _without(given, "contrasts"), f"{culprit}: ")
+    refuse_unknown(f"{culprit}: decision", part.decision, DECISIONS)
+    refuse_unknown_tasks(culprit, part, tasks)
+    decision = DECISIONS[part.decision]
+    for name in contrasts:
+        refuse_unknown(f"{culprit}: {part.decision}: contrast", name, decision.contrasts)
+    lacking = [name for name in decision.contrasts if name not in contrasts]
+    if lacking:
+        raise UsageError(f"{culprit}: {part.decision} lacks the contrast {', '.join(lacking)}")
+    made = [contrast_of(f"{culprit}: {n}", n, entry, part) for n, entry in contrasts.items()]
+    return checked(Part, {**vars(part), "contrasts": made}, f"{culprit}: ")
 
 
-def _contrast(culprit: str, name: str, given: Any) -> Contrast:
-    options = checked(dict[str, Any], given, culprit)
-    # its other keys are the comparison's and the decision's: see check_part
-    needed = ("comparison", "weights", "margin")
-    keys(culprit, options, needed, tuple(options))
-    weights = checked(dict[str, Any], options.pop("weights"), f"{culprit}: weights")
-    return Contrast(
-        name=name,
-        comparison=one_of(f"{culprit}: comparison", options.pop("comparison"), COMPARISONS),
-        weights={
-            arm: checked(Number, w, f"{culprit}: weight {arm}") for arm, w in weights.items()
-        },
-        margin=options.pop("margin"),
-        options=options,
-    )
+def _without(given: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Leave out what a key holds, which is checked apart; a key that is missing stays missing."""
+    return {**given, key: []} if key in given else given
 
 
-def check_part(culprit: str, part: Part) -> None:
-    """Check that a part's contrasts are what its decision and their comparisons take.
+def refuse_unknown(kind: str, name: str, valid: Collection[str]) -> None:
+    """Refuse a name that is not among the valid ones."""
+    if name not in valid:
+        raise UsageError(unknown(kind, name, valid))
+
+
+def refuse_unknown_tasks(culprit: str, part: Part, tasks: Collection[str]) -> None:
+    """Refuse tasks that the file does not define."""
+    for where in part.where:
+        named = where.get("task", [])
+        for task in named if isinstance(named, list) else [named]:
+            refuse_unknown(f"{culprit}: where: task", task, tasks)
+
+
+def contrast_of(culprit: str, name: str, given: Any, part: Part) -> Contrast:
+    """Check a contrast against its part, its comparison and the part's decision.
 
     Raises
     ------
     UsageError
-        For a contrast, arm or option that is missing or unknown, or a value that won't do.
+        For an arm or option that is missing or unknown, or a value that won't do.
     """
     decision = DECISIONS[part.decision]
-    named = {contrast.name: contrast for contrast in part.contrasts}
-    keys(f"{culprit}: {part.decision}", named, decision.contrasts, kind="contrast")
-    for contrast in part.contrasts:
-        _check_contrast(f"{culprit}: {contrast.name}", contrast, part, decision)
+    given = checked(dict[str, Any], given, culprit)
+    own = {key: value for key, value in given.items() if key in OWN}
+    limits = {key: value for key, value in given.items() if key in decision.limits}
+    options = {k: value for k, value in given.items() if k not in OWN and k not in limits}
+    contrast = checked(Contrast, {"name": name, **own}, f"{culprit}: ")
+    refuse_unknown(f"{culprit}: comparison", contrast.comparison, COMPARISONS)
+    comparison = COMPARISONS[contrast.comparison]
+    _check_arms(culprit, contrast, part, decision)
+    margin = Annotated[Number, between(comparison.least_margin)]
+    checked(margin, contrast.margin, f"{culprit}: margin")
+    for limit in decision.limits:
+        if limit not in limits:
+            raise UsageError(f"{culprit} lacks the option {limit}")
+        value = checked(margin, limits[limit], f"{culprit}: {limit}")
+        if value > contrast.margin:
+            raise UsageError(
+                f"{culprit}: {limit} = {value:g} is above the margin, {contrast.margin:g}"
+            )
+    made = checked(comparison.options, options, f"{culprit}: ")
+    return Contrast(name, contrast.comparison, contrast.weights, contrast.margin, made, limits)
 
 
-def _check_contrast(culprit: str, contrast: Contrast, part: Part, decision: Decision) -> None:
+def _check_arms(culprit: str, contrast: Contrast, part: Part, decision: Decision) -> None:
     comparison = COMPARISONS[contrast.comparison]
     if decision.units and comparison.unit not in decision.units:
         fitting = [name for name, kind in COMPARISONS.items() if kind.unit in decision.units]
-        one_of(f"{culprit}: comparison for {part.decision}", comparison.name, fitting)
-    fewest, most = comparison.arms
+        refuse_unknown(f"{culprit}: comparison for {part.decision}", comparison.name, fitting)
     for arm in contrast.weights:
-        one_of(f"{culprit}: arm", arm, part.arms)
+        refuse_unknown(f"{culprit}: arm", arm, part.arms)
+    fewest, most = comparison.arms
     if not fewest <= len(contrast.weights) <= most:
         wanted = f"{fewest}" if fewest == most else f"{fewest} or more"
         raise UsageError(
@@ -169,14 +154,3 @@ def _check_contrast(culprit: str, contrast: Contrast, part: Part, decision: Deci
     total = sum(contrast.weights.values())
     if abs(total) > ROUNDING or 0.0 in contrast.weights.values():
         raise UsageError(f"{culprit}: weights must not be 0 and add up to 0, not to {total:g}")
-    least = at_least(comparison.least_margin)
-    margin = least(f"{culprit}: margin", contrast.margin)
-    options = {option.name: option for option in comparison.options}
-    needed = [name for name, option in options.items() if option.needed]
-    optional = [name for name in options if name not in needed]
-    keys(culprit, contrast.options, [*needed, *decision.limits], optional, kind="option")
-    for name, value in contrast.options.items():
-        if name in options:
-            options[name].check(f"{culprit}: {name}", value)
-        elif least(f"{culprit}: {name}", value) > margin:
-            raise UsageError(f"{culprit}: {name} = {value:g} is above the margin, {margin:g}")

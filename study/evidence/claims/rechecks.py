@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from study.checked import Text, Whole, between, checked, refuse_twice
+from study.checked import NO_OTHER_KEYS, Text, Whole, between, checked, refuse_twice
 from study.conf import claims_path, read_yaml
-from study.evidence.claims.checking import keys, one_of, selection
-from study.evidence.claims.reading import check_part, tasks_from
-from study.evidence.claims.records import Claims, Part
+from study.errors import UsageError, unknown
+from study.evidence.claims.reading import (
+    OWN,
+    contrast_of,
+    refuse_unknown,
+    refuse_unknown_tasks,
+)
+from study.evidence.claims.records import Claims, Part, Selected, Where
 
-FILE = "rechecks.yaml"
-TEXTS = ("claim", "part", "doubt", "change")
-SEED = Annotated[Whole, between(0, 2**31 - 1)]
+LARGEST_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Recheck:
     part
         As changed; the name is that of the claim's part.
     doubt, change
-        Why the verdict could be wrong; what is otherwise here.
+        Why the verdict could be wrong; what differs from the claim's part.
     experiment
         Whose runs are looked at.
     seed
@@ -51,6 +54,29 @@ class Rechecks:
     rechecks: tuple[Recheck, ...]
 
 
+@dataclass(frozen=True)
+class _Entry:
+    __pydantic_config__ = NO_OTHER_KEYS
+
+    claim: Text
+    part: Text
+    doubt: Text
+    change: Text
+    experiment: Text = ""
+    seed: Annotated[Whole, between(0, LARGEST_SEED)] = 0
+    where: Where = field(default_factory=dict)
+    arms: dict[str, Selected] = field(default_factory=dict)
+    contrasts: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _File:
+    __pydantic_config__ = NO_OTHER_KEYS
+
+    rechecks: list[Any]
+    tasks: dict[str, Selected] = field(default_factory=dict)
+
+
 def read_rechecks(claims: Claims, path: Path | None = None) -> Rechecks:
     """Read conf/rechecks.yaml; without such a file there are none.
 
@@ -69,55 +95,49 @@ def read_rechecks(claims: Claims, path: Path | None = None) -> Rechecks:
     path = path or claims_path().with_name("rechecks.yaml")
     if not path.is_file():
         return Rechecks(claims, ())
-    given = keys(FILE, read_yaml(path), ("rechecks",), ("tasks",))
-    tasks = tasks_from(FILE, given.get("tasks", {}))
-    refuse_twice(f"{FILE}: with those of claims.yaml, tasks", [*claims.tasks, *tasks])
-    both = replace(claims, tasks={**claims.tasks, **tasks})
-    entries = checked(list[Any], given["rechecks"], f"{FILE}: rechecks")
-    return Rechecks(
-        both, tuple(_recheck(f"{FILE}: recheck {k}", e, both) for k, e in enumerate(entries, 1))
-    )
+    file = "rechecks.yaml: "
+    found = checked(_File, read_yaml(path), file)
+    refuse_twice(f"{file}with those of claims.yaml, tasks", [*claims.tasks, *found.tasks])
+    both = replace(claims, tasks={**claims.tasks, **found.tasks})
+    made = [
+        _recheck(f"{file}recheck {k}", checked(_Entry, entry, f"{file}recheck {k}: "), both)
+        for k, entry in enumerate(found.rechecks, 1)
+    ]
+    return Rechecks(both, tuple(made))
 
 
-def _recheck(culprit: str, given: Any, claims: Claims) -> Recheck:
-    entry = keys(culprit, given, TEXTS, ("experiment", "seed", "where", "arms", "contrasts"))
-    texts = {key: checked(Text, entry[key], f"{culprit}: {key}") for key in TEXTS}
+def _recheck(culprit: str, entry: _Entry, claims: Claims) -> Recheck:
     known = {claim.id: claim for claim in claims.claims}
-    name = one_of(f"{culprit}: claim", texts["claim"], known)
-    culprit = f"{culprit}, {name}"
-    parts = {part.name: part for part in known[name].parts}
-    part = parts[one_of(f"{culprit}: part", texts["part"], parts)]
-    where = selection(f"{culprit}: where", entry.get("where", {}), claims.tasks)
-    arms = {
-        arm: selection(f"{culprit}: arm {arm}", change)
-        for arm, change in keys(
-            f"{culprit}: arms", entry.get("arms", {}), (), tuple(part.arms), kind="arm"
-        ).items()
-    }
-    names = tuple(contrast.name for contrast in part.contrasts)
-    options = {
-        contrast: checked(dict[str, Any], change, f"{culprit}: {contrast}")
-        for contrast, change in keys(
-            f"{culprit}: contrasts", entry.get("contrasts", {}), (), names, kind="contrast"
-        ).items()
-    }
-    otherwise = replace(
+    refuse_unknown(f"{culprit}: claim", entry.claim, known)
+    culprit = f"{culprit}, {entry.claim}"
+    parts = {part.name: part for part in known[entry.claim].parts}
+    refuse_unknown(f"{culprit}: part", entry.part, parts)
+    part = parts[entry.part]
+    for arm in entry.arms:
+        refuse_unknown(f"{culprit}: arm", arm, part.arms)
+    for name in entry.contrasts:
+        refuse_unknown(f"{culprit}: contrast", name, [c.name for c in part.contrasts])
+    changed = replace(
         part,
-        where=tuple({**one, **where} for one in part.where),
-        arms={arm: {**columns, **arms.get(arm, {})} for arm, columns in part.arms.items()},
-        contrasts=tuple(
-            replace(contrast, options={**contrast.options, **options.get(contrast.name, {})})
-            for contrast in part.contrasts
-        ),
+        where=tuple({**one, **entry.where} for one in part.where),
+        arms={arm: {**columns, **entry.arms.get(arm, {})} for arm, columns in part.arms.items()},
     )
-    check_part(culprit, otherwise)
+    refuse_unknown_tasks(culprit, changed, claims.tasks)
+    contrasts = []
+    for contrast in part.contrasts:
+        options = {**vars(contrast.options), **contrast.limits}
+        change = entry.contrasts.get(contrast.name, {})
+        where = f"{culprit}: {contrast.name}"
+        for key in change:
+            if key in OWN:
+                raise UsageError(unknown(f"{where}: option", key, options))
+        own = {key: getattr(contrast, key) for key in OWN}
+        contrasts.append(contrast_of(where, contrast.name, {**own, **options, **change}, changed))
     return Recheck(
-        claim=name,
-        part=otherwise,
-        doubt=texts["doubt"],
-        change=texts["change"],
-        experiment=checked(
-            Text, entry.get("experiment", claims.experiment), f"{culprit}: experiment"
-        ),
-        seed=checked(SEED, entry.get("seed", 0), f"{culprit}: seed"),
+        claim=entry.claim,
+        part=replace(changed, contrasts=tuple(contrasts)),
+        doubt=entry.doubt,
+        change=entry.change,
+        experiment=entry.experiment or claims.experiment,
+        seed=entry.seed,
     )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-Selection = Mapping[str, Any]
-"""Column -> the value wanted, a list of such values, or null for a missing one."""
+from pydantic import AfterValidator
+
+from study.checked import NO_OTHER_KEYS, Flag, Number, Text, one_of
+from study.errors import unknown
+from study.evidence.comparison import Contrast
+from study.evidence.runs import COLUMNS, axis
 
 ROLES = {
     "primary": "decides; its p-value enters Holm's procedure",
@@ -18,29 +22,36 @@ ROLES = {
 COMBINATIONS = {"all": "every primary part", "any": "at least one, and none the opposite"}
 
 
-@dataclass(frozen=True)
-class Contrast:
-    """One effect: a weighted sum over arms of what the runs of a seed measured.
+def _columns(*valid: str) -> AfterValidator:
+    def check(given: dict[str, Any]) -> dict[str, Any]:
+        for name, wanted in given.items():
+            values = wanted if isinstance(wanted, list) else [wanted]
+            if any(isinstance(value, Mapping | list) for value in values):
+                raise ValueError(f": {name} takes a value or a list of values, not {wanted!r}")
+            if axis(name) not in valid:
+                raise ValueError(f"has an {unknown('column', name, valid)}")
+        return given
 
-    Parameters
-    ----------
-    name
-        By which the decision knows it.
-    comparison
-        Name in ``COMPARISONS``.
-    weights
-        Arm -> weight.
-    margin
-        In the comparison's unit: a ratio, or percentage points, or a slope.
-    options
-        What else the comparison and the decision take.
-    """
+    return AfterValidator(check)
 
-    name: str
-    comparison: str
-    weights: Mapping[str, float]
-    margin: float
-    options: Mapping[str, Any] = field(default_factory=dict)
+
+Selected = Annotated[dict[str, Any], _columns(*COLUMNS)]
+"""A selection whose columns a run table can have."""
+Where = Annotated[dict[str, Any], _columns(*COLUMNS, "task")]
+"""The same, by the names of tasks too."""
+
+
+def _single_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+Line = Annotated[Text, AfterValidator(_single_line)]
+
+
+def _level(level: float) -> float:
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"= {level:g} is out of range: above 0 and below 1")
+    return level
 
 
 @dataclass(frozen=True)
@@ -61,12 +72,14 @@ class Part:
         What is estimated, and the name in ``DECISIONS`` of what judges it.
     """
 
-    name: str
-    role: str
-    where: tuple[Selection, ...]
-    arms: Mapping[str, Selection]
+    __pydantic_config__ = NO_OTHER_KEYS
+
+    name: Text
+    role: Annotated[str, one_of(*ROLES)]
+    where: tuple[Where, ...]
+    arms: dict[str, Selected]
     contrasts: tuple[Contrast, ...]
-    decision: str
+    decision: Text
 
 
 @dataclass(frozen=True)
@@ -80,24 +93,26 @@ class Claim:
     metric, direction, test, rule
         In words, for people: what is measured, which way the claim goes, how it is tested, and
         when it is supported or contradicted.
+    parts
+        The first primary one gives the effect that the table of verdicts shows.
     combine
         How primary parts make one verdict, see `COMBINATIONS`.
     holm
         Whether its p-value is adjusted together with the other claims'.
-    parts
-        The first primary one gives the effect that the table of verdicts shows.
     """
 
-    id: str
-    question: str
-    statement: str
-    metric: str
-    direction: str
-    test: str
-    rule: str
-    combine: str
-    holm: bool
+    __pydantic_config__ = NO_OTHER_KEYS
+
+    id: Line
+    question: Line
+    statement: Line
+    metric: Line
+    direction: Line
+    test: Line
+    rule: Line
     parts: tuple[Part, ...]
+    combine: Annotated[str, one_of(*COMBINATIONS)] = "all"
+    holm: Flag = True
 
 
 @dataclass(frozen=True)
@@ -118,8 +133,10 @@ class Claims:
         In order.
     """
 
-    experiment: str
-    level: float
-    tasks: Mapping[str, Selection]
-    always: Selection
+    __pydantic_config__ = NO_OTHER_KEYS
+
+    experiment: Text
+    level: Annotated[Number, AfterValidator(_level)]
+    tasks: dict[str, Selected]
+    always: Selected
     claims: tuple[Claim, ...]

@@ -8,16 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from study.evidence.arms import Place
-from study.evidence.claims.records import Contrast
-from study.evidence.comparison import (
-    Comparison,
-    Seeded,
-    by_seed,
-    column,
-    common_seeds,
-    ranked,
-)
+from study.evidence.arms import Place, numbers
+from study.evidence.comparison import Comparison, Contrast, Seeded, ranked
 from study.learning.outcomes import SCORE_FLOOR
 
 BEST = np.log10(SCORE_FLOOR) + 1e-12
@@ -26,22 +18,21 @@ BEST = np.log10(SCORE_FLOOR) + 1e-12
 def measure(place: Place, contrast: Contrast) -> Seeded:
     """Return Σ weight · score for each seed that all arms have.
 
-    Where all arms are at the floor the score says nothing; there log10 of the updates to the
-    target takes its place, a run that never got there counting as its whole budget.
+    Where all arms are at the floor the score says nothing. There log10 of the updates to the
+    target takes its place; a run that never reached it counts as its whole budget.
     """
-    seeds = common_seeds(place.arms)
-    total, speed = np.zeros(len(seeds)), np.zeros(len(seeds))
-    at_floor = np.ones(len(seeds), bool)
+    total, speed = np.zeros(len(place.seeds)), np.zeros(len(place.seeds))
+    at_floor = np.ones(len(place.seeds), bool)
     for arm, weight in contrast.weights.items():
-        runs = by_seed(place.arms[arm], seeds)
-        score, budget = column(runs, "score"), column(runs, "updates")
-        reached = column(runs, "updates_to_target")
+        runs = place.paired(arm)
+        score, budget = numbers(runs, "score"), numbers(runs, "updates")
+        reached = numbers(runs, "updates_to_target")
         reached = np.where(np.isfinite(reached), np.fmin(reached, budget), budget)
         total += weight * score
         speed += weight * np.log10(np.maximum(reached, 1.0))
         at_floor &= score <= BEST
     ties = at_floor & np.isfinite(speed)
-    return seeds, np.where(ties, speed, total), int(ties.sum())
+    return place.seeds, np.where(ties, speed, total), int(ties.sum())
 
 
 KIND = Comparison(name="score", unit="ratio", effect=ranked(measure))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from study.evidence.arms import Study
 from study.evidence.claims.decisions import (
     CONTRADICTED,
     DECISIONS,
@@ -19,8 +20,8 @@ from study.evidence.claims.decisions import (
     resolved,
 )
 from study.evidence.claims.kinds import COMPARISONS
-from study.evidence.claims.records import Claim, Claims, Contrast, Part
-from study.evidence.comparison import Comparison, Study
+from study.evidence.claims.records import Claim, Claims, Part
+from study.evidence.comparison import Comparison, Contrast
 from study.evidence.effects import Effect
 from study.evidence.hypotheses import holm
 from study.evidence.runs import Runs
@@ -130,7 +131,9 @@ def judge_part(
     runs: Runs, claims: Claims, part: Part, checks: pd.DataFrame | None = None
 ) -> Judged:
     """Estimate a part's effects and let its decision judge them."""
-    study = Study(runs, claims, part, checks)
+    study = Study(
+        runs, part.where, part.arms, claims.tasks, claims.always, checks=checks, name=part.name
+    )
     found = {c.name: comparison_of(c).effect(study, c) for c in part.contrasts}
     effects = {name: effect for name, effect in found.items() if not isinstance(effect, str)}
     notes = [effect if isinstance(effect, str) else effect.note for effect in found.values()]
@@ -140,7 +143,10 @@ def judge_part(
     asked = Asked(
         effects,
         {c.name: comparison_of(c).internal(c.margin) for c in part.contrasts},
-        {c.name: _internal(c) for c in part.contrasts},
+        {
+            c.name: {key: comparison_of(c).internal(limit) for key, limit in c.limits.items()}
+            for c in part.contrasts
+        },
         claims.level,
     )
     finding = DECISIONS[part.decision].judge(asked)
@@ -152,15 +158,6 @@ def judge_part(
 def comparison_of(contrast: Contrast) -> Comparison:
     """Return the kind of comparison that a contrast names."""
     return COMPARISONS[contrast.comparison]
-
-
-def _internal(contrast: Contrast) -> dict[str, object]:
-    """Return the options, those that are margins in the unit that is computed with."""
-    options = dict(contrast.options)
-    if "contradicted_below" in options:
-        value = float(options["contradicted_below"])
-        options["contradicted_below"] = comparison_of(contrast).internal(value)
-    return options
 
 
 def _tasks_both_ways(finding: Finding, verdict: str) -> str:
