@@ -1,6 +1,7 @@
 """Grids with a protocol of their own."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 from small_studies import GRID, own, tiny_config, tiny_protocol
@@ -109,13 +110,14 @@ def test_transfer_is_made_if_one_of_two_grids_asks_for_it():
 
 def test_seeds_are_nested_and_never_shared_between_uses():
     """Comparisons pair on the common seeds: the smaller set is the larger one's beginning."""
-    few, many = tiny_protocol(evaluation_seeds=3), tiny_protocol(evaluation_seeds=200)
+    few, many = tiny_protocol(evaluation_seeds=3), tiny_protocol(evaluation_seeds=10**5)
     assert many.evaluation()[:3] == few.evaluation()
-    tuned = tiny_protocol(tuning_seeds=1000, refine=Refine(seeds=1000))
-    assert not {*tuned.tuning(), *tuned.refining()} & set(many.evaluation())
-    pool = tiny_protocol(tune=False, evaluation_seeds=200)
-    assert pool.evaluation() == many.evaluation()
-    assert not {*tuned.tuning(), *tuned.refining()} & set(pool.evaluation())
+    assert few.refining() == []
+    largest = replace(many, tuning_seeds=1000, refine=Refine(seeds=1000))
+    uses = largest.tuning(), largest.refining(), largest.evaluation()
+    assert [len(seeds) for seeds in uses] == [1000, 1000, 10**5]
+    assert len(set().union(*uses)) == sum(map(len, uses)), "the scored seeds choose no rate"
+    assert replace(many, tune=False).evaluation() == many.evaluation()
 
 
 def test_full_batches_are_a_grids_own():

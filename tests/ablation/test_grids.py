@@ -192,10 +192,6 @@ def test_what_looks_alike_and_is_possible():
 
 IRIS = {"dataset": "iris"}
 MISTAKES = {
-    "unknown location": (
-        {**IRIS, "location": "everywhere"},
-        "unknown location 'everywhere'. Valid: hidden, output, all, none",
-    ),
     "parameter without its name": (
         {**IRIS, "gradient": {"floor": 0.1}},
         "gradient 'floor' takes parameters by name, not 0.1",
@@ -204,14 +200,9 @@ MISTAKES = {
         {**IRIS, "gradient": {"floor": {}, "offset": {}}},
         "grids[0].gradient takes one name with its parameters, not {'floor'",
     ),
-    "no dataset": ({"gradient": "exact"}, "grids[0] names no dataset"),
     "empty parameter": (
         {**IRIS, "gradient": ["exact", {"floor": {"minimum": []}}]},
         "grids[0].gradient.floor.minimum has no value",
-    ),
-    "consistent in words": (
-        {**IRIS, "consistent": "yes"},
-        "unknown consistent 'yes'. Valid: false, true, forward",
     ),
     "nothing but the impossible": (
         {**IRIS, "gradient": "relu_at_zero"},

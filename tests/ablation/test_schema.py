@@ -73,20 +73,3 @@ def test_ranges_of_rates():
     assert rates("2 a decade from 3.16e-3 to 0.1")["sgd"] == (0.00316228, 0.01, 0.0316228, 0.1)
     assert rates("8 a decade from 1 to 1")["sgd"] == (1.0,)
     assert rates([1])["sgd"] == (1.0,)
-
-
-def test_no_seed_has_two_uses():
-    """The seeds that are scored never choose a rate, however large the stages are."""
-    most = changed("protocol.tuning_seeds", 1000)
-    most["protocol"]["refine"]["seeds"] = 1000
-    most["protocol"]["evaluation_seeds"] = 10**5
-    for container in (GOOD, most):
-        protocol = read("x", container).protocol
-        uses = protocol.tuning(), protocol.refining(), protocol.evaluation()
-        assert len(set().union(*uses)) == sum(map(len, uses))
-        assert [len(seeds) for seeds in uses] == [
-            protocol.tuning_seeds,
-            protocol.refine.seeds,
-            protocol.evaluation_seeds,
-        ]
-    assert read("x", changed("protocol.refine", None)).protocol.refining() == []
