@@ -7,8 +7,10 @@ import fcntl
 import io
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,3 +167,35 @@ def start(words: Sequence[str], **options) -> subprocess.Popen[str]:
 def finish(process: subprocess.Popen[str], seconds: float = 120.0) -> Said:
     out, err = process.communicate(timeout=seconds)
     return Said(process.returncode, out or "", err or "")
+
+
+def recorded(database: Path) -> int:
+    """How many cells are in a store, which need not be there yet."""
+    try:
+        uri = f"file:{database}?mode=ro"
+        with sqlite3.connect(uri, uri=True, timeout=20) as connection:
+            found = "SELECT count(*) FROM tags WHERE key = 'role' AND value = 'cell'"
+            return connection.execute(found).fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0
+
+
+def wait_for(condition, seconds: float = 120.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it takes too long"
+        time.sleep(0.01)
+
+
+def workers_of(parent: int) -> list[int]:
+    """The worker processes of a study, read from /proc."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            ppid = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            words = (path / "cmdline").read_text()
+        except OSError:
+            continue
+        if ppid == parent and "spawn_main" in words:
+            found.append(int(path.name))
+    return sorted(found)

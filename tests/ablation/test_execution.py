@@ -12,7 +12,7 @@ from small_studies import in_order, job_of, tiny_config
 
 from study.ablation.planning.plan import make_plan
 from study.ablation.running.execution import StoreFailed, carry_out, training
-from study.ablation.running.signals import Terminated
+from study.ablation.running.signals import NUMBERS, Terminated
 from study.ablation.running.tally import Tally
 from study.ablation.running.worker import FailedCell, train_cell
 from study.errors import UsageError
@@ -26,94 +26,80 @@ GRID = {"dataset": "iris", "hidden": [5], "gradient": ["exact", "removed", "rand
 OWN = '''
 """Records of a user's own, each with a formula of its own and none of the study's names."""
 
+import os
+import signal
+from pathlib import Path
+
 import numpy as np
 
 from study.datasets import Dataset, Raw
 from study.learning.activations import Activation
-from study.learning.rules.base import Gradient
 from study.learning.optimizers import Optimizer
+from study.learning.rules.base import Gradient
 from study.learning.variants import Parameter
 
 X = np.random.default_rng(0).normal(size=(40, 3))
 
 
-def value(z, out, numbers):
+def value(z, out, constants):
     out[:] = np.arctan(z)
 
 
-def slope(z, y, out, numbers):
-    for j in range(z.shape[0]):
-        for n in range(z.shape[1]):
-            out[j, n] = 1 / (1 + z[j, n] * z[j, n])
+def slope(z, y, out, constants):
+    out[:] = 1 / (1 + z * z)
 
 
-def share(z, y, slope, numbers, key, step):
-    slope[:] = slope * numbers[0]
+def share(z, y, slope, constants, key, step):
+    slope[:] = slope * constants[0]
 
 
-def descend(w, g, state, rate, numbers):
-    w -= rate * np.sign(g)
-
-
-said = {"formula": "as the code says", "reference": "a test"}
-half = Gradient(name="half", factor=share, parameters={"part": Parameter(0.5, "a part")}, **said)
-bend = Activation(
-    name="bend", derivative="1 / (1 + z²)", value=value, slope=slope, bounds=(-1.6, 1.6), **said
-)
-seen = Gradient(name="seen", prepare=lambda site, z: z[:, :1, 0], **said)  # nothing to compile
-signs = Optimizer(name="signs", kernel=descend, **said)
-cloud = Dataset(
-    name="cloud",
-    source="drawn",
-    licence="MIT",
-    task="classification",
-    load=lambda seed: Raw(X, (X[:, 0] > 0).astype(int)),
-    **said,
-)
-'''
-OWN_GRID = {
-    "dataset": {"_target_": "MODULE.cloud"},
-    "hidden": [4],
-    "gradient": ["exact", {"_target_": "MODULE.seen"}],
-}
-BREAKING = """
-import os
-import signal
-from pathlib import Path
-
-from study.learning.rules.base import Gradient
-
-
-def breaks(site, z):
-    if z.shape[-1] > 50:  # the data, not the few numbers with which records are tried
-        raise RuntimeError("no numbers\\nat all")
-    return z[:, :1, 0]
-
-
-def dies(site, z):
-    if os.getpid() != PARENT:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return z[:, :1, 0]
-
-
-def dies_once(site, z):
-    marker = Path(__file__).with_suffix(".died")
-    if os.getpid() != PARENT and not marker.exists():
-        marker.touch()
-        dies(site, z)
-    return z[:, :1, 0]
-
-
-def guesses(z, y, slope, numbers, key, step):
+def guesses(z, y, slope, constants, key, step):
     slope[:] = somewhere_else
 
 
-said = {"formula": "none", "reference": "a test"}
+def descend(w, g, state, rate, constants):
+    w -= rate * np.sign(g)
+
+
+def sees(layer, z):
+    return z[:, :1, 0]
+
+
+def breaks(layer, z):
+    if z.shape[-1] > 50:  # the data, not the few numbers with which records are tried
+        raise RuntimeError("no numbers\\nat all")
+    return sees(layer, z)
+
+
+def dies(layer, z):
+    if os.getpid() != PARENT:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return sees(layer, z)
+
+
+def dies_once(layer, z):
+    marker = Path(__file__).with_suffix(".died")
+    if os.getpid() != PARENT and not marker.exists():
+        marker.touch()
+        dies(layer, z)
+    return sees(layer, z)
+
+
+said = {"formula": "as the code says", "reference": "a test"}
+part = {"part": Parameter(0.5, "a part")}
+half = Gradient(name="half", factor=share, parameters=part, **said)
+seen = Gradient(name="seen", prepare=sees, **said)  # nothing to compile
 broken = Gradient(name="broken", prepare=breaks, **said)
 deadly = Gradient(name="deadly", prepare=dies, **said)
 frail = Gradient(name="frail", prepare=dies_once, **said)
 unknown = Gradient(name="unknown", factor=guesses, **said)
-"""
+bend = Activation(
+    name="bend", derivative="1 / (1 + z²)", value=value, slope=slope, bounds=(-1.6, 1.6), **said
+)
+signs = Optimizer(name="signs", kernel=descend, **said)
+task = {"source": "drawn", "licence": "MIT", "task": "classification"}
+cloud = Dataset(name="cloud", load=lambda seed: Raw(X, (X[:, 0] > 0).astype(int)), **task, **said)
+'''.replace("PARENT", str(os.getpid()))
 
 
 class Memory:
@@ -148,29 +134,21 @@ def planned(*grids, workers=1, **changes):
 
 @pytest.fixture
 def own(tmp_path, monkeypatch, request):
-    """Write a module of a user's own and return its name, which no other test has."""
+    """Write a module of a user's own, and return how a grid names its records."""
     name = "own_" + "".join(c if c.isalnum() else "_" for c in request.node.name)
+    monkeypatch.syspath_prepend(tmp_path)
 
-    def write(text):
+    def write(text=OWN):
         (tmp_path / f"{name}.py").write_text(text)
-        monkeypatch.syspath_prepend(tmp_path)
-        return name
+        return lambda record, **values: {"_target_": f"{name}.{record}", **values}
 
     return write
 
 
-def named(grid, module):
-    """The grid with the module's name put in."""
-    if isinstance(grid, dict):
-        return {key: named(value, module) for key, value in grid.items()}
-    if isinstance(grid, list):
-        return [named(value, module) for value in grid]
-    return grid.replace("MODULE", module) if isinstance(grid, str) else grid
-
-
 def test_results_do_not_depend_on_workers_or_blocks(own):
     """Bit for bit, with records of a user's own that each worker imports for itself."""
-    grid, streams = named(OWN_GRID, own(OWN)), []
+    record, streams = own(), []
+    grid = {"dataset": record("cloud"), "hidden": [4], "gradient": ["exact", record("seen")]}
     for execution in ({"workers": 1}, {"workers": 2, "block": 3}):
         plan, tally = make_plan(tiny_config(grid, GRID, execution=execution)), Tally()
         with training(plan, tally) as results:
@@ -191,13 +169,10 @@ def test_results_do_not_depend_on_workers_or_blocks(own):
 
 def test_records_of_a_users_own_make_one_cell(own):
     """An optimizer has learning rates of its own, or says what is missing."""
-    module = own(OWN)
+    record = own()
     grid = {
-        "dataset": {"_target_": f"{module}.cloud"},
-        "hidden": [4],
-        "activation": {"_target_": f"{module}.bend"},
-        "gradient": {"_target_": f"{module}.half", "part": 0.25},
-        "optimizer": ["sgd", {"_target_": f"{module}.signs"}],
+        **{"dataset": record("cloud"), "hidden": [4], "activation": record("bend")},
+        **{"gradient": record("half", part=0.25), "optimizer": ["sgd", record("signs")]},
         "protocol": {"transfer": False},
     }
     with pytest.raises(UsageError, match=r"^protocol\.learning_rates\.signs is missing$"):
@@ -211,32 +186,28 @@ def test_records_of_a_users_own_make_one_cell(own):
     assert set(cell.runs["learning_rate"].to_pylist()) == {0.01, 0.001}
 
 
-def test_identity_follows_the_file_of_a_users_own_record(own, tmp_path):
-    module = own(OWN)
-    grid = {**GRID, "gradient": ["exact", {"_target_": f"{module}.half"}]}
+def test_identity_follows_the_file_of_a_users_own_record(own):
+    grid = {**GRID, "gradient": ["exact", own()("half")]}
     before = [cell.identity for cell in planned(grid).cells]
     assert [cell.identity for cell in planned(grid).cells] == before
-    (tmp_path / f"{module}.py").write_text(OWN + "\n# another thought\n")
+    own(OWN + "\n# another thought\n")
     after = [cell.identity for cell in planned(grid).cells]
     assert after[0] == before[0], "exact is the study's own"
     assert after[1] != before[1]
 
 
 def test_a_users_own_record_needs_a_name_of_its_own(own):
-    module = own(OWN.replace('name="half"', 'name="exact"'))
-    grid = {**GRID, "gradient": {"_target_": f"{module}.half"}}
+    record = own(OWN.replace('name="half"', 'name="exact"'))("half")
     with pytest.raises(UsageError) as caught:
-        planned(grid)
+        planned({**GRID, "gradient": record})
     assert str(caught.value) == (
-        f"gradient _target_ '{module}.half' has the name of one of the study's own, 'exact': "
-        "give it another, or runs could not be told apart"
+        f"gradient _target_ '{record['_target_']}' has the name of one of the study's own, "
+        "'exact': give it another, or runs could not be told apart"
     )
 
 
 def test_an_error_in_one_cell_stops_no_other(own, memory):
-    module = own(BREAKING.replace("PARENT", str(os.getpid())))
-    grid = {**GRID, "gradient": ["removed", {"_target_": f"{module}.broken"}, "exact"]}
-    plan = planned(grid)
+    plan = planned({**GRID, "gradient": ["removed", own()("broken"), "exact"]})
     tally = carry_out(plan, memory, set())
     (failed,) = tally.failed
     assert failed.error == "RuntimeError: no numbers at all"
@@ -247,13 +218,10 @@ def test_an_error_in_one_cell_stops_no_other(own, memory):
 
 
 def test_a_rule_that_cannot_be_compiled_is_a_mistake_before_anything_is_trained(own, memory):
-    module = own(BREAKING.replace("PARENT", str(os.getpid())))
-    grid = {**GRID, "gradient": ["removed", {"_target_": f"{module}.unknown"}]}
-    plan = planned(grid)
+    plan = planned({**GRID, "gradient": ["removed", own()("unknown")]})
     with pytest.raises(UsageError, match=r"^factor 'guesses' can't be compiled: .*somewhere_else"):
         carry_out(plan, memory, set())
-    assert not memory.prepared
-    assert memory.cells == {}
+    assert (memory.prepared, memory.cells) == (False, {})
 
 
 def test_a_failed_reference_takes_along_what_needs_its_rate(memory, monkeypatch):
@@ -278,9 +246,8 @@ def test_a_failed_reference_takes_along_what_needs_its_rate(memory, monkeypatch)
 
 def test_workers_that_die_are_replaced_and_harm_no_other_cell(own, memory, capfd):
     """A cell that kills its worker once is tried again; one that always does fails alone."""
-    module = own(BREAKING.replace("PARENT", str(os.getpid())))
-    targets = [{"_target_": f"{module}.{name}"} for name in ("deadly", "frail")]
-    grid = {**GRID, "gradient": ["exact", *targets, "removed"]}
+    record = own()
+    grid = {**GRID, "gradient": ["exact", record("deadly"), record("frail"), "removed"]}
     plan = planned(grid, {**GRID, "dataset": ["wine", "moons"]}, workers=2)
     tally = carry_out(plan, memory, set())
     names = {one.identity: one.cell.name for one in plan.cells}
@@ -308,36 +275,31 @@ def test_a_store_that_fails_stops_the_study(memory, monkeypatch):
     assert multiprocessing.active_children() == []
 
 
-SIGNALS = [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)]
+@pytest.mark.parametrize("when", ["in training", "while a cell is recorded"])
+@pytest.mark.parametrize(
+    ("number", "stop"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)]
+)
+def test_a_signal_waits_until_a_cell_is_recorded(memory, monkeypatch, when, number, stop):
+    """It is no error of a cell, nor lost, though a database may swallow what its calls raise."""
 
-
-@pytest.mark.parametrize(("number", "stop"), SIGNALS)
-def test_a_signal_waits_until_a_cell_is_recorded(memory, number, stop):
-    """And is not lost, though a database may swallow what is raised in its calls."""
+    def train(job):
+        os.kill(os.getpid(), number)
+        return train_cell(job)
 
     def record(cell, record=memory.record):
         with contextlib.suppress(BaseException):
             os.kill(os.getpid(), number)
             record(cell)
 
-    memory.record = record
-    handlers = [signal.getsignal(n) for n, _ in SIGNALS]
+    if when == "in training":
+        monkeypatch.setattr("study.ablation.running.worker.train_cell", train)
+    else:
+        memory.record = record
+    handlers = [signal.getsignal(n) for n in NUMBERS]
     with pytest.raises(stop):
         carry_out(planned(GRID), memory, set())
-    assert len(memory.cells) == 1
-    assert [signal.getsignal(n) for n, _ in SIGNALS] == handlers
-
-
-@pytest.mark.parametrize(("number", "stop"), SIGNALS)
-def test_a_signal_in_training_is_no_error_of_the_cell(memory, monkeypatch, number, stop):
-    def train(job):
-        os.kill(os.getpid(), number)
-        return train_cell(job)
-
-    monkeypatch.setattr("study.ablation.running.worker.train_cell", train)
-    with pytest.raises(stop):
-        carry_out(planned(GRID), memory, set())
-    assert memory.cells == {}
+    assert len(memory.cells) == (when != "in training")
+    assert [signal.getsignal(n) for n in NUMBERS] == handlers
 
 
 def test_what_is_finished_is_not_trained_again(memory):

@@ -5,13 +5,20 @@ import pty
 import re
 import shutil
 import signal
-import sqlite3
 import termios
-import time
 from pathlib import Path
 
 import pytest
-from small_studies import TINY_WORDS, Command, finish, in_order, start
+from small_studies import (
+    TINY_WORDS,
+    Command,
+    finish,
+    in_order,
+    recorded,
+    start,
+    wait_for,
+    workers_of,
+)
 
 # In a worker `gate` waits for a file to be there, so that a test can stop the study just then.
 GATE = """
@@ -48,34 +55,6 @@ def folder(tmp_path, monkeypatch):
     path.mkdir()
     monkeypatch.chdir(path)
     return path
-
-
-def recorded(database: Path) -> int:
-    """How many cells are in the store."""
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=20) as connection:
-        query = "select count(*) from tags where key = 'role' and value = 'cell'"
-        return connection.execute(query).fetchone()[0]
-
-
-def wait_for(condition, seconds=90.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it takes too long"
-        time.sleep(0.05)
-
-
-def workers_of(parent: int) -> set[int]:
-    """The worker processes of a study, read from /proc."""
-    found = set()
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            ppid = int((path / "stat").read_text().rpartition(")")[2].split()[1])
-            words = (path / "cmdline").read_text()
-        except OSError:
-            continue
-        if ppid == parent and "spawn_main" in words:
-            found.add(int(path.name))
-    return found
 
 
 def alive(process: int) -> bool:

@@ -57,16 +57,10 @@ def test_where_none_qualifies_the_least_share_of_failures_does():
     assert best(table) == 10.0, "of two with the same share the lower median wins"
 
 
-@pytest.mark.parametrize(("few", "more"), [(1, 2), (2, 3), (3, 4), (4, 5)])
-def test_beyond_the_bound_one_failure_more_is_too_many(few, more):
-    def runs(final, failures):
-        return [(final, k < failures) for k in range(5)]
-
-    assert best({0.1: runs(0.1, more), 1.0: runs(0.3, few)}) == 1.0
-
-
-def test_where_all_fail_the_lowest_median_wins():
-    assert best({0.1: [(0.9, True)] * 3, 1.0: [(0.8, True)] * 3}) == 1.0
+@pytest.mark.parametrize("few", [1, 2, 3, 4])
+def test_beyond_the_bound_one_failure_more_is_too_many(few):
+    runs = {n: [(0.1 if n > few else 0.3, k < n) for k in range(5)] for n in (few, few + 1)}
+    assert best({0.1: runs[few + 1], 1.0: runs[few]}) == 1.0
 
 
 def test_what_is_not_finite_is_worst_whatever_it_is():
@@ -75,6 +69,7 @@ def test_what_is_not_finite_is_worst_whatever_it_is():
     assert best({0.1: diverged, 1.0: diverged}) == 0.1
     # one of five may diverge: it counts as infinite, which a median does not see
     assert best({0.1: fine(*[0.5] * 5), 1.0: [*fine(*[0.1] * 4), (NAN, True)]}) == 1.0
+    assert best({0.1: [(0.9, True)] * 3, 1.0: [(0.8, True)] * 3}) == 1.0, "where all fail"
 
 
 def test_trainings_of_a_rate_may_come_in_parts():
@@ -168,19 +163,16 @@ def test_failures_keep_the_grid_from_moving():
     assert log10(bowl.calls[-1][0])[4] == -0.5
 
 
-def test_one_rate_is_extended_on_both_sides():
-    bowl = Bowl(lowest=0.2)
-    rate = choose_rate(tiny_protocol(refine=REFINE), (1.0,), bowl)
-    coarse = [log10(rates) for rates, seeds in bowl.calls if seeds == [1, 2]]
-    assert coarse == [[0.0], [-1.0, -0.5], [0.5, 1.0]]
-    assert log10([rate]) == [0.25]
-
-
-def test_a_coarse_grid_moves_in_its_own_steps():
-    """One rate a decade: one more at a time."""
-    bowl = Bowl(lowest=2.2)
-    choose_rate(tiny_protocol(refine=REFINE), (0.1, 1.0), bowl)
-    assert [log10(rates) for rates, _ in bowl.calls[:-1]] == [[-1, 0], [1], [2], [3]]
+@pytest.mark.parametrize(
+    ("first", "lowest", "coarse"),
+    [((1.0,), 0.2, [[0], [-1, -0.5], [0.5, 1]]), ((0.1, 1.0), 2.2, [[-1, 0], [1], [2], [3]])],
+)
+def test_a_coarse_grid_moves_in_its_own_steps(first, lowest, coarse):
+    """One rate is extended on both sides; with one rate a decade, by one more at a time."""
+    bowl = Bowl(lowest)
+    rate = choose_rate(tiny_protocol(refine=REFINE), first, bowl)
+    assert [log10(rates) for rates, seeds in bowl.calls if seeds == [1, 2]] == coarse
+    assert abs(log10([rate])[0] - lowest) <= 0.0625
 
 
 def test_names_of_rates_are_short():

@@ -232,13 +232,13 @@ def test_recentring_adds_trainings_to_the_tables():
 
 def test_an_error_becomes_a_result():
     job = job_of(axes("plain"), PROTOCOL)
-    broken = replace(job, specification={**job.specification, "gradient": "flor"})
-    failed = attempt(broken)
+    failed = attempt(replace(job, specification={**job.specification, "gradient": "flor"}))
     assert failed.cell == job.identity
     assert failed.error.startswith("unknown gradient 'flor'. Did you mean 'floor'?")
     assert "Traceback" in failed.traceback
-    without_rates = attempt(replace(job, protocol=tiny_protocol(learning_rates={})))
-    assert without_rates.error == "KeyError: 'sgd'"
+    assert (
+        attempt(replace(job, protocol=tiny_protocol(learning_rates={}))).error == "KeyError: 'sgd'"
+    )
 
 
 # ---------------------------------------------------------------- other ways than one chosen rate

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-import time
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -38,17 +37,6 @@ def query(database: Path, sql: str) -> list[tuple]:
         return connection.execute(sql).fetchall()
     finally:
         connection.close()
-
-
-def recorded(database: Path) -> int:
-    """How many cells are in a store, which need not be there yet."""
-    try:
-        uri = f"file:{database}?mode=ro"
-        with sqlite3.connect(uri, uri=True, timeout=20) as connection:
-            found = "SELECT count(*) FROM tags WHERE key = 'role' AND value = 'cell'"
-            return connection.execute(found).fetchone()[0]
-    except sqlite3.OperationalError:
-        return 0
 
 
 def check_whole(database: Path, artifacts: Path | None = None) -> int:
@@ -118,27 +106,6 @@ def check_clean(command: Command) -> None:
     """Fail if anything lies beside the store that is not of it."""
     names = {path.name for path in command.database.parent.iterdir()}
     assert names - {"mlflow.db-wal", "mlflow.db-shm"} == {"mlflow.db", "mlartifacts"}
-
-
-def wait_for(condition, seconds: float = 120.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it takes too long"
-        time.sleep(0.01)
-
-
-def workers_of(parent: int) -> list[int]:
-    """The worker processes of a study, read from /proc."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            ppid = int((path / "stat").read_text().rpartition(")")[2].split()[1])
-            words = (path / "cmdline").read_text()
-        except OSError:
-            continue
-        if ppid == parent and "spawn_main" in words:
-            found.append(int(path.name))
-    return sorted(found)
 
 
 def catches(process: int, number: signal.Signals) -> bool:

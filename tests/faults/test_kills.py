@@ -18,11 +18,8 @@ from faulty import (
     kill,
     long,
     needs_proc,
-    recorded,
-    wait_for,
-    workers_of,
 )
-from small_studies import Command, finish
+from small_studies import Command, finish, recorded, wait_for, workers_of
 
 TWO = [*MANY, "execution.workers=2"]
 KILLS = 10  # a campaign

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from faulty import FEW, hook, long, needs_proc, wait_for
-from small_studies import Command, finish, start
+from faulty import FEW, hook, long, needs_proc
+from small_studies import Command, finish, start, wait_for
 
 from study.ablation.store import sqlite_uri
 

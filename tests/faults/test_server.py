@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from faulty import GO_ON, MANY, check_same, check_whole, long, recorded, wait_for
-from small_studies import Command, finish, start
+from faulty import GO_ON, MANY, check_same, check_whole, long
+from small_studies import Command, finish, recorded, start, wait_for
 
 MLFLOW = str(Path(sys.executable).with_name("mlflow"))
 
