@@ -10,13 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from reports import style
+from reports.generic import multiples
 from reports.wording import percent
 from study.evidence.naming import Results, labelled
 from study.learning.activations import ACTIVATIONS
 from study.learning.activations.base import SATURATED_SHARE, Activation
 from study.learning.variants import resolve
 
-ACROSS, REACH = 5, 6.0
+REACH = 6.0
 SLOPE = style.HUES["removed"]
 NOTE = (
     "Black: activation f(z). Orange: its slope f'(z), a dot where it jumps at the value taken "
@@ -27,23 +28,18 @@ NOTE = (
 
 def pages(results: Results | None = None) -> Iterator[Figure]:
     """Draw a panel for each activation; results are not needed."""
+    activations = [record.bind() for record in ACTIVATIONS.values()]
     variants = [resolve("activation", ACTIVATIONS, name) for name in ACTIVATIONS]
-    names = labelled(variants, amounts=False)
-    down = -(-len(variants) // ACROSS)
-    figure, axes = style.sheet(
-        message(), NOTE, down, ACROSS, height=0.95, left=0.35, gap=(0.18, 0.3), bottom=0.4
+    figure, empty = multiples.gallery(
+        message(),
+        NOTE,
+        labelled(variants, amounts=False),
+        lambda panel, k: draw(panel, activations[k]),
+        height=0.95,
+        gap=(0.18, 0.3),
     )
-    for panel in axes.flat[len(variants) :]:
-        style.clear(panel)
-    for i, (variant, name) in enumerate(zip(variants, names, strict=True)):
-        panel = axes.flat[i]
-        draw(panel, variant.record.bind(**variant.values))
-        panel.set_title(name)
-        panel.tick_params(labelleft=i % ACROSS == 0, labelbottom=i + ACROSS >= len(variants))
-    middle = (figure.subplotpars.left + figure.subplotpars.right) / 2
-    figure.text(middle, 0.06 / figure.get_figheight(), "net input z", ha="center")
-    if len(variants) < axes.size:
-        legend(axes.flat[-1])
+    if empty:
+        legend(empty[-1])
     yield figure
 
 
@@ -52,20 +48,13 @@ def message() -> str:
     kept = []
     for name in ("tanh", "logistic", "relu"):
         activation = ACTIVATIONS[name].bind()
-        _, slope = evaluate(activation, np.array([3.0]))
+        slope = activation.apply_slope(np.array([3.0]))
         kept.append(percent(float(slope[0] / activation.largest_slope)))
     first, second, third = kept
     return (
         f"At a net input of 3 tanh keeps {first} of its largest slope, logistic {second} and relu "
         f"{third}"
     )
-
-
-def evaluate(
-    activation: Activation, z: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
-) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float64]], ...]:
-    """Return f(z) and f'(z) of a bound activation."""
-    return activation.apply(z), activation.apply_slope(z)
 
 
 def legend(panel: Axes) -> None:
@@ -77,7 +66,7 @@ def legend(panel: Axes) -> None:
 def draw(panel: Axes, activation: Activation) -> None:
     """Draw f and f', with where it is saturated."""
     z = np.linspace(-REACH, REACH, 481)
-    y, slope = evaluate(activation, z)
+    y, slope = activation.apply(z), activation.apply_slope(z)
     jumps = [at for at, _ in activation.kinks]
     broken = slope.copy()
     broken[np.isin(z, jumps)] = np.nan

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -32,26 +33,19 @@ def pages(results: Results) -> Iterator[Figure]:
         low = max(seen["lower"].min(), LEAST) if len(seen) else 0.1
         top = min(max(seen["upper"].max(), TOP), 10.0) if len(seen) else TOP
 
-        def finish(
-            panel: Axes,
-            rows: pd.DataFrame,
-            start: float = updates.min(),
-            end: float = updates.max(),
-            low: float = low,
-            top: float = top,
-        ) -> None:
-            style.logarithmic(panel, "x", start, end * 1.1, most=4)
-            style.logarithmic(panel, "y", low / 1.3, top, most=4)
+        across, up = (updates.min(), updates.max() * 1.1), (low / 1.3, top)
+
+        def finish(panel: Axes, rows: pd.DataFrame, across: Any = across, up: Any = up) -> None:
+            style.logarithmic(panel, "x", *across, most=4)
+            style.logarithmic(panel, "y", *up, most=4)
 
         text = message(results, where, group)
-        yield from multiples.draw_pages(results, group, text, NOTE, _draw, finish, LABELS)
+        yield from multiples.Multiples(text, NOTE, _draw, finish, LABELS).pages(results, group)
 
 
 def message(results: Results, where: str, group: pd.DataFrame) -> str:
     """Say where the rule in question ends, beside exact: medians with their quartiles."""
-    optimizer = next(
-        o for o in multiples.optimizers(results) if (group["optimizer_label"] == o).any()
-    )
+    optimizer = multiples.optimizers(results, group)[0]
     last = group[group["optimizer_label"] == optimizer]
     last = last[last["update"] == last["update"].max()].set_index("rule")
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from reports import style
+from reports.generic import multiples
 from reports.wording import listed, percent
 from study.evidence.naming import Results, Rule, labelled, ranked
 from study.evidence.runs import REFERENCE
@@ -21,7 +22,7 @@ from study.learning.rules import GRADIENTS
 from study.learning.rules.base import Gradient
 from study.learning.variants import Variant, resolve
 
-ACROSS, REACH = 5, 4.0
+REACH = 4.0
 UNITS, PATTERNS = 12, 48
 FIRST = ("tanh", "relu")  # a rule is shown on the first that it is not refused on
 NOTE = (
@@ -32,21 +33,17 @@ NOTE = (
 
 
 def pages(results: Results | None = None) -> Iterator[Figure]:
-    """Draw a panel for each gradient modification; results are not needed."""
+    """Draw a panel for each gradient rule; results are not needed."""
     variants = [resolve("gradient", GRADIENTS, name) for name in ranked(GRADIENTS)]
     names = labelled(variants)
-    down = -(-len(variants) // ACROSS)
-    figure, axes = style.sheet(
-        message(), NOTE, down, ACROSS, height=0.78, left=0.35, gap=(0.12, 0.27), bottom=0.4
+    figure, _ = multiples.gallery(
+        message(),
+        NOTE,
+        names,
+        lambda panel, k: draw(panel, variants[k], names[k]),
+        height=0.78,
+        gap=(0.12, 0.27),
     )
-    for panel in axes.flat[len(variants) :]:
-        style.clear(panel)
-    for i, (variant, name) in enumerate(zip(variants, names, strict=True)):
-        panel = axes.flat[i]
-        draw(panel, variant, name)
-        panel.tick_params(labelleft=i % ACROSS == 0, labelbottom=i + ACROSS >= len(variants))
-    middle = (figure.subplotpars.left + figure.subplotpars.right) / 2
-    figure.text(middle, 0.06 / figure.get_figheight(), "net input z", ha="center")
     yield figure
 
 

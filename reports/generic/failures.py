@@ -12,13 +12,14 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
 from reports import style
+from reports.generic import multiples
 from reports.wording import condition, percent, subject
 from study.evidence.naming import Results
-from study.evidence.runs import REFERENCE, NothingToShow
+from study.evidence.runs import REFERENCE
 from study.evidence.statistics import wilson
 from study.evidence.summaries import failures
 
-STAGES = {
+TITLES = {
     "evaluate": "Each rule at its own best learning rate",
     "transfer": "All rules at the best learning rate of exact",
 }
@@ -29,14 +30,7 @@ BY = ["activation_label", "rule", "optimizer_label"]
 
 def pages(results: Results) -> Iterator[Figure]:
     """Draw up to three activations a page, the stages below one another."""
-    counted = {}
-    for stage in STAGES:
-        try:
-            counted[stage] = failures(results, stage, BY)
-        except NothingToShow:
-            continue
-    if not counted:
-        raise NothingToShow(f"experiment {results.experiment!r} has no evaluated runs")
+    counted = multiples.by_stage(lambda stage: failures(results, stage, BY))
     activations = list(results.runs["activation_label"].cat.categories)
     for first in range(0, len(activations), ACROSS):
         yield _page(results, counted, activations[first : first + ACROSS])
@@ -110,7 +104,7 @@ def _page(results: Results, counted: dict[str, pd.DataFrame], activations: list[
             panel.set_title(activation, weight="bold")
             panel.tick_params(labelleft=column == 0, labelbottom=row == len(counted) - 1)
         above = axes[row, 0].get_position().y1 + 0.24 / figure.get_figheight()
-        figure.text(0.06 / width, above, STAGES[stage], size=style.NORMAL)
+        figure.text(0.06 / width, above, TITLES[stage], size=style.NORMAL)
     return figure
 
 

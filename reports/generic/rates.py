@@ -49,12 +49,12 @@ def pages(results: Results) -> Iterator[Figure]:
             style.logarithmic(panel, "y", floor / 1.3, 1.45, most=4)
 
         text = message(results, where, group)
-        yield from multiples.draw_pages(results, group, text, NOTE, draw, finish, LABELS)
+        yield from multiples.Multiples(text, NOTE, draw, finish, LABELS).pages(results, group)
 
 
 def message(results: Results, where: str, group: pd.DataFrame) -> str:
     """Say how far above its best rate the rule in question stays stable, beside exact."""
-    optimizer = multiples.first(results, group)
+    optimizer = multiples.optimizers(results, group)[0]
     room = headroom(group[group["optimizer_label"] == optimizer]).set_index("rule")
 
     def can(label: str) -> str:

@@ -16,13 +16,13 @@ from matplotlib.lines import Line2D
 from scipy.stats import bootstrap
 
 from reports import style
+from reports.generic.multiples import STAGES, by_stage
 from reports.wording import condition, limits, ratio, subject
 from study.evidence.naming import Results, Rule
 from study.evidence.runs import REFERENCE, NothingToShow
 from study.evidence.statistics import Interval
 from study.evidence.summaries import effects, pairs, pooled, seed_means
 
-STAGES = {"evaluate": "at its own best learning rate", "transfer": "at exact's learning rate"}
 SHIFT = {"evaluate": -0.15, "transfer": 0.17}  # of a row; own rate above
 ACROSS = 3
 ENOUGH = 6  # seeds below which no 95 % limits exist
@@ -30,13 +30,7 @@ ENOUGH = 6  # seeds below which no 95 % limits exist
 
 def pages(results: Results) -> Iterator[Figure]:
     """Draw the pooled page, then the strata of each task."""
-    paired = {}
-    for stage in STAGES:
-        try:
-            paired[stage] = pairs(results, stage)
-        except NothingToShow:
-            if stage == "evaluate":
-                raise
+    paired = by_stage(lambda stage: pairs(results, stage), needed=("evaluate",))
     cells = {stage: effects(frame) for stage, frame in paired.items()}
     rules = [rule for rule in results.rules if rule.name != REFERENCE]
     text = message(results, paired["evaluate"])
@@ -125,16 +119,10 @@ def _details(
     height = 0.13 * len(rules)
     a_page = max(1, int((style.TALLEST - 1.4) / (height + 0.3)))
     for (task, setting), group in every.groupby(["task", "setting"], observed=True, sort=True):
-        activations = [
-            a
-            for a in results.runs["activation_label"].cat.categories
-            if (group["activation_label"] == a).any()
-        ]
-        optimizers = [
-            o
-            for o in results.runs["optimizer_label"].cat.categories
-            if (group["optimizer_label"] == o).any()
-        ]
+        activations, optimizers = (
+            list(group[f"{axis}_label"].cat.remove_unused_categories().cat.categories)
+            for axis in ("activation", "optimizer")
+        )
         where = f"{task}, {setting}" if setting else str(task)
         for first in range(0, len(activations), ACROSS):
             columns = activations[first : first + ACROSS]

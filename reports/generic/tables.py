@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from reports.generic.failures import STAGES
+from reports.generic.failures import TITLES
+from reports.generic.multiples import by_stage
 from reports.wording import limits, percent, ratio, significant
 from study.evidence.naming import Results
 from study.evidence.runs import REFERENCE, NothingToShow
@@ -64,17 +65,9 @@ def _machine_readable(results: Results, frame: pd.DataFrame) -> pd.DataFrame:
     return frame.rename(columns=lambda name: str(name).removesuffix("_label"))
 
 
-def _each_stage(results: Results, make: Callable[[str], pd.DataFrame]) -> pd.DataFrame:
+def _each_stage(make: Callable[[str], pd.DataFrame]) -> pd.DataFrame:
     """Stack a frame for each stage that was run."""
-    frames = []
-    for stage in STAGES:
-        try:
-            frames.append(make(stage).assign(stage=stage))
-        except NothingToShow:
-            continue
-    if not frames:
-        raise NothingToShow(f"experiment {results.experiment!r} has no evaluated rules")
-    return pd.concat(frames, ignore_index=True)
+    return pd.concat(by_stage(lambda stage: make(stage).assign(stage=stage)), ignore_index=True)
 
 
 def _document(title: str, note: str, sections: Sequence[tuple[str, pd.DataFrame]]) -> str:
@@ -92,15 +85,15 @@ def _grids(
     for key, group in frame.assign(words=words).groupby(list(by), observed=True, sort=True):
         grid = group.pivot(index="rule", columns="optimizer_label", values="words")
         grid.index.name = grid.columns.name = None
-        labels = [STAGES.get(str(part), str(part)) for part in key]
+        labels = [TITLES.get(str(part), str(part)) for part in key]
         yield ", ".join(filter(None, labels)), grid.fillna("")
 
 
 def failure_table(results: Results) -> Table:
     """Failed runs of every cell with Wilson's interval; Markdown pools the tasks."""
-    every = _each_stage(results, lambda stage: failures(results, stage, CELL))
+    every = _each_stage(lambda stage: failures(results, stage, CELL))
     by = ["activation_label", "rule", "optimizer_label"]
-    coarse = _each_stage(results, lambda stage: failures(results, stage, by))
+    coarse = _each_stage(lambda stage: failures(results, stage, by))
     words = (
         coarse["failed"].astype(str)
         + "/"
@@ -122,7 +115,7 @@ def failure_table(results: Results) -> Table:
 
 def objective_table(results: Results) -> Table:
     """Quartiles of the final objective of every cell at its own rate."""
-    frame = _each_stage(results, lambda stage: finals(results, stage)).drop(columns="stratum")
+    frame = _each_stage(lambda stage: finals(results, stage)).drop(columns="stratum")
     own = frame[frame["stage"] == "evaluate"]
     if own.empty:
         raise NothingToShow(f"experiment {results.experiment!r} has no evaluated runs")
@@ -144,13 +137,7 @@ def objective_table(results: Results) -> Table:
 
 def relative_table(results: Results) -> Table:
     """Ratio of final objectives to exact's, paired by seed."""
-    paired = {}
-    for stage in STAGES:
-        try:
-            paired[stage] = pairs(results, stage)
-        except NothingToShow:
-            if stage == "evaluate":
-                raise
+    paired = by_stage(lambda stage: pairs(results, stage), needed=("evaluate",))
     frame = pd.concat([effects(p).assign(stage=stage) for stage, p in paired.items()])
     frame = frame.reset_index(drop=True).drop(columns="stratum")
     pools = pd.concat([pooled(p).assign(stage=stage) for stage, p in paired.items()])
@@ -166,7 +153,7 @@ def relative_table(results: Results) -> Table:
     for stage, rows in pools.groupby("stage", sort=False):
         grid = rows.assign(words=say(rows)).pivot(index="rule", columns="task", values="words")
         grid.index.name = grid.columns.name = None
-        sections.append((f"All activations and optimizers: {STAGES[str(stage)]}", grid.fillna("")))
+        sections.append((f"All activations and optimizers: {TITLES[str(stage)]}", grid.fillna("")))
     own = frame[frame["stage"] == "evaluate"]
     sections += _grids(own, say(own), ["task", "setting", "activation_label"])
     text = _document(

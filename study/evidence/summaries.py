@@ -1,12 +1,13 @@
-"""Rules compared: paired with exact by seed, failure rates, tuning curves, bands of curves.
+"""Every rule in every stratum: paired with exact, failure rates, tuning, bands of curves.
 
-Every function takes `Results` and returns a frame with finished columns; figures and tables only
+Each function takes `Results` and returns a frame with finished columns; figures and tables only
 draw them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,10 +26,11 @@ from study.learning.outcomes import SCORE_FLOOR
 
 CELL = ["stratum", "rule"]
 PLACE = ["task", "activation_label", "optimizer_label", "setting"]
+LABELS = ["task", "activation_label", "optimizer_label", "rule"]
 TOLERATED = 0.2
 """Largest share of failed trainings at a rate that still counts as stable."""
 LOST = 1e3
-"""Stands for the remaining objective of a run that is gone: above every axis, finite to rank."""
+"""Stands for the remaining objective of a run that diverged: above every axis, yet finite."""
 
 
 def stage_runs(results: Results, stage: str) -> pd.DataFrame:
@@ -81,28 +83,25 @@ def pairs(results: Results, stage: str = "evaluate") -> pd.DataFrame:
     for frame in (treated, exact):
         twice = frame.duplicated([*CELL, "seed"])
         if twice.any():
-            raise UsageError(f"broken pairs: two runs of {_describe(frame[twice].iloc[0])}")
-    partner = exact[["stratum", "seed", "score", "failed"]].rename(
-        columns={"score": "reference_score", "failed": "reference_failed"}
-    )
+            row = frame[twice].iloc[0]
+            raise UsageError(f"broken pairs: two runs of {_cell_name(row)}, seed {row['seed']}")
+    partner = exact.set_index(["stratum", "seed"])[["score", "failed"]].add_prefix("reference_")
     columns = [*CELL, *PLACE, "seed", "score", "failed"]
-    paired = treated[columns].merge(partner, on=["stratum", "seed"], how="left")
-    paired = paired[paired["reference_score"].notna()].reset_index(drop=True)
+    paired = treated[columns].join(partner, on=["stratum", "seed"], how="inner")
+    paired = paired.reset_index(drop=True)
     lost = ~pd.MultiIndex.from_frame(treated[CELL]).isin(pd.MultiIndex.from_frame(paired[CELL]))
     if lost.any():
-        where = _describe(treated[lost].iloc[0], seed=False)
-        raise UsageError(f"broken pairs: exact has no run with a seed of {where}")
-    paired["reference_failed"] = paired["reference_failed"].astype(bool)
+        name = _cell_name(treated[lost].iloc[0])
+        raise UsageError(f"broken pairs: exact has no run with a seed of {name}")
     paired["difference"] = paired["score"] - paired["reference_score"]
     best = np.log10(SCORE_FLOOR) + 1e-12
     paired["tied_at_floor"] = (paired["score"] <= best) & (paired["reference_score"] <= best)
     return paired
 
 
-def _describe(row: pd.Series, *, seed: bool = True) -> str:
-    parts = [row["task"], row["activation_label"], row["rule"], row["optimizer_label"]]
-    name = " · ".join(str(part) for part in [*parts, row["setting"]] if str(part))
-    return f"{name!r}, seed {row['seed']}" if seed else repr(name)
+def _cell_name(row: pd.Series) -> str:
+    columns = ("task", "activation_label", "rule", "optimizer_label", "setting")
+    return repr(" · ".join(str(row[column]) for column in columns if str(row[column])))
 
 
 def effects(paired: pd.DataFrame) -> pd.DataFrame:
@@ -121,45 +120,41 @@ def effects(paired: pd.DataFrame) -> pd.DataFrame:
         difference = group["difference"].to_numpy()
         failed, reference = group["failed"].to_numpy(), group["reference_failed"].to_numpy()
         rows.append(
-            (
-                *group.iloc[0][[*CELL, *PLACE]],
-                len(group),
-                *hodges_lehmann(difference),
-                wilcoxon(difference),
-                int(group["tied_at_floor"].sum()),
-                failed.mean(),
-                reference.mean(),
+            [
+                *(*group.iloc[0][[*CELL, *PLACE]], len(group)),
+                *(*hodges_lehmann(difference), wilcoxon(difference)),
+                *(int(group["tied_at_floor"].sum()), failed.mean(), reference.mean()),
                 *newcombe_paired(failed, reference),
-            )
+            ]
         )
     columns = [
         *(*CELL, *PLACE, "pairs", "estimate", "low", "high", "p", "tied_at_floor"),
         *("failed", "reference_failed", "excess", "excess_low", "excess_high"),
     ]
-    return _with_categories(pd.DataFrame(rows, columns=columns), paired)
+    return _ordered_as(paired, pd.DataFrame(rows, columns=columns))
 
 
-def seed_means(paired: pd.DataFrame, by: Sequence[str] = ("task",)) -> pd.DataFrame:
-    """Mean difference of each seed over the strata of each rule, from `pairs`.
+def seed_means(paired: pd.DataFrame) -> pd.DataFrame:
+    """Mean difference of each seed over the strata of each rule in a task, from `pairs`.
 
     Strata share the seed's data order and are not independent, so the seed is the unit.
 
     Returns
     -------
     frame
-        `by`, ``rule, seed, difference, strata, left_out``. Seeds that not all the strata have
-        are left out, and their number stands in ``left_out``.
+        ``task, rule, seed, difference, strata, left_out``. Seeds that some strata lack are left
+        out, and their number stands in ``left_out``.
 
     Raises
     ------
     UsageError
         If a rule's strata share no seed.
     """
-    keys = [*by, "rule"]
+    keys = ["task", "rule"]
     grouped = paired.groupby([*keys, "seed"], observed=True, sort=True)
     means = grouped.agg(difference=("difference", "mean"), has=("stratum", "size")).reset_index()
     strata = paired.groupby(keys, observed=True)["stratum"].nunique().rename("strata")
-    means = _with_categories(means.merge(strata.reset_index(), on=keys), paired)
+    means = _ordered_as(paired, means.merge(strata.reset_index(), on=keys))
     means["whole"] = means["has"] == means["strata"]
     groups = means.groupby(keys, observed=True)["whole"]
     means["left_out"] = groups.transform("size") - groups.transform("sum")
@@ -170,31 +165,26 @@ def seed_means(paired: pd.DataFrame, by: Sequence[str] = ("task",)) -> pd.DataFr
     return means[means["whole"]].drop(columns=["has", "whole"])
 
 
-def pooled(paired: pd.DataFrame, by: Sequence[str] = ("task",)) -> pd.DataFrame:
-    """Estimate of each rule over several strata: `seed_means` through `hodges_lehmann`.
+def pooled(paired: pd.DataFrame) -> pd.DataFrame:
+    """Estimate of each rule in a task over its strata: `seed_means` through `hodges_lehmann`.
 
     Returns
     -------
     frame
-        `by`, ``rule, strata, left_out, seeds, estimate, low, high`` (log10).
+        ``task, rule, strata, left_out, seeds, estimate, low, high`` (log10).
     """
-    keys = [*by, "rule"]
     rows = []
-    for key, group in seed_means(paired, by).groupby(keys, observed=True, sort=True):
+    for key, group in seed_means(paired).groupby(["task", "rule"], observed=True, sort=True):
         counts = (group["strata"].iloc[0], group["left_out"].iloc[0], len(group))
         rows.append((*key, *counts, *hodges_lehmann(group["difference"].to_numpy())))
-    columns = [*keys, "strata", "left_out", "seeds", "estimate", "low", "high"]
-    return _with_categories(pd.DataFrame(rows, columns=columns), paired)
+    columns = ["task", "rule", "strata", "left_out", "seeds", "estimate", "low", "high"]
+    return _ordered_as(paired, pd.DataFrame(rows, columns=columns))
 
 
-def _with_categories(frame: pd.DataFrame, source: pd.DataFrame) -> pd.DataFrame:
+def _ordered_as(source: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     """Give label columns the order they have in `source`."""
-    for column in frame.columns.intersection(
-        ["task", "activation_label", "optimizer_label", "rule"]
-    ):
-        frame[column] = pd.Categorical(
-            frame[column], categories=source[column].cat.categories, ordered=True
-        )
+    for column in frame.columns.intersection(LABELS):
+        frame[column] = frame[column].astype(source[column].dtype)
     return frame
 
 
@@ -208,22 +198,23 @@ def failures(results: Results, stage: str, by: Sequence[str]) -> pd.DataFrame:
         nonfinite or objective, or stuck; runaway is by norm alone) and ``rate, low, high``.
     """
     runs = stage_runs(results, stage)
-    norm_only = runs["diverged_by"].astype(str) == "norm"
-    flags = runs[list(by)].assign(
-        runs=1,
-        failed=runs["failed"].astype(int),
-        diverged=(runs["failed"] & (runs["outcome"] == "diverged")).astype(int),
-        stuck=(runs["failed"] & (runs["outcome"] == "stuck")).astype(int),
-        runaway=runs.get("runaway", norm_only).astype(int),
-    )
-    counted = flags.groupby(list(by), observed=True, dropna=False).sum().reset_index()
+    failed, outcome = runs["failed"], runs["outcome"]
+    flags: dict[str, Any] = {
+        "runs": True,
+        "failed": failed,
+        "diverged": failed & (outcome == "diverged"),
+        "stuck": failed & (outcome == "stuck"),
+        "runaway": runs.get("runaway", runs["diverged_by"].astype(str) == "norm"),
+    }
+    grouped = runs[list(by)].assign(**flags).groupby(list(by), observed=True, dropna=False)
+    counted = grouped.sum().astype(int).reset_index()
     counted["rate"] = counted["failed"] / counted["runs"]
     counted["low"], counted["high"] = wilson(counted["failed"], counted["runs"])
     return counted
 
 
 def finals(results: Results, stage: str = "evaluate") -> pd.DataFrame:
-    """Quartiles of the final objective in each cell; a run that is gone counts as infinite.
+    """Quartiles of the final objective in each cell; a run that diverged counts as infinite.
 
     Returns
     -------
@@ -231,19 +222,18 @@ def finals(results: Results, stage: str = "evaluate") -> pd.DataFrame:
         `CELL`, `PLACE`, ``learning_rate, runs, failed``, ``lower, median, upper`` (quartiles of
         the objective, its own unit), ``score`` (median) and ``test_score`` (median, if stored).
     """
-    runs = stage_runs(results, stage).copy()
-    gone = 1e300  # quartiles between finite and infinite runs must not become NaN
-    runs["objective_"] = runs["final_objective"].where(np.isfinite(runs["final_objective"]), gone)
-    grouped = runs.groupby([*CELL, *PLACE], observed=True, sort=True)
+    runs = stage_runs(results, stage)
+    infinite = 1e300  # quartiles between finite and infinite runs must not become NaN
+    final = runs["final_objective"].where(np.isfinite(runs["final_objective"]), infinite)
+    grouped = runs.assign(final=final).groupby([*CELL, *PLACE], observed=True, sort=True)
     out = grouped.agg(
         learning_rate=("learning_rate", "median"), runs=("seed", "size"), failed=("failed", "sum")
     )
     for name, share in (("lower", 0.25), ("median", 0.5), ("upper", 0.75)):
-        value = grouped["objective_"].quantile(share)
-        out[name] = value.where(value < gone / 1e10, np.inf)
-    out["score"] = grouped["score"].median()
-    if "test_score" in runs:
-        out["test_score"] = grouped["test_score"].median()
+        value = grouped["final"].quantile(share)
+        out[name] = value.where(value < infinite / 1e10, np.inf)
+    for name in runs.columns.intersection(["score", "test_score"], sort=False):
+        out[name] = grouped[name].median()
     return out.reset_index()
 
 
@@ -261,22 +251,17 @@ def tuning(results: Results) -> pd.DataFrame:
         ``stable``: at or above the chosen rate, with at most `TOLERATED` failed there and at all
         tried rates in between.
     """
-    runs = stage_runs(results, "tune").copy()
-    runs["left"] = 10.0 ** runs["score"]
+    runs = stage_runs(results, "tune").assign(left=lambda frame: 10.0 ** frame["score"])
     grouped = runs.groupby([*CELL, *PLACE, "learning_rate"], observed=True, sort=True)
     tried = grouped.agg(
         runs=("seed", "size"), failed=("failed", "mean"), median=("left", "median")
-    )
-    tried = tried.reset_index()
+    ).reset_index()
     allowed = tried[tried["failed"] <= TOLERATED].sort_values(["median", "learning_rate"])
     best = allowed.groupby(CELL, observed=True)["learning_rate"].first()
     evaluated = results.runs[results.runs["stage"] == "evaluate"]
     used = evaluated.groupby(CELL, observed=True)["learning_rate"].min()
     chosen = used.combine_first(best).rename("chosen")
-    tried = tried.merge(chosen.reset_index(), on=CELL, how="left")
-    tried["rule"] = pd.Categorical(
-        tried["rule"], categories=runs["rule"].cat.categories, ordered=True
-    )
+    tried = _ordered_as(runs, tried.merge(chosen.reset_index(), on=CELL, how="left"))
     above = tried["learning_rate"] >= tried["chosen"] * (1 - 1e-9)
     fine = (tried["failed"] <= TOLERATED) | ~above
     unbroken = fine.groupby([tried["stratum"], tried["rule"]], observed=True).cummin()
@@ -294,11 +279,13 @@ def headroom(tried: pd.DataFrame) -> pd.DataFrame:
         rate is not stable) and ``open``: True where the largest tried rate is stable, so that
         the headroom is a lower bound.
     """
-    keys = [*CELL, *PLACE]
-    grouped = tried.groupby(keys, observed=True, sort=True)
-    out = grouped.agg(chosen=("chosen", "first"), largest=("learning_rate", "max"))
-    stable = tried[tried["stable"]].groupby(keys, observed=True)["learning_rate"].max()
-    out["largest_stable"] = stable.reindex(out.index)
+    stable = tried["learning_rate"].where(tried["stable"])
+    grouped = tried.assign(largest_stable=stable).groupby([*CELL, *PLACE], observed=True)
+    out = grouped.agg(
+        chosen=("chosen", "first"),
+        largest=("learning_rate", "max"),
+        largest_stable=("largest_stable", "max"),
+    )
     out["headroom"] = np.log10(out["largest_stable"] / out["chosen"])
     out["open"] = out["largest_stable"] == out["largest"]
     return out.drop(columns="largest").reset_index()
@@ -309,7 +296,7 @@ def bands(
 ) -> pd.DataFrame:
     """Quantiles over seeds of the remaining objective along training.
 
-    A run that is gone stays in as `LOST`, so a band shows it instead of forgetting it.
+    A run that diverged stays in as `LOST`, so that a band shows it.
 
     Returns
     -------
@@ -322,7 +309,7 @@ def bands(
     NothingToShow
         If the stage was not run, or the curves are published ones.
     """
-    runs = stage_runs(results, stage).reset_index(drop=True)
+    runs = stage_runs(results, stage)
     if "run_id" not in results.curves:
         raise NothingToShow(
             "published results keep quantiles of curves; make your own with: "
@@ -331,18 +318,15 @@ def bands(
     curves = results.curves[results.curves["run_id"].isin(runs["run_id"])]
     if curves.empty:
         raise NothingToShow(f"experiment {results.experiment!r} has no curves of stage {stage!r}")
-    seen = runs[["run_id", "stratum"]].merge(curves[["run_id", "update"]], on="run_id")
-    times = seen[["stratum", "update"]].drop_duplicates()
-    optimum = runs["optimum"] if "optimum" in runs else pd.Series(0.0, runs.index)
-    base = runs[["run_id", *CELL, *PLACE]].assign(
-        constant=runs["constant_objective"], optimum=optimum
-    )
-    full = base.merge(times, on="stratum").merge(
+    optimum = runs["optimum"] if "optimum" in runs else 0.0
+    base = runs[["run_id", *CELL, *PLACE, "constant_objective"]].assign(optimum=optimum)
+    seen = base[["run_id", "stratum"]].merge(curves[["run_id", "update"]], on="run_id")
+    # a run that diverged has no later checkpoints: it gets those of its stratum
+    full = base.merge(seen[["stratum", "update"]].drop_duplicates(), on="stratum").merge(
         curves[["run_id", "update", "objective"]], on=["run_id", "update"], how="left"
     )
-    left = remaining(full["objective"], full["constant"], full["optimum"])
-    left = np.where(np.isfinite(left), np.clip(left, 1e-9, LOST), LOST)
-    full["log"] = np.log10(left)
+    left = remaining(full["objective"], full["constant_objective"], full["optimum"])
+    full["log"] = np.log10(np.where(np.isfinite(left), np.clip(left, 1e-9, LOST), LOST))
     grouped = full.groupby([*CELL, *PLACE, "update"], observed=True, sort=True)["log"]
     out = grouped.quantile(np.asarray(quantiles)).unstack()
     out.columns = ["lower", "median", "upper"]
