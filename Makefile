@@ -90,5 +90,5 @@ lock: $(READY)  ## resolve requirements.lock anew from pyproject.toml
 
 clean:  ## remove what can be made again (environment, caches, figures); results and the store stay
 	@rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache reports/index.html reports/paper/numbers.json
-	@find reports/figures -name '*.p[dn][fg]' ! -path '*/default/relative.png' ! -name '12_information.png' -delete
+	@find reports/figures -name '*.p[dn][fg]' ! -path '*/default/relative.png' ! -name 'c12_information.png' -delete
 	@find study reports tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

@@ -16,7 +16,7 @@ from reports.paper import numbers
 from study.errors import UsageError
 
 SOURCES = Path(__file__).resolve().parent
-ASKED = re.compile(r'#?fig\(\s*"(\d\d)"')
+ASKED = re.compile(r'#?fig\(\s*"(\w+)"')
 BOX = re.compile(rb"/MediaBox\s*\[\s*([\d.]+)\s+([\d.]+)\s+([\d.]+)\s+([\d.]+)\s*\]")
 POINTS = 72
 
@@ -51,7 +51,7 @@ def make(base: Path, experiment: str = "paper") -> Iterator[tuple[Path, str]]:
 
 
 def figures(folder: Path, experiment: str) -> dict[str, dict[str, Any]]:
-    """Find the figures that the text asks for: number -> file and size in inches.
+    """Find the figures that the text asks for: question -> file and size in inches.
 
     Raises
     ------
@@ -60,14 +60,13 @@ def figures(folder: Path, experiment: str) -> dict[str, dict[str, Any]]:
     """
     texts = [path.read_text(encoding="utf-8") for path in sorted(SOURCES.rglob("*.typ"))]
     asked = sorted({name for text in texts for name in ASKED.findall(text)})
-    found = {name: next(iter(sorted(folder.glob(f"{name}_*.pdf"))), None) for name in asked}
-    missing = [name for name, path in found.items() if path is None]
+    missing = [name for name in asked if not (folder / f"{name}.pdf").is_file()]
     if missing:
         raise UsageError(
-            f"reports/figures lacks figure {', '.join(missing)} (NN_name.pdf); "
+            f"reports/figures lacks {', '.join(f'{name}.pdf' for name in missing)}; "
             f"make it with: make figures EXPERIMENT={experiment}"
         )
-    return {name: {"file": p.name, **_size(p)} for name, p in found.items() if p is not None}
+    return {name: {"file": f"{name}.pdf", **_size(folder / f"{name}.pdf")} for name in asked}
 
 
 def _size(path: Path) -> dict[str, float]:

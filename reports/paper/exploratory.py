@@ -6,8 +6,11 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from reports.study_figures import capacity, location, predictors, removal
-from reports.study_figures.panels import CORE, ENTROPY, TASKS, rule
+from reports.panels import CORE, ENTROPY, TASKS, rule
+from reports.questions.c03_removal import figure as removal
+from reports.questions.x1_location import figure as location
+from reports.questions.x2_capacity import figure as capacity
+from reports.questions.x3_predictors import figure as predictors
 from study.evidence.comparison import UNITS
 from study.evidence.effects import Effect
 from study.evidence.evidence import EXACT, Evidence

@@ -11,15 +11,15 @@ from study.conf import configuration_folder
 
 NAMES = sorted(p.stem for p in (configuration_folder() / "experiment").glob("e[0-9]*.yaml"))
 CELLS = {  # of each experiment alone, with the exact cells and others that it needs
-    "e01_core": 234,
-    "e02_location": 78,
-    "e03_optimizers": 200,
-    "e04_saturation": 248,
-    "e07_capacity": 96,
-    "e10_relu_at_zero": 45,
-    "e11_escape": 140,
-    "e13_robustness": 120,
-    "e14_calibration": 5,
+    "core": 234,
+    "x1_location": 78,
+    "c08_optimizers": 200,
+    "c10_saturation": 248,
+    "x2_capacity": 96,
+    "c07_relu_at_zero": 45,
+    "c02_escape": 140,
+    "x4_robustness": 120,
+    "x5_calibration": 5,
 }
 
 

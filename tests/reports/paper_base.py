@@ -36,10 +36,10 @@ def make_base(folder, verdict="supported", effect=1.5, figures=True):
     if figures:
         drawn = folder / "reports" / "figures"
         drawn.mkdir(parents=True)
-        for number in range(1, 16):
-            figure = Figure(figsize=(7.0 if number % 2 else 3.4, 1.5))
+        for number, name in enumerate(build.QUESTIONS):
+            figure = Figure(figsize=(3.4 if number % 2 else 7.0, 1.5))
             figure.add_subplot().plot([0, 1])
-            figure.savefig(drawn / f"{number:02}_name.pdf", metadata={"CreationDate": None})
+            figure.savefig(drawn / f"{name}.pdf", metadata={"CreationDate": None})
     return folder
 
 

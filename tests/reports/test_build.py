@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from synthetic_tables import TINY, export, synthetic
 
-from reports import build
+from reports import build, command
 from reports.generic import tables
 from study.errors import UsageError
 
@@ -36,7 +36,7 @@ def test_every_file_has_its_line_with_its_message(built):
         str(path.relative_to(base)) for path in (base / "reports").rglob("*") if path.is_file()
     }
     assert files == made
-    assert len(made) == 2 * len(build.FIGURES) + 2 * len(tables.TABLES)
+    assert len(made) == 2 * len(build.GENERIC) + 2 * len(tables.TABLES)
     assert all(line.split("  ", 1)[1] for line in lines)
 
 
@@ -58,7 +58,7 @@ def test_the_same_results_give_the_same_bytes(built, tmp_path):
 def test_no_results_exit_with_two_and_say_what_to_do(tmp_path, monkeypatch, capsys):
     (tmp_path / "conf" / "experiment").mkdir(parents=True)
     (tmp_path / "conf" / "experiment" / "planned.yaml").touch()
-    monkeypatch.setattr(build, "root", lambda: tmp_path)
+    monkeypatch.setattr(command, "ROOT", tmp_path)
     assert build.main(["planned"]) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.count("\n") == 1
@@ -69,7 +69,7 @@ def test_unknown_experiments_are_told_with_those_there_are(tmp_path, monkeypatch
     (tmp_path / "conf" / "experiment").mkdir(parents=True)
     (tmp_path / "conf" / "experiment" / "planned.yaml").touch()
     export(tmp_path, "own", *synthetic(**TINY))  # a user's, without a file in conf/experiment
-    monkeypatch.setattr(build, "root", lambda: tmp_path)
+    monkeypatch.setattr(command, "ROOT", tmp_path)
     assert build.main(["planed"]) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.count("\n") == 1 and "make ablation" not in err
@@ -126,12 +126,12 @@ def test_own_results_come_before_published_ones(tmp_path):
     publish(tmp_path, runs, curves)
     (tmp_path / "data" / "published" / "small" / "runs-01.parquet").unlink()  # nobody reads it
     export(tmp_path, "small", runs, curves)
-    assert len(list(build.build("small", ["curves"], base=tmp_path))) == 2
+    assert len(list(build.build("small", "curves", base=tmp_path))) == 2
 
 
 def test_published_results_that_are_not_whole_exit_with_two(tmp_path, monkeypatch, capsys):
     folder = publish(tmp_path, *synthetic(**TINY))
-    monkeypatch.setattr(build, "root", lambda: tmp_path)
+    monkeypatch.setattr(command, "ROOT", tmp_path)
     (folder / "runs-01.parquet").unlink()
     assert build.main(["small"]) == 2
     out, err = capsys.readouterr()
@@ -151,19 +151,19 @@ def test_paths_and_unknown_figures_are_refused(tmp_path):
     with pytest.raises(UsageError, match="not a path"):
         list(build.build("../elsewhere", base=tmp_path))
     with pytest.raises(UsageError, match="Did you mean 'curves'"):
-        list(build.build("small", ["curve"], base=tmp_path))
+        list(build.build("small", "curve", base=tmp_path))
 
 
 def test_one_figure_can_be_made_alone(tmp_path):
     export(tmp_path, "small", *synthetic(**TINY))
-    lines = list(build.build("small", ["failures"], base=tmp_path))
+    lines = list(build.build("small", "failures", base=tmp_path))
     assert [line.split("  ")[0] for line in lines] == [
         f"reports/figures/small/failures{suffix}" for suffix in (".pdf", ".png")
     ]
 
 
 def test_what_cannot_be_made_is_told_and_old_files_go(tmp_path, monkeypatch):
-    monkeypatch.setattr(build, "FIGURES", {"rates": build.FIGURES["rates"]})
+    monkeypatch.setattr(build, "GENERIC", {"rates": build.GENERIC["rates"]})
     runs, curves = synthetic(**TINY)
     runs = runs[runs["stage"] != "tune"]
     export(tmp_path, "small", runs, curves[curves["run_id"].isin(runs["run_id"])])
@@ -181,14 +181,14 @@ def test_broken_pairs_exit_with_two(tmp_path, monkeypatch, capsys):
     lost = (runs["gradient"] == "removed") & (runs["stage"] == "evaluate")
     runs.loc[lost, "seed"] += 10_000
     export(tmp_path, "small", runs, curves)
-    monkeypatch.setattr(build, "root", lambda: tmp_path)
+    monkeypatch.setattr(command, "ROOT", tmp_path)
     assert build.main(["small", "relative"]) == 2
     err = capsys.readouterr().err
     assert err.startswith("broken pairs: ") and err.count("\n") == 1
 
 
 def test_reports_know_their_root():
-    assert (build.root() / "pyproject.toml").is_file()
+    assert (command.ROOT / "pyproject.toml").is_file()
 
 
 def csv(built, name):

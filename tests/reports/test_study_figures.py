@@ -10,8 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports import build, style
-from reports.study_figures import STUDY_FIGURES, capacity, dose, escaping, panels
+from reports import build, panels, style
+from reports.build import QUESTIONS
+from reports.questions.c02_escape import figure as escaping
+from reports.questions.c05_dose import figure as dose
+from reports.questions.x2_capacity import figure as capacity
 from study.errors import UsageError
 from study.evidence import evidence
 from study.evidence.claims.reading import read_claims
@@ -27,8 +30,8 @@ CHECKS = pd.DataFrame(
     {"check": ["derivative"], "location": ["hidden"], "rule": ["exact"], "ratio": [0.01]}
 )
 CLAIMS = read_claims(ROOT / "conf" / "claims.yaml")
-WITHOUT_RUNS = "01_slopes_and_factors"
-WITH_RUNS = [name for name in STUDY_FIGURES if name != WITHOUT_RUNS]
+WITHOUT_RUNS = "c01_chain_rule"
+WITH_RUNS = [name for name in QUESTIONS if name != WITHOUT_RUNS]
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +50,8 @@ def drawn(truths):
     """Each figure's first page under either truth."""
     with style.theme():
         return {
-            (name, sign): next(STUDY_FIGURES[name](found))
-            for name in STUDY_FIGURES
+            (name, sign): next(QUESTIONS[name](found))
+            for name in QUESTIONS
             for sign, found in truths.items()
         }
 
@@ -64,7 +67,7 @@ def beyond(figure):
     return found
 
 
-@pytest.mark.parametrize("name", STUDY_FIGURES)
+@pytest.mark.parametrize("name", QUESTIONS)
 def test_pages_fit_the_paper_and_their_texts_are_readable(name, drawn):
     for sign in (1, -1):
         figure = drawn[name, sign]
@@ -83,7 +86,7 @@ def test_pages_fit_the_paper_and_their_texts_are_readable(name, drawn):
                 assert box.y0 >= -2 and box.y1 <= figure.bbox.y1 + 2, text.get_text()
 
 
-@pytest.mark.parametrize("name", STUDY_FIGURES)
+@pytest.mark.parametrize("name", QUESTIONS)
 def test_titles_and_keys_do_not_lie_on_axes_labels(name, drawn):
     figure = drawn[name, 1]
     figure.draw_without_rendering()
@@ -103,17 +106,17 @@ def test_opposite_truths_have_opposite_messages(name, drawn):
 
 
 TOLD = {  # figure -> words where removal harms, and where it helps
-    "02_removal": ("more runs fail", "not clearly more runs fail"),
-    "03_settling": ("settles higher", "settles lower"),
-    "04_dose": ("floor 0.01", "floor 0.01 to 1"),
-    "05_twins": ("better for", "worse for"),
-    "06_optimizers": ("No optimizer rescues removal", "rescue removal"),
-    "07_saturation_and_depth": ("grows with", "shrinks with"),
-    "10_decided_units": ("more often without the slope", "less often without the slope"),
-    "11_relu_at_zero": ("worse with natural zeros", "better with natural zeros"),
-    "12_information": ("Of the harm of removal", "no information in the factor is needed"),
-    "13_capacity": ("32 patterns without the slope", "128 patterns without the slope"),
-    "14_escape": ("16 times as long without", "64 times as long without"),
+    "c03_removal": ("more runs fail", "not clearly more runs fail"),
+    "c04_settling": ("settles higher", "settles lower"),
+    "c05_dose": ("floor 0.01", "floor 0.01 to 1"),
+    "c06_matched_activation": ("better for", "worse for"),
+    "c08_optimizers": ("No optimizer rescues removal", "rescue removal"),
+    "c10_saturation": ("grows with", "shrinks with"),
+    "c11_decided": ("more often without the slope", "less often without the slope"),
+    "c07_relu_at_zero": ("worse with natural zeros", "better with natural zeros"),
+    "c12_information": ("Of the harm of removal", "no information in the factor is needed"),
+    "x2_capacity": ("32 patterns without the slope", "128 patterns without the slope"),
+    "c02_escape": ("16 times as long without", "64 times as long without"),
 }
 
 
@@ -125,15 +128,15 @@ def test_messages_say_what_the_numbers_say(name, drawn):
 
 def test_the_page_of_verdicts_counts_them(drawn, truths):
     words = [verdict.verdict for verdict in truths[1].verdicts]
-    message = style.message_of(drawn["15_verdicts", 1])
+    message = style.message_of(drawn["verdicts", 1])
     assert message.startswith("Of 12 claims ") and f"{words.count('supported')} supp" in message
-    shown = [text.get_text() for text in drawn["15_verdicts", 1].texts]
+    shown = [text.get_text() for text in drawn["verdicts", 1].texts]
     assert [text for text in shown if text in set(words)] == words
 
 
 def test_what_predicts_harm_is_found(drawn):
     for sign in (1, -1):
-        assert "predicts harm best" in style.message_of(drawn["08_predictors", sign])
+        assert "predicts harm best" in style.message_of(drawn["x3_predictors", sign])
 
 
 @pytest.mark.parametrize("name", WITH_RUNS)
@@ -141,15 +144,15 @@ def test_without_their_runs_a_reason_is_given(name, monkeypatch):
     monkeypatch.setattr(evidence, "gradient_checks", lambda: CHECKS)
     nothing = evidence.Evidence(Runs(table(runs(dataset="iris", seeds=3))), CLAIMS)
     with pytest.raises(NothingToShow, match=r"^no "):
-        list(STUDY_FIGURES[name](nothing))
+        list(QUESTIONS[name](nothing))
 
 
-@pytest.mark.parametrize("name", ["05_twins", "08_predictors"])
+@pytest.mark.parametrize("name", ["c06_matched_activation", "x3_predictors"])
 def test_the_same_runs_give_the_same_bytes(name, truths, tmp_path):
     stems = [tmp_path / "one" / name, tmp_path / "two" / name]
     fresh = replace(truths[1], runs=Runs(study(0.3).sample(frac=1, random_state=1)))
     for stem, found in zip(stems, (truths[1], fresh), strict=True):
-        style.save(STUDY_FIGURES[name](found), stem)
+        style.save(QUESTIONS[name](found), stem)
     for suffix in (".pdf", ".png"):
         assert (
             stems[0].with_suffix(suffix).read_bytes() == stems[1].with_suffix(suffix).read_bytes()
@@ -205,14 +208,14 @@ def test_tuning_runs_are_found_where_they_lie_apart(tmp_path):
     whole[tuned].to_parquet(folder / "tuning-00.parquet")
     found = evidence.gather("paper", tmp_path)
     assert len(found.runs.frame) == len(whole)
-    page = next(STUDY_FIGURES["02_removal"](found))
+    page = next(QUESTIONS["c03_removal"](found))
     assert "the stable range ends at" in style.message_of(page)
 
 
 def test_a_fresh_clone_draws_the_published_study_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(evidence, "gradient_checks", lambda: CHECKS)
-    few = {n: STUDY_FIGURES[n] for n in ("06_optimizers", "14_escape", "15_verdicts")}
-    monkeypatch.setattr(build, "STUDY_FIGURES", few)
+    few = {n: QUESTIONS[n] for n in ("c08_optimizers", "c02_escape", "verdicts")}
+    monkeypatch.setattr(build, "QUESTIONS", few)
     shutil.copytree(ROOT / "conf", tmp_path / "conf")
     with pytest.raises(UsageError, match="make ablation EXPERIMENT=default"):
         list(build.build("default", base=tmp_path))
@@ -222,12 +225,12 @@ def test_a_fresh_clone_draws_the_published_study_alone(tmp_path, monkeypatch):
     whole[whole["dataset"] != "escape"].to_parquet(folder / "runs.parquet")
     lines = list(build.build("default", base=tmp_path))
     made = {line.split("  ", 1)[0] for line in lines}
-    for name in ("06_optimizers", "15_verdicts"):
+    for name in ("c08_optimizers", "verdicts"):
         assert {f"reports/figures/{name}.pdf", f"reports/figures/{name}.png"} <= made
     assert "reports/tables/verdicts.csv" in made
     assert "14_escape  not drawn: no runs of a wrongly saturated output" in lines
     assert lines[-1].startswith("default  not drawn: no results of experiment 'default' yet")
     with pytest.raises(UsageError, match="make ablation EXPERIMENT=smoke"):
         list(build.build("smoke", base=tmp_path))
-    alone = list(build.build("paper", ["06_optimizers"], base=tmp_path))
+    alone = list(build.build("paper", "c08_optimizers", base=tmp_path))
     assert len(alone) == 2

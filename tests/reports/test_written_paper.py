@@ -101,7 +101,9 @@ def test_words_follow_verdicts_and_signs(verdict, effect, base, tmp_path):
 
 def test_what_is_missing_is_told_in_one_line(base, tmp_path):
     other = make_base(tmp_path, figures=False)
-    with pytest.raises(UsageError, match=r"lacks figure 01, 02, .* make figures EXPERIMENT=paper"):
+    with pytest.raises(
+        UsageError, match=r"lacks c01_chain_rule.pdf, c02_.* make figures EXPERIMENT=paper"
+    ):
         list(document.make(other))
     (other / "reports" / "tables" / "verdicts_by_task.csv").unlink()
     with pytest.raises(UsageError, match=r"verdicts_by_task.csv is missing; make it with: make"):
@@ -136,7 +138,7 @@ ALLOWED = {
     "reproducibility": ("SHA-256", "slice(0, calc.min(12,", "slice(0, calc.min(16,", "left: 4pt"),
     "tasks": (),
 }
-KEYS = re.compile(r'"[^"\n]*"|@fig-\d\d|#h\(1em\)|@\w+\d{4}|data\.claims\.C\d+')
+KEYS = re.compile(r'"[^"\n]*"|@fig-\w+|#h\(1em\)|@\w+\d{4}|data\.claims\.C\d+')
 
 
 def by_hand(name, text):
@@ -158,8 +160,8 @@ def test_no_number_is_typed_by_hand(path):
 
 
 def test_a_number_typed_by_hand_is_found():
-    assert by_hand("results", 'It ends at 2.4 times #n("C4.effect"), see @fig-03.') != []
-    assert by_hand("results", 'It ends at #n("C4.effect") times, see @fig-03.') == []
+    assert by_hand("results", 'It ends at 2.4 times #n("C4.effect"), see @fig-c04_settling.') != []
+    assert by_hand("results", 'It ends at #n("C4.effect") times, see @fig-c04_settling.') == []
 
 
 def test_every_source_in_the_bibliography_is_cited_and_the_reverse():

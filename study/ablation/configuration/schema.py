@@ -47,7 +47,7 @@ class Grid:
     Parameters
     ----------
     key
-        Where it stands, for messages: ``grids[0]``, or ``e01_core: grids[0]`` if included.
+        Where it stands, for messages: ``grids[0]``, or ``core: grids[0]`` if included.
     axes
         Axis -> value or list of values, as they were written.
     protocol

@@ -1,0 +1,59 @@
+"""What the commands of this folder share: a line for each file, and mistakes in one line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from study.errors import UsageError
+
+Made = Iterable[tuple[Path, str]]
+"""Files as they are written, each with what is said of it."""
+
+
+ROOT = Path(__file__).resolve().parents[1]
+"""The repository's root: reports are made inside a checkout."""
+
+
+def lines(made: Made, base: Path) -> Iterable[str]:
+    """Return a line for each file, named from the repository's root."""
+    for path, message in made:
+        yield f"{path.relative_to(base) if path.is_absolute() else path}  {message}"
+
+
+def run(
+    arguments: Sequence[str],
+    usage: str,
+    make: Callable[..., Iterable[str]],
+    least: int = 0,
+    most: float = 1,
+) -> int:
+    """Print the lines that ``make(*arguments)`` yields.
+
+    Parameters
+    ----------
+    arguments
+        Words of the command line.
+    usage
+        Is printed where there is an option among them, or another number of words.
+    make
+        Makes the files.
+    least, most
+        How many words it takes.
+
+    Returns
+    -------
+    code
+        Of the process: 2 for a mistake of the user, which is printed in one line.
+    """
+    if not least <= len(arguments) <= most or any(word.startswith("-") for word in arguments):
+        print(usage, file=sys.stderr)
+        return 2
+    try:
+        for line in make(*arguments):
+            print(line, flush=True)
+    except UsageError as mistake:
+        print(mistake, file=sys.stderr)
+        return 2
+    return 0

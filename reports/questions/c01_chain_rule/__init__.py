@@ -1,0 +1,1 @@
+"""C1: the chain rule asks for the factor f'(net)."""

@@ -1,0 +1,1 @@
+"""C3: what removing the factor does to failures."""

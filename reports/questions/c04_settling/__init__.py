@@ -1,0 +1,1 @@
+"""C4: at which objective training settles without the factor."""

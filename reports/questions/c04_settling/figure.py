@@ -1,0 +1,195 @@
+"""Figure 3: where training settles, by kind of task and by number of updates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reports import style
+from reports.panels import key, look_of, mark, ratio_axes, rule, said, side
+from reports.wording import limits, listed, ratio
+from study.evidence.effects import Effect
+from study.evidence.evidence import EXACT, Evidence
+from study.evidence.runs import NothingToShow, Selection
+
+ANY: Selection = {"updates": "any", "batch_size": "any", "location": "hidden"}
+UPDATES = {"¼": 500, "1": 2000, "4": 8000}
+RULES = {
+    "removed": rule("removed"),
+    "mean_matched": rule("mean_matched"),
+    "floor": rule("floor", minimum=0.1),
+}
+NAMES = {"removed": "removed", "mean_matched": "mean, matched", "floor": "floor 0.1"}
+LEAST = 1e-4
+NOTE = (
+    "Above: share of the removable objective that is left, (L − L*) / (L const − L*), median and "
+    "quartiles of each task's runs. Below: ratio of final objectives to exact's, paired by seed: "
+    "mean over tasks of Hodges-Lehmann estimates, 95 % by bootstrap of seeds, a dot a task; grey: "
+    "within 5 %. Rules in the hidden layers, each at its own learning rate. Z: zero error can be "
+    "reached (digits, breast cancer, teacher); U: under capacity or noisy (digits on 6-6, "
+    "diabetes), tanh. Small nets: circles on 16-16 (Z) and on 2-2 (U), conflicting duplicates "
+    "(D), 8,000 updates, mini and full batches, tanh and logistic."
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of panels: its title, a selection for each tick, whether ticks are amounts."""
+
+    title: str
+    across: str
+    where: dict[str, Selection]
+    amounts: bool = True
+
+
+def columns() -> tuple[Column, ...]:
+    """Return what is shown side by side."""
+    by_updates = {
+        kind: {
+            label: {"task": tasks, "location": "hidden", "updates": n, "activation": "tanh"}
+            for label, n in UPDATES.items()
+        }
+        for kind, tasks in (
+            ("Z", ["digits", "breast_cancer", "teacher"]),
+            ("U", ["under_capacity", "diabetes"]),
+        )
+    }
+    small: dict[str, Selection] = {
+        "Z": {"dataset": "circles", "hidden": "16-16", **ANY},
+        "D": {"task": "conflicts", **ANY},
+        "U": {"dataset": "circles", "hidden": "2-2", **ANY},
+    }
+    return (
+        Column("Z: zero error in reach", "updates / 2,000", by_updates["Z"]),
+        Column("U: under capacity", "updates / 2,000", by_updates["U"]),
+        Column("small nets, 8,000 updates", "kind of task", small, amounts=False),
+    )
+
+
+def pages(evidence: Evidence) -> Iterator[Figure]:
+    """Draw what is left and its ratio to exact's, a column for each kind of task."""
+    shown = columns()
+    found = {
+        (c.title, tick, name): evidence.beside(selection, where)
+        for c in shown
+        for tick, where in c.where.items()
+        for name, selection in RULES.items()
+    }
+    effects = [effect for effect in found.values() if effect is not None]
+    if not effects:
+        raise NothingToShow("no runs of removed beside exact for any kind of task")
+    figure, axes = style.sheet(
+        message(shown, found), NOTE, 2, len(shown), height=(1.5, 1.6), left=0.75, bottom=0.68,
+        gap=(0.25, 0.2),
+    )  # fmt: skip
+    for j, column in enumerate(shown):
+        above, below = axes[:, j]
+        above.set_title(column.title, weight="bold")
+        _left(above, evidence, column)
+        for i, name in enumerate(RULES):
+            mine = [found[column.title, tick, name] for tick in column.where]
+            _ratios(below, mine, name, 0.16 * (i - 1))
+        for panel in (above, below):
+            panel.set_xlim(-0.5, len(column.where) - 0.5)
+            panel.set_xticks(range(len(column.where)), list(column.where))
+            panel.tick_params(labelleft=j == 0)
+            panel.grid(axis="y", color="#EEEEEE", linewidth=0.6)
+        above.tick_params(labelbottom=False)
+        below.set_xlabel(column.across)
+    ratio_axes(list(axes[1]), effects, "y")
+    low = min([0.01, *(panel.dataLim.y0 for panel in axes[0] if panel.has_data())])
+    for panel in axes[0]:
+        style.logarithmic(panel, "y", max(low, LEAST) / 1.3, 1.1)
+    axes[0, 0].set_ylabel("objective left")
+    axes[1, 0].set_ylabel("final objective / exact's")
+    names = ["exact", *RULES]
+    key(figure, [mark(look_of(n)) for n in names], ["exact", *(NAMES[n] for n in RULES)])
+    yield figure
+
+
+def message(shown: Sequence[Column], found: dict[Any, Effect | None]) -> str:
+    """Say how removed compares with exact by kind of task, and with more updates."""
+    small = shown[-1]
+    parts: list[str] = []
+    words: list[str] = []
+    kinds = {
+        "where zero error is in reach": (shown[0].title, "1"),
+        "under capacity": (shown[1].title, "1"),
+        "with conflicting targets": (small.title, "D"),
+    }
+    for words_of, (title, tick) in kinds.items():
+        effect = found[title, tick, "removed"]
+        if effect is not None:
+            unit = " times exact's objective" if not parts else ""
+            parts.append(f"{ratio(effect.interval().estimate)}{unit} {words_of}{_limited(effect)}")
+            words.append(side(effect.interval()))
+    if not parts:
+        return "Removed was run on the small nets without a counterpart of each kind"
+    verb = "higher" if set(words) == {"above"} else "lower" if set(words) == {"below"} else ""
+    text = f"Without the slope training settles {verb}".rstrip()
+    text += f": {listed(parts)}"
+    later, now = (found[shown[0].title, tick, "removed"] for tick in ("4", "1"))
+    if later is not None and now is not None:
+        change = later.estimate - now.estimate
+        grows = "grows" if change > 0.02 else "shrinks" if change < -0.02 else "stays"
+        text += (
+            f"; with 4 × the updates the first {grows} (to {said(later.interval(), inside=True)})"
+        )
+    return text
+
+
+def _limited(effect: Effect) -> str:
+    found = effect.interval()
+    between = limits(found.low, found.high)
+    return f" ({between})" if between else ""
+
+
+def _left(panel: Axes, evidence: Evidence, column: Column) -> None:
+    """Draw the quartiles of what is left, a line a task."""
+    for name in ("exact", "removed"):
+        look = look_of(name)
+        lines: dict[str, list[tuple[float, Any]]] = {}
+        for x, where in enumerate(column.where.values()):
+            arms = {"exact": EXACT, "removed": RULES["removed"]}
+            for place in evidence.places(arms, where):
+                runs = place.arms[name]
+                left = np.where(runs["failed"], 1.0, np.clip(runs["remaining"], LEAST, 1.0))
+                lines.setdefault(place.task, []).append((x, np.quantile(left, [0.25, 0.5, 0.75])))
+        count = len(lines)
+        for k, points in enumerate(lines.values()):
+            side_of = -0.1 if name == "exact" else 0.1
+            x = np.array([p[0] for p in points]) + side_of + 0.1 * (k - (count - 1) / 2) / count
+            q = np.array([p[1] for p in points])
+            panel.vlines(x, q[:, 0], q[:, 2], colors=look.colour, linewidth=1.0, alpha=0.7)
+            panel.plot(
+                *(x, q[:, 1]),
+                color=look.colour,
+                marker=look.marker,
+                markersize=2.8,
+                linewidth=0.9,
+                linestyle="-" if column.amounts else "none",
+            )
+
+
+def _ratios(panel: Axes, effects: Sequence[Effect | None], name: str, shift: float) -> None:
+    look = look_of(name)
+    for x, effect in enumerate(effects):
+        if effect is None:
+            continue
+        estimate, low, high = (10.0**v for v in effect.interval())
+        tasks = [10.0**t.interval.estimate for t in effect.tasks]
+        panel.scatter([x + shift] * len(tasks), tasks, s=5, color=look.colour, alpha=0.35,
+                      linewidths=0)  # fmt: skip
+        panel.vlines(x + shift, low, high, colors=look.colour, linewidth=1.6, zorder=3)
+        panel.plot(
+            *(x + shift, estimate, look.marker),
+            color=look.colour,
+            markersize=4.6,
+            markerfacecolor=look.face,
+            zorder=4,
+        )

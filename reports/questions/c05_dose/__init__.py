@@ -1,0 +1,1 @@
+"""C5: how much of the factor may be changed."""

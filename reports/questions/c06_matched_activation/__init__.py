@@ -1,0 +1,1 @@
+"""C6: whether the activation should be changed to match the factor."""

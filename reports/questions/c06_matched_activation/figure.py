@@ -1,0 +1,136 @@
+"""Figure 5: a changed factor, its twin in the forward pass, and each of them alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from matplotlib.figure import Figure
+
+from reports import style
+from reports.panels import (
+    CORE,
+    READ,
+    Row,
+    forest,
+    key,
+    look_of,
+    mark,
+    ratio_axes,
+    rule,
+    said,
+    seeds,
+    side,
+    under,
+)
+from reports.wording import listed
+from study.evidence.effects import Effect
+from study.evidence.evidence import EXACT, Evidence, needed
+from study.evidence.runs import Selection
+
+RULES: dict[str, Selection] = {
+    "floor 0.1": rule("floor", minimum=0.1),
+    "offset 0.1": rule("offset", amount=0.1),
+    "power 0.5": rule("power", exponent=0.5),
+    "blend 0.25": rule("blend", amount=0.25),
+    "half steepness": rule("other_slope", factor=0.5),
+    "twice steepness": rule("other_slope", factor=2),
+}
+ARMS = {"mismatched": "false", "forward": "forward", "twin": "true"}
+ARM_NAMES = {
+    "mismatched": "(f, φ): backward alone",
+    "forward": "(F, f'): forward alone",
+    "twin": "(F, φ): both, consistent",
+}
+MARKS = {"mismatched": ("o", style.INK), "forward": ("v", "white"), "twin": ("D", style.INK)}
+WEIGHTS = {
+    "twin": {"twin": 1.0, "mismatched": -1.0},
+    "interaction": {"twin": 1.0, "mismatched": -1.0, "forward": -1.0, "plain": 1.0},
+}
+
+
+def pages(evidence: Evidence) -> Iterator[Figure]:
+    """Draw the three changed corners of the 2×2, and what consistency is worth."""
+    corners = {
+        (name, arm): evidence.beside({**selection, "consistent": flag}, CORE)
+        for name, selection in RULES.items()
+        for arm, flag in ARMS.items()
+    }
+    worth = {
+        (name, contrast): evidence.compare(_arms(selection), CORE, weights)
+        for name, selection in RULES.items()
+        for contrast, weights in WEIGHTS.items()
+    }
+    names = list(RULES)
+    any_twin = next((e for (_, c), e in worth.items() if c == "twin" and e is not None), None)
+    first = needed(any_twin, "a rule with its twin")
+    note = (
+        f"{READ}, a dot a task; grey: within 5 %. F is the activation whose slope is φ. Left: "
+        "beside exact, (f, f'). Right: full, (F, φ) / (f, φ); hollow, the interaction, (F, φ) "
+        f"(f, f') / (f, φ) (F, f'). Left of 1 is better. {seeds(first)}; hidden layers."
+    )
+    figure, axes = style.sheet(
+        message(worth), note, 1, 2, height=0.36 * len(names), left=1.05, bottom=0.66,
+        gap=(0.25, 0.3),
+    )  # fmt: skip
+    left, right = axes[0]
+    rows = [
+        Row(names.index(name) + 0.24 * (list(ARMS).index(arm) - 1), effect, _look(name, arm))
+        for (name, arm), effect in corners.items()
+        if effect is not None
+    ]
+    beside = [
+        Row(
+            names.index(name) + (0.13 if contrast == "interaction" else -0.13),
+            effect,
+            _look(name, "mismatched" if contrast == "interaction" else "twin"),
+            hollow=contrast == "interaction",
+        )
+        for (name, contrast), effect in worth.items()
+        if effect is not None
+    ]
+    forest(left, rows, names)
+    forest(right, beside, [""] * len(names))
+    left.set_title("beside exact")
+    right.set_title("what consistency is worth")
+    ratio_axes([left], [row.effect for row in rows])
+    ratio_axes([right], [row.effect for row in beside])
+    under(left, "final objective / exact's")
+    under(right, "(F, φ) / (f, φ), and interaction")
+    looks = [replace(look_of("exact"), marker=m, face=f) for m, f in MARKS.values()]
+    marks = [*map(mark, looks), mark(looks[0], hollow=True)]
+    key(figure, marks, [*ARM_NAMES.values(), "interaction"])
+    yield figure
+
+
+def _look(name: str, arm: str) -> style.Look:
+    """Return the look of an arm: the rule's hue, the arm's marker."""
+    look = look_of(str(RULES[name]["gradient"]))
+    marker, face = MARKS[arm]
+    return replace(look, marker=marker, face=face if face == "white" else look.colour)
+
+
+def _arms(selection: Selection) -> dict[str, Selection]:
+    return {"plain": EXACT} | {
+        arm: {**selection, "consistent": flag} for arm, flag in ARMS.items()
+    }
+
+
+def message(worth: Mapping[tuple[str, str], Effect | None]) -> str:
+    """Say for which rules the twin is better than the mismatch, and for which not."""
+    sides: dict[str, list[str]] = {}
+    found = {n: e for (n, c), e in worth.items() if c == "twin" and e is not None}
+    for name, effect in found.items():
+        sides.setdefault(side(effect.interval()), []).append(name)
+    words = {
+        "below": "better",
+        "above": "worse",
+        "within": "the same within 5 %",
+        "unclear": "undecided",
+    }
+    told = [f"{words[s]} for {listed(names)}" for s, names in sides.items()]
+    lead = next(iter(found))
+    return (
+        f"Changing the activation as well is {'; '.join(told)} "
+        f"({lead}: {said(found[lead].interval(), inside=True)})"
+    )

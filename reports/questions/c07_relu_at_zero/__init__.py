@@ -1,0 +1,1 @@
+"""C7: whether relu's slope at zero matters."""

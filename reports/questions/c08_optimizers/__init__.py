@@ -1,0 +1,1 @@
+"""C8: whether other optimizers make up for a removed factor."""

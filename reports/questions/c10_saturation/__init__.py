@@ -1,0 +1,1 @@
+"""C10: whether harm grows with saturation and depth together."""

@@ -1,0 +1,1 @@
+"""C11: whether the factor keeps decided units as they are."""

@@ -1,0 +1,123 @@
+"""Figure 10: whether the factor keeps decided units as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reports import style
+from reports.panels import Row, forest, key, look_of, mark, ratio_axes, said, under
+from study.evidence.arms import numbers
+from study.evidence.effects import Effect
+from study.evidence.evidence import Evidence
+from study.evidence.runs import NothingToShow
+
+PARTS = {"removed": "removed", "mean_matched": "mean_matched"}  # rule -> part of C11
+LABELS = {"removed": "removed", "mean_matched": "mean, matched", "exact": "exact"}
+CONDITIONS = {"removed": "without the slope", "mean_matched": "with the mean matched"}
+KINDS = ("flips_decided", "flips_undecided")
+NOTE = (
+    "Trainings of 2,000 updates that branch from one state reached by exact, at rates that give "
+    "all rules paths of equal length (within 10 %). Left: share of decided and of undecided "
+    "(unit, pattern) pairs that change sides, median of each task's runs. Right: flips among "
+    "decided over flips among undecided, rule against exact, from the same state, paired by seed: "
+    "Hodges-Lehmann estimates with 95 % limits; last row: mean over tasks, 95 % by bootstrap of "
+    "seeds; "
+    "grey: no difference within 5 %; dashed: the claim's margin."
+)
+
+
+def pages(evidence: Evidence) -> Iterator[Figure]:
+    """Draw who changes sides, and the ratio of ratios for each task."""
+    effects = {
+        name: evidence.judged("C11", part).effects.get("effect") for name, part in PARTS.items()
+    }
+    present = {name: effect for name, effect in effects.items() if effect is not None}
+    if not present:
+        raise NothingToShow("no trainings branch from a state of exact over equal paths")
+    tasks = list(dict.fromkeys(t.task for e in present.values() for t in e.tasks))
+    names = [*(_short(t) for t in tasks), "mean of all"]
+    figure, axes = style.sheet(
+        message(present), NOTE, 1, 2, height=max(0.21 * len(names), 1.6), left=0.6, bottom=0.64,
+        gap=(1.7, 0.3),
+    )  # fmt: skip
+    left, right = axes[0]
+    _flips(left, evidence)
+    for shift, (name, effect) in zip((-0.17, 0.17), effects.items(), strict=True):
+        if effect is not None:
+            _ratios(right, effect, name, shift, tasks)
+    forest(right, [], names)
+    right.axhline(len(tasks) - 0.5, color=style.FAINT, linewidth=0.6)
+    right.axvline(evidence.part("C11", "removed").contrasts[0].margin, color=style.MUTED,
+                  linewidth=0.8, linestyle=(0, (3, 2)))  # fmt: skip
+    ratio_axes([right], list(present.values()))
+    under(right, "(decided / undecided), rule over exact")
+    shown = [*PARTS, "exact"]
+    key(figure, [mark(look_of(n)) for n in shown], [LABELS[n] for n in shown])
+    yield figure
+
+
+def message(effects: dict[str, Effect]) -> str:
+    """Say how much more often decided units change sides without the slope."""
+    parts = []
+    for name, effect in effects.items():
+        found = effect.interval()
+        word = "more often" if found.low > 0 else "less often" if found.high < 0 else ""
+        word = word or "not clearly more often"
+        parts.append(f"{word} {CONDITIONS[name]} ({said(found, inside=True)} times)")
+    return (
+        "Decided units change sides, beside undecided ones and beside exact, "
+        f"{' and '.join(parts)}"
+    )
+
+
+def _short(task: str) -> str:
+    """Return a stratum's name without what its data set says already."""
+    told = ("objective ", "depth ", "patterns ")
+    return " · ".join(w for w in task.split(" · ") if not w.startswith(told))
+
+
+def _ratios(panel: Axes, effect: Effect, name: str, shift: float, tasks: list[str]) -> None:
+    look = look_of(name)
+    for task in effect.tasks:
+        at = tasks.index(task.task) + shift
+        estimate, low, high = (10.0**x for x in task.interval)
+        panel.hlines(at, low, high, colors=look.colour, linewidth=1.0)
+        panel.plot(estimate, at, look.marker, color=look.colour, markersize=3.4)
+    rows = [Row(len(tasks) + shift, effect, look)]
+    forest(panel, rows, [""] * (len(tasks) + 1))
+
+
+def _flips(panel: Axes, evidence: Evidence) -> None:
+    """Draw each task's share of flips among decided and undecided pairs, joined."""
+    seen: dict[str, list[Any]] = {}
+    for name, part_name in PARTS.items():
+        part = evidence.part("C11", part_name)
+        for place in evidence.places(part.arms, part.where):
+            for arm, rule_name in (("exact", "exact"), ("changed", name)):
+                shares = [np.nanmedian(numbers(place.arms[arm], kind)) for kind in KINDS]
+                known = (rule_name, place.task)
+                if all(np.isfinite(shares)) and known not in seen:
+                    seen[known] = shares
+    places = {"exact": -0.12, "removed": 0.0, "mean_matched": 0.12}
+    smallest = min((x for s in seen.values() for x in s if x > 0), default=1e-3) / 2
+    for (name, _), shares in seen.items():
+        look = look_of(name)
+        panel.plot(
+            np.array([0.0, 1.0]) + places[name],
+            np.maximum(shares, smallest),
+            color=look.colour,
+            marker=look.marker,
+            markersize=3.2,
+            linewidth=0.7,
+            alpha=0.8,
+        )
+    style.logarithmic(panel, "y", smallest / 1.2, 1.0)
+    panel.set_xlim(-0.4, 1.4)
+    panel.set_xticks([0, 1], ["decided", "undecided"])
+    panel.set_ylabel("share that changes sides")
+    panel.grid(axis="y", color="#EEEEEE", linewidth=0.6)

@@ -1,0 +1,1 @@
+"""C12: which information in the factor matters."""

@@ -1,0 +1,1 @@
+"""All claims with their verdicts."""

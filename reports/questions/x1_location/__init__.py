@@ -1,0 +1,1 @@
+"""X1: the factor changed at the output, in hidden layers, or in all."""

@@ -1,0 +1,152 @@
+"""Figure 9: at the output a change of the loss, in the hidden layers a wrong gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reports import style
+from reports.panels import (
+    READ,
+    Row,
+    forest,
+    key,
+    look_of,
+    mark,
+    ratio_axes,
+    rule,
+    said,
+    under,
+)
+from reports.wording import significant
+from study.evidence.effects import Effect
+from study.evidence.evidence import EXACT, Evidence
+from study.evidence.runs import NothingToShow, Selection
+
+TASKS = ("digits", "under_capacity", "breast_cancer")
+LOCATIONS = {"output": "s", "hidden": "o", "all": "^"}
+RULES: dict[str, Selection] = {
+    "removed": rule("removed"),
+    "mean, matched": rule("mean_matched"),
+    "scaled": rule("scaled"),
+    "floor 0.1": rule("floor", minimum=0.1),
+    "offset 0.1": rule("offset", amount=0.1),
+    "random": rule("random", low=0, high=1, matched=None),
+}
+NOTE = (
+    f"{READ}, a dot a task; grey: within 5 %. Right: asymmetry of the final field's Jacobian "
+    "within layers (0: a gradient of some loss, up to rounding), median and quartiles of runs; "
+    "black: exact. Digits on 32-32 and on 6-6, breast cancer; tanh and logistic, squared error."
+)
+SMALLEST = 1e-6
+
+
+def pages(evidence: Evidence) -> Iterator[Figure]:
+    """Draw ratios to exact by location, beside the field's asymmetry."""
+    found = {
+        (name, place): evidence.beside(selection, {"task": list(TASKS), "location": place})
+        for name, selection in RULES.items()
+        for place in LOCATIONS
+    }
+    effects = {key_: effect for key_, effect in found.items() if effect is not None}
+    if not effects:
+        raise NothingToShow("no rule was run beside exact at the output or in hidden layers")
+    fields = {key_: asymmetry(evidence, RULES[key_[0]], key_[1]) for key_ in effects}
+    exact = asymmetry(evidence, EXACT, "none")
+    names = list(RULES)
+    figure, axes = style.sheet(
+        message(effects, fields), NOTE, 1, 2, height=0.36 * len(names), left=1.0, bottom=0.64,
+        gap=(0.2, 0.3),
+    )  # fmt: skip
+    left, right = axes[0]
+    rows = [
+        Row(_at(name, place), effect, _look(name, place))
+        for (name, place), effect in effects.items()
+    ]
+    forest(left, rows, names)
+    ratio_axes([left], list(effects.values()))
+    _fields(right, fields, exact)
+    under(left, "final objective / exact's")
+    under(right, "asymmetry within layers")
+    left.set_title("what it costs")
+    right.set_title("whether it is a gradient of some loss")
+    ink = look_of("exact")
+    marks = [mark(replace(ink, marker=m)) for m in LOCATIONS.values()]
+    key(figure, marks, ["at the output", "in the hidden layers", "in all layers"])
+    yield figure
+
+
+def asymmetry(evidence: Evidence, selection: Selection, location: str) -> pd.Series[float]:
+    """Return the final field's asymmetry of all runs of a rule at a location."""
+    runs = evidence.runs
+    taken = [
+        runs.frame.loc[
+            runs.mask({**evidence.claims.always, **evidence.claims.tasks[task], **selection}
+                      | {"location": location}),
+            "asymmetry",
+        ]
+        for task in TASKS
+        if "asymmetry" in runs.frame
+    ]  # fmt: skip
+    return pd.concat(taken).dropna() if taken else pd.Series(dtype=float)
+
+
+def message(
+    effects: Mapping[tuple[str, str], Effect], fields: Mapping[tuple[str, str], pd.Series[float]]
+) -> str:
+    """Say what removal costs at the output and in the hidden layers."""
+    costs = [
+        f"{words} {said(effects['removed', place].interval())} times exact's objective"
+        for place, words in (("output", "at the output"), ("hidden", "in the hidden layers"))
+        if ("removed", place) in effects
+    ]
+    if not costs:
+        return "Rules by location, without removal"
+    text = f"Removal leaves {' and '.join(costs)}"
+    middles = [
+        float(fields["removed", place].median())
+        for place in ("output", "hidden")
+        if len(fields.get(("removed", place), ()))
+    ]
+    if len(middles) == 2:
+        output, hidden = (max(m, SMALLEST) for m in middles)
+        if hidden > 10 * output:
+            text += f": in these its field is {significant(hidden / output)} times as asymmetric"
+        else:
+            text += ": its field is about as asymmetric in both"
+    return text
+
+
+def _at(name: str, place: str) -> float:
+    return list(RULES).index(name) + 0.24 * (list(LOCATIONS).index(place) - 1)
+
+
+def _look(name: str, place: str) -> style.Look:
+    return replace(look_of(str(RULES[name]["gradient"])), marker=LOCATIONS[place])
+
+
+def _fields(
+    panel: Axes, fields: Mapping[tuple[str, str], pd.Series[float]], exact: pd.Series[float]
+) -> None:
+    if len(exact):
+        low, middle, high = np.maximum(np.quantile(exact, [0.25, 0.5, 0.75]), SMALLEST)
+        panel.axvspan(low, high, color="#E4E4E4", linewidth=0, zorder=0)
+        panel.axvline(middle, color=style.INK, linewidth=0.9, zorder=1)
+    for (name, place), values in fields.items():
+        if not len(values):
+            continue
+        look, at = _look(name, place), _at(name, place)
+        low, middle, high = np.maximum(np.quantile(values, [0.25, 0.5, 0.75]), SMALLEST)
+        panel.hlines(at, low, high, colors=look.colour, linewidth=1.6)
+        panel.plot(middle, at, look.marker, color=look.colour, markersize=4.6)
+    panel.set_ylim(len(RULES) - 0.5, -0.5)
+    panel.set_yticks(range(len(RULES)), [""] * len(RULES))
+    panel.tick_params(axis="y", length=0)
+    panel.grid(axis="x", color="#EEEEEE", linewidth=0.6)
+    panel.set_axisbelow(True)
+    style.logarithmic(panel, "x", SMALLEST / 1.5, 1.0)

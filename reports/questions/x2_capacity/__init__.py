@@ -1,0 +1,1 @@
+"""X2: how many patterns a net of a width learns by heart."""

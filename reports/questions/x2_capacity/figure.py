@@ -1,0 +1,131 @@
+"""Figure 13: how many patterns a net of a width can learn by heart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reports import style
+from reports.panels import key, look_of, mark, rule, under
+from reports.wording import listed
+from study.evidence.evidence import EXACT, Evidence
+from study.evidence.runs import NothingToShow
+
+RULES = ("exact", "removed", "mean_matched", "frozen")
+LABELS = {"mean_matched": "mean, matched"}
+WIDTHS = ("8-8", "16-16", "32-32", "64-64")
+COUNTS = (32, 64, 128, 256, 512, 1024)
+LEARNT = 0.01
+"""Learnt by heart: at most this share of the constant predictor's objective is left."""
+LEAST = 1e-4
+NOTE = (
+    "Share of the removable objective that is left after 4,000 updates, median and quartiles of "
+    "runs, by number of patterns (digits, tanh, squared error; hidden layers changed, own "
+    f"learning rate). Dashed: {100 * LEARNT:.0f} %, below which all patterns count as learnt by "
+    "heart."
+)
+
+
+def pages(evidence: Evidence) -> Iterator[Figure]:
+    """Draw what is left over the number of patterns, a panel a width."""
+    left = table(evidence)
+    figure, axes = style.sheet(
+        message(left), NOTE, 1, len(WIDTHS), height=1.9, left=0.6, bottom=0.7, gap=(0.15, 0.3)
+    )
+    for panel, width in zip(axes[0], WIDTHS, strict=True):
+        _panel(panel, left[left["hidden"] == width])
+        panel.set_title(f"hidden {width}")
+        panel.tick_params(labelleft=panel is axes[0, 0])
+        under(panel, "patterns")
+    low = max(float(left["lower"].min()), LEAST) / 1.5
+    for panel in axes[0]:
+        style.logarithmic(panel, "y", min(low, 0.005), 1.3)
+    axes[0, 0].set_ylabel("objective left")
+    key(figure, [mark(look_of(n)) for n in RULES], [LABELS.get(n, n) for n in RULES])
+    yield figure
+
+
+def table(evidence: Evidence) -> pd.DataFrame:
+    """Return ``rule, hidden, patterns, lower, middle, upper`` of what is left.
+
+    Raises
+    ------
+    NothingToShow
+        If no cell was run.
+    """
+    rows = []
+    for name in RULES:
+        where = {"dataset": "digits_part", "updates": "any", "activation": "tanh"}
+        where |= {} if name == "exact" else {"location": "hidden"}
+        arm = EXACT if name == "exact" else rule(name)
+        runs = evidence.runs
+        always = {c: v for c, v in evidence.claims.always.items() if c not in where}
+        chosen = runs.mask({**always, **{c: v for c, v in where.items() if v != "any"}, **arm})
+        frame = runs.frame[chosen]
+        if "dataset.patterns" not in frame:
+            continue
+        left = np.where(frame["failed"], 1.0, np.clip(frame["remaining"], LEAST, 1.0))
+        frame = frame.assign(left=left, patterns=frame["dataset.patterns"].astype(float))
+        for (hidden, count), cell in frame.groupby(["hidden", "patterns"]):
+            lower, middle, upper = np.quantile(cell["left"], [0.25, 0.5, 0.75])
+            rows.append((name, hidden, count, lower, middle, upper))
+    if not rows:
+        raise NothingToShow("no runs with a part of the digits")
+    return pd.DataFrame(rows, columns=["rule", "hidden", "patterns", "lower", "middle", "upper"])
+
+
+def capacity(left: pd.DataFrame, name: str, hidden: str) -> float:
+    """Return the largest number of patterns learnt by heart, with all smaller ones; 0 for none."""
+    mine = left[(left["rule"] == name) & (left["hidden"] == hidden)].sort_values("patterns")
+    learnt = (mine["middle"] <= LEARNT).cummin()
+    return float(mine.loc[learnt, "patterns"].max()) if learnt.any() else 0.0
+
+
+def message(left: pd.DataFrame) -> str:
+    """Say how many patterns the widest net that all rules were run on learns by heart."""
+    for hidden in reversed(WIDTHS):
+        here = [n for n in RULES[:-1] if ((left["rule"] == n) & (left["hidden"] == hidden)).any()]
+        if "exact" in here and len(here) > 1:
+            told = [f"{_many(capacity(left, n, hidden))} {_under(n)}" for n in here]
+            return f"By heart a {hidden} net learns {listed(told)}"
+    return "Patterns learnt by heart, without exact to compare with"
+
+
+def _many(count: float) -> str:
+    if count == 0:
+        return f"fewer than {COUNTS[0]} patterns"
+    return f"{'at least ' if count == COUNTS[-1] else ''}{count:,.0f} patterns"
+
+
+def _under(name: str) -> str:
+    return {"exact": "under exact", "removed": "without the slope"}.get(
+        name, f"with the {LABELS.get(name, name).replace(', ', ' ')}"
+    )
+
+
+def _panel(panel: Axes, left: pd.DataFrame) -> None:
+    panel.axhline(LEARNT, color=style.MUTED, linewidth=0.8, linestyle=(0, (3, 2)))
+    for i, name in enumerate(RULES):
+        mine = left[left["rule"] == name].sort_values("patterns")
+        if mine.empty:
+            continue
+        look = look_of(name)
+        x = mine["patterns"].to_numpy() * 2.0 ** (0.1 * (i - 1.5))
+        panel.vlines(x, mine["lower"], mine["upper"], colors=look.colour, linewidth=1.1)
+        panel.plot(
+            *(x, mine["middle"]),
+            color=look.colour,
+            marker=look.marker,
+            markerfacecolor=look.face,
+            markersize=3.8,
+            linewidth=1.1,
+        )
+    panel.set_xscale("log", base=2)
+    panel.set_xlim(COUNTS[0] / 1.4, COUNTS[-1] * 1.4)
+    panel.set_xticks(COUNTS, [f"{c}" if i % 2 == 0 else "" for i, c in enumerate(COUNTS)])
+    panel.minorticks_off()
+    panel.grid(axis="y", color="#EEEEEE", linewidth=0.6)

@@ -1,0 +1,1 @@
+"""X3: what predicts how much a rule harms."""
