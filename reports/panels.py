@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -28,7 +29,10 @@ CORE: Selection = {"task": list(TASKS), "location": "hidden"}
 ENTROPY: Selection = {"task": "digits_cross_entropy", "location": "hidden"}
 MARGIN = np.log10(1.05)
 """Ratios of objectives within 5 % count as the same."""
-BAND = "#EFEFEF"
+BAND, GRID = "#EFEFEF", "#EEEEEE"
+DASHED = (0, (3, 2))
+LEAST = 1e-4
+"""Of the removable objective; less is drawn as this much."""
 READ = (
     "Ratio of final objectives, paired by seed: mean over tasks of Hodges-Lehmann estimates, 95 % "
     "by bootstrap of seeds"
@@ -58,6 +62,16 @@ def stored(evidence: Evidence, activation: str, name: str, **parameters: Any) ->
     }
 
 
+def left(runs: pd.DataFrame) -> Any:
+    """Return the share of the removable objective that is left; all of it where a run failed."""
+    return np.where(runs["failed"], 1.0, np.clip(runs["remaining"], LEAST, 1.0))
+
+
+def quartiles(values: Any) -> Any:
+    """Return the lower quartile, the median and the upper quartile."""
+    return np.quantile(values, [0.25, 0.5, 0.75])
+
+
 @dataclass(frozen=True)
 class Row:
     """An estimate in a forest of them.
@@ -80,9 +94,53 @@ class Row:
     hollow: bool = False
 
 
+def estimate(
+    panel: Axes,
+    at: float,
+    values: Iterable[float],
+    look: style.Look,
+    *,
+    hollow: bool = False,
+    upright: bool = False,
+    width: float = 1.6,
+    size: float = 4.6,
+) -> None:
+    """Draw an estimate and its limits, ``values`` in this order, at a place on the other axis."""
+    middle, low, high = values
+    bar = panel.vlines if upright else panel.hlines
+    bar(at, low, high, colors=look.colour, linewidth=width, zorder=3)
+    panel.plot(
+        *((at, middle) if upright else (middle, at)),
+        linestyle="none",
+        marker=look.marker,
+        markersize=size,
+        color=look.colour,
+        markerfacecolor="white" if hollow else look.face,
+        markeredgewidth=0.9,
+        zorder=4,
+    )
+
+
+def dots(panel: Axes, at: float, tasks: Any, look: style.Look, *, upright: bool = False) -> None:
+    """Draw each task's estimate as a small dot, where there are several."""
+    if len(tasks) > 1:
+        places = np.full(len(tasks), at)
+        x, y = (places, tasks) if upright else (tasks, places)
+        panel.scatter(x, y, s=5, color=look.colour, alpha=0.35, linewidths=0, zorder=2)
+
+
+def rows(panel: Axes, labels: Sequence[str]) -> None:
+    """Make a panel of rows, named from above."""
+    panel.set_ylim(len(labels) - 0.5, -0.5)
+    panel.set_yticks(range(len(labels)), labels)
+    panel.tick_params(axis="y", length=0)
+    panel.grid(axis="x", color=GRID, linewidth=0.6)
+    panel.set_axisbelow(True)
+
+
 def forest(
     panel: Axes,
-    rows: Sequence[Row],
+    shown: Sequence[Row],
     labels: Sequence[str],
     factor: float = 0.0,
     confidence: float = 0.95,
@@ -93,7 +151,7 @@ def forest(
     ----------
     panel
         Axes.
-    rows
+    shown
         What is drawn.
     labels
         Of the rows, from above.
@@ -103,35 +161,26 @@ def forest(
         Two-sided level of the limits.
     """
 
-    def shown(values: Any) -> Any:
+    def scaled(values: Any) -> Any:
         array = np.asarray(values, float)
         return array * factor if factor else 10.0**array
 
-    for row in rows:
-        estimate, low, high = shown(row.effect.interval(confidence))
-        tasks = shown([task.interval.estimate for task in row.effect.tasks])
-        if len(tasks) > 1:
-            panel.scatter(
-                *(tasks, np.full(len(tasks), row.at)),
-                **{"s": 5, "color": row.look.colour, "alpha": 0.35, "linewidths": 0, "zorder": 2},
-            )
-        panel.hlines(row.at, low, high, colors=row.look.colour, linewidth=1.6, zorder=3)
-        panel.plot(
-            estimate,
-            row.at,
-            linestyle="none",
-            marker=row.look.marker,
-            markersize=4.6,
-            color=row.look.colour,
-            markerfacecolor="white" if row.hollow else row.look.face,
-            markeredgewidth=0.9,
-            zorder=4,
-        )
-    panel.set_ylim(len(labels) - 0.5, -0.5)
-    panel.set_yticks(range(len(labels)), labels)
-    panel.tick_params(axis="y", length=0)
-    panel.grid(axis="x", color="#EEEEEE", linewidth=0.6)
-    panel.set_axisbelow(True)
+    for row in shown:
+        tasks = scaled([task.interval.estimate for task in row.effect.tasks])
+        dots(panel, row.at, tasks, row.look)
+        values = scaled(row.effect.interval(confidence))
+        estimate(panel, row.at, values, row.look, hollow=row.hollow)
+    rows(panel, labels)
+
+
+def ratios(
+    panel: Axes, shown: Sequence[Row], labels: Sequence[str], across: str, title: str = ""
+) -> None:
+    """Draw a forest of ratios on an axis of its own, with what the axis says under it."""
+    forest(panel, shown, labels)
+    ratio_axes([panel], [row.effect for row in shown])
+    under(panel, across)
+    panel.set_title(title)
 
 
 def ratio_axes(panels: Sequence[Axes], effects: Sequence[Effect], axis: str = "x") -> None:
@@ -166,6 +215,17 @@ def mark(look: style.Look, hollow: bool = False, line: bool = False) -> Line2D:
         linewidth=1.4,
         linestyle=look.line if line else "-",
     )
+
+
+def dashed(panel: Axes, at: float, axis: str = "x") -> None:
+    """Mark a margin."""
+    line = panel.axvline if axis == "x" else panel.axhline
+    line(at, color=style.MUTED, linewidth=0.8, linestyle=DASHED)
+
+
+def rules_key(figure: Figure, names: Mapping[str, str]) -> None:
+    """Put a key of rules at the foot of the page: rule -> what it is called there."""
+    key(figure, [mark(look_of(name)) for name in names], list(names.values()))
 
 
 def key(figure: Figure, marks: Sequence[Artist], names: Sequence[str], across: int = 0) -> None:
@@ -218,6 +278,14 @@ def side(interval: Interval, margin: float = MARGIN) -> str:
     if interval.high < -margin:
         return "below"
     return "within" if -margin < interval.low and interval.high < margin else "unclear"
+
+
+def by_side(found: Mapping[str, Interval]) -> dict[str, list[str]]:
+    """Group names by the `side` that their limits are on, in order of first appearance."""
+    groups: dict[str, list[str]] = {}
+    for name, interval in found.items():
+        groups.setdefault(side(interval), []).append(name)
+    return groups
 
 
 def seeds(effect: Effect) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
-from reports.verdicts import DIGITS, headline, shown
+from reports.templates import filled
+from reports.verdicts import headline, unit_of, write_csv
 from study.errors import UsageError
 from study.evidence.claims.rechecks import Recheck, read_rechecks
 from study.evidence.claims.verdicts import Judged, judge_part
@@ -45,7 +46,7 @@ def write(experiment: str, base: Path) -> Iterator[tuple[Path, str]]:
     rows = []
     for recheck in found.rechecks:
         if place_of(base, recheck.experiment):
-            folder_of(base, recheck.experiment)  # what is not whole is no result that lacks
+            folder_of(base, recheck.experiment)  # results that are damaged are not missing ones
         try:
             runs = gather(recheck.experiment, base).runs
             checks = pd.DataFrame(gradient_checks(recheck.seed)) if recheck.seed else None
@@ -56,58 +57,27 @@ def write(experiment: str, base: Path) -> Iterator[tuple[Path, str]]:
         rows.append(_row(recheck, judged, before[recheck.claim, recheck.part.name]))
     folder = base / "reports" / "tables"
     frame = pd.DataFrame(rows)
-    frame.to_csv(folder / "rechecks.csv", index=False, float_format=DIGITS, lineterminator="\n")
+    path = write_csv(frame.rename(columns={"effect": "estimate"}), folder / "rechecks.csv")
     known = frame[frame["verdict"] != NO_RUNS]
     same = int((known["verdict"] == known["before"]).sum())
-    yield folder / "rechecks.csv", f"{same} of {len(known)} rechecks come to the part's verdict"
-    (folder / "rechecks.md").write_text(markdown(rows), encoding="utf-8")
-    yield folder / "rechecks.md", "the same for people"
-
-
-def _whole(judged: Judged) -> bool:
-    return len(judged.effects) == len(judged.part.contrasts)
+    yield path, f"{same} of {len(known)} rechecks come to the part's verdict"
+    path = folder / "rechecks.md"
+    path.write_text(filled(path.name, rows=rows), encoding="utf-8")
+    yield path, "the same for people"
 
 
 def _row(recheck: Recheck, judged: Judged, before: str) -> dict[str, object]:
-    effect, low, high, unit = headline(judged)
+    whole = len(judged.effects) == len(judged.part.contrasts)
     return {
         "claim": recheck.claim,
         "part": recheck.part.name,
         "doubt": recheck.doubt,
         "change": recheck.change,
         "before": before,
-        "verdict": judged.verdict if _whole(judged) else NO_RUNS,
-        "estimate": effect,
-        "low": low,
-        "high": high,
-        "unit": unit,
+        "verdict": judged.verdict if whole else NO_RUNS,
+        **headline(judged),
+        "unit": unit_of(judged),
         "runs": len(judged.runs),
         "experiment": recheck.experiment,
         "reason": judged.reason,
     }
-
-
-def markdown(rows: Sequence[Mapping[str, object]]) -> str:
-    """Write the rechecks for people."""
-    lines = [
-        "# Rechecks",
-        "",
-        "Ways in which a verdict could be wrong (conf/rechecks.yaml): a part of a claim with one "
-        "thing changed, judged by the claim's own rule. Exploratory; no verdict takes them in.",
-        "",
-        "| claim | part | doubt | changed to | verdict of the part | now | effect | 95 % | runs |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        estimate, low, high = (float(str(row[key])) for key in ("estimate", "low", "high"))
-        known = estimate == estimate
-        changed = row["verdict"] not in (row["before"], NO_RUNS)
-        cells = [
-            *(row[key] for key in ("claim", "part", "doubt", "change", "before")),
-            f"**{row['verdict']}**" if changed else row["verdict"],
-            f"{shown(estimate)} {row['unit']}" if known else "–",
-            f"{shown(low)} to {shown(high)}" if known else "–",
-            f"{row['runs']:,}",
-        ]
-        lines.append(f"| {' | '.join(map(str, cells))} |")
-    return "\n".join([*lines, ""])

@@ -98,49 +98,34 @@ def blend(colour: str, share: float) -> tuple[float, float, float]:
     return float(mixed[0]), float(mixed[1]), float(mixed[2])
 
 
+SETTINGS: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the same everywhere
+    **dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize"), NORMAL),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), SMALL),
+    **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), MUTED),
+    **dict.fromkeys(("axes.labelcolor", "text.color"), INK),
+    **dict.fromkeys(("xtick.labelcolor", "ytick.labelcolor"), INK),
+    **dict.fromkeys(("axes.linewidth", "xtick.major.width", "ytick.major.width"), 0.6),
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right", "legend.frameon"), False),
+    "axes.titlelocation": "left",
+    "axes.titlepad": 3,
+    **dict.fromkeys(("axes.labelpad", "xtick.major.pad", "ytick.major.pad"), 2),
+    **dict.fromkeys(("xtick.major.size", "ytick.major.size"), 2.5),
+    **dict.fromkeys(("xtick.minor.size", "ytick.minor.size"), 0),
+    "lines.solid_capstyle": "butt",
+    "pdf.fonttype": 42,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "delta-rule-study",
+    "figure.dpi": PIXELS_PER_INCH,
+    "path.simplify": True,
+}
+"""matplotlib's, for all figures."""
+
+
 def theme() -> AbstractContextManager[None]:
-    """Return matplotlib's settings for all figures, as a context."""
-    return mpl.rc_context(
-        {
-            **sns.axes_style("ticks"),
-            "font.family": "sans-serif",
-            "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the same everywhere
-            "font.size": NORMAL,
-            "axes.titlesize": NORMAL,
-            "axes.labelsize": NORMAL,
-            "xtick.labelsize": SMALL,
-            "ytick.labelsize": SMALL,
-            "legend.fontsize": SMALL,
-            "axes.edgecolor": MUTED,
-            "axes.labelcolor": INK,
-            "text.color": INK,
-            "xtick.color": MUTED,
-            "ytick.color": MUTED,
-            "xtick.labelcolor": INK,
-            "ytick.labelcolor": INK,
-            "axes.linewidth": 0.6,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.titlelocation": "left",
-            "axes.titlepad": 3,
-            "axes.labelpad": 2,
-            "xtick.major.width": 0.6,
-            "ytick.major.width": 0.6,
-            "xtick.major.size": 2.5,
-            "ytick.major.size": 2.5,
-            "xtick.minor.size": 0,
-            "ytick.minor.size": 0,
-            "xtick.major.pad": 2,
-            "ytick.major.pad": 2,
-            "legend.frameon": False,
-            "lines.solid_capstyle": "butt",
-            "pdf.fonttype": 42,
-            "svg.fonttype": "none",
-            "svg.hashsalt": "delta-rule-study",
-            "figure.dpi": PIXELS_PER_INCH,
-            "path.simplify": True,
-        }
-    )
+    """Return the settings of all figures as a context."""
+    return mpl.rc_context({**sns.axes_style("ticks"), **SETTINGS})
 
 
 @lru_cache(maxsize=8192)

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from reports.wording import significant
+from reports.templates import filled
 from study.conf import claims_digest
 from study.evidence.claims.calibration import calibrate
-from study.evidence.claims.records import Claims
+from study.evidence.claims.records import Contrast
 from study.evidence.claims.verdicts import Judged, Verdict, comparison_of
 from study.evidence.comparison import Comparison
 from study.evidence.effects import Effect
 from study.evidence.evidence import gather
 from study.evidence.hypotheses import required_pairs
 from study.evidence.runs import NothingToShow
+from study.evidence.statistics import Interval
 
 DIGITS = "%.6g"
 UNITS = {"ratio": "ratio", "points": "percentage points", "slope": "slope", "error": "tolerances"}
+NONE = Interval(float("nan"), float("nan"), float("nan"))
 
 
 def write(experiment: str, base: Path) -> Iterator[tuple[Path, str]]:
@@ -42,31 +45,37 @@ def write(experiment: str, base: Path) -> Iterator[tuple[Path, str]]:
         Each file as it is written.
     """
     evidence = gather(experiment, base)
-    runs, claims, checks = evidence.runs, evidence.claims, evidence.checks
-    verdicts = evidence.verdicts
+    claims, checks, verdicts = evidence.claims, evidence.checks, evidence.verdicts
     folder = base / "reports" / "tables" / ("" if experiment == claims.experiment else experiment)
     folder.mkdir(parents=True, exist_ok=True)
     words = pd.Series([v.verdict for v in verdicts]).value_counts()
     summary = ", ".join(f"{count} {word}" for word, count in words.items())
+    table = verdict_table(verdicts)
     tables = {
-        "verdicts": (verdict_table(verdicts), summary),
+        "verdicts": (table, summary),
         "verdicts_by_part": (part_table(verdicts), "every part of every claim"),
         "verdicts_by_task": (task_table(verdicts), "every effect in every task"),
         "gradient_checks": (checks_table(checks), f"{len(checks)} checks, the worst of each kind"),
     }
     try:
-        rates = calibrate(runs, claims)
+        rates = calibrate(evidence.runs, claims)
         tables["calibration"] = (rates, "how often exact against exact gets which verdict")
     except NothingToShow as reason:
         (folder / "calibration.csv").unlink(missing_ok=True)
         yield Path("calibration"), f"not made: {reason}"
     for name, (frame, message) in tables.items():
-        path = folder / f"{name}.csv"
-        frame.to_csv(path, index=False, float_format=DIGITS, lineterminator="\n")
-        yield path, message
+        yield write_csv(frame, folder / f"{name}.csv"), message
     path = folder / "verdicts.md"
-    path.write_text(markdown(verdicts, claims, claims_digest(base / "conf" / "claims.yaml")))
+    digest = claims_digest(base / "conf" / "claims.yaml")
+    rows = table.to_dict("records")
+    path.write_text(filled(path.name, rows=rows, experiment=claims.experiment, digest=digest))
     yield path, "the same for people"
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> Path:
+    """Write a table, the same for the same numbers on every system."""
+    frame.to_csv(path, index=False, float_format=DIGITS, lineterminator="\n")
+    return path
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
@@ -75,38 +84,32 @@ def verdict_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
     The effect is the first one of the first primary part; ``runs`` counts all that the claim's
     parts compare (for the claim without trainings, its checks).
     """
-    rows = []
-    for verdict in verdicts:
-        effect, low, high, unit = headline(verdict.primary)
-        rows.append(
-            {
-                "claim": verdict.claim.id,
-                "statement": verdict.claim.statement,
-                "verdict": verdict.verdict,
-                "effect": effect,
-                "low": low,
-                "high": high,
-                "runs": verdict.runs,
-                "unit": unit,
-                "reason": verdict.reason,
-            }
-        )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(
+        {
+            "claim": verdict.claim.id,
+            "statement": verdict.claim.statement,
+            "verdict": verdict.verdict,
+            **headline(verdict.primary),
+            "runs": verdict.runs,
+            "unit": unit_of(verdict.primary),
+            "reason": verdict.reason,
+        }
+        for verdict in verdicts
+    )
 
 
-def headline(part: Judged) -> tuple[float, float, float, str]:
-    """Return a part's first effect with 95 % limits, and its unit, as people read them."""
+def headline(part: Judged) -> dict[str, float]:
+    """Return a part's first effect with 95 % limits as people read them: ``effect, low, high``."""
     contrast = part.part.contrasts[0]
-    comparison = comparison_of(contrast)
     effect = part.effects.get(contrast.name)
-    if effect is None:
-        return float("nan"), float("nan"), float("nan"), UNITS[comparison.unit]
-    return *_limits(effect, comparison), UNITS[comparison.unit]
+    found = NONE if effect is None else effect.interval()
+    estimate, low, high = map(comparison_of(contrast).shown, found)
+    return {"effect": estimate, "low": low, "high": high}
 
 
-def _limits(effect: Effect, comparison: Comparison) -> tuple[float, float, float]:
-    estimate, low, high = (comparison.shown(x) for x in effect.interval())
-    return estimate, low, high
+def unit_of(part: Judged) -> str:
+    """Return the unit of a part's first effect, as people read it."""
+    return UNITS[comparison_of(part.part.contrasts[0]).unit]
 
 
 def part_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
@@ -116,38 +119,68 @@ def part_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
     ``needed`` says how many pairs a task needs for equivalence within 5 % (log10 units).
     """
     rows = []
+    for part, contrast, comparison, named in _contrasts(verdicts):
+        row = {
+            **{key: named[key] for key in ("claim", "part")},
+            "role": part.part.role,
+            "verdict": part.verdict,
+            **{key: named[key] for key in ("effect_of", "unit")},
+            "margin": contrast.margin,
+        }
+        effect = part.effects.get(contrast.name)
+        if effect is not None:
+            _, low_90, high_90 = map(comparison.shown, effect.interval(0.90))
+            row |= {
+                **_limits(effect.interval(), comparison),
+                "low_90": low_90,
+                "high_90": high_90,
+                "tasks": len(effect.tasks),
+                "seeds": min(task.seeds for task in effect.tasks),
+                "needed": _needed(effect, comparison),
+                "runs": len(effect.runs),
+            }
+        finding = part.finding
+        row |= {"p_supported": finding.supported, "p_contradicted": finding.contradicted}
+        rows.append(row | {"reason": part.reason})
+    return pd.DataFrame(rows)
+
+
+def task_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
+    """One row a task of an effect: estimate with 95 % limits, pairs, and ties at the floor."""
+    columns = ["claim", "part", "effect_of", "task", "unit", "estimate", "low", "high"]
+    columns += ["p_above", "p_below", "seeds", "ties_at_floor"]
+    rows = [
+        {
+            **named,
+            "task": task.task,
+            **_limits(task.interval, comparison),
+            "p_above": task.above(0.0),
+            "p_below": task.below(0.0),
+            "seeds": task.seeds,
+            "ties_at_floor": task.ties,
+        }
+        for part, contrast, comparison, named in _contrasts(verdicts)
+        if contrast.name in part.effects
+        for task in part.effects[contrast.name].tasks
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _contrasts(
+    verdicts: Sequence[Verdict],
+) -> Iterator[tuple[Judged, Contrast, Comparison, dict[str, Any]]]:
+    """Yield every contrast of every part with how it is compared, and the columns that name it."""
     for verdict in verdicts:
         for part in verdict.parts:
             for contrast in part.part.contrasts:
                 comparison = comparison_of(contrast)
-                effect = part.effects.get(contrast.name)
-                row = {
-                    "claim": verdict.claim.id,
-                    "part": part.part.name,
-                    "role": part.part.role,
-                    "verdict": part.verdict,
-                    "effect_of": contrast.name,
-                    "unit": UNITS[comparison.unit],
-                    "margin": contrast.margin,
-                }
-                if effect is not None:
-                    estimate, low, high = _limits(effect, comparison)
-                    _, low_90, high_90 = (comparison.shown(x) for x in effect.interval(0.90))
-                    row |= {"estimate": estimate, "low": low, "high": high}
-                    row |= {"low_90": low_90, "high_90": high_90}
-                    row |= {
-                        "tasks": len(effect.tasks),
-                        "seeds": min(t.seeds for t in effect.tasks),
-                        "needed": _needed(effect, comparison),
-                        "runs": len(effect.runs),
-                    }
-                row |= {
-                    "p_supported": part.finding.supported,
-                    "p_contradicted": part.finding.contradicted,
-                    "reason": part.reason,
-                }
-                rows.append(row)
-    return pd.DataFrame(rows)
+                named = {"claim": verdict.claim.id, "part": part.part.name}
+                named |= {"effect_of": contrast.name, "unit": UNITS[comparison.unit]}
+                yield part, contrast, comparison, named
+
+
+def _limits(interval: Interval, comparison: Comparison) -> dict[str, float]:
+    return {key: comparison.shown(value) for key, value in interval._asdict().items()}
 
 
 def _needed(effect: Effect, comparison: Comparison) -> float:
@@ -156,74 +189,9 @@ def _needed(effect: Effect, comparison: Comparison) -> float:
     return float(max(required_pairs(task.deviation) for task in effect.tasks))
 
 
-def task_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
-    """One row a task of an effect: estimate with 95 % limits, pairs, and ties at the floor."""
-    rows = [
-        {
-            "claim": verdict.claim.id,
-            "part": part.part.name,
-            "effect_of": contrast.name,
-            "task": task.task,
-            "unit": UNITS[comparison.unit],
-            **dict(
-                zip(
-                    ("estimate", "low", "high"),
-                    (comparison.shown(x) for x in task.interval),
-                    strict=True,
-                )
-            ),
-            "p_above": task.above(0.0),
-            "p_below": task.below(0.0),
-            "seeds": task.seeds,
-            "ties_at_floor": task.ties,
-        }
-        for verdict in verdicts
-        for part in verdict.parts
-        for contrast in part.part.contrasts
-        if contrast.name in part.effects
-        for comparison in [comparison_of(contrast)]
-        for task in part.effects[contrast.name].tasks
-    ]
-    columns = ["claim", "part", "effect_of", "task", "unit", "estimate", "low", "high"]
-    columns += ["p_above", "p_below", "seeds", "ties_at_floor"]
-    return pd.DataFrame(rows, columns=columns)
-
-
 def checks_table(checks: pd.DataFrame) -> pd.DataFrame:
     """Return the worst of each kind of check and rule: the largest ratio to what is tolerated."""
     keys = ["check", "location", "rule"]
     grouped = checks.groupby(keys, sort=False)
     worst = checks.loc[grouped["ratio"].idxmax()].set_index(keys)
     return worst.assign(checks=grouped.size()).reset_index()
-
-
-def markdown(verdicts: Sequence[Verdict], claims: Claims, digest: str) -> str:
-    """Write the verdicts for people."""
-    lines = [
-        "# The twelve claims",
-        "",
-        f"Decided by experiment `{claims.experiment}` as conf/claims.yaml says "
-        f"(sha256 {digest[:12]}…).",
-        "",
-        "| claim | statement | verdict | effect | 95 % interval | runs |",
-        "|---|---|---|---|---|---|",
-    ]
-    for verdict in verdicts:
-        effect, low, high, unit = headline(verdict.primary)
-        said = "–" if effect != effect else f"{shown(effect)} {unit}"
-        counted = unit == UNITS["error"]  # the worst of so many checks: no interval
-        between = "–" if effect != effect or counted else f"{shown(low)} to {shown(high)}"
-        lines.append(
-            f"| {verdict.claim.id} | {verdict.claim.statement} | **{verdict.verdict}** | {said} "
-            f"| {between} | {verdict.runs:,} |"
-        )
-    reasons = [f"- {v.claim.id}: {v.reason}" for v in verdicts if v.reason]
-    return "\n".join([*lines, "", *reasons, *([""] if reasons else [])])
-
-
-def shown(value: float) -> str:
-    """Say an effect with three digits."""
-    if not abs(value) < float("inf"):
-        return "−∞" if value < 0 else "∞"
-    text = significant(abs(value), 3)
-    return f"−{text}" if value < 0 and float(text.replace("e", "E")) else text

@@ -44,6 +44,13 @@ def significant(value: float, digits: int = 2) -> str:
     return f"{value:.{digits - 1}e}"
 
 
+def signed(value: float) -> str:
+    """Say a number with three digits and a minus sign."""
+    if not abs(value) < math.inf:
+        return "−∞" if value < 0 else "∞"
+    return f"{'−' if value < 0 else ''}{significant(abs(value), 3)}"
+
+
 def ratio(decades: float, *, fine: bool | None = None) -> str:
     """Say a difference of scores as a ratio: 1.07, 2.8, 31.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +158,8 @@ def _claim(
     every = tables["verdicts_by_task"]  # none of a claim that has no runs
     tasks = [_row(r) for r in every[every["claim"] == claim.id].to_dict("records")]
     first = next(p for p in parts if p["role"] == "primary")
-    spread = _spread([t for t in tasks if _same(t, first)], unit)
+    of = (first["part"], first["effect_of"])
+    spread = _spread([t for t in tasks if (t["part"], t["effect_of"]) == of], unit)
     numbers[f"{claim.id}.tasks"] = whole(spread["tasks"])
     for key in ("least", "most"):
         numbers[f"{claim.id}.{key}"] = spread[key]
@@ -214,22 +215,16 @@ def _row(row: Mapping[Any, Any]) -> dict[str, Any]:
     }
 
 
-def _same(task: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
-    return (task["part"], task["effect_of"]) == (part["part"], part["effect_of"])
-
-
 def _spread(tasks: Sequence[Mapping[str, Any]], unit: str) -> dict[str, Any]:
-    """Return the smallest and the largest estimate over tasks."""
-    known = [t for t in tasks if t["values"]["estimate"] is not None]
-    ordered = sorted(known, key=lambda t: t["values"]["estimate"])
-    least, most = (ordered[0], ordered[-1]) if ordered else ({}, {})
-    return {
-        "tasks": len(tasks),
-        "least": number(least["values"]["estimate"] if least else math.nan, unit),
-        "most": number(most["values"]["estimate"] if most else math.nan, unit),
-        "where least": least.get("task", "–"),
-        "where most": most.get("task", "–"),
-    }
+    """Return the smallest and the largest estimate over tasks, and where they are."""
+    known = [task for task in tasks if task["values"]["estimate"] is not None]
+    ordered = sorted(known, key=lambda task: task["values"]["estimate"])
+    found: dict[str, Any] = {"tasks": len(tasks)}
+    for name, place in (("least", 0), ("most", -1)):
+        end = ordered[place] if ordered else {"task": "–", "values": {"estimate": math.nan}}
+        found[name] = number(end["values"]["estimate"], unit)
+        found[f"where {name}"] = end["task"]
+    return found
 
 
 Pairs = Iterator[tuple[str, dict[str, Any] | None]]
@@ -268,17 +263,23 @@ def _calibration(rates: pd.DataFrame | None) -> Pairs:
 
 def _protocol(base: Path) -> Pairs:
     protocol = read_protocol(read_yaml(base / "conf" / "protocol" / "study.yaml"))
-    yield "protocol.updates", whole(protocol.updates)
-    yield "protocol.batch", whole(protocol.batch_size)
-    yield "protocol.tuning seeds", whole(len(protocol.tuning()))
-    yield "protocol.refining seeds", whole(len(protocol.refining()))
-    yield "protocol.evaluation seeds", whole(len(protocol.evaluation()))
-    yield "protocol.tunings", whole(protocol.tuning_runs("sgd"))
-    yield "protocol.rates", whole(len(protocol.learning_rates["sgd"]))
+    counts = {
+        "updates": protocol.updates,
+        "batch": protocol.batch_size,
+        "tuning seeds": len(protocol.tuning()),
+        "refining seeds": len(protocol.refining()),
+        "evaluation seeds": len(protocol.evaluation()),
+        "tunings": protocol.tuning_runs("sgd"),
+        "rates": len(protocol.learning_rates["sgd"]),
+    }
     if protocol.refine:
-        yield "protocol.recentring", whole(protocol.refine.recentre_decades)
-        yield "protocol.refining rates", whole(protocol.refine.rates)
-        yield "protocol.refining per decade", whole(protocol.refine.per_decade)
+        counts |= {
+            "recentring": protocol.refine.recentre_decades,
+            "refining rates": protocol.refine.rates,
+            "refining per decade": protocol.refine.per_decade,
+        }
+    for key, count in counts.items():
+        yield f"protocol.{key}", whole(count)
 
 
 def _runs(base: Path, experiment: str) -> Pairs:
@@ -311,11 +312,12 @@ def _sessions(folder: Path, numbers: dict[str, dict[str, Any]], words: dict[str,
         sessions = found["sessions"] if isinstance(found, dict) else found
         last = max(sessions, key=lambda s: str(s["started"]))
         machine, versions = last["machine"], last["versions"]
+        seconds = sum(float(session.get("wall seconds") or 0) for session in sessions)
     except (ValueError, KeyError, TypeError):
         raise UsageError(f"{folder / name} is damaged: restore it, or export again") from None
     numbers["machine.cores"] = whole(machine["cores"])
     numbers["machine.workers"] = whole(last["workers"])
-    numbers["machine.minutes"] = number(_sum(sessions, "wall seconds") / 60, digits=2)
+    numbers["machine.minutes"] = number(seconds / 60, digits=2)
     if isinstance(found, dict):
         numbers["runs.total"] = whole(found["runs"])
     words |= {
@@ -326,7 +328,3 @@ def _sessions(folder: Path, numbers: dict[str, dict[str, Any]], words: dict[str,
         "lock": str(last["lock sha256"]),
         "versions": ", ".join(f"{k} {v}" for k, v in sorted(versions.items())),
     }
-
-
-def _sum(sessions: Iterable[Mapping[str, Any]], key: str) -> float:
-    return sum(float(s.get(key) or 0) for s in sessions)

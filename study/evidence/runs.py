@@ -103,7 +103,10 @@ class Runs:
         several = at_several_rates(runs, columns_of(runs, (*STRUCTURE, *RULE)))
         runs["rates"] = np.where(several, "several", "one")
         same = columns_of(runs, (*STRUCTURE, *RULE, *RUN, "rates", "final_objective"))
-        self.frame = runs[~runs[same].astype(object).duplicated()].reset_index(drop=True)
+        runs = runs[~runs[same].astype(object).duplicated()].reset_index(drop=True)
+        words = runs.select_dtypes("str").columns  # as objects rows are taken four times faster
+        runs[words] = runs[words].astype(object)
+        self.frame = runs.copy()  # with the columns of a kind side by side
         self._codes: dict[str, tuple[NDArray[np.intp], list[Any]]] = {}
 
     @property

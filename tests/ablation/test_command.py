@@ -290,7 +290,7 @@ def test_flags_of_hydra(command, untouched, capsys, flag):
     assert "updates: 1000" in out if flag == "--help" else "updates: 200" in out
     if flag == "--help":
         assert "study explain floor" in out
-        assert "experiment: default, core, x1_location" in out
+        assert "experiment: c02_escape, c04_settling" in out
     assert sys.argv == before
     assert not GlobalHydra.instance().is_initialized()
 

@@ -7,9 +7,11 @@ from small_studies import composed
 
 from study.ablation import messages
 from study.ablation.planning.plan import make_plan
-from study.conf import configuration_folder
+from study.conf import configuration_folder, read_yaml
 
-NAMES = sorted(p.stem for p in (configuration_folder() / "experiment").glob("e[0-9]*.yaml"))
+OTHERS = {"default", "paper", "replication", "smoke"}
+FOLDER = configuration_folder() / "experiment"
+NAMES = read_yaml(FOLDER / "paper.yaml")["include"]
 CELLS = {  # of each experiment alone, with the exact cells and others that it needs
     "core": 234,
     "x1_location": 78,
@@ -35,6 +37,7 @@ def alone():
 
 def test_fourteen_experiments_are_the_paper(paper):
     assert list(paper.config.parts) == NAMES
+    assert set(NAMES) == {path.stem for path in FOLDER.glob("*.yaml")} - OTHERS
     assert len(NAMES) == 14
     assert all(part.about for part in paper.config.parts.values()), "each says what it is for"
     claims = {claim for part in paper.config.parts.values() for claim in part.claims}
@@ -115,7 +118,8 @@ def test_the_plan_shows_each_experiment(paper, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     messages.show_plan(paper, set())
     said = capsys.readouterr().out
-    lines = {line.split()[0]: line.split() for line in said.splitlines() if line.startswith("  e")}
+    rows = [line.split() for line in said.splitlines() if line.startswith("  ")]
+    lines = {row[0]: row for row in rows if row[0] in NAMES}
     assert list(lines) == NAMES
     total = [int(lines[name][k].replace(",", "")) for k in (1, 2) for name in NAMES]
     assert sum(total[:14]) == len(paper.cells)

@@ -4,11 +4,25 @@ import sys
 from pathlib import Path
 
 import matplotlib
+import pandas as pd
 import pytest
 from synthetic_tables import DEFAULT, MANY, SMALL, synthetic
 
+ROOT = Path(__file__).resolve().parents[2]
 matplotlib.use("Agg")
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # reports/ is not installed
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "evidence")]  # reports/ is not installed
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_check():
+    """In place of the checks of gradients, which take seconds: one that holds."""
+    from study.evidence import evidence
+
+    columns = {"check": ["derivative"], "location": ["hidden"], "rule": ["exact"]}
+    checks = pd.DataFrame({**columns, "ratio": [0.01]})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evidence, "gradient_checks", lambda: checks)
+        yield checks
 
 
 @pytest.fixture(scope="session")

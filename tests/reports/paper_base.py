@@ -2,16 +2,15 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
 from synthetic_tables import TINY, export, synthetic
 
 from reports import build
+from reports.command import ROOT
 from study.evidence.claims.reading import read_claims
 
-ROOT = Path(build.__file__).resolve().parents[1]
 UNITS = {"score": "ratio", "escape": "ratio", "flips": "ratio", "gain_by_depth": "slope"}
 RECORD = {
     "started": "2026-01-02T03:04:05+00:00",

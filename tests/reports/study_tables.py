@@ -1,5 +1,7 @@
 """Runs for the study's figures, with a truth that can be told from its opposite."""
 
+from functools import cache
+
 import numpy as np
 from claim_tables import (
     REMOVED,
@@ -29,6 +31,7 @@ def _probes(cell, harm):
     return cell
 
 
+@cache
 def study(harm):
     """All cells that the figures ask for, where leaving the slope out costs `harm` decades."""
     how = {"seeds": SEEDS}

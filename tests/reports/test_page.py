@@ -16,6 +16,7 @@ from paper_base import make_base
 from reports.page import cells, document
 from study.errors import UsageError
 
+pytestmark = pytest.mark.xdist_group("page")
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )

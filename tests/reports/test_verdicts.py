@@ -1,23 +1,18 @@
 """The tables of verdicts, from own and from published results."""
 
 import shutil
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
+from claim_tables import optimizers, settling, table
 
-from reports import build, rechecks, verdicts
+from reports import rechecks, verdicts
+from reports.command import ROOT
 from study.errors import UsageError
-from study.evidence import evidence
 
-ROOT = Path(build.__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "evidence"))
-from claim_tables import optimizers, settling, table  # noqa: E402
-
-CHECKS = pd.DataFrame(
-    {"check": ["derivative"], "location": ["hidden"], "rule": ["exact"], "ratio": [0.01]}
-)
+pytestmark = pytest.mark.xdist_group("verdicts")
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +30,7 @@ def base(tmp_path_factory):
 @pytest.fixture(scope="module")
 def written(base):
     """The tables, by name."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evidence, "gradient_checks", lambda: CHECKS)
-        lines = dict(verdicts.write("paper", base))
+    lines = dict(verdicts.write("paper", base))
     folder = base / "reports" / "tables"
     return lines, {path.stem: pd.read_csv(path) for path in folder.glob("*.csv")}
 
@@ -88,9 +81,7 @@ def test_own_results_come_before_published_ones(base, tmp_path):
         folder = tmp_path / "data" / place / "paper"
         folder.mkdir(parents=True)
         table(*settling(effect, effect)).to_parquet(folder / "runs.parquet")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evidence, "gradient_checks", lambda: CHECKS)
-        list(verdicts.write("paper", tmp_path))
+    list(verdicts.write("paper", tmp_path))
     found = pd.read_csv(tmp_path / "reports" / "tables" / "verdicts.csv").set_index("claim")
     assert found.loc["C4", "verdict"] == "contradicted"
 
@@ -100,20 +91,16 @@ def test_no_results_say_how_to_make_them(base):
         list(verdicts.write("smoke", base))
 
 
-def test_rechecks_stand_beside_the_verdict_that_they_doubt(base, tmp_path):
+def test_rechecks_stand_beside_the_verdict_that_they_doubt(base, one_check, tmp_path, monkeypatch):
     shutil.copytree(base, tmp_path, dirs_exist_ok=True)
-    shutil.copy(ROOT / "conf" / "rechecks.yaml", tmp_path / "conf")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evidence, "gradient_checks", lambda: CHECKS)
-        patch.setattr(rechecks, "gradient_checks", lambda seed: CHECKS.assign(ratio=0.5))
-        list(verdicts.write("paper", tmp_path))
-        lines = list(rechecks.write("paper", tmp_path))
-    assert any("make ablation EXPERIMENT=replication" in line for _, line in lines)
-    lost = tmp_path / "data" / "published" / "replication"
-    lost.mkdir(parents=True)
-    (lost / "manifest.json").write_text('{"sha256": {"runs.parquet": ""}}', encoding="utf-8")
-    with pytest.raises(UsageError, match=r"replication/runs\.parquet is missing"):
-        list(rechecks.write("paper", tmp_path))
+    entries = yaml.safe_load((ROOT / "conf" / "rechecks.yaml").read_text(encoding="utf-8"))
+    few = [e for e in entries["rechecks"] if "seed" in e or e["change"] == "batches of 8"]
+    elsewhere = next(e for e in entries["rechecks"] if e.get("experiment") == "replication")
+    entries["rechecks"] = [*few, elsewhere]
+    (tmp_path / "conf" / "rechecks.yaml").write_text(yaml.safe_dump(entries), encoding="utf-8")
+    monkeypatch.setattr(rechecks, "gradient_checks", lambda seed: one_check.assign(ratio=0.5))
+    lines = [line for _, line in rechecks.write("paper", tmp_path)]
+    assert any("make ablation EXPERIMENT=replication" in line for line in lines)
     found = pd.read_csv(tmp_path / "reports" / "tables" / "rechecks.csv")
     other_nets = found[found["claim"] == "C1"].iloc[0]
     assert (other_nets["before"], other_nets["verdict"]) == ("supported", "supported")
@@ -122,3 +109,8 @@ def test_rechecks_stand_beside_the_verdict_that_they_doubt(base, tmp_path):
     assert (eight["before"], eight["verdict"]) == ("supported", "no runs")
     text = (tmp_path / "reports" / "tables" / "rechecks.md").read_text(encoding="utf-8")
     assert "| batches of 8 | supported | no runs | – | – | 0 |" in text
+    lost = tmp_path / "data" / "published" / "replication"
+    lost.mkdir(parents=True)
+    (lost / "manifest.json").write_text('{"sha256": {"runs.parquet": ""}}', encoding="utf-8")
+    with pytest.raises(UsageError, match=r"replication/runs\.parquet is missing"):
+        list(rechecks.write("paper", tmp_path))

@@ -3,17 +3,17 @@
 import json
 import re
 import shutil
-from pathlib import Path
 
 import pandas as pd
 import pytest
 import typst
-from paper_base import ROOT, make_base
+from paper_base import make_base
 
+from reports.command import ROOT
 from reports.paper import document, numbers
 from study.errors import UsageError
 
-VERDICTS = ("supported", "contradicted", "mixed", "not decided")
+pytestmark = pytest.mark.xdist_group("paper")
 
 
 @pytest.fixture(scope="module")
@@ -66,23 +66,17 @@ def test_the_paper_has_pages_and_the_same_bytes_elsewhere(base, made, tmp_path):
     assert str(tmp_path).encode() not in second.read_bytes()
 
 
-@pytest.mark.parametrize("verdict", VERDICTS[1:])
-def test_there_is_a_text_for_every_verdict(verdict, base, tmp_path):
-    shutil.copytree(base / "reports" / "figures", tmp_path / "reports" / "figures")
-    other = make_base(tmp_path, verdict, effect=-3.0, figures=False)
-    list(document.make(other))
-    assert (other / "reports" / "paper" / "paper.pdf").read_bytes() != (
-        (base / "reports" / "paper" / "paper.pdf").read_bytes()
-    )
-
-
 @pytest.mark.parametrize(
-    ("verdict", "effect"), [("mixed", 1.5), ("not decided", 0.8), ("supported", float("inf"))]
+    ("verdict", "effect"),
+    [("contradicted", -3.0), ("mixed", 1.5), ("not decided", 0.8), ("supported", float("inf"))],
 )
-def test_words_follow_verdicts_and_signs(verdict, effect, base, tmp_path):
-    """Typst itself is asked, with the paper's own functions."""
+def test_words_follow_verdicts_and_signs(verdict, effect, base, made, tmp_path):
+    """There is a text for every verdict; typst itself is asked, with the paper's functions."""
     other = make_base(tmp_path / "base", verdict, effect, figures=False)
-    numbers.write(other, numbers.collect(other))
+    shutil.copytree(base / "reports" / "figures", other / "reports" / "figures")
+    list(document.make(other))
+    first, second = (b / "reports" / "paper" / "paper.pdf" for b in (base, other))
+    assert first.read_bytes() != second.read_bytes()
     stage = tmp_path / "stage"
     stage.mkdir()
     shutil.copyfile(document.SOURCES / "style.typ", stage / "style.typ")
@@ -177,4 +171,4 @@ def test_the_fonts_are_typst_s_own():
     texts = [p.read_text(encoding="utf-8") for p in document.SOURCES.rglob("*.typ")]
     asked = {font for text in texts for font in re.findall(r'font: "([^"]+)"', text)}
     assert asked <= set(own) and not any("@preview" in text for text in texts)
-    assert (Path(ROOT) / "requirements.lock").read_text().count("\ntypst==") == 1
+    assert (ROOT / "requirements.lock").read_text().count("\ntypst==") == 1

@@ -1,4 +1,4 @@
-"""Figure 1: activations, their slopes, and what the study puts in the slope's place."""
+"""C1: activations, their slopes, and what the study puts in the slope's place."""
 
 from __future__ import annotations
 

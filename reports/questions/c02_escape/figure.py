@@ -1,4 +1,4 @@
-"""Figure 14: how long a wrongly saturated output takes to come back, predicted and observed."""
+"""C2 and C9: how long a wrongly saturated output takes to come back, predicted and observed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports import style
+from reports import panels, style
 from reports.panels import look_of, rule, under
 from reports.wording import significant
 from study.evidence.evidence import EXACT, Evidence
@@ -64,7 +64,7 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     for panel in (left, right):
         under(panel, "distance z0")
         panel.set_xlim(1.7, 6.3)
-        panel.grid(axis="y", color="#EEEEEE", linewidth=0.6)
+        panel.grid(axis="y", color=panels.GRID, linewidth=0.6)
     yield figure
 
 
@@ -150,17 +150,11 @@ def _rules(panel: Axes, times: pd.DataFrame) -> None:
         for z, cell in mine.groupby("distance"):
             scaled = (cell["time"] * cell["rate"]).fillna(np.inf)
             low, middle, high = np.quantile(scaled, [0.25, 0.5, 0.75], method="nearest")
-            x = float(z) + 0.07 * (i - 1.5)
-            if not np.isfinite(middle):
-                continue
-            seen.append(float(middle))
-            panel.vlines(x, low, high if np.isfinite(high) else 1e9, colors=look.colour)
-            panel.plot(
-                *(x, middle, look.marker),
-                color=look.colour,
-                markerfacecolor=look.face,
-                markersize=4.2,
-            )
+            if np.isfinite(middle):
+                seen.append(float(middle))
+                values = middle, low, high if np.isfinite(high) else 1e9
+                x = float(z) + 0.07 * (i - 1.5)
+                panels.estimate(panel, x, values, look, upright=True, width=1.5, size=4.2)
     all_of = [*seen, *(law(name, z) for name in RULES for z in (fine[0], fine[-1]))]
     style.logarithmic(panel, "y", min(all_of) / 1.4, max(all_of) * 1.6)
     _ends(panel, ends)
@@ -189,11 +183,11 @@ def _optimizers(panel: Axes, times: pd.DataFrame) -> None:
     fine = np.linspace(NEAR, 6.1, 40)
     start = law("exact", NEAR)
     panel.plot(fine, [law("exact", z) / start for z in fine], color=style.MUTED, linewidth=1.1,
-               linestyle=(0, (3, 2)), zorder=1)  # fmt: skip
+               linestyle=panels.DASHED, zorder=1)  # fmt: skip
     top = max(top, law("exact", 6.1) / start)
     style.logarithmic(panel, "y", 0.8, top * 1.5)
     _ends(panel, ends)
-    panel.legend([Line2D([], [], color=style.MUTED, linestyle=(0, (3, 2)))], ["law, sgd"],
+    panel.legend([Line2D([], [], color=style.MUTED, linestyle=panels.DASHED)], ["law, sgd"],
                  loc="upper left")  # fmt: skip
 
 

@@ -1,16 +1,17 @@
-"""Figure 2: what removing the factor does to divergence and to the range of stable rates."""
+"""C3: what removing the factor does to divergence and to the range of stable rates."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports import style
-from reports.panels import key, look_of, mark, rule, under
+from reports import panels, style
+from reports.panels import look_of, mark, rule, under
 from reports.wording import significant
 from study.evidence.effects import Effect
 from study.evidence.evidence import EXACT, Evidence, needed
@@ -40,13 +41,8 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     names = list(dict.fromkeys([t.task for t in own.tasks] + list(rooms["task"].unique())))
     figure, axes = style.sheet(
         message(own, untuned, rooms),
-        NOTE,
-        *(1, 2),
-        height=0.19 * (len(names) + 1),
-        left=1.6,
-        bottom=0.62,
-        gap=(0.2, 0.3),
-    )
+        NOTE, 1, 2, height=0.19 * (len(names) + 1), left=1.6, bottom=0.62, gap=(0.2, 0.3),
+    )  # fmt: skip
     failing, room = axes[0]
     look = look_of("removed")
     for effect, shift, hollow in ((own, -SHIFT, False), (untuned, SHIFT, True)):
@@ -55,15 +51,12 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     failing.axvline(0, color=style.MUTED, linewidth=0.7, zorder=1)
     _rooms(room, rooms, names)
     for panel, labels in ((failing, [*names, "mean of all"]), (room, [""] * (len(names) + 1))):
-        panel.set_ylim(len(names) + 0.6, -0.6)
-        panel.set_yticks(range(len(names) + 1), labels)
-        panel.tick_params(axis="y", length=0)
-        panel.grid(axis="x", color="#EEEEEE", linewidth=0.6)
+        panels.rows(panel, labels)
         panel.axhline(len(names) - 0.5, color=style.FAINT, linewidth=0.6)
     under(failing, "failed runs, removed − exact (percentage points)")
     under(room, "largest stable learning rate / tuned rate")
     marks = [mark(look), mark(look, hollow=True), mark(look_of("exact"))]
-    key(figure, marks, ["removed, its own rate", "removed, exact's rate", "exact"])
+    panels.key(figure, marks, ["removed, its own rate", "removed, exact's rate", "exact"])
     yield figure
 
 
@@ -129,16 +122,8 @@ def _failures(panel: Axes, effect: Effect, names: list[str], shift: float, hollo
     look = look_of("removed")
     rows = [(names.index(t.task), t.interval) for t in effect.tasks if t.task in names]
     for at, interval in [*rows, (len(names), effect.interval())]:
-        estimate, low, high = (100 * x for x in interval)
-        panel.hlines(at + shift, low, high, colors=look.colour, linewidth=1.3, zorder=3)
-        panel.plot(
-            *(estimate, at + shift, look.marker),
-            color=look.colour,
-            markersize=4,
-            markerfacecolor="white" if hollow else look.colour,
-            markeredgewidth=0.9,
-            zorder=4,
-        )
+        values = (100 * x for x in interval)
+        panels.estimate(panel, at + shift, values, look, hollow=hollow, width=1.3, size=4)
 
 
 def _rooms(panel: Axes, rooms: pd.DataFrame, names: list[str]) -> None:
@@ -147,9 +132,9 @@ def _rooms(panel: Axes, rooms: pd.DataFrame, names: list[str]) -> None:
         rows = [(names.index(row.task), row) for row in mine.itertuples()]
         for at, row in rows:
             end = row.next if np.isfinite(row.next) else row.times
-            panel.hlines(at + shift, row.times, end, colors=look.colour, linewidth=1.3, zorder=3)
-            marker = ">" if row.open else look.marker
-            panel.plot(row.times, at + shift, marker, color=look.colour, markersize=4, zorder=4)
+            ended = replace(look, marker=">" if row.open else look.marker)
+            values = row.times, row.times, end
+            panels.estimate(panel, at + shift, values, ended, width=1.3, size=4)
         if len(mine):
             at = len(names) + shift
             panel.plot(mine["times"].median(), at, look.marker, color=look.colour, markersize=5)

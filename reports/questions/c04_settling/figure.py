@@ -1,4 +1,4 @@
-"""Figure 3: where training settles, by kind of task and by number of updates."""
+"""C4: where training settles, by kind of task and by number of updates."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports import style
-from reports.panels import key, look_of, mark, ratio_axes, rule, said, side
+from reports import panels, style
+from reports.panels import look_of, ratio_axes, rule, said, side
 from reports.wording import limits, listed, ratio
 from study.evidence.effects import Effect
 from study.evidence.evidence import EXACT, Evidence
@@ -25,7 +25,6 @@ RULES = {
     "floor": rule("floor", minimum=0.1),
 }
 NAMES = {"removed": "removed", "mean_matched": "mean, matched", "floor": "floor 0.1"}
-LEAST = 1e-4
 NOTE = (
     "Above: share of the removable objective that is left, (L − L*) / (L const − L*), median and "
     "quartiles of each task's runs. Below: ratio of final objectives to exact's, paired by seed: "
@@ -98,17 +97,16 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
             panel.set_xlim(-0.5, len(column.where) - 0.5)
             panel.set_xticks(range(len(column.where)), list(column.where))
             panel.tick_params(labelleft=j == 0)
-            panel.grid(axis="y", color="#EEEEEE", linewidth=0.6)
+            panel.grid(axis="y", color=panels.GRID, linewidth=0.6)
         above.tick_params(labelbottom=False)
         below.set_xlabel(column.across)
     ratio_axes(list(axes[1]), effects, "y")
     low = min([0.01, *(panel.dataLim.y0 for panel in axes[0] if panel.has_data())])
     for panel in axes[0]:
-        style.logarithmic(panel, "y", max(low, LEAST) / 1.3, 1.1)
+        style.logarithmic(panel, "y", max(low, panels.LEAST) / 1.3, 1.1)
     axes[0, 0].set_ylabel("objective left")
     axes[1, 0].set_ylabel("final objective / exact's")
-    names = ["exact", *RULES]
-    key(figure, [mark(look_of(n)) for n in names], ["exact", *(NAMES[n] for n in RULES)])
+    panels.rules_key(figure, {"exact": "exact", **NAMES})
     yield figure
 
 
@@ -126,8 +124,11 @@ def message(shown: Sequence[Column], found: dict[Any, Effect | None]) -> str:
         effect = found[title, tick, "removed"]
         if effect is not None:
             unit = " times exact's objective" if not parts else ""
-            parts.append(f"{ratio(effect.interval().estimate)}{unit} {words_of}{_limited(effect)}")
-            words.append(side(effect.interval()))
+            interval = effect.interval()
+            between = limits(interval.low, interval.high)
+            limited = f" ({between})" if between else ""
+            parts.append(f"{ratio(interval.estimate)}{unit} {words_of}{limited}")
+            words.append(side(interval))
     if not parts:
         return "Removed was run on the small nets without a counterpart of each kind"
     verb = "higher" if set(words) == {"above"} else "lower" if set(words) == {"below"} else ""
@@ -143,12 +144,6 @@ def message(shown: Sequence[Column], found: dict[Any, Effect | None]) -> str:
     return text
 
 
-def _limited(effect: Effect) -> str:
-    found = effect.interval()
-    between = limits(found.low, found.high)
-    return f" ({between})" if between else ""
-
-
 def _left(panel: Axes, evidence: Evidence, column: Column) -> None:
     """Draw the quartiles of what is left, a line a task."""
     for name in ("exact", "removed"):
@@ -157,9 +152,8 @@ def _left(panel: Axes, evidence: Evidence, column: Column) -> None:
         for x, where in enumerate(column.where.values()):
             arms = {"exact": EXACT, "removed": RULES["removed"]}
             for place in evidence.places(arms, where):
-                runs = place.arms[name]
-                left = np.where(runs["failed"], 1.0, np.clip(runs["remaining"], LEAST, 1.0))
-                lines.setdefault(place.task, []).append((x, np.quantile(left, [0.25, 0.5, 0.75])))
+                quartiles = panels.quartiles(panels.left(place.arms[name]))
+                lines.setdefault(place.task, []).append((x, quartiles))
         count = len(lines)
         for k, points in enumerate(lines.values()):
             side_of = -0.1 if name == "exact" else 0.1
@@ -179,17 +173,8 @@ def _left(panel: Axes, evidence: Evidence, column: Column) -> None:
 def _ratios(panel: Axes, effects: Sequence[Effect | None], name: str, shift: float) -> None:
     look = look_of(name)
     for x, effect in enumerate(effects):
-        if effect is None:
-            continue
-        estimate, low, high = (10.0**v for v in effect.interval())
-        tasks = [10.0**t.interval.estimate for t in effect.tasks]
-        panel.scatter([x + shift] * len(tasks), tasks, s=5, color=look.colour, alpha=0.35,
-                      linewidths=0)  # fmt: skip
-        panel.vlines(x + shift, low, high, colors=look.colour, linewidth=1.6, zorder=3)
-        panel.plot(
-            *(x + shift, estimate, look.marker),
-            color=look.colour,
-            markersize=4.6,
-            markerfacecolor=look.face,
-            zorder=4,
-        )
+        if effect is not None:
+            tasks = [10.0**t.interval.estimate for t in effect.tasks]
+            panels.dots(panel, x + shift, tasks, look, upright=True)
+            values = (10.0**v for v in effect.interval())
+            panels.estimate(panel, x + shift, values, look, upright=True)

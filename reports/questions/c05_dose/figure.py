@@ -1,4 +1,4 @@
-"""Figure 4: dose curves, how much of the factor may be changed."""
+"""C5: dose curves, how much of the factor may be changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figure 5: a changed factor, its twin in the forward pass, and each of them alone."""
+"""C6: a changed factor, its matched activation in the forward pass, and each of them alone."""
 
 from __future__ import annotations
 
@@ -7,22 +7,8 @@ from dataclasses import replace
 
 from matplotlib.figure import Figure
 
-from reports import style
-from reports.panels import (
-    CORE,
-    READ,
-    Row,
-    forest,
-    key,
-    look_of,
-    mark,
-    ratio_axes,
-    rule,
-    said,
-    seeds,
-    side,
-    under,
-)
+from reports import panels, style
+from reports.panels import CORE, READ, Row, look_of, mark, rule, said, seeds
 from reports.wording import listed
 from study.evidence.effects import Effect
 from study.evidence.evidence import EXACT, Evidence, needed
@@ -36,16 +22,16 @@ RULES: dict[str, Selection] = {
     "half steepness": rule("other_slope", factor=0.5),
     "twice steepness": rule("other_slope", factor=2),
 }
-ARMS = {"mismatched": "false", "forward": "forward", "twin": "true"}
+ARMS = {"mismatched": "false", "forward": "forward", "matched": "true"}
 ARM_NAMES = {
     "mismatched": "(f, φ): backward alone",
     "forward": "(F, f'): forward alone",
-    "twin": "(F, φ): both, consistent",
+    "matched": "(F, φ): both, consistent",
 }
-MARKS = {"mismatched": ("o", style.INK), "forward": ("v", "white"), "twin": ("D", style.INK)}
+MARKS = {"mismatched": ("o", style.INK), "forward": ("v", "white"), "matched": ("D", style.INK)}
 WEIGHTS = {
-    "twin": {"twin": 1.0, "mismatched": -1.0},
-    "interaction": {"twin": 1.0, "mismatched": -1.0, "forward": -1.0, "plain": 1.0},
+    "matched": {"matched": 1.0, "mismatched": -1.0},
+    "interaction": {"matched": 1.0, "mismatched": -1.0, "forward": -1.0, "plain": 1.0},
 }
 
 
@@ -62,8 +48,8 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
         for contrast, weights in WEIGHTS.items()
     }
     names = list(RULES)
-    any_twin = next((e for (_, c), e in worth.items() if c == "twin" and e is not None), None)
-    first = needed(any_twin, "a rule with its twin")
+    matched = [e for (_, contrast), e in worth.items() if contrast == "matched" and e is not None]
+    first = needed(next(iter(matched), None), "a rule with its matched activation")
     note = (
         f"{READ}, a dot a task; grey: within 5 %. F is the activation whose slope is φ. Left: "
         "beside exact, (f, f'). Right: full, (F, φ) / (f, φ); hollow, the interaction, (F, φ) "
@@ -83,23 +69,18 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
         Row(
             names.index(name) + (0.13 if contrast == "interaction" else -0.13),
             effect,
-            _look(name, "mismatched" if contrast == "interaction" else "twin"),
+            _look(name, "mismatched" if contrast == "interaction" else "matched"),
             hollow=contrast == "interaction",
         )
         for (name, contrast), effect in worth.items()
         if effect is not None
     ]
-    forest(left, rows, names)
-    forest(right, beside, [""] * len(names))
-    left.set_title("beside exact")
-    right.set_title("what consistency is worth")
-    ratio_axes([left], [row.effect for row in rows])
-    ratio_axes([right], [row.effect for row in beside])
-    under(left, "final objective / exact's")
-    under(right, "(F, φ) / (f, φ), and interaction")
+    panels.ratios(left, rows, names, "final objective / exact's", "beside exact")
+    across, title = "(F, φ) / (f, φ), and interaction", "what consistency is worth"
+    panels.ratios(right, beside, [""] * len(names), across, title)
     looks = [replace(look_of("exact"), marker=m, face=f) for m, f in MARKS.values()]
     marks = [*map(mark, looks), mark(looks[0], hollow=True)]
-    key(figure, marks, [*ARM_NAMES.values(), "interaction"])
+    panels.key(figure, marks, [*ARM_NAMES.values(), "interaction"])
     yield figure
 
 
@@ -117,20 +98,21 @@ def _arms(selection: Selection) -> dict[str, Selection]:
 
 
 def message(worth: Mapping[tuple[str, str], Effect | None]) -> str:
-    """Say for which rules the twin is better than the mismatch, and for which not."""
-    sides: dict[str, list[str]] = {}
-    found = {n: e for (n, c), e in worth.items() if c == "twin" and e is not None}
-    for name, effect in found.items():
-        sides.setdefault(side(effect.interval()), []).append(name)
+    """Say for which rules the matched activation is better than the mismatch, and where not."""
+    found = {
+        name: effect.interval()
+        for (name, contrast), effect in worth.items()
+        if contrast == "matched" and effect is not None
+    }
     words = {
         "below": "better",
         "above": "worse",
         "within": "the same within 5 %",
         "unclear": "undecided",
     }
-    told = [f"{words[s]} for {listed(names)}" for s, names in sides.items()]
+    told = [f"{words[s]} for {listed(names)}" for s, names in panels.by_side(found).items()]
     lead = next(iter(found))
     return (
         f"Changing the activation as well is {'; '.join(told)} "
-        f"({lead}: {said(found[lead].interval(), inside=True)})"
+        f"({lead}: {said(found[lead], inside=True)})"
     )

@@ -1,4 +1,4 @@
-"""Figure 11: whether relu's slope at zero matters."""
+"""C7: whether relu's slope at zero matters."""
 
 from __future__ import annotations
 
@@ -7,19 +7,8 @@ from dataclasses import replace
 
 from matplotlib.figure import Figure
 
-from reports import style
-from reports.panels import (
-    Row,
-    forest,
-    key,
-    look_of,
-    mark,
-    ratio_axes,
-    rule,
-    said,
-    side,
-    under,
-)
+from reports import panels, style
+from reports.panels import Row, forest, look_of, mark, rule, said, under
 from reports.wording import listed
 from study.evidence.effects import Effect
 from study.evidence.evidence import Evidence
@@ -68,9 +57,9 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     blank = [""] * len(REGIMES)
     rows = _rows(scores)
     forest(left, rows, REGIMES, confidence=0.90)
-    ratio_axes([left], [row.effect for row in rows])
+    panels.ratio_axes([left], [row.effect for row in rows])
     forest(middle, _rows(failed), blank, factor=100.0, confidence=0.90)
-    middle.axvspan(-5, 5, color="#EFEFEF", linewidth=0, zorder=0)
+    middle.axvspan(-5, 5, color=panels.BAND, linewidth=0, zorder=0)
     middle.axvline(0, color=style.MUTED, linewidth=0.7)
     reach = max((abs(100 * x) for r in _rows(failed) for x in r.effect.interval()), default=10)
     middle.set_xlim(-max(reach, 8) * 1.15, max(reach, 8) * 1.15)
@@ -82,7 +71,7 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     look = look_of("relu_at_zero")
     marks = [mark(replace(look, marker=m), hollow=not full) for m, full in ARMS.values()]
     words = {"scale": "in the back-propagated error", "overwrite": "overwritten"}
-    key(figure, marks, [f"slope {v:g}, {words[arm]}" for v, arm in ARMS], across=2)
+    panels.key(figure, marks, [f"slope {v:g}, {words[arm]}" for v, arm in ARMS], across=2)
     yield figure
 
 
@@ -105,12 +94,10 @@ def message(scores: Effects) -> str:
         "below": "better",
         "unclear": "not shown to be the same",
     }
-    groups: dict[str, list[str]] = {}
-    for regime in REGIMES:
-        effect = scores[regime, (1.0, "scale")]
-        if effect is not None:
-            found = effect.interval(0.90)
-            told = f"{regime} ({said(found, inside=True, level=90)})"
-            groups.setdefault(words[side(found)], []).append(told)
-    told = [f"{word} with {listed(names)}" for word, names in groups.items()]
+    found = {
+        f"{regime} ({said(effect.interval(0.90), inside=True, level=90)})": effect.interval(0.90)
+        for regime in REGIMES
+        if (effect := scores[regime, (1.0, "scale")]) is not None
+    }
+    told = [f"{words[side]} with {listed(names)}" for side, names in panels.by_side(found).items()]
     return f"Relu's slope at zero, 1 beside 0: {'; '.join(told) or 'not run'}"

@@ -1,4 +1,4 @@
-"""Figure 6: whether optimizers with history rescue a changed factor."""
+"""C8: whether other optimizers make up for a removed factor."""
 
 from __future__ import annotations
 
@@ -7,21 +7,8 @@ from collections.abc import Iterator, Mapping
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports import style
-from reports.panels import (
-    CORE,
-    READ,
-    Row,
-    forest,
-    key,
-    look_of,
-    mark,
-    ratio_axes,
-    rule,
-    said,
-    side,
-    under,
-)
+from reports import panels, style
+from reports.panels import CORE, READ, look_of, rule, said
 from reports.wording import listed
 from study.evidence.effects import Effect
 from study.evidence.evidence import EXACT, Evidence
@@ -46,17 +33,16 @@ Effects = Mapping[tuple[str, str], Effect | None]
 
 def pages(evidence: Evidence) -> Iterator[Figure]:
     """Draw each rule beside exact under the same optimizer, and under plain sgd."""
-    same: Effects = {
-        (o, name): evidence.beside({**selection, "optimizer": o}, WHERE, {**EXACT, "optimizer": o})
+
+    def beside(selection: Selection, optimizer: str, reference: str) -> Effect | None:
+        arm = {**selection, "optimizer": optimizer}
+        return evidence.beside(arm, WHERE, {**EXACT, "optimizer": reference})
+
+    same = {(o, name): beside(arm, o, o) for o in OPTIMIZERS for name, arm in RULES.items()}
+    plain = {
+        (o, name): beside(arm, o, "sgd")
         for o in OPTIMIZERS
-        for name, selection in RULES.items()
-    }
-    plain: Effects = {
-        (o, name): evidence.beside(
-            {**selection, "optimizer": o}, WHERE, {**EXACT, "optimizer": "sgd"}
-        )
-        for o in OPTIMIZERS
-        for name, selection in {"exact": EXACT, "removed": RULES["removed"]}.items()
+        for name, arm in {"exact": EXACT, "removed": RULES["removed"]}.items()
         if (o, name) != ("sgd", "exact")
     }
     if not any(same.values()):
@@ -66,53 +52,46 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
         gap=(0.2, 0.3),
     )  # fmt: skip
     left, right = axes[0]
-    _forest(left, same, {"removed": -0.22, "offset": 0.0, "frozen": 0.22})
-    _forest(right, plain, {"exact": -0.13, "removed": 0.13})
+    title = "the rule beside exact, same optimizer"
+    _forest(left, same, {"removed": -0.22, "offset": 0.0, "frozen": 0.22}, title)
+    title = "the optimizer beside exact under sgd"
+    _forest(right, plain, {"exact": -0.13, "removed": 0.13}, title)
     right.tick_params(labelleft=False)
-    left.set_title("the rule beside exact, same optimizer")
-    right.set_title("the optimizer beside exact under sgd")
-    for panel in (left, right):
-        under(panel, "ratio of final objectives")
-    key(figure, [mark(look_of(n)) for n in NAMES], list(NAMES.values()))
+    panels.rules_key(figure, NAMES)
     yield figure
 
 
-def _forest(panel: Axes, found: Effects, shifts: Mapping[str, float]) -> None:
+def _forest(panel: Axes, found: Effects, shifts: Mapping[str, float], title: str) -> None:
     rows = [
-        Row(OPTIMIZERS.index(o) + shifts[name], effect, look_of(name))
-        for (o, name), effect in found.items()
+        panels.Row(OPTIMIZERS.index(optimizer) + shifts[name], effect, look_of(name))
+        for (optimizer, name), effect in found.items()
         if effect is not None
     ]
-    forest(panel, rows, OPTIMIZERS)
-    ratio_axes([panel], [row.effect for row in rows])
+    panels.ratios(panel, rows, OPTIMIZERS, "ratio of final objectives", title)
 
 
 def message(same: Effects) -> str:
     """Say which optimizers take the harm of removal away."""
-    harmed: list[str] = []
-    rescued: list[str] = []
-    open_: list[str] = []
-    for optimizer in OPTIMIZERS[1:]:
-        effect = same.get((optimizer, "removed"))
-        if effect is None:
-            continue
-        where = side(effect.interval())
-        group = harmed if where == "above" else open_ if where == "unclear" else rescued
-        group.append(optimizer)
-    sgd = same.get(("sgd", "removed"))
-    tail = (
-        f" (under sgd: {said(sgd.interval(), inside=True)} times exact's objective)" if sgd else ""
-    )
-    if not (harmed or rescued or open_):
+    removed = {
+        optimizer: effect.interval()
+        for optimizer in OPTIMIZERS
+        if (effect := same.get((optimizer, "removed"))) is not None
+    }
+    sgd = removed.pop("sgd", None)
+    tail = f" (under sgd: {said(sgd, inside=True)} times exact's objective)" if sgd else ""
+    if not removed:
         return f"Removal was run under sgd alone{tail}"
-    if not rescued and not open_:
+    sides = panels.by_side(removed)
+    harmed, unclear = sides.get("above", []), sides.get("unclear", [])
+    rescued = [optimizer for optimizer in removed if optimizer not in (*harmed, *unclear)]
+    if not rescued and not unclear:
         return f"No optimizer rescues removal: {listed(harmed)} all settle higher{tail}"
     told = []
     if rescued:
         told.append(f"{listed(rescued)} rescue{'s' if len(rescued) == 1 else ''} removal")
     if harmed:
         told.append(f"{listed(harmed)} do{'es' if len(harmed) == 1 else ''} not")
-    if open_:
-        told.append(f"{listed(open_)} undecided")
+    if unclear:
+        told.append(f"{listed(unclear)} undecided")
     text = "; ".join(told)
     return text[0].upper() + text[1:] + tail

@@ -1,4 +1,4 @@
-"""Figure 7: whether harm grows with saturation and depth together."""
+"""C10: whether harm grows with saturation and depth together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figure 10: whether the factor keeps decided units as they are."""
+"""C11: whether the factor keeps decided units as they are."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports import style
-from reports.panels import Row, forest, key, look_of, mark, ratio_axes, said, under
+from reports import panels, style
+from reports.panels import Row, forest, look_of, ratio_axes, said, under
 from study.evidence.arms import numbers
 from study.evidence.effects import Effect
 from study.evidence.evidence import Evidence
@@ -52,12 +52,10 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
             _ratios(right, effect, name, shift, tasks)
     forest(right, [], names)
     right.axhline(len(tasks) - 0.5, color=style.FAINT, linewidth=0.6)
-    right.axvline(evidence.part("C11", "removed").contrasts[0].margin, color=style.MUTED,
-                  linewidth=0.8, linestyle=(0, (3, 2)))  # fmt: skip
+    panels.dashed(right, evidence.part("C11", "removed").contrasts[0].margin)
     ratio_axes([right], list(present.values()))
     under(right, "(decided / undecided), rule over exact")
-    shown = [*PARTS, "exact"]
-    key(figure, [mark(look_of(n)) for n in shown], [LABELS[n] for n in shown])
+    panels.rules_key(figure, LABELS)
     yield figure
 
 
@@ -84,10 +82,8 @@ def _short(task: str) -> str:
 def _ratios(panel: Axes, effect: Effect, name: str, shift: float, tasks: list[str]) -> None:
     look = look_of(name)
     for task in effect.tasks:
-        at = tasks.index(task.task) + shift
-        estimate, low, high = (10.0**x for x in task.interval)
-        panel.hlines(at, low, high, colors=look.colour, linewidth=1.0)
-        panel.plot(estimate, at, look.marker, color=look.colour, markersize=3.4)
+        values = (10.0**x for x in task.interval)
+        panels.estimate(panel, tasks.index(task.task) + shift, values, look, width=1, size=3.4)
     rows = [Row(len(tasks) + shift, effect, look)]
     forest(panel, rows, [""] * (len(tasks) + 1))
 
@@ -120,4 +116,4 @@ def _flips(panel: Axes, evidence: Evidence) -> None:
     panel.set_xlim(-0.4, 1.4)
     panel.set_xticks([0, 1], ["decided", "undecided"])
     panel.set_ylabel("share that changes sides")
-    panel.grid(axis="y", color="#EEEEEE", linewidth=0.6)
+    panel.grid(axis="y", color=panels.GRID, linewidth=0.6)

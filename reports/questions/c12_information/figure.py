@@ -1,4 +1,4 @@
-"""Figure 12: which information in the factor matters, a ladder from none to all of it."""
+"""C12: which information in the factor matters, a ladder from none to all of it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from reports import style
-from reports.panels import (
-    CORE,
-    ENTROPY,
-    READ,
-    Row,
-    forest,
-    look_of,
-    ratio_axes,
-    rule,
-    under,
-)
+from reports.panels import CORE, ENTROPY, READ, Row, forest, look_of, ratio_axes, rule, under
 from reports.wording import listed, percent
 from study.evidence.effects import Effect
 from study.evidence.evidence import Evidence

@@ -1,4 +1,4 @@
-"""Figure 15: the twelve verdicts on one page."""
+"""All claims: the twelve verdicts on one page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from reports import style
 from reports.verdicts import UNITS
-from reports.wording import listed, significant
+from reports.wording import listed, signed
 from study.evidence.claims.decisions import CONTRADICTED, MIXED, NOT_DECIDED, SUPPORTED
 from study.evidence.claims.verdicts import Verdict, comparison_of
 from study.evidence.comparison import Comparison, Contrast
@@ -109,7 +109,7 @@ def _effect(panel: Axes, verdict: Verdict) -> str:
     )
     panel.hlines(0, low, high, colors=colour, linewidth=2.2, zorder=3)
     panel.plot(found.estimate, 0, "o", color=colour, markersize=5, zorder=4)
-    estimate, low, high = (_number(comparison.shown(x)) for x in found)
+    estimate, low, high = (signed(comparison.shown(x)) for x in found)
     unit = {"ratio": "×", "points": "points"}.get(comparison.unit, UNITS[comparison.unit])
     if counted:
         return f"{estimate} {unit}, the worst of\n{verdict.runs:,} checks, no training"
@@ -125,10 +125,3 @@ def _margins(contrast: Contrast, comparison: Comparison) -> list[float]:
     if other is not None:
         return [margin, comparison.internal(float(other))]
     return [margin] if comparison.unit == "error" else [margin, -margin]
-
-
-def _number(value: float) -> str:
-    if not np.isfinite(value):
-        return "−∞" if value < 0 else "∞"
-    text = significant(abs(value), 3)
-    return f"−{text}" if value < 0 else text

@@ -1,4 +1,4 @@
-"""Figure 9: at the output a change of the loss, in the hidden layers a wrong gradient."""
+"""X1: at the output a change of the loss, in the hidden layers a wrong gradient."""
 
 from __future__ import annotations
 
@@ -10,19 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports import style
-from reports.panels import (
-    READ,
-    Row,
-    forest,
-    key,
-    look_of,
-    mark,
-    ratio_axes,
-    rule,
-    said,
-    under,
-)
+from reports import panels, style
+from reports.panels import READ, Row, look_of, mark, quartiles, rule, said, under
 from reports.wording import significant
 from study.evidence.effects import Effect
 from study.evidence.evidence import EXACT, Evidence
@@ -68,16 +57,13 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
         Row(_at(name, place), effect, _look(name, place))
         for (name, place), effect in effects.items()
     ]
-    forest(left, rows, names)
-    ratio_axes([left], list(effects.values()))
+    panels.ratios(left, rows, names, "final objective / exact's", "what it costs")
     _fields(right, fields, exact)
-    under(left, "final objective / exact's")
     under(right, "asymmetry within layers")
-    left.set_title("what it costs")
     right.set_title("whether it is a gradient of some loss")
     ink = look_of("exact")
     marks = [mark(replace(ink, marker=m)) for m in LOCATIONS.values()]
-    key(figure, marks, ["at the output", "in the hidden layers", "in all layers"])
+    panels.key(figure, marks, ["at the output", "in the hidden layers", "in all layers"])
     yield figure
 
 
@@ -134,19 +120,13 @@ def _fields(
     panel: Axes, fields: Mapping[tuple[str, str], pd.Series[float]], exact: pd.Series[float]
 ) -> None:
     if len(exact):
-        low, middle, high = np.maximum(np.quantile(exact, [0.25, 0.5, 0.75]), SMALLEST)
+        low, middle, high = np.maximum(quartiles(exact), SMALLEST)
         panel.axvspan(low, high, color="#E4E4E4", linewidth=0, zorder=0)
         panel.axvline(middle, color=style.INK, linewidth=0.9, zorder=1)
     for (name, place), values in fields.items():
-        if not len(values):
-            continue
-        look, at = _look(name, place), _at(name, place)
-        low, middle, high = np.maximum(np.quantile(values, [0.25, 0.5, 0.75]), SMALLEST)
-        panel.hlines(at, low, high, colors=look.colour, linewidth=1.6)
-        panel.plot(middle, at, look.marker, color=look.colour, markersize=4.6)
-    panel.set_ylim(len(RULES) - 0.5, -0.5)
-    panel.set_yticks(range(len(RULES)), [""] * len(RULES))
-    panel.tick_params(axis="y", length=0)
-    panel.grid(axis="x", color="#EEEEEE", linewidth=0.6)
-    panel.set_axisbelow(True)
+        if len(values):
+            low, middle, high = np.maximum(quartiles(values), SMALLEST)
+            look = _look(name, place)
+            panels.estimate(panel, _at(name, place), (middle, low, high), look)
+    panels.rows(panel, [""] * len(RULES))
     style.logarithmic(panel, "x", SMALLEST / 1.5, 1.0)

@@ -1,16 +1,15 @@
-"""Figure 13: how many patterns a net of a width can learn by heart."""
+"""X2: how many patterns a net of a width can learn by heart."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports import style
-from reports.panels import key, look_of, mark, rule, under
+from reports import panels, style
+from reports.panels import LEAST, look_of, rule, under
 from reports.wording import listed
 from study.evidence.evidence import EXACT, Evidence
 from study.evidence.runs import NothingToShow
@@ -21,7 +20,6 @@ WIDTHS = ("8-8", "16-16", "32-32", "64-64")
 COUNTS = (32, 64, 128, 256, 512, 1024)
 LEARNT = 0.01
 """Learnt by heart: at most this share of the constant predictor's objective is left."""
-LEAST = 1e-4
 NOTE = (
     "Share of the removable objective that is left after 4,000 updates, median and quartiles of "
     "runs, by number of patterns (digits, tanh, squared error; hidden layers changed, own "
@@ -45,7 +43,7 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     for panel in axes[0]:
         style.logarithmic(panel, "y", min(low, 0.005), 1.3)
     axes[0, 0].set_ylabel("objective left")
-    key(figure, [mark(look_of(n)) for n in RULES], [LABELS.get(n, n) for n in RULES])
+    panels.rules_key(figure, {name: LABELS.get(name, name) for name in RULES})
     yield figure
 
 
@@ -68,11 +66,8 @@ def table(evidence: Evidence) -> pd.DataFrame:
         frame = runs.frame[chosen]
         if "dataset.patterns" not in frame:
             continue
-        left = np.where(frame["failed"], 1.0, np.clip(frame["remaining"], LEAST, 1.0))
-        frame = frame.assign(left=left, patterns=frame["dataset.patterns"].astype(float))
-        for (hidden, count), cell in frame.groupby(["hidden", "patterns"]):
-            lower, middle, upper = np.quantile(cell["left"], [0.25, 0.5, 0.75])
-            rows.append((name, hidden, count, lower, middle, upper))
+        for (hidden, count), cell in frame.groupby(["hidden", "dataset.patterns"]):
+            rows.append((name, hidden, float(count), *panels.quartiles(panels.left(cell))))
     if not rows:
         raise NothingToShow("no runs with a part of the digits")
     return pd.DataFrame(rows, columns=["rule", "hidden", "patterns", "lower", "middle", "upper"])
@@ -88,9 +83,11 @@ def capacity(left: pd.DataFrame, name: str, hidden: str) -> float:
 def message(left: pd.DataFrame) -> str:
     """Say how many patterns the widest net that all rules were run on learns by heart."""
     for hidden in reversed(WIDTHS):
-        here = [n for n in RULES[:-1] if ((left["rule"] == n) & (left["hidden"] == hidden)).any()]
-        if "exact" in here and len(here) > 1:
-            told = [f"{_many(capacity(left, n, hidden))} {_under(n)}" for n in here]
+        run = set(left.loc[left["hidden"] == hidden, "rule"])
+        if "exact" in run and len(run - {RULES[-1]}) > 1:
+            told = [
+                f"{_many(capacity(left, n, hidden))} {_under(n)}" for n in RULES[:-1] if n in run
+            ]
             return f"By heart a {hidden} net learns {listed(told)}"
     return "Patterns learnt by heart, without exact to compare with"
 
@@ -108,7 +105,7 @@ def _under(name: str) -> str:
 
 
 def _panel(panel: Axes, left: pd.DataFrame) -> None:
-    panel.axhline(LEARNT, color=style.MUTED, linewidth=0.8, linestyle=(0, (3, 2)))
+    panels.dashed(panel, LEARNT, "y")
     for i, name in enumerate(RULES):
         mine = left[left["rule"] == name].sort_values("patterns")
         if mine.empty:
@@ -128,4 +125,4 @@ def _panel(panel: Axes, left: pd.DataFrame) -> None:
     panel.set_xlim(COUNTS[0] / 1.4, COUNTS[-1] * 1.4)
     panel.set_xticks(COUNTS, [f"{c}" if i % 2 == 0 else "" for i, c in enumerate(COUNTS)])
     panel.minorticks_off()
-    panel.grid(axis="y", color="#EEEEEE", linewidth=0.6)
+    panel.grid(axis="y", color=panels.GRID, linewidth=0.6)

@@ -1,4 +1,4 @@
-"""Figure 8: what of a cell's end predicts how much its rule harms."""
+"""X3: what of a cell's end predicts how much its rule harms."""
 
 from __future__ import annotations
 

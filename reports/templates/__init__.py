@@ -1,0 +1,44 @@
+"""Texts with places for numbers, for people: Markdown here, the page in `reports.page`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from reports.wording import signed
+
+FOLDER = Path(__file__).resolve().parent
+
+
+def filled(name: str, folder: Path = FOLDER, **values: Any) -> str:
+    """Return a template's text with its values; those of an HTML file are escaped.
+
+    Parameters
+    ----------
+    name, folder
+        The template.
+    values
+        What it names; a name without a value is an error of ours, not a gap in the text.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=name.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"signed": _with_unit, "limits": _limits}
+    return environment.get_template(name).render(values)
+
+
+def _with_unit(value: float, unit: str) -> str:
+    return "–" if value != value else f"{signed(value)} {unit}"
+
+
+def _limits(row: Mapping[str, Any]) -> str:
+    low, high = row["low"], row["high"]
+    return "–" if row["effect"] != row["effect"] else f"{signed(low)} to {signed(high)}"
