@@ -185,7 +185,7 @@ MISTAKES = {
     "grid": (["grids=[{dataset: irs}]"], "unknown dataset 'irs'. Did you mean 'iris'? Valid: "),
     "a job of many": (
         ["-m", "experiment=smoke,nope"],
-        "unknown experiment 'nope'. Valid: default, ",
+        "unknown experiment 'nope'. Valid: c02_escape",
     ),
     "too much": (["execution.max_runs=10"], "the plan has 21,060 trainings (about "),
     "list": (["list", "gradient"], "unknown list 'gradient'. Did you mean 'gradients'? Valid: "),
