@@ -1,0 +1,1 @@
+"""Small faults that the tests must see: `faults.txt` lists them, `make mutants` tries them."""
