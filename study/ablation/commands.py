@@ -29,7 +29,7 @@ def show_list(arguments: Sequence[str]) -> int:
     """``study list [gradients]``: what there is, a line each."""
     tables = {
         f"{axis}s": {name: record.formula for name, record in registry.items()}
-        for axis, (registry, _) in REGISTRIES.items()
+        for axis, registry in REGISTRIES.items()
     }
     files = sorted((configuration_folder() / "experiment").glob("*.yaml"))
     tables["experiments"] = {path.stem: read_yaml(path).get("about", "") for path in files}
@@ -51,12 +51,12 @@ def explain(arguments: Sequence[str]) -> int:
     """``study explain floor``: formula, parameters and reference of whatever has that name."""
     if not arguments:
         raise UsageError("study explain takes a name, such as: study explain floor")
-    names = [name for registry, _ in REGISTRIES.values() for name in registry]
+    names = [name for registry in REGISTRIES.values() for name in registry]
     for name in arguments:
         if name not in names:
             raise UsageError(unknown("name", name, names) + "; study list shows them")
     for name in arguments:
-        for kind, (registry, _) in REGISTRIES.items():
+        for kind, registry in REGISTRIES.items():
             if name in registry:
                 _explain(kind, registry[name])
     return 0

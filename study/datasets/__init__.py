@@ -59,8 +59,6 @@ def load(spec: Any, seed: int | None = None) -> Data:
     """
     variant = resolve("dataset", DATASETS, spec)
     record = variant.record
-    if not isinstance(record, Dataset):
-        raise UsageError(f"dataset {record.name!r} is a {type(record).__name__}, not a Dataset")
     values = tuple(sorted(variant.values.items()))
     if not record.fresh:
         return _fixed(record, values)

@@ -5,22 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from numbers import Integral, Real
-from typing import Any, TypeVar
+from typing import Any
 
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from study.errors import UsageError
-from study.learning.activations import ACTIVATIONS
-from study.learning.activations.base import Activation
 from study.learning.design import Design
 from study.learning.named import named_design
 from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.optimizers import OPTIMIZERS, Optimizer
-from study.learning.rules import EXACT, GRADIENTS
-from study.learning.rules.base import Gradient
-from study.learning.variants import Record, Variant, resolve
-
-R = TypeVar("R", bound=Record)
+from study.learning.rules import EXACT
+from study.learning.variants import Variant, resolve
 
 LOCATIONS = ("hidden", "output", "all")
 OBJECTIVE_OF_TASK = {
@@ -80,8 +75,8 @@ def design_of(given: Mapping[str, Any], task: str) -> Design:
     """
     return named_design(
         widths_of(given["hidden_layer_sizes"]),
-        _variant("activation", ACTIVATIONS, Activation, given["activation"]),
-        gradient=_variant("gradient", GRADIENTS, Gradient, given["gradient"]),
+        given["activation"],
+        gradient=given["gradient"],
         location=given["gradient_location"],
         objective=_objective(given["objective"], task),
         optimizer=_optimizer(given),
@@ -104,7 +99,7 @@ def check_design(design: Design, outputs: int) -> None:
 def _objective(spec: Any, task: str) -> Objective:
     auto = isinstance(spec, str) and spec == "auto"
     name = OBJECTIVE_OF_TASK[task] if auto else spec
-    objective = _variant("objective", OBJECTIVES, Objective, name).record
+    objective = resolve("objective", OBJECTIVES, name).record
     if task not in objective.tasks:
         fitting = [name for name, record in OBJECTIVES.items() if task in record.tasks]
         raise UsageError(
@@ -120,7 +115,7 @@ def _optimizer(given: Mapping[str, Any]) -> Variant[Optimizer]:
     says otherwise.
     """
     spec = given["solver"]
-    variant = _variant("solver", OPTIMIZERS, Optimizer, spec)
+    variant = resolve("solver", OPTIMIZERS, spec)
     if isinstance(spec, Variant):
         return variant
     said = {*spec, *(spec.get(variant.name) or ())} if isinstance(spec, Mapping) else set()
@@ -131,13 +126,3 @@ def _optimizer(given: Mapping[str, Any]) -> Variant[Optimizer]:
         and variant.record.parameters[name].default == default
     }
     return Variant(variant.record, {**variant.values, **shared}, variant.target)
-
-
-def _variant(kind: str, registry: Mapping[str, R], record: type[R], spec: Any) -> Variant[R]:
-    variant = resolve(kind, registry, spec)
-    if not isinstance(variant.record, record):
-        raise UsageError(
-            f"{kind} takes a record of class {record.__name__}: {variant.name!r} is of class "
-            f"{type(variant.record).__name__}"
-        )
-    return variant

@@ -204,9 +204,11 @@ def resolve(kind: str, registry: Mapping[str, R], spec: Any) -> Variant[R]:
     Raises
     ------
     UsageError
-        For unknown names, unknown parameters, and values of a wrong type or out of range.
+        For unknown names, unknown parameters, values of a wrong type or out of range, and a
+        record of another class than the registry's.
     """
     if isinstance(spec, Variant):
+        _check_class(kind, registry, spec.record)
         return spec
     values: Mapping[str, Any] = {}
     target = ""
@@ -233,6 +235,7 @@ def resolve(kind: str, registry: Mapping[str, R], spec: Any) -> Variant[R]:
             f"{kind} takes a name, or a name with parameters such as {{floor: {{minimum: 0.1}}}}, "
             f"not {spec!r}"
         )
+    _check_class(kind, registry, record)
     for name in values:
         if name not in record.parameters:
             valid = record.parameters or ["(none)"]
@@ -245,6 +248,15 @@ def resolve(kind: str, registry: Mapping[str, R], spec: Any) -> Variant[R]:
         },
         target,
     )
+
+
+def _check_class(kind: str, registry: Mapping[str, Record], record: Record) -> None:
+    wanted = type(next(iter(registry.values())))
+    if not isinstance(record, wanted):
+        raise UsageError(
+            f"{kind} takes a record of class {wanted.__name__}: {record.name!r} is of class "
+            f"{type(record).__name__}"
+        )
 
 
 def _import(kind: str, target: str) -> Record:

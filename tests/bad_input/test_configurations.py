@@ -73,7 +73,7 @@ def misspelt(draw, names):
 @PROPERTY
 @given(data=st.data())
 def test_misspelt_variants(axis, data):
-    names = list(REGISTRIES[axis][0])
+    names = list(REGISTRIES[axis])
     wrong, _ = data.draw(misspelt(names))
     line = refusal({axis: wrong})
     assert line.startswith(f"unknown {axis} {wrong!r}. Did you mean ")
@@ -246,8 +246,8 @@ PROTOCOLS = {  # what a grid says of its protocol, and the line; ... stands for 
         "unknown gradient 'exat'. Did you mean 'exact'?",
     ),
     "branch, another record": (
-        {"branch": {**BRANCH, "gradient": REGISTRIES["dataset"][0]["iris"]}},
-        "....branch.gradient takes a gradient rule, not Dataset(name='iris', ",
+        {"branch": {**BRANCH, "gradient": REGISTRIES["dataset"]["iris"]}},
+        "gradient takes a record of class Gradient: 'iris' is of class Dataset",
     ),
     "branch untuned": (
         {"branch": BRANCH, "tune": False},

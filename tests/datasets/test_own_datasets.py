@@ -26,7 +26,7 @@ def test_a_users_record():
 
 def test_a_record_of_another_kind(refusal):
     text = refusal(load, {"_target_": f"{__name__}.NOT_A_DATASET"})
-    assert "'floor'" in text and "not a Dataset" in text
+    assert text == "dataset takes a record of class Dataset: 'floor' is of class Record"
 
 
 def test_a_users_arrays_stay_writeable(user):

@@ -51,10 +51,7 @@ def _batch(given: Any) -> Any:
 
 
 def _gradient(given: Any) -> Variant[Gradient]:
-    found = resolve("gradient", GRADIENTS, given)
-    if not isinstance(found.record, Gradient):
-        raise ValueError(f"takes a gradient rule, not {given!r}")
-    return found
+    return resolve("gradient", GRADIENTS, given)
 
 
 def rates(given: Any) -> tuple[float, ...]:

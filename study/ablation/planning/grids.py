@@ -315,7 +315,7 @@ def _wanted(axis: str, given: Any) -> list[str]:
     wanted = []
     for value in _values(f"only.{axis}", axis, given):
         if isinstance(value, Mapping):
-            registry, _ = REGISTRIES[axis]
+            registry = REGISTRIES[axis]
             wanted.append(str(resolve(axis, registry, value)))
         else:
             wanted.append(_label(axis, value))
