@@ -189,8 +189,10 @@ def test_good_records_are_let_through(own, text):
 TARGETS = ["nope", "", ".", ".x", "..x", "../x.y", "/etc/passwd", "a b.c", "null", "5", "x..y"]
 
 
-@pytest.mark.parametrize("axis", AXES.values())
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(
+    ("axis", "target"),
+    [*(("gradient", target) for target in TARGETS), *((axis, "../x.y") for axis in AXES.values())],
+)
 def test_targets_are_names_never_paths(refused, axis, target):
     line = refused(f"grids=[{{dataset: iris, {axis}: {{_target_: '{target}'}}}}]")
     assert line.startswith(f"{axis} _target_ takes module.object, such as my_rules.halved")

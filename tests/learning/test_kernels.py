@@ -14,7 +14,7 @@ from small_nets import design, patterns, posed
 from study.errors import UsageError
 from study.learning.activations import ACTIVATIONS, bound_activation
 from study.learning.core import kernels
-from study.learning.core.kernels import FAMILIES, as_kernel
+from study.learning.core.kernels import FAMILIES, as_kernel, elementwise
 from study.learning.core.placement import factor_of
 from study.learning.core.training import train
 from study.learning.design import Budget
@@ -105,6 +105,36 @@ def test_every_kernel_of_the_core_takes_what_its_family_is_called_with():
             assert tuple(inspect.signature(made.loop).parameters) == FAMILIES[family].arguments
 
 
+@elementwise
+def straight_line(slope, z, a, b):
+    return 3 * slope + a * z + b
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_elementwise_function_is_its_whole_layer_loop(dtype):
+    """Elements by name, constants in order; numbers in the text take the layer's precision."""
+    z, slope = np.random.default_rng(0).normal(size=(2, 5, 7)).astype(dtype)
+    y, phi, constants = np.full_like(z, np.nan), slope.copy(), np.array([0.3, -0.7], dtype)
+    kernels_loop = as_kernel("factor", straight_line).loop
+    numba.njit(kernels_loop)(z, y, phi, constants, np.uint64(0), 1)
+    three = np.array(3, dtype)
+    expected = three * slope + constants[0] * z + constants[1]
+    np.testing.assert_allclose(phi, expected, rtol=8 * np.finfo(dtype).eps)
+    single = straight_line(slope[0, 0], z[0, 0], *constants)
+    assert np.float32(single) == phi[0, 0] if dtype == "float32" else single == phi[0, 0]
+
+
+def test_numbers_in_an_elementwise_function_do_not_make_it_float64():
+    """1 / 3 in float32 differs from float64's, rounded."""
+    third = elementwise(lambda z: (1 / z) * 3.0 - 1)
+    z = np.linspace(1.0, 9.0, 33, dtype=np.float32)
+    found = np.array([third(one) for one in z])
+    one, three = np.float32(1), np.float32(3)
+    np.testing.assert_allclose(found, (one / z) * three - one, atol=2e-7)
+    third(np.float32(2))
+    assert {made.signature.return_type for made in third.overloads.values()} == {numba.float32}
+
+
 # ---- mistakes -----------------------------------------------------------------------------------
 
 
@@ -176,13 +206,10 @@ UNCOMPILABLE = [
 ]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("function", UNCOMPILABLE, ids=lambda f: f.__name__)
-def test_a_function_that_cannot_be_compiled_is_told_in_one_line(function, dtype):
-    plan = design(gradient=Gradient(name="own", factor=function, **SAID))
-    problem = posed(plan, patterns())
+def test_a_function_that_cannot_be_compiled_is_told_in_one_line(function):
     with pytest.raises(UsageError) as caught:
-        train(problem, plan, Budget(updates=2, dtype=dtype), [1], [0.1])
+        as_kernel("factor", function).at("float32")
     message = str(caught.value)
     assert message.startswith(f"factor '{function.__name__}' can't be compiled: ")
     assert "\n" not in message and len(message) < 400

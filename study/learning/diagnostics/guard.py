@@ -10,9 +10,8 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numba
 import numpy as np
@@ -22,11 +21,10 @@ from numpy.typing import NDArray
 from study.errors import UsageError
 from study.learning.activations.base import Activation
 from study.learning.core.kernels import FAMILIES, Kernel, as_kernel, is_elementwise
+from study.learning.core.placement import constants_of
+from study.learning.design import Design
 from study.learning.rules.base import Gradient, LayerContext
 from study.learning.variants import Variant
-
-if TYPE_CHECKING:
-    from study.learning.design import Design
 
 Array = NDArray[Any]
 
@@ -112,49 +110,40 @@ def _z(rows: int = UNITS) -> Array:
     return np.linspace(-2.4, 2.6, rows * PATTERNS).round(1).reshape(rows, PATTERNS)
 
 
-@dataclass(frozen=True)
-class _Trial:
-    """A kernel with the arguments that it is tried on, in the order of its family."""
-
-    family: str
-    kernel: Kernel | Callable[..., Any]
-    owner: str
-
-    def run(self, dtype: str, **given: Any) -> None:
-        if not own(self.kernel):
-            return
-        loop = as_kernel(self.family, self.kernel)
-        what = f"{self.family} {loop.function.__name__!r} of {self.owner}"
-        if not is_elementwise(loop.function):
-            _read_source(what, self.family, loop.function)
-        loop.at(dtype)
-        _, written, _, signature_of = FAMILIES[self.family]
-        signature = signature_of(getattr(types, dtype))
-        checked = numba.njit(signature, error_model="numpy", boundscheck=True)(loop.loop)
-        stale = None
-        for filling in LEFT:
-            arguments = {
-                name: np.array(value, dtype, order="C") if isinstance(value, np.ndarray) else value
-                for name, value in given.items()
-            }
-            if "out" in arguments:
-                arguments["out"][:] = filling
-            before = {name: np.copy(value) for name, value in arguments.items()}
-            result = called(what, checked, *arguments.values())
-            for name, value in arguments.items():
-                same = np.array_equal(value, before[name], equal_nan=True)
-                if name not in (*written, "g") and not same:
-                    told = f", it writes into {' and '.join(written)} alone" if written else ""
-                    raise UsageError(f"{what} changes {name}, which must stay as it is{told}")
-            if "out" in arguments:
-                left = arguments["out"] == np.asarray(filling, dtype)
-                stale = left if stale is None else stale & left
-            results = [arguments[name] for name in written] if written else [result]
-            if any(np.isnan(np.asarray(found, dtype)).any() for found in results):
-                into = " and ".join(written) or "what it returns"
-                raise UsageError(f"{what} gives NaN in {into} for ordinary numbers")
-        if stale is not None and stale.any():
-            raise UsageError(f"{what} does not fill out: write every element, as in out[:] = ...")
+def _try(family: str, function: Any, owner: str, dtype: str, **given: Any) -> None:
+    """Run a user's kernel with its bounds checked, on arguments in the order of its family."""
+    if not own(function):
+        return
+    kernel = as_kernel(family, function)
+    what = f"{family} {kernel.function.__name__!r} of {owner}"
+    if not is_elementwise(kernel.function):
+        _read_source(what, family, kernel.function)
+    kernel.at(dtype)
+    _, written, _, signature = FAMILIES[family]
+    options = {"error_model": "numpy", "boundscheck": True}
+    checked = numba.njit(signature(getattr(types, dtype)), **options)(kernel.loop)
+    stale = np.True_
+    for filling in LEFT:
+        arguments = {
+            name: np.array(value, dtype, order="C") if isinstance(value, np.ndarray) else value
+            for name, value in given.items()
+        }
+        if "out" in arguments:
+            arguments["out"][:] = filling
+        before = {name: np.copy(value) for name, value in arguments.items()}
+        result = called(what, checked, *arguments.values())
+        for name, value in arguments.items():
+            same = np.array_equal(value, before[name], equal_nan=True)
+            if name not in (*written, "g") and not same:
+                told = f", it writes into {' and '.join(written)} alone" if written else ""
+                raise UsageError(f"{what} changes {name}, which must stay as it is{told}")
+        results = [arguments[name] for name in written] if written else [result]
+        if any(np.isnan(np.asarray(found, dtype)).any() for found in results):
+            into = " and ".join(written) or "what it returns"
+            raise UsageError(f"{what} gives NaN in {into} for ordinary numbers")
+        stale = stale & (arguments.get("out", np.nan) == np.asarray(filling, dtype))
+    if np.any(stale):
+        raise UsageError(f"{what} does not fill out: write every element, as in out[:] = ...")
 
 
 def _read_source(what: str, family: str, function: Callable[..., Any]) -> None:
@@ -171,12 +160,12 @@ def _read_source(what: str, family: str, function: Callable[..., Any]) -> None:
         raise UsageError(f"{what} returns nothing: it returns the sum of its terms, a number")
     in_place = {id(node.target) for node in ast.walk(tree) if isinstance(node, ast.AugAssign)}
     for node in ast.walk(tree):
-        stored = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-        if stored and node.id in ours and id(node) not in in_place:  # type: ignore[attr-defined]
-            name = node.id  # type: ignore[attr-defined]
+        if not isinstance(node, ast.Name) or not isinstance(node.ctx, ast.Store):
+            continue
+        if node.id in ours and id(node) not in in_place:
             raise UsageError(
-                f"{what} sets the name {name}, which changes nothing: write into the array, "
-                f"{name}[:] = ..."
+                f"{what} sets the name {node.id}, which changes nothing: write into the array, "
+                f"{node.id}[:] = ..."
             )
     if family != "terms" and returns:
         raise UsageError(
@@ -192,11 +181,11 @@ def _check_activation(activation: Activation, dtype: str) -> None:
     for rows in (UNITS, 1):
         z, out = _z(rows), np.zeros((rows, PATTERNS))
         constants = activation.constants(dtype)
-        _Trial("value", activation.value, owner).run(dtype, z=z, out=out, constants=constants)
+        _try("value", activation.value, owner, dtype, z=z, out=out, constants=constants)
         if own(activation.slope):
             y = activation.apply(z.astype(dtype))
-            trial = _Trial("slope", activation.slope, owner)
-            trial.run(dtype, z=z, y=y, out=out, constants=constants)
+            given = {"z": z, "y": y, "out": out, "constants": constants}
+            _try("slope", activation.slope, owner, dtype, **given)
     if own(activation.value):
         z = _z().astype(dtype)
         y, slope, (low, high) = activation.apply(z), activation.apply_slope(z), activation.bounds
@@ -222,10 +211,6 @@ def _check_facts(owner: str, activation: Activation) -> None:
 
 
 def _check_rule(rule: Variant[Gradient], activation: Activation, dtype: str) -> None:
-    from study.learning.core.placement import (
-        constants_of,  # which needs this package's own records
-    )
-
     record, owner = rule.record, f"gradient {rule.name!r}"
     layer = LayerContext(activation, True, rule.values)
     if own(record.constants):
@@ -247,11 +232,9 @@ def _check_rule(rule: Variant[Gradient], activation: Activation, dtype: str) -> 
         return
     constants = constants_of(rule, layer, z.astype(dtype)[None])[0]
     y, slope = activation.apply(z.astype(dtype)), activation.apply_slope(z.astype(dtype))
-    chance = {"key": np.uint64(12345), "step": 1}
-    trial = _Trial("factor", record.factor, owner)
-    trial.run(dtype, z=z, y=y, slope=slope, constants=constants, **chance)
-    trial = _Trial("replace", record.replace, owner)
-    trial.run(dtype, z=z, delta=slope, constants=constants)
+    given = {"z": z, "y": y, "slope": slope, "constants": constants}
+    _try("factor", record.factor, owner, dtype, **given, key=np.uint64(12345), step=1)
+    _try("replace", record.replace, owner, dtype, z=z, delta=slope, constants=constants)
 
 
 def _check_source(
@@ -272,7 +255,7 @@ def _check_objective(design: Design, outputs: int, dtype: str) -> None:
     t = (np.arange(PATTERNS * outputs).reshape(PATTERNS, outputs) % 2).astype(float)
     if own(objective.terms):
         y = design.output(outputs).apply(z.astype(dtype))
-        _Trial("terms", objective.terms, owner).run(dtype, z=z, y=y, t=t)
+        _try("terms", objective.terms, owner, dtype, z=z, y=y, t=t)
     if own(objective.constant_terms):
         mean = np.tile(t.mean(axis=0), (PATTERNS, 1))
         found = called(f"constant_terms of {owner}", objective.constant_terms, t, mean)
@@ -293,10 +276,10 @@ def _check_draw(design: Design) -> None:
 
 def _check_optimizer(design: Design, dtype: str) -> None:
     record, owner = design.optimizer.record, f"optimizer {design.optimizer.name!r}"
-    given: Mapping[str, Array] = {
+    hyperparameters = {
         name: np.full(REPLICAS, value) for name, value in design.optimizer.values.items()
     }
-    constants = called(f"constants of {owner}", record.constants, given)
+    constants = called(f"constants of {owner}", record.constants, hyperparameters)
     rate = np.full(REPLICAS, 0.1)
     if own(record.constants):
         meaning = "a tuple of numbers or arrays (R,)"
@@ -306,7 +289,7 @@ def _check_optimizer(design: Design, dtype: str) -> None:
             shape = np.shape(entry) and (REPLICAS,)
             numbers_from(f"constants of {owner}", entry, shape, meaning)
     if own(record.rate_at):
-        found = called(f"rate_at of {owner}", record.rate_at, rate, given, 1)
+        found = called(f"rate_at of {owner}", record.rate_at, rate, hyperparameters, 1)
         numbers_from(f"rate_at of {owner}", found, (REPLICAS,), "rates (R,), as it is given")
     count = UNITS * PATTERNS
     state = np.zeros((REPLICAS, len(record.state), count), dtype)
@@ -315,5 +298,5 @@ def _check_optimizer(design: Design, dtype: str) -> None:
     numbers = np.array([np.broadcast_to(c, REPLICAS)[0] for c in constants], dtype)
     w, g = _z().ravel(), 0.1 * _z()[::-1].ravel()
     scalar = np.dtype(dtype).type(0.1)
-    trial = _Trial("update", record.kernel, owner)
-    trial.run(dtype, w=w, g=g, state=state[0], rate=scalar, constants=numbers)
+    given = {"w": w, "g": g, "state": state[0], "rate": scalar, "constants": numbers}
+    _try("update", record.kernel, owner, dtype, **given)
