@@ -7,62 +7,53 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.axes import Axes
+import seaborn as sns
 from matplotlib.figure import Figure
 
-from benchmarks.workloads import WORKLOADS, Workload
+from benchmarks.engines import ENGINES
+from benchmarks.workloads import WORKLOADS
 from reports import style
-
-JAX, TORCH = style.HUES["mean"], style.HUES["removed"]
-LOOKS: dict[str, tuple[str, str, Any, str]] = {  # engine -> name, colour, line, marker
-    "ours": ("ours", style.INK, "-", "o"),
-    "jax": ("JAX", JAX, "-", "s"),
-    "jax_with_compile": ("JAX with its compiling", JAX, (0, (1.2, 1.2)), "s"),
-    "jax_by_hand": ("JAX, gradient by hand", JAX, (0, (4, 1.5)), "D"),
-    "torch_stacked": ("PyTorch stacked", TORCH, "-", "^"),
-    "sklearn": ("scikit-learn loop", style.HUES["offset"], "-", "P"),
-}
-PEAK = "large-product peak"
 
 
 def draw(report: Mapping[str, Any], folder: Path) -> list[Path]:
     """Write speed.pdf and speed.png into a folder; return both."""
+    paths = [folder / f"speed.{kind}" for kind in ("pdf", "png")]
     with style.theme():
-        return [path for path, _ in style.save([page(report)], folder / "speed")]
+        figure = page(report)
+        for path in paths:
+            figure.savefig(path, bbox_inches="tight")
+    return paths
 
 
 def page(report: Mapping[str, Any]) -> Figure:
-    """Lay out a panel for each workload and optimizer that was measured."""
-    rows, machine = pd.DataFrame(report["rows"]), report["machine"]
-    workloads = [w for w in WORKLOADS.values() if (rows["workload"] == w.name).any()]
-    optimizers = [o for o in ("sgd", "adam") if (rows["optimizer"] == o).any()]
-    figure, axes = style.sheet(
-        message(rows),
-        "Microseconds of one core that a training takes an update, against how many are trained "
-        "together; both axes logarithmic, bands from the lowest to the highest of the repeats. "
-        "Grey line: the same operations at the rate of a large matrix product "
-        f"({machine['gemm_peak_gflops']:.0f} GFLOP/s). {machine['processor']}.",
-        len(optimizers),
-        len(workloads),
-        height=1.75,
-        left=0.62,
-        bottom=0.98,
-        gap=(0.36, 0.3),
-        head=0.34,
+    """Lay out a panel for each workload and optimizer; both axes are logarithmic.
+
+    Grey line: the same operations at the rate of a large matrix product. Bands go from the lowest
+    to the highest of the repeats.
+    """
+    rows = pd.DataFrame(report["rows"]).sort_values("replicas")
+    shown = [name for name in ENGINES if (rows["engine"] == name).any()]
+    grid = sns.relplot(
+        rows,
+        **{"x": "replicas", "y": "us", "row": "optimizer", "col": "workload"},
+        **{"hue": "engine", "style": "engine", "hue_order": shown, "style_order": shown},
+        **{"kind": "line", "markers": True, "palette": "colorblind", "height": 2.0},
+        facet_kws={"sharex": False, "sharey": False},
     )
-    for i, optimizer in enumerate(optimizers):
-        for j, workload in enumerate(workloads):
-            chosen = rows[(rows["workload"] == workload.name) & (rows["optimizer"] == optimizer)]
-            _panel(axes[i, j], chosen, workload, machine["gemm_peak_gflops"])
-        axes[i, 0].set_ylabel(f"{optimizer}\nµs per replica and update")
-    for ax, workload in zip(axes[0], workloads, strict=True):
-        kind, *sizes = workload.about.split(", ")
-        ax.set_title(f"{workload.name}  {kind}\n{', '.join(sizes[:2])}")
-    for ax in axes[-1]:
-        ax.set_xlabel("replicas trained together")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncols=4, handlelength=2.6)
-    return figure
+    grid.set(xscale="log", yscale="log")
+    grid.set_axis_labels("replicas trained together", "µs per replica and update")
+    grid.set_titles("{col_name}, {row_name}")
+    for (optimizer, workload), ax in grid.axes_dict.items():
+        peak = WORKLOADS[workload].flops() / report["machine"]["gemm_peak_gflops"] / 1e3
+        ax.axhline(peak, color=style.FAINT, zorder=0)
+        here = rows[(rows["workload"] == workload) & (rows["optimizer"] == optimizer)]
+        for colour, engine in zip(sns.color_palette("colorblind"), shown, strict=False):
+            band = here[here["engine"] == engine]
+            ax.fill_between(
+                band["replicas"], band["lowest"], band["highest"], color=colour, alpha=0.2
+            )
+    grid.figure.suptitle(message(rows), y=1.02)
+    return grid.figure
 
 
 def message(rows: pd.DataFrame) -> str:
@@ -71,34 +62,7 @@ def message(rows: pd.DataFrame) -> str:
     least = peers.groupby(["workload", "optimizer"])["ratio_to_ours"].min()
     if least.empty:
         return "One engine alone"
-    low, high = f"{least.min():.1f}", f"{least.max():.1f}"
-    span = f"{low} times" if low == high else f"{low} to {high} times"
-    return f"The quickest peer takes {span} as long as this project's engine"
-
-
-def _panel(ax: Axes, rows: pd.DataFrame, workload: Workload, gflops: float) -> None:
-    peak = workload.flops() / gflops / 1e3
-    ax.axhline(peak, color=style.FAINT, linewidth=1.2, zorder=0, label=PEAK)
-    for engine, (name, colour, line, marker) in LOOKS.items():
-        some = rows[rows["engine"] == engine].sort_values("replicas")
-        shade = style.blend(colour, 1.0 if line == "-" else 0.55)
-        ax.fill_between(
-            some["replicas"], some["lowest"], some["highest"], color=shade, alpha=0.18, linewidth=0
-        )
-        if len(some):
-            ax.plot(
-                *(some["replicas"], some["us"]),
-                color=shade,
-                linestyle=line,
-                linewidth=1.8 if engine == "ours" else 1.1,
-                marker=marker,
-                markersize=3.6,
-                markeredgecolor="white",
-                markeredgewidth=0.4,
-                label=name,
-            )
-    most = max(float(rows["replicas"].max()), 10.0)
-    style.logarithmic(ax, "x", 0.8, 1.35 * most)
-    style.logarithmic(ax, "y", 0.75 * min(rows["us"].min(), peak), 1.6 * rows["us"].max())
-    ax.grid(axis="y", color=style.FAINT, linewidth=0.4, alpha=0.6)
-    ax.set_axisbelow(True)
+    return (
+        f"The quickest peer takes {least.min():.1f} to {least.max():.1f} times as long as this "
+        "project's engine"
+    )
