@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from study.datasets import DATASETS, Dataset, Raw, load
+from study.datasets import Dataset, Raw, load
 from study.learning.variants import Record
 
 XOR = Dataset(
@@ -77,7 +77,3 @@ def test_data_that_cannot_be_learnt(case, refusal, user):
     raw, task, words = WRONG[case]
     text = refusal(load, user(raw, task))
     assert text.startswith("dataset 'mine': ") and words in text
-
-
-def test_every_dataset_has_a_task_or_learns_it_from_its_data():
-    assert [name for name, record in DATASETS.items() if not record.task] == ["openml"]

@@ -1,7 +1,7 @@
 import hashlib
 import json
-import os
 import runpy
+from pathlib import Path
 from types import SimpleNamespace
 from urllib.error import URLError
 
@@ -14,7 +14,6 @@ import study.datasets
 from study.datasets import ROOT, Raw, cache, load
 from study.datasets.bundled import WHOLE as BUNDLED
 from study.datasets.bundled import from_scikit_learn
-from study.errors import UsageError
 
 # ---- checksums
 
@@ -101,67 +100,65 @@ def offline(*_, **__):
     raise URLError("Name or service\nnot known")
 
 
-def fake(data, target, calls):
-    def fetch(*, data_home, **options):
-        assert os.path.isdir(data_home)
-        open(os.path.join(data_home, "something.pkz"), "w").close()
-        calls.append(options)
-        return SimpleNamespace(data=data, target=target)
+@pytest.fixture
+def served(monkeypatch):
+    """Let scikit-learn's downloads of a name give these arrays; return the options of each."""
 
-    return fetch
+    def serve(name, data, target):
+        def fetch(*, data_home, **options):
+            (Path(data_home) / "something.pkz").touch()
+            calls.append(options)
+            return SimpleNamespace(data=data, target=target)
+
+        calls = []
+        monkeypatch.setattr(sklearn.datasets, f"fetch_{name}", fetch)
+        return calls
+
+    for name in ("california_housing", "covtype", "olivetti_faces", "openml"):
+        monkeypatch.setattr(sklearn.datasets, f"fetch_{name}", offline)
+    return serve
 
 
 X, Y = np.arange(24.0).reshape(12, 2), np.arange(12.0)
 HOLE = np.where(X == 7, np.nan, X)
 RNG = np.random.default_rng(0)
-DOWNLOADS = {
-    "california_housing": (RNG.normal(size=(40, 8)), RNG.normal(size=40), (32, 8), (32, 1)),
-    "covtype": (RNG.normal(size=(70, 54)), np.arange(70) % 7 + 1, (56, 54), (56, 7)),
-    "olivetti_faces": (
-        RNG.random((20, 16), dtype=np.float32),
-        np.arange(20) // 10,
-        (16, 16),
-        (16, 1),
-    ),
+LABELS = np.array(["7", "3", "5"] * 10, dtype=object)
+SOME = {"openml": {"name": "some"}}
+DOWNLOADS = {  # arrays, and the shapes of the training part
+    "california_housing": (RNG.normal(size=(40, 8)), RNG.normal(size=40), (32, 8), 1),
+    "covtype": (RNG.normal(size=(70, 54)), np.arange(70) % 7 + 1, (56, 54), 7),
+    "olivetti_faces": (RNG.random((20, 16), np.float32), np.arange(20) // 10, (16, 16), 1),
+    "openml": (RNG.normal(size=(30, 4)), LABELS, (24, 4), 3),
 }
-OFFLINE = [
-    *[(name, f"fetch_{name}", name, name) for name in DOWNLOADS],
-    (
-        {"openml": {"name": "mnist_784"}},
-        "fetch_openml",
-        "openml mnist_784",
-        "openml-name-mnist_784",
-    ),
-    ({"openml": {"id": 61}}, "fetch_openml", "openml 61", "openml-id-61"),
-]
 
 
 @pytest.mark.parametrize("name", DOWNLOADS)
-def test_downloaded_once_and_then_read_from_the_cache(name, monkeypatch, empty_cache):
-    data, target, inputs, targets = DOWNLOADS[name]
-    calls = []
-    monkeypatch.setattr(sklearn.datasets, f"fetch_{name}", fake(data, target, calls))
-    first = load(name)
-    assert first.inputs.shape == inputs and first.targets.shape == targets
+def test_downloaded_once_and_then_read_from_the_cache(name, served, monkeypatch, empty_cache):
+    data, target, shape, outputs = DOWNLOADS[name]
+    calls = served(name, data, target)
+    spec, key = (SOME, "openml-name-some") if name == "openml" else (name, name)
+    first = load(spec)
+    assert first.inputs.shape == shape and first.targets.shape == (shape[0], outputs)
     assert first.inputs.dtype == np.float64
-    assert [p.name for p in empty_cache.iterdir()] == [f"{name}.npz"]
+    assert [p.name for p in empty_cache.iterdir()] == [f"{key}.npz"]
     monkeypatch.setattr(sklearn.datasets, f"fetch_{name}", offline)
     study.datasets._fixed.cache_clear()
-    second = load(name)
-    assert len(calls) == 1
-    assert first.digest == second.digest
+    second = load(spec)
+    assert len(calls) == 1 and first.digest == second.digest
     assert first.inputs.tobytes() == second.inputs.tobytes()
     assert first.targets.tobytes() == second.targets.tobytes()
 
 
-@pytest.mark.parametrize(("spec", "fetcher", "name", "key"), OFFLINE)
-def test_without_network_one_line(
-    spec, fetcher, name, key, monkeypatch, empty_cache, capfd, refusal
-):
-    monkeypatch.setattr(sklearn.datasets, fetcher, offline)
-    text = refusal(load, spec)
-    assert f"dataset {name!r}" in text and str(empty_cache) in text and f"{key}.npz" in text
-    assert "Name or service not known" in text
+def test_without_network_one_line(served, empty_cache, capfd, refusal):
+    for spec, name, key in (
+        *((name, name, name) for name in DOWNLOADS if name != "openml"),
+        ({"openml": {"name": "mnist_784"}}, "openml mnist_784", "openml-name-mnist_784"),
+        ({"openml": {"name": "../../up"}}, "openml ../../up", "openml-name-..%2F..%2Fup"),
+        ({"openml": {"id": 61}}, "openml 61", "openml-id-61"),
+    ):
+        text = refusal(load, spec)
+        assert f"dataset {name!r}" in text and str(empty_cache) in text and f"{key}.npz" in text
+        assert "Name or service not known" in text
     assert list(empty_cache.iterdir()) == []
     assert capfd.readouterr() == ("", "")
     load("iris")  # and nothing else breaks
@@ -175,8 +172,7 @@ def test_a_cache_that_cannot_be_written(monkeypatch, tmp_path, refusal):
     assert len(load("iris").inputs) == 120  # which can do without
 
 
-def test_a_damaged_or_pickled_cache_is_refused(monkeypatch, empty_cache, refusal):
-    monkeypatch.setattr(sklearn.datasets, "fetch_covtype", offline)
+def test_a_damaged_or_pickled_cache_is_refused(served, empty_cache, refusal):
     empty_cache.mkdir()
     path = empty_cache / "covtype.npz"
     path.write_bytes(b"PK nonsense")
@@ -194,52 +190,34 @@ def test_the_cache_folder(monkeypatch, tmp_path):
     assert (ROOT / "pyproject.toml").is_file()
 
 
-def openml(monkeypatch, data, target, spec=None):
-    calls = []
-    monkeypatch.setattr(sklearn.datasets, "fetch_openml", fake(data, target, calls))
-    return load({"openml": spec or {"name": "some"}}), calls
-
-
-def test_openml_labels_make_a_classification(monkeypatch, empty_cache):
-    labels = np.array(["7", "3", "5"] * 10, dtype=object)
-    data, calls = openml(monkeypatch, RNG.normal(size=(30, 4)), labels)
-    assert data.task == "classification" and data.targets.shape == (24, 3)
-    assert calls[0]["name"] == "some" and "data_id" not in calls[0]
-    monkeypatch.setattr(sklearn.datasets, "fetch_openml", offline)
-    study.datasets._fixed.cache_clear()
-    assert load({"openml": {"name": "some"}}).task == "classification"
-    assert load({"openml": {"name": "Some"}}).digest != data.digest  # one file, two names
-
-
-def test_openml_numbers_make_a_regression_from_sparse_inputs_too(monkeypatch):
-    data, calls = openml(monkeypatch, csr_matrix(np.eye(30)), RNG.normal(size=30), {"id": 61})
-    assert data.task == "regression" and data.targets.shape == (24, 1)
-    assert data.inputs.shape == (24, 30)
-    assert calls[0]["data_id"] == 61 and "name" not in calls[0]
+def test_the_target_decides_the_task_of_openml(served):
+    by_name = served("openml", DOWNLOADS["openml"][0], LABELS)
+    labels = load(SOME)
+    assert labels.task == "classification"
+    assert by_name[0]["name"] == "some" and "data_id" not in by_name[0]
+    assert load({"openml": {"name": "Some"}}).digest != labels.digest  # one file, two names
+    by_id = served("openml", csr_matrix(np.eye(30)), RNG.normal(size=30))
+    numbers = load({"openml": {"id": 61}})
+    assert numbers.task == "regression" and numbers.targets.shape == (24, 1)
+    assert numbers.inputs.shape == (24, 30)  # sparse ones, too
+    assert by_id[0]["data_id"] == 61 and "name" not in by_id[0]
 
 
 @pytest.mark.parametrize(
     ("data", "target", "words"),
     [
-        (X, None, "no target"),
+        (X, None, "'openml some' cannot be used: it has no target"),
         (X, np.array([["a", "b"]] * 12, dtype=object), "several columns"),
         (X, np.array(list("abcdefghijkl"), dtype=object), "12 labels for 12 rows"),
         (np.array([["u", "v"]] * 12, dtype=object), Y, "could not convert"),
         (HOLE, Y, "NaN"),
     ],
 )
-def test_openml_that_cannot_be_used(data, target, words, monkeypatch):
-    with pytest.raises(UsageError, match=words) as caught:
-        openml(monkeypatch, data, target)
-    assert "'openml" in str(caught.value) and "\n" not in str(caught.value)
+def test_openml_that_cannot_be_used(data, target, words, served, refusal):
+    served("openml", data, target)
+    assert words in refusal(load, SOME)
 
 
 @pytest.mark.parametrize("spec", [{}, {"name": "a", "id": 3}])
 def test_openml_wants_a_name_or_an_id(spec, refusal):
     assert "either a name or an id" in refusal(load, {"openml": spec})
-
-
-def test_openml_names_cannot_leave_the_cache(monkeypatch, empty_cache):
-    openml(monkeypatch, X, Y, {"name": "../../up"})
-    (path,) = empty_cache.iterdir()
-    assert path.name == "openml-name-..%2F..%2Fup.npz"
