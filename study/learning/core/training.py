@@ -124,7 +124,7 @@ def train(
         for name, value in own.items()
     }
     parameters = start.astype(budget.dtype)
-    with np.errstate(all="ignore"):  # floating-point exceptions are data alive
+    with np.errstate(all="ignore"):  # floating-point exceptions are data here
         stack = Stack(problem, design, replicas, parameters)
         updater = Updater(design.optimizer.record, numbers_of, rate_of, parameters)
         batch = budget.batch_size or problem.inputs.shape[1]
