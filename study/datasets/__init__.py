@@ -1,7 +1,7 @@
-"""Data as the learning core wants it: float64 arrays, split, standardised, read-only.
+"""Datasets for the learning core: float64 arrays, split, standardised, read-only.
 
 ``load("digits")`` gives a fixed dataset, ``load({"moons": {"noise": 0.2}}, seed=3)`` a fresh one.
-A dataset of one's own is a record, named in a grid by ``{_target_: module.record}``::
+Your own dataset is a record; a grid names it by ``{_target_: module.record}``::
 
     from study.datasets import Dataset, Raw
 
@@ -67,16 +67,16 @@ def load(spec: Any, seed: int | None = None) -> Data:
             f"dataset {record.name!r} is generated for a seed: give a whole number from 0 on, "
             f"not {seed!r}"
         )
-    return _made(record, dict(values), int(seed))
+    return _prepared(record, dict(values), int(seed))
 
 
 @lru_cache(maxsize=32)
 def _fixed(record: Dataset, values: tuple[tuple[str, float | str | bool], ...]) -> Data:
-    return _made(record, dict(values), None)
+    return _prepared(record, dict(values), None)
 
 
-def _made(record: Dataset, values: dict[str, float | str | bool], seed: int | None) -> Data:
-    raw = _loaded(record, values, seed)
+def _prepared(record: Dataset, values: dict[str, float | str | bool], seed: int | None) -> Data:
+    raw = _call_loader(record, values, seed)
     if not isinstance(raw, Raw):
         raise UsageError(
             f"dataset {record.name!r}: its load returned a {type(raw).__name__}, not a Raw"
@@ -84,17 +84,18 @@ def _made(record: Dataset, values: dict[str, float | str | bool], seed: int | No
     return prepare(record, values, raw)
 
 
-def _loaded(record: Dataset, values: dict[str, float | str | bool], seed: int | None) -> Any:
-    """Call a loader; a user's own is called twice where a plan looks at the data (seed 0).
+def _call_loader(record: Dataset, values: dict[str, float | str | bool], seed: int | None) -> Any:
+    """Call a loader.
 
-    Every worker loads for itself: data that differ from call to call would go unnoticed.
+    A user's own is called twice with seed 0, the seed at which a plan looks at the data. Every
+    worker loads for itself, so data that differ from call to call would go unnoticed.
     """
     if DATASETS.get(record.name) is record:
         return record.load(seed, **values)
     found = []
     for _ in range(1 if seed else 2):
         try:
-            with np.errstate(all="ignore"):  # what it makes of its numbers, `prepare` will say
+            with np.errstate(all="ignore"):  # `prepare` reports numbers that are not finite
                 found.append(record.load(seed, **values))
         except UsageError:
             raise
@@ -118,5 +119,5 @@ def _same(raw: Raw, other: Any) -> bool:
             np.array_equal(np.asarray(getattr(raw, n)), np.asarray(getattr(other, n)), True)
             for n in names
         )
-    except (TypeError, ValueError):  # no numbers: `prepare` will say so
+    except (TypeError, ValueError):  # not numbers: `prepare` reports it
         return True

@@ -50,7 +50,7 @@ def cached(name: str, key: str, fetch: Callable[[str], Raw]) -> Raw:
         scratch = TemporaryDirectory(dir=folder, prefix=f"{key}.")
     except OSError as error:
         raise _unwritable(name, folder, error) from None
-    # the line below says all that these would say
+    # the one line below replaces their output
     with scratch as place, warnings.catch_warnings(), redirect_stdout(StringIO()):
         warnings.filterwarnings("ignore", "Retry downloading")
         warnings.filterwarnings("ignore", "A network error occurred")
@@ -122,38 +122,36 @@ def openml(seed: int | None, *, name: str, id: float) -> Raw:
     return cached(f"openml {number or name}", key, fetch)
 
 
+def _fetched(name: str, **said: Any) -> Dataset:
+    return Dataset(name=name, family="downloaded", load=partial(_load, name), **said)
+
+
 RECORDS = (
-    Dataset(
-        name="california_housing",
-        family="downloaded",
+    _fetched(
+        "california_housing",
         formula="20640 districts, 8 features -> median house value",
         reference="Pace & Barry 1997, Statistics & Probability Letters 33, 291-297",
         source="sklearn.datasets.fetch_california_housing (StatLib)",
         licence="none stated; from the 1990 census of the United States",
         task="regression",
-        load=partial(_load, "california_housing"),
         solved_below=0.4,  # a linear fit leaves 0.39
     ),
-    Dataset(
-        name="covtype",
-        family="downloaded",
+    _fetched(
+        "covtype",
         formula="581012 patches of forest, 54 features -> 7 kinds of cover",
         reference="Blackard & Dean 1999, Computers and Electronics in Agriculture 24, 131-151",
         source="sklearn.datasets.fetch_covtype (UCI 31)",
         licence=UCI,
         task="classification",
-        load=partial(_load, "covtype"),
         solved_below=0.5,  # classes overlap in these features
     ),
-    Dataset(
-        name="olivetti_faces",
-        family="downloaded",
+    _fetched(
+        "olivetti_faces",
         formula="400 faces, 64 x 64 pixels of 0 to 1 -> 40 persons, 10 faces each",
         reference="Samaria & Harter 1994, IEEE Workshop on Applications of Computer Vision",
         source="sklearn.datasets.fetch_olivetti_faces (AT&T Laboratories Cambridge)",
         licence="none stated; credit to AT&T Laboratories Cambridge is asked for",
         task="classification",
-        load=partial(_load, "olivetti_faces"),
     ),
     Dataset(
         name="openml",

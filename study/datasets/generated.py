@@ -2,8 +2,8 @@
 
 Every loader of a fresh dataset makes the training part first and a test part of a quarter of its
 size after it, from the same distribution and always without label noise, so that a test score
-measures the rule behind the labels. Draws come from the stream (seed, name) alone: another noise
-or another flip share meets the same points.
+measures the rule behind the labels. Draws come from the stream (seed, name) alone: with another
+noise or another share of flipped labels the points are the same.
 """
 
 from __future__ import annotations

@@ -141,7 +141,7 @@ def raw_digest(*arrays: Array) -> str:
 
 
 def _digest(record: Dataset, task: str, values: Mapping[str, Any], raw: str | None) -> str:
-    # not over the final arrays: their last bits differ between machines' summation orders
+    # not over the final arrays: their last bits depend on the machine's order of summation
     content = {
         "name": record.name,
         "parameters": dict(values),
@@ -204,10 +204,10 @@ def _indicators(name: str, train: Array, test: Array) -> tuple[Array, Array]:
     classes = np.unique(train)
     if len(classes) < 2:
         raise _error(name, f"only one class ({classes[0]:g}) in the training part")
-    strange = np.setdiff1d(test, classes)
-    if len(strange):
+    unexpected = np.setdiff1d(test, classes)
+    if len(unexpected):
         raise _error(
-            name, f"class {strange[0]:g} is in the test part but not in the training part"
+            name, f"class {unexpected[0]:g} is in the test part but not in the training part"
         )
     shown = classes[1:] if len(classes) == 2 else classes
     return (train[:, None] == shown).astype(np.float64), (test[:, None] == shown).astype(

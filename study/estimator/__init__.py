@@ -1,4 +1,4 @@
-"""scikit-learn's estimators over the core: perceptrons whose derivative can be changed."""
+"""scikit-learn's estimators over the core: perceptrons with a gradient rule."""
 
 from study.estimator.classifier import DeltaRuleClassifier as DeltaRuleClassifier
 from study.estimator.regressor import DeltaRuleRegressor as DeltaRuleRegressor

@@ -31,7 +31,7 @@ Array = NDArray[Any]
 
 
 class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
-    """A stack of one replica behind scikit-learn's interface; see the two classes made of it."""
+    """A stack of one replica behind scikit-learn's interface, for its two subclasses."""
 
     _parameter_constraints = settings.CONSTRAINTS
 

@@ -18,7 +18,7 @@ Array = NDArray[Any]
 
 
 class DeltaRuleClassifier(ClassifierMixin, DeltaRuleEstimator):
-    """A multi-layer perceptron for classification whose derivative can be changed.
+    """A multi-layer perceptron for classification with a gradient rule in place of f'.
 
     With ``gradient="exact"`` it is scikit-learn's MLPClassifier, to rounding: the same starting
     weights, order of samples, batches and stopping for the same ``random_state``. Names that
@@ -32,10 +32,12 @@ class DeltaRuleClassifier(ClassifierMixin, DeltaRuleEstimator):
         Of the hidden units: a name (``study list activations``), a name with parameters such as
         ``{"leaky_relu": {"slope": 0.1}}``, or a record of one's own.
     gradient
-        What stands in the place of the activation's derivative: a name (``study list gradients``),
-        a name with parameters such as ``{"floor": {"minimum": 0.1}}``, or a record.
+        The gradient rule, which says what stands in place of the activation's derivative: a name
+        (``study list gradients``), a name with parameters such as
+        ``{"floor": {"minimum": 0.1}}``, or a record.
     gradient_location
-        Where: "hidden", "output" or "all"; at the output for the objective "squared_error" alone.
+        The layers that have the rule: "hidden", "output" or "all". Output units can have it under
+        the objective "squared_error" only.
     objective
         "auto" is "cross_entropy", and "unit_cross_entropy" for several labels a pattern.
         "squared_error" has squashed outputs, the delta rule's own.
@@ -76,8 +78,8 @@ class DeltaRuleClassifier(ClassifierMixin, DeltaRuleEstimator):
     coefs_, intercepts_
         Weights (n_in, n_out) and biases (n_out,) of each layer.
     loss_curve_, loss_, best_loss_
-        The loss of each epoch, as its batches were met: the objective's mean over patterns, and
-        the penalty; the last and the least.
+        The loss of each epoch, averaged over its batches before each update; the last and the
+        least. It is the objective's mean over patterns plus the penalty.
     n_iter_, t_
         Epochs of the last fit; patterns seen in all.
     n_layers_, n_outputs_, out_activation_
@@ -97,7 +99,7 @@ class DeltaRuleClassifier(ClassifierMixin, DeltaRuleEstimator):
     """
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> DeltaRuleClassifier:
-        """Go on for one epoch over these patterns, with the optimizer's state as it is.
+        """Train for one more epoch on these patterns; the optimizer keeps its state.
 
         Parameters
         ----------
@@ -151,10 +153,10 @@ class DeltaRuleClassifier(ClassifierMixin, DeltaRuleEstimator):
             y = column_or_1d(y, warn=True)
         if not incremental and first:
             self._learn_classes(y)
-        strange = set(unique_labels(y)) ^ set(self.classes_)
+        unexpected = set(unique_labels(y)) ^ set(self.classes_)
         if incremental:
-            strange -= set(self.classes_)
-        if strange:
+            unexpected -= set(self.classes_)
+        if unexpected:
             raise ValueError(
                 f"y has the classes {unique_labels(y)}, the network {self.classes_}; to go on, "
                 f"they must be {'among these' if incremental else 'the same'}"

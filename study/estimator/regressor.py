@@ -16,7 +16,7 @@ Array = NDArray[Any]
 
 
 class DeltaRuleRegressor(RegressorMixin, DeltaRuleEstimator):
-    """A multi-layer perceptron for regression whose derivative can be changed.
+    """A multi-layer perceptron for regression with a gradient rule in place of f'.
 
     With ``gradient="exact"`` and ``alpha=0`` it is scikit-learn's MLPRegressor, to rounding: the
     same starting weights, order of samples, batches and stopping for the same ``random_state``.
@@ -34,8 +34,8 @@ class DeltaRuleRegressor(RegressorMixin, DeltaRuleEstimator):
     coefs_, intercepts_
         Weights (n_in, n_out) and biases (n_out,) of each layer.
     loss_curve_, loss_, best_loss_
-        The loss of each epoch, as its batches were met: the objective's mean over patterns and
-        outputs, and the penalty; the last and the least.
+        The loss of each epoch, averaged over its batches before each update; the last and the
+        least. It is the objective's mean over patterns and outputs plus the penalty.
     n_iter_, t_
         Epochs of the last fit; patterns seen in all.
     n_layers_, n_outputs_, out_activation_
@@ -56,7 +56,7 @@ class DeltaRuleRegressor(RegressorMixin, DeltaRuleEstimator):
     _task = "regression"
 
     def partial_fit(self, X: Any, y: Any) -> DeltaRuleRegressor:
-        """Go on for one epoch over these patterns, with the optimizer's state as it is.
+        """Train for one more epoch on these patterns; the optimizer keeps its state.
 
         Parameters
         ----------

@@ -213,15 +213,6 @@ def test_squashed_outputs_predict_in_the_targets_units():
     assert np.abs(later.predict(X) - 1000.0).max() < 1000.0
 
 
-def test_reported_loss_of_a_regression_is_the_mean_over_outputs():
-    net = regressor(shuffle=False, batch_size=len(X), max_iter=2, solver="sgd", alpha=0.7)
-    before = fit(regressor(shuffle=False, max_iter=1, learning_rate_init=1e-300), y=REAL)
-    fit(net, y=REAL)
-    squares = 0.5 * ((before.predict(X) - REAL) ** 2).mean()
-    penalty = 0.5 * 0.7 * sum((w**2).sum() for w in before.coefs_) / len(X)
-    assert net.loss_curve_[0] == pytest.approx(squares + penalty, rel=1e-12)
-
-
 # ---- starts and ends ----------------------------------------------------------------------------
 
 
