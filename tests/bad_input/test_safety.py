@@ -135,7 +135,7 @@ def test_names_of_records_are_names_of_files(name):
 def test_all_the_studys_own_names_are_such_names():
     from study.ablation.planning.cells import REGISTRIES
 
-    for registry, _ in REGISTRIES.values():
+    for registry in REGISTRIES.values():
         assert all(NAME.fullmatch(name) for name in registry)
     assert len(DATASETS) > 10
 
