@@ -239,7 +239,7 @@ def test_outside_a_checkout(command, untouched, monkeypatch, tmp_path):
 def test_list_names_everything(command, untouched):
     said = run_small(["list"])
     assert said.code == 0
-    for kind, (registry, _) in REGISTRIES.items():
+    for kind, registry in REGISTRIES.items():
         assert f"\n{kind}s:\n" in f"\n{said.out}"
         for name, record in registry.items():
             assert re.search(rf"^  {name} ", said.out, re.MULTILINE)
@@ -252,7 +252,7 @@ def test_list_names_everything(command, untouched):
 
 def test_explain_knows_everything(command, untouched):
     """Formula, parameters with their meaning and default, reference."""
-    for kind, (registry, _) in REGISTRIES.items():
+    for kind, registry in REGISTRIES.items():
         for name, record in registry.items():
             said = run_small(["explain", name])
             assert said.code == 0
