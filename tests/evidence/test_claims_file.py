@@ -1,85 +1,225 @@
-"""Mistakes in conf/claims.yaml: each is one line that says what is wrong and what is valid."""
+"""Mistakes in conf/claims.yaml and conf/rechecks.yaml: one line says what is wrong."""
 
 import copy
 
 import pytest
 import yaml
+from claim_tables import settling, table
 
-from study.conf import claims_path
+from study.conf import configuration_folder
 from study.errors import UsageError
 from study.evidence.claims.decisions import DECISIONS
 from study.evidence.claims.kinds import COMPARISONS
-from study.evidence.claims.reading import read_claims
-from study.evidence.runs import COLUMNS
+from study.evidence.claims.reading import claims_from, read_claims
+from study.evidence.claims.rechecks import read_rechecks
+from study.evidence.claims.verdicts import judge_part
+from study.evidence.runs import COLUMNS, Runs
 
-EXACT, REMOVED = {"gradient": "exact"}, {"gradient": "removed"}
 SCORE = {"comparison": "score", "weights": {"removed": 1, "exact": -1}, "margin": 1.1}
-ESCAPE = {
-    **SCORE,
-    "comparison": "escape",
-    "contradicted_below": 1.05,
-    "distance": "initialisation.distance",
-    "near": 2,
-    "far": 6,
-}
-GAIN = {**SCORE, "comparison": "gain_by_depth", "margin": 0, "of": "excess", "tolerated": 0.2}
-FLIPS = {**SCORE, "comparison": "flips", "path_within": 0.1}
-CLAIM = {
-    **dict.fromkeys(("question", "statement", "metric", "direction", "test", "rule"), "words"),
-    "id": "X1",
-    "decision": "beyond",
-    "arms": {"exact": EXACT, "removed": REMOVED},
+ESCAPE = {"comparison": "escape", "contradicted_below": 1.05, "near": 2, "far": 6}
+ESCAPE = SCORE | ESCAPE | {"distance": "initialisation.distance"}
+GAIN = SCORE | {"comparison": "gain_by_depth", "margin": 0, "of": "excess", "tolerated": 0.2}
+FLIPS = SCORE | {"comparison": "flips", "path_within": 0.1, "rate": "exact"}
+FAILED = SCORE | {"comparison": "failed", "margin": 10}
+PART = {
+    "name": "hidden",
+    "role": "primary",
+    "where": {"task": "digits"},
+    "arms": {"exact": {"gradient": "exact"}, "removed": {"gradient": "removed"}},
     "contrasts": {"effect": SCORE},
-    "parts": [{"name": "hidden", "role": "primary", "where": {"task": "digits"}}],
+    "decision": "beyond",
 }
+WORDS = ("question", "statement", "metric", "direction", "test", "rule")
+CLAIM = {**dict.fromkeys(WORDS, "words"), "id": "X1", "parts": [PART], "combine": "any"}
 FILE = {
     "experiment": "paper",
     "level": 0.05,
     "tasks": {"digits": {"dataset": "digits"}},
     "always": {"stage": "evaluate"},
-    "claims": [CLAIM],
+    "claims": [CLAIM | {"holm": False}],
+}
+CLAIMS = read_claims()
+RECHECK = {"claim": "C4", "part": "hidden", "doubt": "why", "change": "how"}
+RECHECKS = {
+    "tasks": {"wide": {"dataset": "wine"}},
+    "rechecks": [
+        RECHECK
+        | {"claim": "C2", "part": "wrongly saturated output", "experiment": "paper", "seed": 1}
+        | {"where": {"task": "wide"}, "arms": {"removed": {"location": "output"}}}
+        | {"contrasts": {"effect": {"far": 5, "contradicted_below": 1.05}}}
+    ],
+}
+OTHER_KIND = {str: 3, int: "ten", float: "ten", bool: "no", dict: 3, list: 3}
+GONE = object()
+CLAIM_0, PART_0 = "claims.0", "claims.0.parts.0"
+EFFECT, DECISION = f"{PART_0}.contrasts.effect", f"{PART_0}.decision"
+AGAIN = "rechecks.0"
+KINDS = {
+    "score": FILE,
+    "escape": {EFFECT: ESCAPE, DECISION: "threshold"},
+    "flips": {EFFECT: FLIPS},
+    "gain": {EFFECT: GAIN},
+    "rechecks": RECHECKS,
 }
 
 
-def read(tmp_path, given):
-    path = tmp_path / "claims.yaml"
-    path.write_text(yaml.safe_dump(given), encoding="utf-8")
-    return read_claims(path)
+def changed(given, changes):
+    """Return a copy in which values at dotted paths are others, or gone."""
+    given = copy.deepcopy(given)
+    for path, value in changes.items():
+        *parents, last = [int(key) if key.isdigit() else key for key in path.split(".")]
+        inner = given
+        for key in parents:
+            inner = inner[key]
+        if value is GONE:
+            del inner[last]
+        else:
+            inner[last] = value
+    return given
 
 
-def refused(tmp_path, given):
-    with pytest.raises(UsageError) as told:
-        read(tmp_path, given)
-    assert "\n" not in str(told.value)
-    return str(told.value)
+def paths(given, at=""):
+    """Yield the dotted path and the value of everything in a file."""
+    for key, value in given.items() if isinstance(given, dict) else enumerate(given):
+        yield f"{at}{key}", value
+        if isinstance(value, dict | list):
+            yield from paths(value, f"{at}{key}.")
 
 
-def with_claim(**changes):
-    return {**FILE, "claims": [{**CLAIM, **changes}]}
+@pytest.fixture
+def read(tmp_path):
+    """Read what a file would hold: claims, or rechecks of the study's claims."""
+
+    def made(given):
+        if "level" in given or "experiment" in given:
+            return claims_from(given)
+        path = tmp_path / "rechecks.yaml"
+        path.write_text(given if isinstance(given, str) else yaml.safe_dump(given), "utf-8")
+        return read_rechecks(CLAIMS, path)
+
+    return made
 
 
-def with_part(**changes):
-    return with_claim(parts=[{**CLAIM["parts"][0], **changes}])
+@pytest.fixture
+def refused(read):
+    """Return the one line that reading ends with."""
+
+    def told(given):
+        with pytest.raises(UsageError) as mistake:
+            read(given)
+        assert "\n" not in str(mistake.value)
+        return str(mistake.value)
+
+    return told
 
 
-def with_contrast(contrast, decision="beyond", /, **changes):
-    kept = {key: value for key, value in {**contrast, **changes}.items() if value is not None}
-    return with_claim(decision=decision, contrasts={"effect": kept})
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_key_is_checked(kind, read, refused):
+    """Each value of a sound file in turn is of another kind, each key misspelt."""
+    given = KINDS[kind] if kind in ("score", "rechecks") else changed(FILE, KINDS[kind])
+    read(given)
+    for path, value in paths(given):
+        key = path.rpartition(".")[2]
+        selected = key in (*COLUMNS, "task") and not isinstance(value, dict)
+        said = refused(changed(given, {path: {"of": 1} if selected else OTHER_KIND[type(value)]}))
+        assert "takes" in said or "unknown" in said, path
+        if not key.isdigit() and path not in ("rechecks", "tasks.wide"):
+            assert key in said, path
+            said = refused(changed(given, {path: GONE, f"{path}x": value}))
+            expected = ("Did you mean", "lacks the option", f"{key} is missing")
+            assert any(words in said for words in expected), path
 
 
-def test_the_file_that_is_changed_here_is_sound(tmp_path):
-    claims = read(tmp_path, FILE)
-    assert claims.tasks == FILE["tasks"] and claims.always == FILE["always"]
-    (part,) = claims.claims[0].parts
-    assert part.arms == CLAIM["arms"] and part.contrasts[0].margin == 1.1
-    for contrast, decision in ((ESCAPE, "threshold"), (FLIPS, "beyond"), (GAIN, "beyond")):
-        read(tmp_path, with_contrast(contrast, decision))
-    read(tmp_path, with_contrast(SCORE, rate="exact"))
+MISTAKES = [
+    *[({key: GONE}, f"claims.yaml: {key} is missing") for key in FILE],
+    *[({f"{CLAIM_0}.{key}": GONE}, f": {key} is missing") for key in ("id", "rule", "parts")],
+    *[({f"{PART_0}.{key}": GONE}, f": {key} is missing") for key in ("name", "where", "arms")],
+    *[({f"{EFFECT}.{key}": GONE}, f"effect: {key} is missing") for key in SCORE],
+    *[({"level": level}, f"level = {level} is out of range: above 0") for level in (0, 5)],
+    ({"level": True}, "level takes a number, not True"),
+    ({"always.task": "digits"}, "always has an unknown column 'task'"),
+    ({"claims": FILE["claims"] * 2}, "id has 'X1' twice"),
+    ({f"{CLAIM_0}.parts": []}, "X1 has no primary part"),
+    ({f"{PART_0}.role": "guard"}, "X1 has no primary part"),
+    ({f"{CLAIM_0}.parts": [PART] * 2}, "X1: name has 'hidden' twice"),
+    ({f"{PART_0}.where": [{}, {"locatoin": "all"}]}, "where[1] has an unknown column 'locatoin'"),
+    ({f"{PART_0}.where.task": ["digits", "digit"]}, "task 'digit'. Did you mean 'digits'?"),
+    ({f"{PART_0}.contrasts.also": SCORE}, "contrast 'also'. Valid: effect"),
+    ({f"{EFFECT}.margin": 0.9}, "margin = 0.9 is out of range: 1 or more"),
+    ({EFFECT: GAIN | {"margin": -0.1}}, "margin = -0.1 is out of range: 0 or more"),
+    ({EFFECT: GAIN | {"tolerated": 20}}, "tolerated = 20 is out of range: 0 to 1"),
+    ({EFFECT: FLIPS | {"path_within": -0.1}}, "path_within = -0.1 is out of range: 0 or more"),
+    ({EFFECT: SCORE | {"contradicted_below": 1.05}}, 'effect: contradicted_below".'),
+    ({f"{EFFECT}.weights.exact": 1}, "add up to 0, not to 2"),
+    ({f"{EFFECT}.weights": {"removed": 0, "exact": 0}}, "weights must not be 0"),
+    ({f"{EFFECT}.weights.exact": GONE}, "takes weights of 2 or more arms, not of 1"),
+    ({f"{EFFECT}.comparison": "gradient_checks"}, "takes weights of 0 arms, not of 2"),
+    ({AGAIN: RECHECK | {"claim": "C99"}}, "claim 'C99'. Did you mean 'C9'"),
+    ({AGAIN: RECHECK | {"part": "hiden"}}, "Did you mean 'hidden'"),
+    ({AGAIN: RECHECK | {"contrasts": {"effect": {"margin": 2}}}}, "'margin'. Valid: rate"),
+    ({AGAIN: RECHECK | {"where": {"task": "digit"}}}, "Did you mean 'digits'"),
+    ({AGAIN: RECHECK | {"seed": -1}}, "seed = -1 is out of range"),
+    ({f"{AGAIN}.contrasts.effect.contradicted_below": 4}, "= 4 is above the margin, 3"),
+    ({"tasks.digits": {"dataset": "wine"}, "rechecks": []}, "tasks has 'digits' twice"),
+    *[({f"{AGAIN}.{key}": GONE}, f"recheck 1: {key} is missing") for key in RECHECK],
+    ({"rechecks": GONE}, "rechecks.yaml: rechecks is missing"),
+]
+
+
+@pytest.mark.parametrize(("changes", "said"), MISTAKES)
+def test_mistakes_are_named(refused, changes, said):
+    of_rechecks = any("rechecks" in path for path in changes)
+    assert said in refused(changed(RECHECKS if of_rechecks else FILE, changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"contradicted_below": GONE}, "lacks the option contradicted_below"),
+        ({"contradicted_below": 0.9}, "contradicted_below = 0.9 is out of range"),
+        ({"contradicted_below": 2}, "contradicted_below = 2 is above the margin, 1.1"),
+        ({"distance": "intialisation.distance"}, "unknown column 'intialisation'"),
+        *[({key: GONE}, f"{key} is missing") for key in ("near", "far", "distance")],
+    ],
+)
+def test_mistakes_in_what_a_threshold_and_escape_need(refused, changes, said):
+    given = {EFFECT: changed(ESCAPE, changes), DECISION: "threshold"}
+    assert said in refused(changed(FILE, given))
+
+
+@pytest.mark.parametrize("decision", DECISIONS)
+def test_every_decision_says_which_contrasts_it_lacks(refused, decision):
+    *others, last = DECISIONS[decision].contrasts
+    given = {DECISION: decision, f"{PART_0}.contrasts": dict.fromkeys(others, SCORE)}
+    said = refused(changed(FILE, given))
+    assert said == f"X1, part 'hidden': {decision} lacks the contrast {last}"
+
+
+def test_a_decision_that_compares_draws_takes_comparisons_that_have_them(refused):
+    contrasts = {"shape": FAILED, "scale": SCORE}
+    given = {DECISION: "scale_not_shape", f"{PART_0}.contrasts": contrasts}
+    said = refused(changed(FILE, given))
+    assert "comparison for scale_not_shape 'failed'. Valid: score" in said
+
+
+def test_two_arms_are_what_shares_and_slopes_compare(read, refused):
+    weights = {"removed": 1, "exact": -0.5, "frozen": -0.5}
+    for contrast in (SCORE, GAIN, FAILED):
+        given = {EFFECT: contrast | {"weights": weights}, f"{PART_0}.arms.frozen": {}}
+        if contrast is SCORE:
+            read(changed(FILE, given))
+        else:
+            assert "weights of 2 arms, not of 3" in refused(changed(FILE, given))
+
+
+def test_what_a_claim_says_for_all_its_parts(read):
+    shared = {f"{CLAIM_0}.{key}": PART[key] for key in ("arms", "contrasts", "decision")}
+    given = changed(FILE, shared | {f"{PART_0}.{key.rpartition('.')[2]}": GONE for key in shared})
+    assert read(given) == read(FILE)
 
 
 def test_all_columns_of_the_real_file_and_each_comparison_and_decision_are_known():
-    claims = read_claims(claims_path())
-    parts = [part for claim in claims.claims for part in claim.parts]
+    parts = [part for claim in CLAIMS.claims for part in claim.parts]
     assert {part.decision for part in parts} == set(DECISIONS)
     used = {c.comparison for part in parts for c in part.contrasts}
     assert used | {"runaway"} == set(COMPARISONS)  # runaway stands beside C3, in the paper
@@ -87,162 +227,35 @@ def test_all_columns_of_the_real_file_and_each_comparison_and_decision_are_known
     assert {column.partition(".")[0] for column in named} <= set(COLUMNS)
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"level": 5}, "level = 5 is out of range: above 0 and below 1"),
-        ({"level": 0}, "level = 0 is out of range: above 0 and below 1"),
-        ({"level": "abc"}, "level takes a number, not 'abc'"),
-        ({"level": True}, "level takes a number, not True"),
-        ({"levle": 0.1}, "'claims.yaml: levle'. Did you mean 'claims.yaml: level'?"),
-        ({"experiment": ["paper"]}, "experiment takes a text, not ['paper']"),
-        ({"tasks": 3}, "tasks takes keys with values, not 3"),
-        ({"tasks": {"digits": 3}}, "tasks.digits takes keys with values, not 3"),
-        ({"tasks": {"digits": {"datset": "digits"}}}, "column 'datset'. Did you mean 'dataset'?"),
-        ({"always": "evaluate"}, "always takes keys with values, not 'evaluate'"),
-        (
-            {"always": {"stgae": "evaluate"}},
-            "always has an unknown column 'stgae'. Did you mean 'stage'?",
-        ),
-        ({"always": {"task": "digits"}}, "always has an unknown column 'task'"),
-        ({"claims": 3}, "claims takes a list, not 3"),
-        ({"claims": ["C1"]}, "claim 1 takes keys with values, not 'C1'"),
-        ({"claims": [CLAIM, CLAIM]}, "id has 'X1' twice"),
-    ],
-)
-def test_mistakes_in_the_file(tmp_path, change, said):
-    assert said in refused(tmp_path, {**FILE, **change})
+def test_every_claim_is_checked_again_and_by_experiments_that_there_are():
+    found = read_rechecks(CLAIMS)
+    assert {r.claim for r in found.rechecks} == {claim.id for claim in CLAIMS.claims}
+    known = {path.stem for path in (configuration_folder() / "experiment").glob("*.yaml")}
+    assert {r.experiment for r in found.rechecks} <= known
+    originals = {(c.id, p.name): p for c in CLAIMS.claims for p in c.parts}
+    for recheck in found.rechecks:
+        original = originals[recheck.claim, recheck.part.name]
+        other = recheck.experiment != CLAIMS.experiment or recheck.seed
+        assert other or recheck.part != original, recheck
 
 
-@pytest.mark.parametrize("key", FILE)
-def test_a_key_of_the_file_that_is_missing_is_named(tmp_path, key):
-    given = {name: value for name, value in FILE.items() if name != key}
-    assert refused(tmp_path, given) == f"claims.yaml: {key} is missing"
+def test_a_recheck_changes_one_thing_and_is_judged_by_the_claims_own_rule(read):
+    """The ratio is 10^0.4 in batches of 32; there are no runs in batches of 8."""
+    part = next(p for c in CLAIMS.claims if c.id == "C4" for p in c.parts if p.name == "hidden")
+    runs = Runs(table(*settling(0.4, 0.4)))
+    for where, verdict in (({}, "supported"), ({"batch_size": "8"}, "not decided")):
+        (recheck,) = read({"rechecks": [RECHECK | {"where": where}]}).rechecks
+        assert recheck.part.where == tuple({**one, **where} for one in part.where)
+        assert (recheck.part.arms, recheck.part.contrasts) == (part.arms, part.contrasts)
+        assert judge_part(runs, CLAIMS, recheck.part).verdict == verdict
+    (recheck,) = read(
+        {"rechecks": [RECHECK | {"contrasts": {"effect": {"rate": "exact"}}}]}
+    ).rechecks
+    assert recheck.part.contrasts[0].options.rate == "exact"
+    assert recheck.part.contrasts[0].margin == part.contrasts[0].margin
 
 
-@pytest.mark.parametrize("key", ["id", "rule", "parts"])
-def test_a_key_of_a_claim_that_is_missing_is_named(tmp_path, key):
-    claim = {name: value for name, value in CLAIM.items() if name != key}
-    assert refused(tmp_path, {**FILE, "claims": [claim]}).endswith(f": {key} is missing")
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"id": 3}, "id takes a text, not 3"),
-        ({"question": ["why"]}, "X1: question takes a text, not ['why']"),
-        ({"parts": 3}, "X1: parts takes a list, not 3"),
-        ({"parts": ["hidden"]}, "X1, part 1 takes keys with values, not 'hidden'"),
-        ({"parts": CLAIM["parts"] * 2}, "X1: name has 'hidden' twice"),
-        ({"holm": "no"}, "X1: holm takes true or false, not 'no'"),
-        ({"combine": ["any"]}, "unknown X1: combine"),
-        ({"arms": 3}, "arms takes keys with values, not 3"),
-        ({"arms": {"exact": EXACT, "removed": 3}}, "arms.removed takes keys with values, not 3"),
-        ({"arms": {"exact": EXACT, "removed": {"gradeint": "removed"}}}, "column 'gradeint'. Did"),
-        ({"contrasts": [SCORE]}, "contrasts takes keys with values"),
-        ({"contrasts": {"effect": "score"}}, "effect takes keys with values, not 'score'"),
-        ({"contrasts": {"efect": SCORE}}, "beyond: contrast 'efect'. Did you mean 'effect'?"),
-        ({"contrasts": {"effect": SCORE, "also": SCORE}}, "contrast 'also'. Valid: effect"),
-        ({"contrasts": {}}, "beyond lacks the contrast effect"),
-        ({"decision": "positive", "contrasts": {"effect": GAIN}}, "lacks the contrast also"),
-        ({"decision": "byond"}, "decision 'byond'. Did you mean 'beyond'?"),
-        ({"decision": ["beyond"]}, "decision takes a text, not"),
-    ],
-)
-def test_mistakes_in_a_claim(tmp_path, change, said):
-    assert said in refused(tmp_path, with_claim(**change))
-
-
-@pytest.mark.parametrize("decision", DECISIONS)
-def test_every_decision_says_which_contrasts_it_lacks(tmp_path, decision):
-    contrasts = dict.fromkeys(DECISIONS[decision].contrasts, SCORE)
-    last = list(contrasts)[-1]
-    del contrasts[last]
-    said = refused(tmp_path, with_claim(decision=decision, contrasts=contrasts))
-    assert said == f"X1, part 'hidden': {decision} lacks the contrast {last}"
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (
-            {"where": {"locatoin": "all"}},
-            "where[0] has an unknown column 'locatoin'. Did you mean 'location'?",
-        ),
-        ({"where": [{}, {"locatoin": "all"}]}, "where[1] has an unknown column 'locatoin'"),
-        ({"where": "tanh"}, "where[0] takes keys with values, not 'tanh'"),
-        ({"where": {"gain": {"of": 1}}}, "gain takes a value or a list of values"),
-        ({"where": {"task": "digit"}}, "task 'digit'. Did you mean 'digits'?"),
-        ({"where": {"task": 3}}, "task '3'. Valid: digits"),
-        ({"role": "guards"}, "role 'guards'. Did you mean 'guard'?"),
-        ({"rool": "guard"}, "part 'hidden': rool\". Did you mean \"X1, part 'hidden': role\"?"),
-        ({"name": 3}, "name takes a text, not 3"),
-    ],
-)
-def test_mistakes_in_a_part(tmp_path, change, said):
-    assert said in refused(tmp_path, with_part(**change))
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ((SCORE, {"margin": "ten"}), "effect: margin takes a number, not 'ten'"),
-        ((SCORE, {"margin": -1}), "margin = -1 is out of range: 1 or more"),
-        ((SCORE, {"margin": 0.9}), "margin = 0.9 is out of range: 1 or more"),
-        ((GAIN, {"margin": -0.1}), "margin = -0.1 is out of range: 0 or more"),
-        ((SCORE, {"margin": None}), "effect: margin is missing"),
-        ((SCORE, {"comparison": "scroe"}), "comparison 'scroe'. Did you mean 'score'?"),
-        ((SCORE, {"weights": {"removed": "one", "exact": -1}}), "weights.removed takes a number"),
-        ((SCORE, {"weights": [1, -1]}), "weights takes keys with values, not [1, -1]"),
-        ((SCORE, {"weights": {"remove": 1, "exact": -1}}), "arm 'remove'. Did you mean"),
-        ((SCORE, {"weights": {"removed": 1, "exact": 1}}), "add up to 0, not to 2"),
-        ((SCORE, {"weights": {"removed": 0, "exact": 0}}), "weights must not be 0"),
-        ((SCORE, {"weights": {"removed": 1}}), "score takes weights of 2 or more arms, not of 1"),
-        ((SCORE, {"comparison": "gradient_checks"}), "takes weights of 0 arms, not of 2"),
-        ((SCORE, {"rate": "exakt"}), "rate 'exakt'. Did you mean 'exact'? Valid: own, exact"),
-        ((SCORE, {"farr": 5}), 'effect: farr".'),
-        ((SCORE, {"contradicted_below": 1.05}), 'effect: contradicted_below".'),
-        ((GAIN, {"of": "exces"}), "of 'exces'. Did you mean 'excess'? Valid: excess, score"),
-        ((GAIN, {"tolerated": 20}), "tolerated = 20 is out of range: 0 to 1"),
-        ((GAIN, {"of": None, "tolerated": None}), "effect: of is missing"),
-        ((FLIPS, {"path_within": None}), "effect: path_within is missing"),
-        ((FLIPS, {"path_within": -0.1}), "path_within = -0.1 is out of range: 0 or more"),
-    ],
-)
-def test_mistakes_in_a_contrast(tmp_path, given, said):
-    contrast, change = given
-    assert said in refused(tmp_path, with_contrast(contrast, **change))
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"farr": 5}, 'effect: farr". Did you mean "X1, part \'hidden\': effect: far"?'),
-        ({"far": "five"}, "far takes a number, not 'five'"),
-        ({"near": None}, "near is missing"),
-        ({"far": None}, "far is missing"),
-        ({"distance": None}, "distance is missing"),
-        ({"distance": "intialisation.distance"}, "unknown column 'intialisation'"),
-        ({"contradicted_below": None}, "lacks the option contradicted_below"),
-        ({"contradicted_below": "x"}, "contradicted_below takes a number, not 'x'"),
-        ({"contradicted_below": 2}, "contradicted_below = 2 is above the margin, 1.1"),
-    ],
-)
-def test_mistakes_in_what_a_threshold_and_escape_need(tmp_path, change, said):
-    assert said in refused(tmp_path, with_contrast(ESCAPE, "threshold", **change))
-
-
-def test_a_decision_that_compares_draws_takes_comparisons_that_have_them(tmp_path):
-    shares = {**SCORE, "comparison": "failed", "margin": 10}
-    given = with_claim(decision="scale_not_shape", contrasts={"shape": shares, "scale": SCORE})
-    assert "comparison for scale_not_shape 'failed'. Valid: score" in refused(tmp_path, given)
-
-
-def test_two_arms_are_what_shares_and_slopes_compare(tmp_path):
-    three = {**CLAIM["arms"], "frozen": {"gradient": "frozen"}}
-    weights = {"removed": 1, "exact": -0.5, "frozen": -0.5}
-    read(tmp_path, with_claim(arms=three, contrasts={"effect": {**SCORE, "weights": weights}}))
-    for contrast in (GAIN, {**SCORE, "comparison": "failed"}):
-        given = copy.deepcopy({**contrast, "weights": weights})
-        said = refused(tmp_path, with_claim(arms=three, contrasts={"effect": given}))
-        assert "takes weights of 2 arms, not of 3" in said
+def test_a_file_of_rechecks_may_be_missing_or_hold_none_but_is_not_empty(read, refused, tmp_path):
+    assert read_rechecks(CLAIMS, tmp_path / "none.yaml").rechecks == ()
+    assert read("rechecks: []").rechecks == ()
+    assert "rechecks.yaml" in refused("")
