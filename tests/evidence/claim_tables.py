@@ -5,24 +5,16 @@ import itertools
 import numpy as np
 import pandas as pd
 
+LINEAR = "linear_squared_error"
 TASKS = {
-    "digits": {"dataset": "digits", "objective": "squared_error", "hidden": "32-32"},
-    "under_capacity": {"dataset": "digits", "objective": "squared_error", "hidden": "6-6"},
-    "breast_cancer": {
-        "dataset": "breast_cancer",
-        "objective": "squared_error",
-        "hidden": "16-16",
-    },
-    "diabetes": {
-        "dataset": "diabetes",
-        "objective": "linear_squared_error",
-        "hidden": "16-16",
-    },
-    "teacher": {
-        "dataset": "teacher",
-        "objective": "linear_squared_error",
-        "hidden": "16-16",
-    },
+    name: dict(zip(("dataset", "objective", "hidden"), columns, strict=True))
+    for name, columns in {
+        "digits": ("digits", "squared_error", "32-32"),
+        "under_capacity": ("digits", "squared_error", "6-6"),
+        "breast_cancer": ("breast_cancer", "squared_error", "16-16"),
+        "diabetes": ("diabetes", LINEAR, "16-16"),
+        "teacher": ("teacher", LINEAR, "16-16"),
+    }.items()
 }
 CELL = {
     **TASKS["digits"],
@@ -72,14 +64,17 @@ def table(*cells):
     return pd.concat(cells, ignore_index=True)
 
 
+def _at(value, task):
+    return value[task] if isinstance(value, dict) else value
+
+
 def arms(tasks, effects, exact=None, **how):
     """On each task exact and other arms: effects is {task or "": decades} by an arm's columns."""
     cells = []
     for task in tasks:
         cells.append(runs(**TASKS[task], **(exact or {}), **how))
         for columns, effect in effects:
-            value = effect[task] if isinstance(effect, dict) else effect
-            cells.append(runs(BASE + value, **TASKS[task], **columns, **how))
+            cells.append(runs(BASE + _at(effect, task), **TASKS[task], **columns, **how))
     return cells
 
 
@@ -90,18 +85,17 @@ def with_rule(name, **parameters):
 REMOVED, FROZEN = with_rule("removed"), with_rule("frozen")
 FLOOR, OFFSET = with_rule("floor", minimum=0.01), with_rule("offset", amount=0.1)
 VAGUE = {"noise": 0.6, "seeds": 8}
-HALF = {t: e for t, e in zip(TASKS, (0.4, -0.4, 0.4, -0.4, 0.0), strict=True)}
+HALF = dict(zip(TASKS, (0.4, -0.4, 0.4, -0.4, 0.0), strict=True))
 
 
 def divergence(own, untuned, **how):
     """C3: shares of failed runs of removed at its own rate and at exact's."""
     cells = []
-    for task, columns in TASKS.items():
+    for columns in TASKS.values():
         squashed = columns["objective"] == "squared_error"
         removed = REMOVED | columns | {"location": "all" if squashed else "hidden"}
-        share = own[task] if isinstance(own, dict) else own
         cells.append(runs(**columns, **how))
-        cells.append(runs(failing=share, **removed, learning_rate=0.02, **how))
+        cells.append(runs(failing=own, **removed, learning_rate=0.02, **how))
         cells.append(runs(failing=untuned, **removed, stage="transfer", **how))
     return cells
 
@@ -129,9 +123,8 @@ def twins(mismatch, twin, forward, **how):
     cells = arms(TASKS, [], **how)
     for rule in rules:
         for consistent, value in (("false", mismatch), ("true", twin), ("forward", forward)):
-            for task, columns in TASKS.items():
-                decades = value[task] if isinstance(value, dict) else value
-                cells.append(runs(BASE + decades, **columns, **rule, consistent=consistent, **how))
+            columns = rule | {"consistent": consistent} | how
+            cells += [runs(BASE + _at(value, t), **TASKS[t], **columns) for t in TASKS]
     return cells
 
 
@@ -211,9 +204,8 @@ def flips(removed, matched, noise=0.1, seeds=30):
             cell = runs(seeds=seeds, dataset=dataset, gradient=rule, updates=500)
             cell["branch.gradient"], cell["branch.updates"] = "exact", 2000
             cell["branch.rate"] = "equal_path"
-            value = effect[dataset] if isinstance(effect, dict) else effect
-            cell["flips_undecided"] = 0.1
-            cell["flips_decided"] = 0.01 * 10.0 ** (value + random.normal(0, noise, seeds))
+            decades = _at(effect, dataset) + random.normal(0, noise, seeds)
+            cell["flips_undecided"], cell["flips_decided"] = 0.1, 0.01 * 10.0**decades
             cell["path_length"] = 1.0 + 0.01 * random.random(seeds)
             cells.append(cell)
     return cells
@@ -229,12 +221,7 @@ def scale_and_shape(shape, scale, **how):
     return arms(TASKS, effects, **how)
 
 
-def _at(value, task):
-    return value[task] if isinstance(value, dict) else value
-
-
-LEANING = {t: e for t, e in zip(TASKS, (0.3, -0.3, 0.3, -0.3, 0.0), strict=True)}
-SPLIT = {t: 0.6 if t == "digits" else 0.0 for t in TASKS}
+LEANING = {task: 0.75 * effect for task, effect in HALF.items()}
 CASES = {
     ("C2", "supported"): escapes([({}, 1.6), (REMOVED, 0.4)]),
     ("C2", "contradicted"): escapes([({}, 0.5), (REMOVED, 0.45)]),

@@ -49,8 +49,7 @@ def test_the_best_rate_is_found():
 
 
 def test_two_arms_are_tuned_on_other_seeds_than_each_other_and_those_that_score_both(monkeypatch):
-    honest, tuning, scoring = calibration.tuned, [], []
-    effects = calibration.effects
+    honest, effects, tuning, scoring = calibration.tuned, calibration.effects, [], []
 
     def tuned(pool, seeds):
         tuning.append(set(seeds))

@@ -23,24 +23,15 @@ def floor(minimum, **change):
     return {"gradient": "floor", "gradient.minimum": minimum, "location": "hidden"} | change
 
 
-def test_rules_are_named_with_their_amounts_in_the_registrys_order(prepared):
-    results = prepared(floor(0.1), {}, floor(0.01), REMOVED)
+@pytest.mark.parametrize("kind", [float, str])
+def test_rules_are_named_with_their_amounts_in_the_registrys_order(prepared, kind):
+    """A parameter that is a number for one rule and a word for another is stored as text."""
+    results = prepared(floor(kind(0.1)), {}, floor(kind(0.01)), REMOVED)
     assert labels(results) == ["exact", "removed", "floor 0.01", "floor 0.1"]
-    assert [rule.text for rule in results.rules][2:] == [
-        "floor(minimum=0.01)",
-        "floor(minimum=0.1)",
-    ]
-    assert [(rule.family, rule.step) for rule in results.rules][2:] == [("floor", 0), ("floor", 1)]
+    one, two = results.rules[2:]
+    assert (one.text, one.family, one.step) == ("floor(minimum=0.01)", "floor", 0)
+    assert (two.text, two.family, two.step) == ("floor(minimum=0.1)", "floor", 1)
     assert list(results.runs["rule"]) == ["floor 0.1", "exact", "floor 0.01", "removed"]
-
-
-def test_numbers_that_came_as_text_are_numbers(prepared):
-    # a parameter that is a number for one rule and a word for another is stored as text
-    results = prepared(floor("0.1"), {}, floor("0.01"))
-    assert [rule.text for rule in results.rules][1:] == [
-        "floor(minimum=0.01)",
-        "floor(minimum=0.1)",
-    ]
 
 
 def test_several_parameters_are_named_only_where_they_say_something():
@@ -166,24 +157,17 @@ def test_identity_is_a_matter_of_the_stratum(prepared):
     assert len(results.runs) == 4
 
 
-def test_no_results_say_how_to_make_them(tmp_path):
-    with pytest.raises(UsageError, match="make ablation EXPERIMENT=smoke") as told:
-        naming.load(tmp_path / "smoke")
-    assert "\n" not in str(told.value)
+def test_files_that_do_not_hold_results_are_told_in_one_line(prepared, tmp_path):
+    def told():
+        with pytest.raises(UsageError) as mistake:
+            naming.load(tmp_path / "smoke")
+        assert "\n" not in str(mistake.value)
+        return str(mistake.value)
 
-
-def test_a_missing_column_is_named(prepared, tmp_path):
-    folder = tmp_path / "trial"
-    folder.mkdir()
-    prepared({}).runs.drop(columns="failed").to_parquet(folder / "runs.parquet")
-    with pytest.raises(UsageError, match="lacks: failed"):
-        naming.load(folder)
-
-
-def test_a_broken_file_is_told_in_one_line(tmp_path):
-    folder = tmp_path / "trial"
-    folder.mkdir()
-    (folder / "runs.parquet").write_bytes(b"not parquet at all")
-    with pytest.raises(UsageError, match="cannot be read") as told:
-        naming.load(folder)
-    assert "\n" not in str(told.value)
+    assert "make ablation EXPERIMENT=smoke" in told()
+    path = tmp_path / "smoke" / "runs.parquet"
+    path.parent.mkdir()
+    prepared({}).runs.drop(columns="failed").to_parquet(path)
+    assert "lacks: failed" in told()
+    path.write_bytes(b"not parquet at all")
+    assert "cannot be read" in told()

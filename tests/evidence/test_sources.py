@@ -10,30 +10,13 @@ from study.errors import UsageError
 from study.evidence.sources import folder_of, place_of, stored_runs
 
 
-def test_published_parts_are_one_table_and_tuning_stays_out(tmp_path):
-    folder = tmp_path / "data" / "published" / "some"
-    folder.mkdir(parents=True)
-    for name, seeds in (("runs", [1, 2]), ("runs-01", [3]), ("tuning-00", [9])):
-        pd.DataFrame({"seed": seeds}).to_parquet(folder / f"{name}.parquet")
-    assert stored_runs(tmp_path, "some")["seed"].tolist() == [1, 2, 3]
-
-
-def test_a_part_that_is_broken_is_named(tmp_path):
-    folder = tmp_path / "data" / "published" / "some"
-    folder.mkdir(parents=True)
-    pd.DataFrame({"seed": [1]}).to_parquet(folder / "runs.parquet")
-    (folder / "runs-01.parquet").write_bytes(b"PAR1")
-    with pytest.raises(UsageError, match=r"runs-01\.parquet cannot be read"):
-        stored_runs(tmp_path, "some")
-
-
 @pytest.fixture
 def published(tmp_path):
-    """A published folder of three files with their manifest."""
+    """A published folder of four files with their manifest."""
     folder = tmp_path / "data" / "published" / "some"
     folder.mkdir(parents=True)
     digests = {}
-    for name, seeds in (("runs", [1]), ("runs-01", [2]), ("curves", [3])):
+    for name, seeds in (("runs", [1]), ("runs-01", [2]), ("curves", [3]), ("tuning-00", [9])):
         path = folder / f"{name}.parquet"
         pd.DataFrame({"seed": seeds}).to_parquet(path)
         digests[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -52,23 +35,26 @@ def told(base):
     return str(mistake.value)
 
 
-def test_whole_published_results_are_read(published, tmp_path):
+def test_published_parts_are_one_table_and_tuning_stays_out(published, tmp_path):
     assert stored_runs(tmp_path, "some")["seed"].tolist() == [1, 2]
+    assert stored_runs(tmp_path, "some", tuning=True)["seed"].tolist() == [1, 2, 9]
+
+
+def test_without_a_manifest_a_part_that_is_broken_is_named(published, tmp_path):
+    (published / "manifest.json").unlink()
+    (published / "runs-01.parquet").write_bytes(b"PAR1")
+    assert "runs-01.parquet cannot be read" in told(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["runs", "runs-01", "curves"])
-def test_a_published_file_that_is_missing_is_named(name, published, tmp_path):
-    (published / f"{name}.parquet").unlink()
+def test_a_published_file_that_is_missing_or_another_is_named(name, published, tmp_path):
+    path = published / f"{name}.parquet"
+    pd.DataFrame({"seed": [7]}).to_parquet(path)  # reads well
+    file = f"data/published/some/{name}.parquet"
+    assert told(tmp_path) == f"{file} is not the published file{RESTORE}"
+    path.unlink()
     assert place_of(tmp_path, "some") == published
-    assert told(tmp_path) == f"data/published/some/{name}.parquet is missing{RESTORE}"
-
-
-@pytest.mark.parametrize("name", ["runs", "runs-01", "curves"])
-def test_a_published_file_that_reads_well_but_is_another_is_named(name, published, tmp_path):
-    pd.DataFrame({"seed": [7]}).to_parquet(published / f"{name}.parquet")
-    assert (
-        told(tmp_path) == f"data/published/some/{name}.parquet is not the published file{RESTORE}"
-    )
+    assert told(tmp_path) == f"{file} is missing{RESTORE}"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"sha256": null}', '{"sha256": "ab"}'])

@@ -35,11 +35,30 @@ def test_pairs_are_formed_on_the_common_seeds(prepared):
     assert summaries.effects(paired)["pairs"].tolist() == [2]
 
 
-def test_a_cell_without_a_common_seed_is_an_error_in_one_line(prepared):
-    changes = [*seeds({}, [0.1, 0.1]), REMOVED | {"seed": 7}]
-    with pytest.raises(UsageError, match="no run with a seed of 'digits · tanh · removed") as told:
+@pytest.mark.parametrize(
+    ("changes", "error", "said"),
+    [
+        (
+            [*seeds({}, [0.1, 0.1]), REMOVED | {"seed": 7}],
+            UsageError,
+            "no run with a seed of 'digits · tanh · removed",
+        ),
+        (
+            [*seeds({}, [0.1]), *seeds(REMOVED, [0.2]), *seeds(REMOVED | {"gain": 2.0}, [0.2])],
+            UsageError,
+            "exact has no run with a seed",
+        ),
+        ([*seeds({}, [0.1]), *seeds(REMOVED, [0.2]) * 2], UsageError, "two runs of .*removed"),
+        ([*seeds({}, [0.1]) * 2, *seeds(REMOVED, [0.2])], UsageError, "two runs of .*exact"),
+        ([{}], NothingToShow, "no evaluated rule but exact"),
+        ([REMOVED], NothingToShow, "no evaluated rule of exact to compare with"),
+    ],
+)
+def test_what_can_not_be_paired_is_told_in_one_line(prepared, changes, error, said):
+    changes = [change | {"final_objective": 0.1 + k / 100} for k, change in enumerate(changes)]
+    with pytest.raises(UsageError, match=said) as told:
         summaries.pairs(prepared(*changes))
-    assert "\n" not in str(told.value)
+    assert type(told.value) is error and "\n" not in str(told.value)
 
 
 def test_pools_of_many_rates_are_no_rules(prepared):
@@ -54,24 +73,6 @@ def test_constant_rates_and_branches_are_strata_of_their_own(prepared):
     assert prepared(*changes).runs["stratum"].tolist() == [0, 1, 2]
 
 
-def test_two_runs_of_one_seed_are_an_error(prepared):
-    changes = [*seeds({}, [0.1]), *seeds(REMOVED, [0.2]), *seeds(REMOVED, [0.3])]
-    with pytest.raises(UsageError, match="two runs"):
-        summaries.pairs(prepared(*changes))
-
-
-def test_a_stratum_without_exact_is_an_error(prepared):
-    changes = [*seeds({}, [0.1]), *seeds(REMOVED, [0.2]), *seeds(REMOVED | {"gain": 2.0}, [0.2])]
-    with pytest.raises(UsageError, match="exact has no run with a seed"):
-        summaries.pairs(prepared(*changes))
-
-
-@pytest.mark.parametrize("change", [{}, REMOVED])
-def test_nothing_to_compare_is_not_an_error_of_the_data(prepared, change):
-    with pytest.raises(NothingToShow):
-        summaries.pairs(prepared(change))
-
-
 def test_failed_runs_stay_in_as_the_constant_predictor(prepared):
     changes = [*seeds({}, [0.1, 0.1]), *seeds(REMOVED, [0.1, 0.1])]
     changes[2] |= DIVERGED
@@ -79,44 +80,33 @@ def test_failed_runs_stay_in_as_the_constant_predictor(prepared):
     np.testing.assert_allclose(got["difference"], [1.0, 0.0], atol=1e-12)
 
 
-def test_effects_of_a_cell(prepared):
-    # differences of one decade in all six: estimate and limits are one decade; p = 2 / 2^6
-    changes = [*seeds({}, [0.01] * 6), *seeds(REMOVED, [0.1] * 6)]
+@pytest.mark.parametrize(
+    ("exact", "removed", "decades", "tied"), [(0.01, 0.1, 1.0, 0), (1e-5, 1e-6, 0.0, 6)]
+)
+def test_effects_of_a_cell(prepared, exact, removed, decades, tied):
+    # the same difference in all six: estimate and limits are it; p = 2 / 2^6, 1 of zeros alone
+    changes = [*seeds({}, [exact] * 6), *seeds(REMOVED, [removed] * 6)]
     row = summaries.effects(summaries.pairs(prepared(*changes))).iloc[0]
-    np.testing.assert_allclose(row[["estimate", "low", "high"]].astype(float), 1.0)
-    assert (row["pairs"], row["p"], row["tied_at_floor"]) == (6, 2 / 64, 0)
+    np.testing.assert_allclose(row[["estimate", "low", "high"]].astype(float), decades)
+    assert (row["pairs"], row["p"], row["tied_at_floor"]) == (6, 1.0 if tied else 2 / 64, tied)
 
 
-def test_pairs_at_the_floor_are_counted(prepared):
-    changes = [*seeds({}, [1e-5] * 3), *seeds(REMOVED, [1e-6] * 3)]
-    row = summaries.effects(summaries.pairs(prepared(*changes))).iloc[0]
-    assert (row["estimate"], row["tied_at_floor"]) == (0.0, 3)
-
-
-def test_pools_average_strata_within_each_seed(prepared):
-    # seed 0: (1 + 0) / 2 decades, seed 1: (1 + 1) / 2; Walsh averages 0.5, 0.75, 1
+@pytest.mark.parametrize(
+    ("of_adam", "estimate", "counts"),
+    [
+        # seed 0: (1 + 0) / 2 decades, seed 1: (1 + 1) / 2; Walsh averages 0.5, 0.75, 1
+        ([0.01, 0.1], 0.75, (2, 2, 0)),
+        # seed 1 is not in all strata
+        ([0.1], 1.0, (2, 1, 1)),
+    ],
+)
+def test_pools_average_strata_within_each_seed_that_all_have(prepared, of_adam, estimate, counts):
     adam = {"optimizer": "adam"}
-    changes = [
-        *seeds({}, [0.01, 0.01]),
-        *seeds(REMOVED, [0.1, 0.1]),
-        *seeds(adam, [0.01, 0.01]),
-        *seeds(REMOVED | adam, [0.01, 0.1]),
-    ]
+    changes = [*seeds({}, [0.01, 0.01]), *seeds(REMOVED, [0.1, 0.1])]
+    changes += [*seeds(adam, [0.01] * len(of_adam)), *seeds(REMOVED | adam, of_adam)]
     row = summaries.pooled(summaries.pairs(prepared(*changes))).iloc[0]
-    assert row["estimate"] == pytest.approx(0.75)
-    assert (row["strata"], row["seeds"], row["left_out"]) == (2, 2, 0)
-
-
-def test_pools_count_the_seeds_that_not_all_strata_have(prepared):
-    adam = {"optimizer": "adam"}
-    changes = [
-        *seeds({}, [0.01, 0.01]),
-        *seeds(REMOVED, [0.1, 0.1]),
-        *seeds(adam, [0.01]),
-        *seeds(REMOVED | adam, [0.1]),
-    ]
-    row = summaries.pooled(summaries.pairs(prepared(*changes))).iloc[0]
-    assert (row["seeds"], row["left_out"]) == (1, 1)
+    assert row["estimate"] == pytest.approx(estimate)
+    assert (row["strata"], row["seeds"], row["left_out"]) == counts
 
 
 def test_failures_are_counted_by_cause(prepared):
@@ -186,19 +176,14 @@ def test_a_cell_that_always_fails_has_no_rate(prepared):
     assert np.isnan(row["chosen"]) and np.isnan(row["headroom"]) and not row["open"]
 
 
-def test_one_failure_of_five_is_tolerated_and_two_are_not(prepared):
+@pytest.mark.parametrize(("lost", "room"), [(1, 1.0), (2, 0.0)])
+def test_one_failure_of_five_is_tolerated_and_two_are_not(prepared, lost, room):
     runs = [
         run | {"seed": s} | (DIVERGED if s < lost and run["learning_rate"] > 0.05 else {})
-        for lost in (1,)
         for run in tune([0.5, 0.1, 0.2])
         for s in range(5)
     ]
-    assert summaries.headroom(summaries.tuning(prepared(*runs)))["headroom"].iloc[0] == 1.0
-    worse = [
-        run | (DIVERGED if run["seed"] == 4 and run["learning_rate"] > 0.05 else {})
-        for run in runs
-    ]
-    assert summaries.headroom(summaries.tuning(prepared(*worse)))["headroom"].iloc[0] == 0.0
+    assert summaries.headroom(summaries.tuning(prepared(*runs)))["headroom"].iloc[0] == room
 
 
 def test_quartiles_survive_runs_that_are_gone(prepared):
