@@ -54,6 +54,7 @@ TABLE = [
     (2e3, "objective", "diverged", True, 0.0),
     (0.2, "norm", "diverged", False, np.log10(0.2)),  # a runaway may still be learning
     (0.99, "norm", "diverged", True, 0.0),  # or be stuck as well
+    (NAN, "norm", "diverged", True, 0.0),  # nothing is known of it
 ]
 
 
