@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -121,7 +120,7 @@ def _margins(contrast: Contrast, comparison: Comparison) -> list[float]:
     margin = comparison.internal(contrast.margin)
     if not np.isfinite(margin) or margin == 0:
         return []
-    other: Any = contrast.options.get("contradicted_below")
+    other = contrast.limits.get("contradicted_below")
     if other is not None:
         return [margin, comparison.internal(float(other))]
     return [margin] if comparison.unit == "error" else [margin, -margin]
