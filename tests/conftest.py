@@ -8,4 +8,5 @@ for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
 here = Path(__file__).resolve().parent
-sys.path[:0] = [str(here), str(here / "learning")]  # oracles/, small_nets.py, stacks.py
+# oracles/, small_nets.py, stacks.py, claim_tables.py
+sys.path[:0] = [str(here), str(here / "learning"), str(here / "evidence")]

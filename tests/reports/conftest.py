@@ -10,7 +10,7 @@ from synthetic_tables import DEFAULT, MANY, SMALL, synthetic
 
 ROOT = Path(__file__).resolve().parents[2]
 matplotlib.use("Agg")
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "evidence")]  # reports/ is not installed
+sys.path.insert(0, str(ROOT))  # reports/ is not installed
 
 
 @pytest.fixture(scope="session", autouse=True)

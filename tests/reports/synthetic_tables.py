@@ -5,19 +5,15 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
+from claim_tables import CELL
 
-TINY = {
-    "datasets": ("digits",),
-    "activations": ("tanh", "relu"),
-    "gradients": ("exact", "removed", "floor:minimum=0.1"),
-    "optimizers": ("sgd",),
-}
 SMALL = {
     "datasets": ("digits", "diabetes"),
     "activations": ("tanh", "relu"),
     "gradients": ("exact", "removed", "floor:minimum=0.1"),
     "optimizers": ("sgd",),
 }
+TINY = SMALL | {"datasets": ("digits",)}
 DEFAULT = {
     "datasets": ("digits", "breast_cancer", "diabetes"),
     "activations": ("tanh", "logistic", "relu"),
@@ -65,25 +61,15 @@ def synthetic(
         datasets, activations, gradients, optimizers, locations
     ):
         name, _, text = gradient.partition(":")
-        where = "none" if name == "exact" else "hidden" if data == "diabetes" else location
-        cell = {
-            "dataset": data,
-            "objective": "linear_squared_error" if data == "diabetes" else "squared_error",
-            "hidden": "32-32",
-            "initialisation": "glorot",
-            "gain": 1.0,
-            "activation": activation,
-            "gradient": name,
-            "location": where,
-            "consistent": "false",
-            "optimizer": optimizer,
-            "updates": 1000,
-            "batch_size": "32",
-            "dtype": "float32",
+        values = dict(pair.split("=") for pair in text.split(",") if pair)
+        linear = data == "diabetes"
+        cell = CELL | {
+            **{"dataset": data, "activation": activation, "gradient": name, "updates": 1000},
+            **{"optimizer": optimizer, "hidden": "32-32"},
+            "objective": "linear_squared_error" if linear else "squared_error",
+            "location": "none" if name == "exact" else "hidden" if linear else location,
+            **{f"gradient.{k}": v if v.isalpha() else float(v) for k, v in values.items()},
         }
-        for pair in filter(None, text.split(",")):
-            key, _, value = pair.partition("=")
-            cell[f"gradient.{key}"] = value if value.isalpha() else float(value)
         if cell not in cells:
             cells.append(cell)
     cells = pd.DataFrame(cells)
