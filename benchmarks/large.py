@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,16 +16,13 @@ from pathlib import Path
 
 from benchmarks import plans
 from benchmarks.children import Child
-from benchmarks.results import ROOT, Measured
+from benchmarks.results import Measured
 from study.ablation.planning.plan import Plan, make_plan
 from study.ablation.store import Store, open_store
 from study.ablation.store.client import ClientStore
 
 RUNS, FEW = 200_000, 2_000
 GIB = 2.0**30
-FIGURES = "import sys, pathlib; from reports.build import build; " + (
-    "[print(line, flush=True) for line in build(sys.argv[1], base=pathlib.Path(sys.argv[2]))]"
-)
 
 
 def measure(quick: bool) -> list[Measured]:
@@ -59,10 +55,9 @@ def _all_steps(runs: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         plans.new_store(Path(folder))
         found: dict[str, float] = {}
-        for step in (record_all, resume_and_export):
+        for step in (record_all, resume_and_export, figures):
             with Child(pinned=False) as child:
                 found |= child.call(step, folder, runs)
-        found |= _figures(folder)
         database = sum(path.stat().st_size for path in Path(folder).glob("mlflow.db*"))
         files = (Path(folder) / "mlartifacts").rglob("*")
         found["size"] = database + sum(p.stat().st_blocks * 512 for p in files if p.is_file())
@@ -111,20 +106,13 @@ def resume_and_export(folder: str, runs: int) -> dict[str, float]:
     return {"plan": planning, "resume": checked - started, "export": exported - checked}
 
 
-def _figures(folder: str) -> dict[str, float]:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+def figures(folder: str, runs: int) -> dict[str, float]:
+    """Return the seconds and the memory of figures and tables."""
+    from reports.build import build  # here, or matplotlib would count as memory of `record_all`
+
     started = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-c", FIGURES, "large", folder],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    seconds = time.perf_counter() - started
-    assert done.stdout, "no figure was drawn"
-    after = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return {"figures": seconds, "report_memory": max(before, after) * 1024.0}
+    assert list(build("large", base=Path(folder))), "no figure was drawn"
+    return {"figures": time.perf_counter() - started, "report_memory": _memory()}
 
 
 def _memory() -> float:
