@@ -57,51 +57,47 @@ def tables_of(
         What the scored ones are marked with; "" for nothing.
     """
     stages = [t.stage for t in done for _ in t.outcome.seeds]
-
-    def joined(name: str) -> Array:
-        return np.concatenate([getattr(t.outcome, name) for t in done])
-
-    replicas = [
-        tables.replica(*row)
-        for row in zip(stages, joined("rates").tolist(), joined("seeds").tolist(), strict=True)
-    ]
+    outcomes = [t.outcome for t in done]
+    keys = (joined(outcomes, name).tolist() for name in ("rates", "seeds"))
+    replicas = [tables.replica(*key) for key in zip(stages, *keys, strict=True)]
     same = {**cell.params(), "gain": cell.gain, **cell.variant_parameters(), **protocol.params()}
     runs: dict[str, Any] = {name: [value] * len(stages) for name, value in same.items()}
-    runs |= {name: joined(attribute) for name, attribute in ATTRIBUTES.items()}
+    runs |= {name: joined(outcomes, attribute) for name, attribute in ATTRIBUTES.items()}
     runs |= {
         "replica": replicas,
         "stage": stages,
         "negative_eigenvalues": np.concatenate([t.negative_eigenvalues for t in done]),
-        "runaway": joined("diverged_by") == "norm",
+        "runaway": joined(outcomes, "diverged_by") == "norm",
         "claims": [(claims or None) if stage != "tune" else None for stage in stages],
     }
     for name in ("weight_norm", *PROBES):
-        runs[name] = np.concatenate([_last(t.outcome.curves[name]) for t in done])
-    marks = [t.outcome.updates for t in done for _ in t.outcome.seeds]
+        runs[name] = np.concatenate([_last(outcome.curves[name]) for outcome in outcomes])
+    marks = [outcome.updates for outcome in outcomes for _ in outcome.seeds]
     curves = {
         "replica": [r for r, own in zip(replicas, marks, strict=True) for _ in own],
         "update": np.concatenate(marks),
     }
     for name in ("objective", "weight_norm", *PROBES):
-        curves[name] = np.concatenate([t.outcome.curves[name].ravel() for t in done])
+        curves[name] = np.concatenate([outcome.curves[name].ravel() for outcome in outcomes])
     return tables.runs_table(runs), tables.curves_table(curves)
 
 
 def aggregate(scored: Sequence[Outcome]) -> dict[str, float]:
     """Return medians and rates over all trainings that are scored."""
-
-    def joined(name: str) -> Array:
-        return np.concatenate([getattr(outcome, name) for outcome in scored])
-
     with np.errstate(invalid="ignore"):
-        finals = np.nan_to_num(joined("final_objective"), nan=np.inf)
+        finals = np.nan_to_num(joined(scored, "final_objective"), nan=np.inf)
         return {
             "final_objective": float(np.median(finals)),
-            "score": float(np.median(joined("score"))),
-            "test_score": float(np.median(joined("test_score"))),
-            "failed_rate": float(np.mean(joined("failed"))),
-            "diverged_rate": float(np.mean(joined("diverged_by") != "")),
+            "score": float(np.median(joined(scored, "score"))),
+            "test_score": float(np.median(joined(scored, "test_score"))),
+            "failed_rate": float(np.mean(joined(scored, "failed"))),
+            "diverged_rate": float(np.mean(joined(scored, "diverged_by") != "")),
         }
+
+
+def joined(outcomes: Sequence[Outcome], name: str) -> Array:
+    """Return an attribute of all trainings of several stacks."""
+    return np.concatenate([getattr(outcome, name) for outcome in outcomes])
 
 
 def _last(curve: Array) -> Array:

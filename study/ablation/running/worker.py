@@ -20,7 +20,7 @@ from study import datasets
 from study.ablation.configuration.protocol import OWN, TRANSFER, TRUNK, Protocol
 from study.ablation.planning.cells import Cell, cell_from
 from study.ablation.running import results
-from study.ablation.running.results import Trained
+from study.ablation.running.results import Trained, joined
 from study.ablation.running.tuning import choose_rate
 from study.ablation.store import FinishedCell
 from study.errors import UsageError
@@ -120,23 +120,18 @@ def train_cell(job: Job) -> FinishedCell:
     sys.path.extend(p for p in job.path if p not in sys.path)
     cell = cell_from(job.specification)
     protocol, done = job.protocol, list[Trained]()
-    one = _branched(cell, job) if protocol.branch else _plain(cell, protocol)
+    train_stack = _branched(cell, job) if protocol.branch else _unbranched(cell, protocol)
 
     def run(stage: str, rates: Sequence[float], seeds: Sequence[int]) -> list[Outcome]:
         outcomes = []
         for s, r in blocks(seeds, rates, job.block):
-            outcome, spectrum = one(s, r)
-            outcomes.append(outcome)
-            done.append(Trained(stage, outcome, spectrum))
+            done.append(Trained(stage, *train_stack(s, r)))
+            outcomes.append(done[-1].outcome)
         return outcomes
 
     def tune(rates: Sequence[float], seeds: Sequence[int]) -> tuple[Array, Array, Array]:
-        outcomes = run("tune", rates, seeds)
-        return (
-            np.concatenate([o.rates for o in outcomes]),
-            np.concatenate([o.final_objective for o in outcomes]),
-            np.concatenate([o.failed for o in outcomes]),
-        )
+        tried = run("tune", rates, seeds)
+        return joined(tried, "rates"), joined(tried, "final_objective"), joined(tried, "failed")
 
     first = protocol.learning_rates[cell.optimizer.name]
     if protocol.branch:
@@ -157,7 +152,7 @@ def train_cell(job: Job) -> FinishedCell:
         "time.processor_seconds": time.process_time() - processor,
     }
     if protocol.tune:
-        metrics["learning_rate"] = float(np.median(np.concatenate([o.rates for o in scored])))
+        metrics["learning_rate"] = float(np.median(joined(scored, "rates")))
     if reference is not None:
         metrics["reference_learning_rate"] = reference
     runs, curves = results.tables_of(cell, protocol, done, job.claims)
@@ -172,17 +167,17 @@ def train_cell(job: Job) -> FinishedCell:
     )
 
 
-def _plain(cell: Cell, protocol: Protocol) -> Trainer:
+def _unbranched(cell: Cell, protocol: Protocol) -> Trainer:
     """Return what trains a stack from its initial weights."""
     design, budget = cell.design(), protocol.budget()
-    looked_at = protocol.evaluation()[:SPECTRA] if protocol.probes else []
+    measured = protocol.evaluation()[:SPECTRA] if protocol.probes else []
 
-    def one(seeds: Sequence[int], rates: Sequence[float]) -> tuple[Outcome, Array]:
+    def train_stack(seeds: Sequence[int], rates: Sequence[float]) -> tuple[Outcome, Array]:
         problem = _problem(cell, seeds)
         outcome = train(problem, design, budget, seeds, rates)
-        return outcome, negative_eigenvalues(design, problem, outcome, looked_at)
+        return outcome, negative_eigenvalues(design, problem, outcome, measured)
 
-    return one
+    return train_stack
 
 
 def negative_eigenvalues(
@@ -224,7 +219,7 @@ def _branched(cell: Cell, job: Job) -> Trainer:
     design = replace(cell.design(), location=written.location)  # exact's own is none
     trunk = branching.Trunk(written.gradient, written.updates, job.rates[TRUNK])
 
-    def one(seeds: Sequence[int], rates: Sequence[float]) -> tuple[Outcome, Array]:
+    def train_stack(seeds: Sequence[int], rates: Sequence[float]) -> tuple[Outcome, Array]:
         problem = _problem(cell, seeds)
         if written.rate == "equal_path":
             (rate,) = rates
@@ -233,7 +228,7 @@ def _branched(cell: Cell, job: Job) -> Trainer:
             outcome = branching.branch(problem, design, budget, seeds, rates, trunk)
         return outcome, np.full(len(outcome.seeds), np.nan)
 
-    return one
+    return train_stack
 
 
 def blocks(
