@@ -143,7 +143,7 @@ def say_done(plan: Plan, finished: set[str], runs: int, seconds: float, folder: 
         print(f"{name}: nothing to train, {cells} finished before ({seconds:.1f} s)")
     print(f"{_count(runs, 'run')} in {_short(folder)}")
     if plan.config.only:
-        print("these tables hold the narrowed plan alone; the whole one brings all of them back")
+        print("these tables hold only the cells that only.<axis> keeps; without it, all of them")
     own = plan.config.tracking  # the targets of make look in the usual places alone
     if own.tables is None:
         print(f"next: make figures{suffix(name)}   (figures and tables in reports/)")

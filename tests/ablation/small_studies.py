@@ -13,15 +13,19 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
+import yaml
 
 from study.ablation import app
 from study.ablation.configuration.composition import with_configuration
 from study.ablation.configuration.protocol import TRANSFER, Protocol
 from study.ablation.configuration.schema import read
 from study.ablation.planning.cells import DEFAULTS, cell_from
+from study.ablation.planning.plan import make_plan
 from study.ablation.running.worker import Job
 from study.ablation.store import sqlite_uri
 from study.ablation.store.database import Database
@@ -59,9 +63,22 @@ def tiny_config(*grids, only=None, execution=None, **protocol):
     )
 
 
+def tiny_plan(*grids, **keys):
+    return make_plan(tiny_config(*grids, **keys))
+
+
 def make_cell(**axes):
     """A cell on iris with small hidden layers, as a grid would say it."""
     return cell_from({**DEFAULTS, "dataset": "iris", "hidden": [5, 4], **axes})
+
+
+def cases(text):
+    """Read a table of cases: a line of YAML, and under it the line that is expected."""
+    lines = text.strip().splitlines()
+    return [
+        pytest.param(yaml.safe_load(given), expected.strip(), id=given)
+        for given, expected in zip(lines[::2], lines[1::2], strict=True)
+    ]
 
 
 GRID = {"dataset": "iris", "hidden": [5], "gradient": ["exact", "removed"]}
@@ -97,6 +114,12 @@ def composed(*words):
     return found[-1]
 
 
+@cache
+def plan_of(experiment):
+    """Return the plan of one of the study's own experiments, made once in a process."""
+    return make_plan(composed(f"experiment={experiment}"))
+
+
 def template(base: Path) -> Path:
     """An empty database of MLflow's, made once for all test processes (it takes 5 s)."""
     folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
@@ -116,6 +139,14 @@ class Said:
     err: str
 
 
+def run(*words: str) -> Said:
+    """Run the command in this process with these words alone."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = app.main(words)
+    return Said(code, out.getvalue(), err.getvalue())
+
+
 class Command:
     """The command `study` with a store and tables of its own in `folder`."""
 
@@ -132,10 +163,7 @@ class Command:
 
     def __call__(self, *words: str) -> Said:
         """Run in this process: no start-up, and one worker unless told."""
-        out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = app.main([*words, *self.places()])
-        return Said(code, out.getvalue(), err.getvalue())
+        return run(*words, *self.places())
 
     def start(self, *words: str, **options) -> subprocess.Popen[str]:
         """Begin in a process of its own, with a process group of its own."""

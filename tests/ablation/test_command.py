@@ -1,11 +1,12 @@
 """The command `study`, run in this process: what it does, says and leaves alone."""
 
+import io
 import re
 import sys
 
 import pytest
 from hydra.core.global_hydra import GlobalHydra
-from small_studies import TINY_WORDS, Command, in_order
+from small_studies import TINY_WORDS, Command, in_order, run
 
 from study import conf
 from study.ablation import app
@@ -61,6 +62,7 @@ def test_a_study_trains_records_exports_and_then_has_nothing_to_do(command, monk
     assert again.code == 0
     assert again.out.startswith("smoke: nothing to train, 12 cells finished before (")
     assert in_order(command.runs("smoke")).equals(in_order(runs))
+    assert "only the cells that only.<axis> keeps" not in said.out + again.out
     assert list((tmp_path / "empty").iterdir()) == []
 
 
@@ -70,13 +72,19 @@ def test_an_export_holds_the_plan_at_hand(command):
     assert len(set(command.runs("smoke")["cell"].to_pylist())) == 2, "exact, for its rate"
     said = command(*FEW)
     assert said.out.startswith("smoke: 1 cell, 2 finished before; 10 trainings, about 1 s\n")
+    assert "only the cells that only.<axis> keeps" in said.out
     assert len(command.runs("smoke")) == 7 + 10 + 10
     command(*FEW, "only.gradient=[exact]")
     assert len(command.runs("smoke")) == 7
 
 
-def test_other_options_make_other_cells(command):
+def test_what_is_finished_and_what_other_options_make_anew(command):
     command(*FEW)
+    said = command(*SMOKE, "only.activation=[tanh]", "dry_run=true")
+    assert "    7 runs  iris · tanh · exact · none · adam · 8\n" in said.out
+    assert "finished  iris · tanh · exact · none · sgd · 8\n" in said.out
+    assert "\n6 cells, 54 trainings; 3 cells finished\nto do: 3 cells, 27 trainings" in said.out
+    assert command(*FEW, "dry_run=true").out.endswith("3 cells finished\nnothing to do\n")
     said = command(*FEW, "protocol.updates=7")
     assert said.out.startswith("smoke: 3 cells; 27 trainings")
     assert set(command.runs("smoke")["updates"].to_pylist()) == {7}
@@ -118,6 +126,20 @@ def test_errors_of_a_users_own_record_are_exit_code_1(command, tmp_path, monkeyp
     assert set(command.runs("default")["gradient"].to_pylist()) == {"exact", "removed", "own"}
 
 
+def test_progress_is_shown_on_a_terminal_and_nowhere_else(command, monkeypatch):
+    """Elsewhere nothing is: the other tests see an empty standard error."""
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(io, "StringIO", Terminal)
+    said = command(*FEW)
+    assert said.code == 0 and not {"\r", "\x1b"} & set(said.out)
+    counts = r"\d+ solved, \d+ plateau, \d+ stuck, \d+ diverged"
+    assert re.search(rf"\r27/27 \|.*\| 00:00 left, {counts}", said.err), said.err[-500:]
+
+
 # ---------------------------------------------------------------- the plan
 
 
@@ -139,15 +161,6 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(command, untouched):
     assert command("dry_run=true", "experiment=smoke").out == said.out
 
 
-def test_a_dry_run_knows_what_is_finished(command):
-    command(*FEW)
-    said = command(*SMOKE, "only.activation=[tanh]", "dry_run=true")
-    assert "    7 runs  iris · tanh · exact · none · adam · 8\n" in said.out
-    assert "finished  iris · tanh · exact · none · sgd · 8\n" in said.out
-    assert "\n6 cells, 54 trainings; 3 cells finished\nto do: 3 cells, 27 trainings" in said.out
-    assert command(*FEW, "dry_run=true").out.endswith("3 cells finished\nnothing to do\n")
-
-
 def test_a_dry_run_says_what_is_skipped_and_why(command, untouched):
     grid = (
         "{dataset: [iris, diabetes], hidden: [[4], []], activation: [tanh, relu], "
@@ -166,56 +179,12 @@ def test_a_dry_run_says_what_is_skipped_and_why(command, untouched):
 def test_texts_fit_the_terminal(command, untouched, monkeypatch, columns):
     """But for words that are longer than a line; nothing is cut off."""
     monkeypatch.setenv("COLUMNS", str(columns))
-    for words in (["list"], ["explain", "floor", "adam"], ["dry_run=true"]):
-        said = command(*words) if "=" in words[0] else run_small(words)
-        lines = said.out.splitlines()
-        assert max(len(line) for line in lines) <= columns
+    for said in (run("list"), run("explain", "floor", "adam"), command("dry_run=true")):
+        assert max(map(len, said.out.splitlines())) <= columns
         assert "…" not in said.out
 
 
 # ---------------------------------------------------------------- mistakes
-
-MISTAKES = {
-    "a bare word": (["train"], "'train' is no command (list, explain, ui, publish, verify) and "),
-    "range": (["execution.workers=0"], "execution.workers = 0 is out of range: 1 to 4096"),
-    "only, value": (
-        ["only.gradient=[flor]"],
-        "unknown value of only.gradient 'flor'. Did you mean 'floor'? Valid: exact, removed, con",
-    ),
-    "grid": (["grids=[{dataset: irs}]"], "unknown dataset 'irs'. Did you mean 'iris'? Valid: "),
-    "a job of many": (
-        ["-m", "experiment=smoke,nope"],
-        "unknown experiment 'nope'. Valid: c02_escape",
-    ),
-    "too much": (["execution.max_runs=10"], "the plan has 21,060 trainings (about "),
-    "list": (["list", "gradient"], "unknown list 'gradient'. Did you mean 'gradients'? Valid: "),
-    "explain": (["explain", "flor"], "unknown name 'flor'. Did you mean 'floor'? Valid: iris"),
-    "explain, nothing": (["explain"], "study explain takes a name, such as: study explain floor"),
-    "ui": (["ui", "prt=5000"], "unknown option of study ui 'prt'. Did you mean 'port'? Valid: "),
-    "ui, port": (["ui", "port=high"], "port takes a number from 1 to 65535, not 'high'"),
-}
-
-
-@pytest.mark.parametrize(("words", "line"), MISTAKES.values(), ids=MISTAKES)
-def test_mistakes_are_one_line_and_nothing_is_written(
-    words, line, command, untouched, tmp_path, monkeypatch
-):
-    if not {"list", "explain", "ui"} & set(words):
-        words = [*words, f"tracking.uri=sqlite:///{tmp_path}/new/mlflow.db"]
-    said = run_small(words)
-    assert said.code == 2
-    assert said.out == ""
-    assert said.err.startswith(f"study: {line}"), said.err
-    assert said.err.count("\n") == 1
-    assert not (tmp_path / "new").exists()
-    assert not GlobalHydra.instance().is_initialized()
-
-
-def run_small(words):
-    """Run with these words alone."""
-    command = Command.__new__(Command)
-    command.places = list
-    return command(*words)
 
 
 def test_a_mistake_has_a_traceback_for_who_asks(command, monkeypatch):
@@ -237,7 +206,7 @@ def test_outside_a_checkout(command, untouched, monkeypatch, tmp_path):
 
 
 def test_list_names_everything(command, untouched):
-    said = run_small(["list"])
+    said = run("list")
     assert said.code == 0
     for kind, registry in REGISTRIES.items():
         assert f"\n{kind}s:\n" in f"\n{said.out}"
@@ -245,7 +214,7 @@ def test_list_names_everything(command, untouched):
             assert re.search(rf"^  {name} ", said.out, re.MULTILINE)
             assert record.formula.split()[0] in said.out
     assert re.search("^  smoke +a dozen cells in a few seconds", said.out, re.MULTILINE)
-    gradients = run_small(["list", "gradients"]).out
+    gradients = run("list", "gradients").out
     assert gradients in said.out
     assert gradients.startswith("gradients:\n  exact              φ = f'(z)\n")
 
@@ -254,7 +223,7 @@ def test_explain_knows_everything(command, untouched):
     """Formula, parameters with their meaning and default, reference."""
     for kind, registry in REGISTRIES.items():
         for name, record in registry.items():
-            said = run_small(["explain", name])
+            said = run("explain", name)
             assert said.code == 0
             assert f"{name} ({kind})\n" in said.out
             text = " ".join(said.out.split())
@@ -262,8 +231,8 @@ def test_explain_knows_everything(command, untouched):
             assert " ".join(record.reference.split()) in text
             for parameter, about in record.parameters.items():
                 assert f"{parameter} {about.meaning}; default " in text
-    floor, random = (run_small(["explain", name]).out for name in ("floor", "random"))
-    assert run_small(["explain", "floor", "random"]).out == floor + random
+    floor, random = (run("explain", name).out for name in ("floor", "random"))
+    assert run("explain", "floor", "random").out == floor + random
     assert floor.splitlines()[:4] == [
         "floor (gradient)",
         "  formula    φ = sgn(f') max(|f'|, ε m)",
@@ -277,58 +246,58 @@ def test_explain_knows_everything(command, untouched):
 # ---------------------------------------------------------------- Hydra's own
 
 
-@pytest.mark.parametrize("flag", ["--help", "--cfg"])
-def test_flags_of_hydra(command, untouched, capsys, flag):
-    words = ["--help"] if flag == "--help" else ["--cfg", "job", "experiment=smoke"]
+@pytest.mark.parametrize(
+    ("words", "lines"),
+    [
+        (
+            ["--help"],
+            ["updates: 1000", "study explain floor", "experiment: c02_escape, c04"],
+        ),
+        (["--cfg", "job", "experiment=smoke"], ["updates: 200"]),
+    ],
+)
+def test_flags_of_hydra(command, untouched, capsys, words, lines):
     before = list(sys.argv)
     try:
         code = app.main(words)
     except SystemExit as end:
         code = end.code
-    assert not code
     out = capsys.readouterr().out
-    assert "updates: 1000" in out if flag == "--help" else "updates: 200" in out
-    if flag == "--help":
-        assert "study explain floor" in out
-        assert "experiment: c02_escape, c04_settling" in out
+    assert not code and all(line in out for line in lines)
     assert sys.argv == before
     assert not GlobalHydra.instance().is_initialized()
 
 
 def test_a_multirun_is_one_study_after_the_other(command, tmp_path):
     narrow = ["only.gradient=[exact]", "only.optimizer=[sgd]", "only.activation=[tanh]"]
-    said = command("--multirun", "experiment=smoke,default", *narrow, *SMOKE[1:])
+    words = ["experiment=smoke,default", *narrow, *SMOKE[1:], *command.places()]
+    said = run(*words, "--multirun")
     assert (said.code, said.err) == (0, "")
     assert len(command.runs("smoke")) == 7
     assert len(command.runs("default")) == 3 * 7
     assert list((tmp_path / "empty").iterdir()) == [], "no multirun.yaml"
 
 
-@pytest.mark.parametrize(("signal", "code"), [(KeyboardInterrupt, 130), (Terminated, 143)])
-def test_a_multirun_that_is_stopped_stops(command, monkeypatch, signal, code):
+@pytest.mark.parametrize(
+    ("stop", "code", "err"),
+    [
+        (KeyboardInterrupt(), 130, ""),
+        (Terminated(), 143, ""),
+        (execution.StoreFailed("the disk is full"), 1, "study: the disk is full\n"),
+    ],
+)
+def test_a_study_that_stops_says_how_to_go_on(command, monkeypatch, stop, code, err):
+    """After a signal, the jobs of a multirun that are left do not begin."""
     calls = []
 
-    def stop(*arguments):
-        calls.append(arguments)
-        raise signal
-
-    monkeypatch.setattr(execution, "carry_out", stop)
-    said = command("-m", "experiment=smoke,default", *SMOKE[1:])
-    assert said.code == code
-    assert len(calls) == 1
-    assert said.out.endswith(
-        "\nstopped; finished cells are recorded. Go on with the same command, or with: "
-        "make ablation EXPERIMENT=smoke\n"
-    )
-
-
-def test_a_store_that_fails_on_the_way_is_exit_code_1(command, monkeypatch):
     def fail(*arguments):
-        raise execution.StoreFailed("the disk is full")
+        calls.append(arguments)
+        raise stop
 
     monkeypatch.setattr(execution, "carry_out", fail)
-    said = command(*SMOKE)
-    assert (said.code, said.err) == (1, "study: the disk is full\n")
+    jobs = ["experiment=smoke"] if err else ["-m", "experiment=smoke,default"]
+    said = command(*jobs, *SMOKE[1:])
+    assert (said.code, said.err, len(calls)) == (code, err, 1)
     assert said.out.endswith(
         "\nstopped; finished cells are recorded. Go on with the same command, or with: "
         "make ablation EXPERIMENT=smoke\n"
@@ -338,7 +307,7 @@ def test_a_store_that_fails_on_the_way_is_exit_code_1(command, monkeypatch):
 def test_the_folder_is_searched_last_and_once(command):
     """A file named as a library must not take its place."""
     for _ in range(2):
-        run_small(["list", "gradients"])
+        run("list", "gradients")
     at = [i for i, path in enumerate(sys.path) if path.endswith("/empty")]
     assert at[-1] == len(sys.path) - 1
     assert len({sys.path[i] for i in at}) == len(at)
@@ -352,8 +321,3 @@ def test_a_folder_for_tables_that_cannot_be_is_found_before_training(command, mo
     assert (said.code, said.out) == (2, "")
     assert said.err.startswith(f"study: cannot write {command.tables}/smoke: ")
     assert said.err.count("\n") == 1
-
-
-def test_a_narrowed_study_says_that_its_tables_are(command):
-    assert "the narrowed plan alone" in command(*FEW).out
-    assert "the narrowed plan alone" not in command(*SMOKE).out

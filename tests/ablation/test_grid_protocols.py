@@ -4,7 +4,7 @@ import copy
 from dataclasses import replace
 
 import pytest
-from small_studies import GRID, own, tiny_config, tiny_protocol
+from small_studies import GRID, own, tiny_config, tiny_plan, tiny_protocol
 
 from study.ablation.configuration.protocol import Refine, amended
 from study.ablation.planning.plan import make_plan
@@ -39,29 +39,27 @@ def test_keys_within_keys_are_kept():
     assert first.refine == Refine(8, 9, 3, 3)
     assert first.learning_rates == {**config.protocol.learning_rates, "sgd": (0.5,)}
     assert second.refine is None
-
-
-def test_amending_changes_nothing_that_was_given():
     usual = {"refine": {"rates": 9, "seeds": 5}, "updates": 6}
     before = copy.deepcopy(usual)
-    assert amended(usual, {"refine": {"seeds": 3}, "updates": 7, "decay": False}) == {
-        "refine": {"rates": 9, "seeds": 3}, "updates": 7, "decay": False,
-    }  # fmt: skip
-    assert usual == before
+    amended(usual, {"refine": {"seeds": 3}, "updates": 7, "decay": False})
+    assert usual == before, "amending changes nothing that was given"
 
 
-def test_a_list_of_protocols_is_a_grid_under_each():
-    several = make_plan(tiny_config({**GRID, "protocol": [{}, {"updates": 60}, {"decay": False}]}))
-    written_out = make_plan(tiny_config(GRID, own(updates=60), own(decay=False)))
+def test_identity_knows_results_not_how_protocols_were_written():
+    several = tiny_plan({**GRID, "protocol": [{}, {"updates": 60}, {"decay": False}]})
+    written_out = tiny_plan(GRID, own(updates=60), own(decay=False))
     assert [p.identity for p in several.cells] == [p.identity for p in written_out.cells]
     assert len(several.cells) == 6
+    stated = tiny_plan(own(updates=60, decay=False))
+    usual = tiny_plan(GRID, updates=60, decay=False)
+    assert [p.identity for p in stated.cells] == [p.identity for p in usual.cells]
 
 
 # ---------------------------------------------------------------- what cells become of it
 
 
 def test_each_cell_has_its_own_protocol_and_reference():
-    plan = make_plan(tiny_config(GRID, own(updates=60)))
+    plan = tiny_plan(GRID, own(updates=60))
     cells = by_name(plan)
     base = "iris · tanh · {} · sgd · 5"
     exact, removed = base.format("exact · none"), base.format("removed · hidden")
@@ -73,27 +71,18 @@ def test_each_cell_has_its_own_protocol_and_reference():
     assert plan.duplicates == 0
 
 
-def test_a_difference_makes_the_same_cell_as_the_experiments_own_protocol():
-    """Identity knows results, not how the configuration was written."""
-    stated = make_plan(tiny_config(own(updates=60, decay=False)))
-    usual = make_plan(tiny_config(GRID, updates=60, decay=False))
-    assert [p.identity for p in stated.cells] == [p.identity for p in usual.cells]
-
-
 def test_one_cell_with_two_numbers_of_seeds_is_made_once_with_the_larger():
     few, many = own(evaluation_seeds=2), own(evaluation_seeds=5)
     for grids in ((few, many), (many, few), (few, many, few)):
-        plan = make_plan(tiny_config(*grids))
+        plan = tiny_plan(*grids)
         assert [p.protocol.evaluation_seeds for p in plan.cells] == [5, 5]
         assert plan.duplicates == 2 * (len(grids) - 1)
-        alone = make_plan(tiny_config(many))
+        alone = tiny_plan(many)
         assert [p.identity for p in plan.cells] == [p.identity for p in alone.cells]
-
-
-def test_the_exact_cell_has_as_many_seeds_as_those_it_is_compared_with():
+    # and exact has as many as those that are compared with it
     exact = {**GRID, "gradient": "exact", "protocol": {"evaluation_seeds": 2}}
     removed = {**GRID, "gradient": "removed", "protocol": {"evaluation_seeds": 5}}
-    plan = make_plan(tiny_config(exact, removed))
+    plan = tiny_plan(exact, removed)
     assert [(p.cell.gradient.name, p.protocol.evaluation_seeds) for p in plan.cells] == [
         ("exact", 5),
         ("removed", 5),
@@ -103,7 +92,7 @@ def test_the_exact_cell_has_as_many_seeds_as_those_it_is_compared_with():
 def test_transfer_is_made_if_one_of_two_grids_asks_for_it():
     without, asked = own(transfer=False), own(transfer=True)
     for grids in ((without, asked), (asked, without)):
-        plan = make_plan(tiny_config(*grids))
+        plan = tiny_plan(*grids)
         assert [p.reference is None for p in plan.cells] == [True, False]
         assert len(plan.cells) == 2
 
@@ -124,13 +113,13 @@ def test_full_batches_are_a_grids_own():
     grid = {"dataset": "iris", "hidden": [5], "optimizer": "rprop"}
     rates = {"rprop": [0.1], "sgd": [0.1]}
     full = {**grid, "protocol": {"batch_size": "full"}}
-    assert len(make_plan(tiny_config(full, learning_rates=rates)).cells) == 1
+    assert len(tiny_plan(full, learning_rates=rates).cells) == 1
     with pytest.raises(UsageError, match=r"needs protocol\.batch_size=full"):
-        make_plan(tiny_config(grid, learning_rates=rates))
+        tiny_plan(grid, learning_rates=rates)
 
 
 def test_fixed_rates_are_evaluated_each_and_nothing_is_tuned():
-    plan = make_plan(tiny_config(own(tune=False, learning_rates={"sgd": [0.1, 0.3, 1.0]})))
+    plan = tiny_plan(own(tune=False, learning_rates={"sgd": [0.1, 0.3, 1.0]}))
     assert [(p.tuning, p.scoring) for p in plan.cells] == [(0, 9), (0, 9)]
     assert [p.reference for p in plan.cells] == [None, None]
     assert len(plan.waves(())) == 1
@@ -166,7 +155,7 @@ def test_names_say_what_is_unusual():
 def branched(gradient="removed", rate="own", **protocol):
     branch = {"gradient": "exact", "updates": 4, "rate": rate}
     grid = {**GRID, "gradient": gradient, "protocol": {"branch": branch, **protocol}}
-    return make_plan(tiny_config(grid, transfer=False))
+    return tiny_plan(grid, transfer=False)
 
 
 def test_a_branch_needs_the_rates_of_both_rules():
@@ -190,7 +179,7 @@ def test_waves_are_as_many_as_it_takes():
     """Exact, then what is also evaluated at its rate, then what branches with that rule's rate."""
     branch = {"gradient": "exact", "updates": 4}
     grid = {**GRID, "gradient": "removed"}
-    plan = make_plan(tiny_config(grid, {**grid, "protocol": {"branch": branch}}))
+    plan = tiny_plan(grid, {**grid, "protocol": {"branch": branch}})
     assert [[p.wave for p in wave] for wave in plan.waves(())] == [[0], [1], [2]]
 
 
@@ -198,7 +187,7 @@ def test_a_branch_and_back():
     """From removed to exact: the first rule is where the grid's location is, which exact hides."""
     branch = {"gradient": "removed", "updates": 4}
     grid = {**GRID, "gradient": "exact", "location": ["hidden", "all"]}
-    plan = make_plan(tiny_config({**grid, "protocol": {"branch": branch}}, transfer=False))
+    plan = tiny_plan({**grid, "protocol": {"branch": branch}}, transfer=False)
     back = [p for p in plan.cells if p.protocol.branch]
     assert [p.trunk.location for p in back] == ["hidden", "all"]
     assert len({p.identity for p in back}) == 2
@@ -220,4 +209,4 @@ def test_everything_about_a_branch_matters():
 def test_a_first_rule_that_cannot_be_is_skipped_with_its_reason():
     branch = {"gradient": "leaky_backward", "updates": 4}
     with pytest.raises(UsageError, match=r"^grids\[0\] yields no cell: gradient leaky_backward"):
-        make_plan(tiny_config({**GRID, "protocol": {"branch": branch}}))
+        tiny_plan({**GRID, "protocol": {"branch": branch}})

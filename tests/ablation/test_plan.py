@@ -5,12 +5,13 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from small_studies import composed, job_of, tiny_config
+from small_studies import composed, job_of, plan_of, tiny_config, tiny_plan
 
 from study.ablation.planning.plan import make_plan
 from study.ablation.running.worker import train_cell
 from study.conf import configuration_folder, read_yaml
 from study.errors import UsageError
+from study.learning.optimizers import OPTIMIZERS
 from study.learning.rules import EXACT
 
 CONF = configuration_folder()
@@ -26,7 +27,7 @@ def axis_counts(plan, axis):
 
 
 def test_default_is_the_question_as_it_was_asked():
-    plan = make_plan(composed("experiment=default"))
+    plan = plan_of("default")
     assert len(plan.cells) == 3 * 3 * 8 * 6 == 432
     assert (plan.skipped, plan.duplicates) == ((), 0)
     for axis, values in {
@@ -57,35 +58,29 @@ def test_every_experiment_plans_and_trains(name):
 
     Of every value of every axis, and every rule on every activation, one cell is trained.
     """
-    words = ["updates=3", "tuning_seeds=1", "evaluation_seeds=1", "checkpoints=2", "probes=1"]
-    config = composed(f"experiment={name}", *(f"protocol.{word}" for word in words))
-    assert config.about, "an experiment says what it is for"
-    plan = make_plan(config)
-    names = [planned.name for planned in plan.cells]
-    assert len(set(names)) == len(names), "two cells have one name"
-    assert len({planned.identity for planned in plan.cells}) == len(names)
+    plan = plan_of(name)
+    assert plan.config.about, "an experiment says what it is for"
+    assert len({p.name for p in plan.cells}) == len(plan.cells), "two cells have one name"
+    assert len({p.identity for p in plan.cells}) == len(plan.cells)
     seen: set[tuple[str, ...]] = set()
+    few = {"updates": 3, "tuning_seeds": 1, "evaluation_seeds": 1, "checkpoints": 2, "probes": 1}
     for planned in plan.cells:
-        params = planned.cell.params()
-        marks = {(axis, value) for axis, value in params.items()}
+        params, protocol = planned.cell.params(), planned.protocol
+        rates = {optimizer: some[:1] for optimizer, some in protocol.learning_rates.items()}
+        branch = protocol.branch and replace(protocol.branch, updates=3)
+        short = replace(protocol, **few, learning_rates=rates, refine=None, branch=branch)
+        marks = {*params.items(), *short.params().items()}
         marks.add((params["activation"], params["gradient"], params["location"]))
-        marks |= set(planned.protocol.params().items())
         if marks <= seen:
             continue
         seen |= marks
-        rates = planned.protocol.learning_rates
-        few = {rule: some[:1] for rule, some in rates.items()}
-        protocol = replace(planned.protocol, learning_rates=few, refine=None)
-        finished = train_cell(job_of(planned.cell, protocol, **dict.fromkeys(planned.needs, 0.5)))
-        tuned, transferred = protocol.tunes, planned.reference is not None
-        assert len(finished.runs) == tuned + 1 + transferred
+        finished = train_cell(job_of(planned.cell, short, **dict.fromkeys(planned.needs, 0.5)))
+        assert len(finished.runs) == short.tunes + 1 + (planned.reference is not None)
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_every_protocol_tunes_every_optimizer(name):
     """Two rates a decade, from below where one could learn to where all diverge."""
-    from study.learning.optimizers import OPTIMIZERS
-
     config = composed(f"protocol={name}")
     rates = config.protocol.learning_rates
     assert list(rates) == list(OPTIMIZERS)
@@ -98,7 +93,7 @@ def test_every_protocol_tunes_every_optimizer(name):
 
 
 def test_references_come_first_and_once():
-    plan = make_plan(tiny_config(GRID, {**GRID, "location": "all"}))
+    plan = tiny_plan(GRID, {**GRID, "location": "all"})
     first, *others = plan.cells
     assert first.cell.gradient == EXACT
     assert first.reference is None
@@ -111,29 +106,20 @@ def test_references_come_first_and_once():
 
 def test_a_reference_is_planned_where_the_grid_has_none():
     """A cell is compared at exact's rate, so exact has to be tuned."""
-    plan = make_plan(tiny_config({**GRID, "gradient": "removed"}))
+    plan = tiny_plan({**GRID, "gradient": "removed"})
     assert [p.cell.gradient.name for p in plan.cells] == ["exact", "removed"]
-    narrowed = make_plan(tiny_config(GRID, only={"gradient": ["removed"]}))
+    narrowed = tiny_plan(GRID, only={"gradient": ["removed"]})
     assert [p.identity for p in narrowed.cells] == [p.identity for p in plan.cells]
 
-
-def test_without_transfer_there_are_no_references():
-    plan = make_plan(tiny_config({**GRID, "gradient": "removed"}, transfer=False))
+    plan = tiny_plan({**GRID, "gradient": "removed"}, transfer=False, refine={})
     (planned,) = plan.cells
-    assert planned.reference is None
-    assert planned.runs == 7
+    assert (planned.reference, planned.tuning, planned.scoring) == (None, 4 + 45, 3)
     assert plan.waves(()) == [[planned]]
-
-
-def test_a_second_stage_of_tuning_is_counted():
-    refine = {"per_decade": 8, "rates": 9, "seeds": 5, "recentre_decades": 3}
-    plan = make_plan(tiny_config(GRID, refine=refine))
-    assert {planned.tuning for planned in plan.cells} == {4 + 45}
 
 
 def test_waves_hold_what_is_not_finished_dear_cells_first():
     grid = {**GRID, "hidden": [[4], [64, 64], [16]]}
-    plan = make_plan(tiny_config(grid))
+    plan = tiny_plan(grid)
     references, others = plan.waves(())
     assert [p.cell.widths for p in references] == ["64-64", "16", "4"]
     assert [p.cell.widths for p in others] == ["64-64"] * 2 + ["16"] * 2 + ["4"] * 2
@@ -147,7 +133,7 @@ def test_waves_hold_what_is_not_finished_dear_cells_first():
 def test_costs_grow_with_the_work():
     def seconds(**changes):
         grid = {**GRID, "gradient": "exact", **changes.pop("grid", {})}
-        (planned,) = make_plan(tiny_config(grid, **{"updates": 1000, **changes})).cells
+        (planned,) = tiny_plan(grid, **{"updates": 1000, **changes}).cells
         return planned.seconds
 
     base = seconds()
@@ -169,8 +155,8 @@ def test_an_optimizer_without_rates(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     grid = {**GRID, "optimizer": {"_target_": "own_optimizer.lacks"}}
     with pytest.raises(UsageError, match=r"^protocol\.learning_rates\.lacks is missing$"):
-        make_plan(tiny_config(grid))
-    assert len(make_plan(tiny_config(grid, learning_rates={"lacks": [0.1]})).cells) == 3
+        tiny_plan(grid)
+    assert len(tiny_plan(grid, learning_rates={"lacks": [0.1]}).cells) == 3
     (planned, *_) = make_plan(
         tiny_config({**grid, "optimizer": {"_target_": "own_optimizer.has"}})
     ).cells
@@ -180,6 +166,6 @@ def test_an_optimizer_without_rates(tmp_path, monkeypatch):
 def test_a_dataset_that_is_not_what_the_objective_needs():
     grid = {"dataset": ["linnerud", "moons", "wine"], "objective": "unit_cross_entropy"}
     with pytest.raises(UsageError, match=r"grids\[0\]\.dataset: linnerud yields no cell: obj"):
-        make_plan(tiny_config(grid))
-    plan = make_plan(tiny_config({**grid, "dataset": ["moons", "wine"]}))
+        tiny_plan(grid)
+    plan = tiny_plan({**grid, "dataset": ["moons", "wine"]})
     assert len(plan.cells) == 2

@@ -1,11 +1,8 @@
-"""The command `study` as people run it: with signals, with and without a terminal."""
+"""The command `study` in processes of its own, which signals and a closed pipe reach."""
 
 import os
-import pty
 import re
-import shutil
 import signal
-import termios
 from pathlib import Path
 
 import pytest
@@ -116,40 +113,6 @@ def test_a_study_that_is_stopped_goes_on_as_if_it_had_not_been(folder, migrated,
         assert one.equals(other), table
 
 
-def test_progress_is_shown_on_a_terminal_and_nowhere_else(folder, migrated, tmp_path):
-    words = ["experiment=smoke", "execution.workers=1", "only.optimizer=[sgd]", *TINY_WORDS]
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (24, 80))
-    command = Command(tmp_path / "terminal", migrated)
-    process = command.start(*words, cwd=folder, stderr=theirs)
-    os.close(theirs)
-    shown = b""
-    while True:
-        try:
-            part = os.read(ours, 4096)
-        except OSError:  # the other side is closed
-            break
-        if not part:
-            break
-        shown += part
-    said = finish(process)
-    os.close(ours)
-    bar = shown.decode()
-    assert said.code == 0
-    assert "\r" in bar
-    counts = r"\d+ solved, \d+ plateau, \d+ stuck, \d+ diverged"
-    assert re.search(rf"\r54/54 \|.*\| 00:00 left, {counts}", bar), bar[-500:]
-
-    quiet = Command(tmp_path / "quiet", migrated)
-    piped = finish(quiet.start(*words, cwd=folder))
-    assert (piped.code, piped.err) == (0, "")
-    assert not {"\r", "\x1b"} & set(piped.out + said.out)
-    assert [line.split(" in ")[0] for line in piped.out.splitlines()[:3]] == [
-        line.split(" in ")[0] for line in said.out.splitlines()[:3]
-    ]
-
-
-@pytest.mark.skipif(shutil.which("head") is None, reason="needs head")
 def test_a_reader_that_has_seen_enough(folder):
     ours, theirs = os.pipe()
     process = start(["list"], cwd=folder, stdout=theirs)

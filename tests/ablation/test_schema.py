@@ -2,7 +2,9 @@
 
 import copy
 
-from study.ablation.configuration.protocol import Refine
+import pytest
+
+from study.ablation.configuration.protocol import Refine, amended
 from study.ablation.configuration.schema import Execution, read
 from study.learning.optimizers import OPTIMIZERS
 
@@ -24,18 +26,8 @@ GOOD = {
 }
 
 
-def changed(key, value):
-    """The good configuration with another value at a dotted key; ... removes the key."""
-    container = copy.deepcopy(GOOD)
-    level = container
-    *parents, last = key.split(".")
-    for part in parents:
-        level = level[part]
-    if value is ...:
-        del level[last]
-    else:
-        level[last] = value
-    return container
+def changed(**sections):
+    return read("x", amended(GOOD, sections))
 
 
 def test_a_good_configuration():
@@ -56,20 +48,24 @@ def test_a_good_configuration():
     assert config.dry_run is False
 
 
-def test_full_batches_and_other_options():
-    assert read("x", changed("protocol.batch_size", "full")).protocol.batch_size is None
-    assert read("x", changed("protocol.refine", None)).protocol.refine is None
-    assert read("x", changed("tracking.uri", "")).tracking.uri is None
-    assert read("x", changed("tracking.tables", "/somewhere")).tracking.tables == "/somewhere"
-    assert read("x", changed("execution.workers", 3)).execution.processes() == 3
-    assert read("x", GOOD).execution.processes() >= 1
+def test_other_options():
+    protocol = changed(protocol={"batch_size": "full", "refine": None}).protocol
+    assert (protocol.batch_size, protocol.refine) == (None, None)
+    tracking = changed(tracking={"uri": "", "tables": "/somewhere"}).tracking
+    assert (tracking.uri, tracking.tables) == (None, "/somewhere")
+    assert changed(execution={"workers": 3}).execution.processes() == 3
+    assert changed().execution.processes() >= 1
 
 
-def test_ranges_of_rates():
-    def rates(text):
-        return read("x", changed("protocol.learning_rates.sgd", text)).protocol.learning_rates
-
-    assert rates("1 a decade from 1e-3 to 1e2")["sgd"] == (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
-    assert rates("2 a decade from 3.16e-3 to 0.1")["sgd"] == (0.00316228, 0.01, 0.0316228, 0.1)
-    assert rates("8 a decade from 1 to 1")["sgd"] == (1.0,)
-    assert rates([1])["sgd"] == (1.0,)
+@pytest.mark.parametrize(
+    ("text", "rates"),
+    [
+        ("1 a decade from 1e-3 to 1e2", (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)),
+        ("2 a decade from 3.16e-3 to 0.1", (0.00316228, 0.01, 0.0316228, 0.1)),
+        ("8 a decade from 1 to 1", (1.0,)),
+        ([1], (1.0,)),
+    ],
+)
+def test_ranges_of_rates(text, rates):
+    protocol = changed(protocol={"learning_rates": {"sgd": text}}).protocol
+    assert protocol.learning_rates["sgd"] == rates

@@ -9,10 +9,9 @@ import pytest
 from small_studies import GRID, TINY, TINY_WORDS, Command, composed, in_order, own
 
 from study.ablation.configuration.composition import included
-from study.ablation.configuration.protocol import amended
+from study.ablation.configuration.protocol import Refine, amended
 from study.ablation.configuration.schema import read
 from study.ablation.planning.plan import make_plan
-from study.conf import configuration_folder
 from study.errors import UsageError
 
 # ---------------------------------------------------------------- unions
@@ -72,19 +71,22 @@ def test_the_command_line_has_the_last_word():
     assert kept == {"learning_rates": {"sgd": [1], "adam": [2]}}
 
 
-def test_mistakes_in_an_included_file_name_it():
-    wrong = {"grids": [own(updates=0)]}
-    with pytest.raises(UsageError, match=r"^wrong: grids\[0\]\.protocol\.updates = 0 is out"):
-        union(first=FIRST, wrong=wrong)
-    with pytest.raises(UsageError, match=r"^experiment 'wrong': grids takes a list"):
-        union(wrong={"about": "nothing"})
-    with pytest.raises(UsageError, match=r"^unknown configuration key 'wrong: include'. "):
-        union(wrong={**FIRST, "include": ["first"]})
-    with pytest.raises(UsageError, match=r"'wrong: protocol.updats'"):
-        union(wrong={**FIRST, "protocol": {"updats": 3}})
-    nowhere = {"dataset": "iris", "location": "output", "gradient": "frozen"}
-    with pytest.raises(UsageError, match=r"^wrong: grids\[0\] yields no cell: "):
-        make_plan(union(wrong={"grids": [nowhere]}))
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [  # mistakes in a protocol are in tests/bad_input/test_configurations.py
+        ({"about": "nothing"}, "experiment 'wrong': grids takes a list"),
+        ({**FIRST, "include": ["first"]}, "unknown configuration key 'wrong: include'. "),
+        ({**FIRST, "protocol": {"updats": 3}}, "unknown configuration key 'wrong: protocol.upd"),
+        (
+            {"grids": [{"dataset": "iris", "location": "output", "gradient": "frozen"}]},
+            "wrong: grids[0] yields no cell: ",
+        ),
+    ],
+)
+def test_mistakes_in_an_included_file_name_it(file, line):
+    with pytest.raises(UsageError) as caught:
+        make_plan(union(first=FIRST, wrong=file))
+    assert str(caught.value).startswith(line)
 
 
 @pytest.fixture
@@ -125,7 +127,8 @@ def test_files_that_cannot_be_included(folder, include, line):
 def test_hydra_hands_over_what_the_command_line_set():
     config = composed("experiment=paper", "protocol.updates=3", "protocol.evaluation_seeds=2")
     assert {(g.protocol.updates, g.protocol.evaluation_seeds) for g in config.grids} == {(3, 2)}
-    assert (configuration_folder() / "experiment" / "paper.yaml").is_file()
+    refine = composed("experiment=smoke", "protocol.refine.seeds=3").protocol.refine
+    assert refine == Refine(seeds=3), "where the protocol has no second stage"
 
 
 # ---------------------------------------------------------------- carried out
@@ -163,10 +166,11 @@ def test_a_study_with_protocols_of_many_kinds(command, tmp_path, migrated):
     assert in_order(later.runs("smoke")).equals(in_order(found))
 
 
-def test_claims_are_a_tag_of_every_scored_run(command, tmp_path, monkeypatch):
+def test_what_a_study_records(command, tmp_path, monkeypatch):
+    """The digest of its claims, as a tag of every scored run; whose protocols its grids have."""
     claims = tmp_path / "claims.yaml"
     monkeypatch.setattr("study.conf.claims_path", lambda: claims)
-    words = ("experiment=smoke", f"grids=[{ORDINARY}]", "claims=[C3]", *TINY_WORDS)
+    words = ("experiment=smoke", f"grids=[{ORDINARY}, {BRANCHED}]", "claims=[C3]", *TINY_WORDS)
     said = command(*words)
     assert said.code == 2
     assert said.err == "study: conf/claims.yaml cannot be read: No such file or directory\n"
@@ -176,26 +180,17 @@ def test_claims_are_a_tag_of_every_scored_run(command, tmp_path, monkeypatch):
     digest = hashlib.sha256(b"fixed\n").hexdigest()
     with closing(sqlite3.connect(command.database)) as database:
         rows = database.execute(
-            "SELECT stage.value, claims.value, count(*) FROM params AS stage"
+            "SELECT DISTINCT stage.value, claims.value FROM params AS stage"
             " LEFT JOIN tags AS claims ON claims.run_uuid = stage.run_uuid"
-            " AND claims.key = 'claims' WHERE stage.key = 'stage' GROUP BY 1, 2"
+            " AND claims.key = 'claims' WHERE stage.key = 'stage'"
         ).fetchall()
         (tag,) = database.execute("SELECT value FROM experiment_tags WHERE key = 'study.claims'")
-    assert sorted(rows) == [("evaluate", digest, 2 * 3), ("tune", None, 2 * 4)]
+    assert sorted(rows) == [("evaluate", digest), ("tune", None)]
     assert tag == (digest,)
-    records = [json.loads(p.read_text()) for p in command.folder.rglob("study-*.json")]
-    assert [record["claims sha256"] for record in records] == [digest]
-
-
-def test_what_is_recorded_of_the_configuration_says_whose_grids_they_are(command):
-    assert command("experiment=smoke", f"grids=[{ORDINARY}, {BRANCHED}]", *TINY_WORDS).code == 0
-    (path,) = command.folder.rglob("study-*.json")
-    grids = json.loads(path.read_text())["configuration"]["grids"]
-    assert [grid["protocol"] for grid in grids] == [
+    (record,) = [json.loads(p.read_text()) for p in command.folder.rglob("study-*.json")]
+    assert record["claims sha256"] == digest
+    branch = {"branch.gradient": "exact", "branch.updates": 4, "branch.rate": "own"}
+    assert [grid["protocol"] for grid in record["configuration"]["grids"]] == [
         {"transfer": False},
-        {
-            "transfer": False,
-            "dtype": "float64",
-            "branch": {"branch.gradient": "exact", "branch.updates": 4, "branch.rate": "own"},
-        },
+        {"transfer": False, "dtype": "float64", "branch": branch},
     ]

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hydra.core.global_hydra import GlobalHydra
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "ablation"))  # small_studies
 
@@ -14,31 +15,23 @@ def refused(tmp_path_factory):
 
     One for all examples of a module: what a refusal leaves behind would be seen by the next one.
     """
-    from small_studies import Said
-
-    from study.ablation import app
+    from small_studies import run
 
     folder = tmp_path_factory.mktemp("empty")
     new = tmp_path_factory.mktemp("places") / "new"
     places = [f"tracking.uri=sqlite:///{new}/mlflow.db", f"tracking.tables={new}/tables"]
 
-    def run(*words: str, study: bool = True, code: int = 2) -> str:
-        import contextlib
-        import io
-
-        out, err = io.StringIO(), io.StringIO()
+    def refuse(*words: str, study: bool = True, code: int = 2) -> str:
         with pytest.MonkeyPatch.context() as patch:
             patch.delenv("STUDY_TRACEBACK", raising=False)
             patch.chdir(folder)
-            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-                got = app.main([*(places if study else []), *words])
-        said = Said(got, out.getvalue(), err.getvalue())
-        assert said.code == code, said
+            said = run(*(places if study else []), *words)
+        assert (said.code, said.out) == (code, ""), said
         assert said.err.startswith("study: ") and said.err.endswith("\n"), said
-        assert len(said.err.splitlines()) == 1, said
-        assert "Traceback" not in said.err
+        assert len(said.err.splitlines()) == 1 and "Traceback" not in said.err, said
         assert not new.exists(), "a store or a table was made"
         assert list(folder.iterdir()) == [], "something was left in the folder"
+        assert not GlobalHydra.instance().is_initialized()
         return said.err.removeprefix("study: ").removesuffix("\n")
 
-    return run
+    return refuse

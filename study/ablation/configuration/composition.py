@@ -69,15 +69,17 @@ def with_configuration(overrides: Sequence[str], run: Callable[[Config], int]) -
     before = sys.argv
     with tempfile.TemporaryDirectory() as scratch:
         # a multirun writes its multirun.yaml; unless it was told where, it does so here
-        told = any(word.startswith("hydra.sweep.dir=") for word in overrides)
-        places = [f"hydra.sweep.dir='{scratch}'"] if words.sweeps(overrides) and not told else []
-        sys.argv = ["study", *ready, *places]
+        if words.sweeps(overrides) and not any("hydra.sweep.dir=" in word for word in overrides):
+            settings = [n for n, word in enumerate(ready) if "=" in word and word[0] != "-"]
+            # beside the others: Hydra takes no flags between key=value
+            ready.insert(settings[0] if settings else len(ready), f"hydra.sweep.dir='{scratch}'")
+        sys.argv = ["study", *ready]
         try:
             job()
         except Exception as error:
             if running[0]:
                 raise
-            raise UsageError(words.explain(error, overrides)) from error
+            raise UsageError(words.explain(error, overrides, folder)) from error
         finally:
             sys.argv = before
     if mistakes:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from study.ablation.configuration.protocol import RATES_BY_NAME
+from study.conf import read_yaml
 from study.errors import UsageError, unknown
 
 MANNER = "key=value, lists in [...], names with values in {...}, any other text in quotes"
@@ -99,8 +101,18 @@ def _check_option(group: str, value: Any, folder: Path) -> None:
         raise UsageError(unknown(group, "null" if value is None else str(value), names))
 
 
-def explain(error: Exception, words: Sequence[str]) -> str:
-    """Return in one line what Hydra found wrong, with the culprit and what is valid."""
+def explain(error: Exception, words: Sequence[str], folder: Path) -> str:
+    """Return in one line what Hydra found wrong, with the culprit and what is valid.
+
+    Parameters
+    ----------
+    error
+        What Hydra raised.
+    words
+        Of the command line.
+    folder
+        Where the configuration is.
+    """
     from hydra.errors import MissingConfigException
 
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
@@ -111,11 +123,24 @@ def explain(error: Exception, words: Sequence[str]) -> str:
     for word in words:
         key, _, value = word.partition("=")
         if value and said.endswith(word):
+            if re.match(r"grids\.\d", key) and (valid := _grids(words, folder)):
+                return unknown("configuration key", ".".join(key.split(".")[:2]), valid)
+            if "Cannot merge" in cause and key == "protocol.learning_rates":
+                return f"{key} {RATES_BY_NAME}{value}"
             if "Cannot merge" in cause:
                 meant = "values by name" if value.startswith("[") else "a list"
                 return f"{key} takes {meant}, not {value}"
             return f"cannot use {word!r}: {cause or said}"
     return ": ".join(filter(None, [said, cause]))
+
+
+def _grids(words: Sequence[str], folder: Path) -> list[str]:
+    """Return the keys of the grids of one experiment, or of those that the words state."""
+    overrides = [_read(word) for word in words if "=" in word and word[0] != "-"]
+    said = {override.key_or_group: override.value() for override in overrides}
+    file = folder / "experiment" / f"{said.get('experiment', 'default')}.yaml"
+    grids = said.get("grids") or (read_yaml(file).get("grids", ()) if file.is_file() else ())
+    return [f"grids.{number}" for number in range(len(grids))]
 
 
 def _refuse_flags(message: str) -> NoReturn:

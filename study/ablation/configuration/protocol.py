@@ -25,6 +25,7 @@ from study.learning.rules import GRADIENTS
 from study.learning.rules.base import Gradient
 from study.learning.variants import Variant, resolve
 
+RATES_BY_NAME = f"takes rates by optimizer ({', '.join(OPTIMIZERS)}), not "
 RANGE = re.compile(r"(\d+) a decade from ([\d.e+-]+) to ([\d.e+-]+)")
 
 TUNING_SEEDS_FROM = 1
@@ -48,10 +49,6 @@ def _batch(given: Any) -> Any:
     if given is None or (isinstance(given, str) and given != "full"):
         raise ValueError(f"takes a whole number or full, not {given!r}")
     return None if given == "full" else given
-
-
-def _gradient(given: Any) -> Variant[Gradient]:
-    return resolve("gradient", GRADIENTS, given)
 
 
 def rates(given: Any) -> tuple[float, ...]:
@@ -81,6 +78,12 @@ def _rate(given: Any) -> float:
     if not number or not 1e-30 <= given <= 1e30:  # what float32 can hold
         raise ValueError(f"takes learning rates from 1e-30 to 1e+30, not {given!r}")
     return float(given)
+
+
+def _by_optimizer(given: Any) -> Any:
+    if not isinstance(given, Mapping):
+        raise ValueError(f"{RATES_BY_NAME}{given!r}")
+    return given
 
 
 def _not_said(given: Any) -> str:
@@ -130,7 +133,9 @@ class Branch:
 
     __pydantic_config__ = NO_OTHER_KEYS
 
-    gradient: Annotated[Variant[Gradient], PlainValidator(_gradient)]
+    gradient: Annotated[
+        Variant[Gradient], PlainValidator(lambda given: resolve("gradient", GRADIENTS, given))
+    ]
     updates: Annotated[Whole, between(1, 10**8)]
     rate: Annotated[str, one_of(*BRANCH_RATES)] = "own"
     location: Annotated[str, PlainValidator(_not_said)] = "hidden"
@@ -179,7 +184,10 @@ class Protocol:
 
     updates: Annotated[Whole, between(1, 10**8)]
     batch_size: Annotated[Annotated[Whole, between(1, 10**7)] | None, BeforeValidator(_batch)]
-    learning_rates: Mapping[str, Annotated[tuple[float, ...], PlainValidator(rates)]]
+    learning_rates: Annotated[
+        Mapping[str, Annotated[tuple[float, ...], PlainValidator(rates)]],
+        BeforeValidator(_by_optimizer),
+    ]
     tuning_seeds: Annotated[Whole, between(1, REFINING_SEEDS_FROM - TUNING_SEEDS_FROM)]
     evaluation_seeds: Annotated[Whole, between(1, 10**6)]
     refine: Refine | None = None

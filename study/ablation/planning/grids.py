@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,28 +18,25 @@ from study.learning.variants import Variant, plain, resolve
 
 
 @dataclass(frozen=True)
-class Product:
-    """A grid with its values read.
+class Value:
+    """A value of an axis: how tables name it, what cells have, and whether ``only`` keeps it."""
 
-    Parameters
-    ----------
-    grid
-        As it was written.
-    axes
-        Axis -> (label, value) of each of its values. The label is how tables name the value.
-    kept
-        Axis -> labels that ``only`` keeps.
-    """
+    label: str
+    value: Any
+    kept: bool = True
+
+
+@dataclass(frozen=True)
+class Product:
+    """A grid as it was written, and the values of each of its axes."""
 
     grid: Grid
-    axes: Mapping[str, Sequence[tuple[str, Any]]]
-    kept: Mapping[str, set[str]]
+    axes: Mapping[str, Sequence[Value]]
 
     def size(self, kept: bool = False) -> int:
         """Return the number of combinations, all or those that ``only`` keeps."""
         return math.prod(
-            sum(not kept or label in self.kept[axis] for label, _ in pairs)
-            for axis, pairs in self.axes.items()
+            sum(value.kept or not kept for value in values) for values in self.axes.values()
         )
 
 
@@ -121,11 +118,6 @@ class Expansion:
     skipped: list[tuple[str, str]] = field(default_factory=list)
     duplicates: int = 0
 
-    @property
-    def cells(self) -> list[Cell]:
-        """The cells alone."""
-        return [asked.cell for asked in self.asked.values()]
-
 
 def products(grids: Sequence[Grid], only: Mapping[str, Any]) -> list[Product]:
     """Read the axes of grids, without combining them.
@@ -145,29 +137,24 @@ def products(grids: Sequence[Grid], only: Mapping[str, Any]) -> list[Product]:
     UsageError
         For axes and values that are unknown, and a value of `only` that no grid has.
     """
-    read = [_axes(grid) for grid in grids]
-    wanted = {axis: _wanted(axis, values) for axis, values in only.items()}
-    for axis, values in wanted.items():
-        offered = dict.fromkeys(label for axes in read for label, _ in axes[axis])
-        names = dict.fromkeys([*map(_base, offered), *offered])
-        for value in values:
-            if value not in names:
-                raise UsageError(unknown(f"value of only.{axis}", value, names))
-    return [
-        Product(
-            grid,
-            axes,
-            {
-                axis: {
-                    label
-                    for label, _ in pairs
-                    if axis not in wanted or {label, _base(label)} & set(wanted[axis])
-                }
-                for axis, pairs in axes.items()
-            },
-        )
-        for grid, axes in zip(grids, read, strict=True)
+    read = [Product(grid, _axes(grid)) for grid in grids]
+    for axis, given in only.items():
+        wanted = _wanted(axis, given)
+        labels = [value.label for product in read for value in product.axes[axis]]
+        names = dict.fromkeys([*map(_base, labels), *labels])
+        for name in wanted:
+            if name not in names:
+                raise UsageError(unknown(f"value of only.{axis}", name, names))
+        read = [_narrowed(product, axis, set(wanted)) for product in read]
+    return read
+
+
+def _narrowed(product: Product, axis: str, wanted: set[str]) -> Product:
+    values = [
+        replace(value, kept=not wanted.isdisjoint((value.label, _base(value.label))))
+        for value in product.axes[axis]
     ]
+    return replace(product, axes={**product.axes, axis: values})
 
 
 def expand(
@@ -204,10 +191,10 @@ def expand(
 def _expand(product: Product, facts_of: Callable[[Variant[Any]], Facts], found: Expansion) -> None:
     reasons: dict[tuple[str, str], str] = {}
     alive: set[tuple[str, str]] = set()
-    for pairs in itertools.product(*product.axes.values()):
-        cell = Cell(*(value for _, value in pairs))
-        labels = [(axis, label) for axis, (label, _) in zip(AXES, pairs, strict=True)]
-        if pairs[0][0] not in product.kept["dataset"]:
+    for values in itertools.product(*product.axes.values()):
+        cell = Cell(*(value.value for value in values))
+        labels = [(axis, value.label) for axis, value in zip(AXES, values, strict=True)]
+        if not values[0].kept:  # its dataset
             alive.update(labels)  # without the data nobody can tell
             continue
         asked, reason = _request(product.grid, cell, facts_of(cell.dataset))
@@ -216,7 +203,7 @@ def _expand(product: Product, facts_of: Callable[[Variant[Any]], Facts], found: 
                 reasons.setdefault(pair, reason)
         else:
             alive.update(labels)
-        if not all(label in product.kept[axis] for axis, label in labels):
+        if not all(value.kept for value in values):
             continue
         if reason:
             found.skipped.append((cell.name, reason))
@@ -254,7 +241,7 @@ def _request(grid: Grid, cell: Cell, data: Facts) -> tuple[Request, str]:
         raise UsageError(f"{', '.join(targets)}: {type(error).__name__}: {said}") from error
 
 
-def _axes(grid: Grid) -> dict[str, list[tuple[str, Any]]]:
+def _axes(grid: Grid) -> dict[str, list[Value]]:
     given = grid.axes
     for axis in given:
         if axis not in AXES:
@@ -265,7 +252,7 @@ def _axes(grid: Grid) -> dict[str, list[tuple[str, Any]]]:
     for axis in AXES:
         written = _values(f"{grid.key}.{axis}", axis, given.get(axis, DEFAULTS.get(axis)))
         values = [axis_value(axis, value) for value in written]
-        read[axis] = [(_label(axis, value), value) for value in values]
+        read[axis] = [Value(_label(axis, value), value) for value in values]
     return read
 
 
@@ -284,29 +271,26 @@ def _values(key: str, axis: str, given: Any) -> list[Any]:
     return values
 
 
-def _variants(key: str, spec: Any) -> Iterator[Any]:
+def _variants(key: str, spec: Any) -> list[Any]:
     """Expand lists in place of parameters: {floor: {minimum: [0.01, 0.1]}} is two variants."""
     if not isinstance(spec, Mapping):
-        yield spec
-    elif "_target_" in spec:
-        yield from _combinations(key, spec)
-    elif len(spec) == 1:
-        (name, given), *_ = spec.items()
-        if isinstance(given, Mapping):
-            yield from ({name: values} for values in _combinations(f"{key}.{name}", given))
-        else:
-            yield dict(spec)
-    else:
+        return [spec]
+    if "_target_" in spec:
+        return _combinations(key, spec)
+    if len(spec) != 1:
         raise UsageError(f"{key} takes one name with its parameters, not {dict(spec)!r}")
+    ((name, given),) = spec.items()
+    if not isinstance(given, Mapping):
+        return [dict(spec)]
+    return [{name: values} for values in _combinations(f"{key}.{name}", given)]
 
 
-def _combinations(key: str, values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _combinations(key: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
     for name, value in values.items():
         if isinstance(value, list) and not value:
             raise UsageError(f"{key}.{name} has no value")
     choices = [v if isinstance(v, list) else [v] for v in values.values()]
-    for combination in itertools.product(*choices):
-        yield dict(zip(values, combination, strict=True))
+    return [dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*choices)]
 
 
 def _wanted(axis: str, given: Any) -> list[str]:

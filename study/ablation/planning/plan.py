@@ -216,7 +216,7 @@ def _planned(
 
 
 def _check_rates(config: Config, grids: Sequence[Product], found: Expansion) -> None:
-    own = {value.name for product in grids for _, value in product.axes["optimizer"]}
+    own = {given.value.name for product in grids for given in product.axes["optimizer"]}
     valid = [*OPTIMIZERS, *sorted(own - set(OPTIMIZERS))]
     protocols = {"protocol": config.protocol}
     protocols |= {f"{grid.key}.protocol": grid.protocol for grid in config.grids}
