@@ -7,7 +7,6 @@ from small_studies import make_cell
 
 from study.ablation.planning.cells import Facts
 from study.ablation.running.worker import _problem
-from study.errors import UsageError
 from study.learning.core.training import train
 from study.learning.design import Budget
 from study.learning.rules import EXACT, GRADIENTS
@@ -227,9 +226,3 @@ def test_names_say_what_is_unusual():
     flagged = make_cell(gradient={"floor": {"minimum": 0.05, "absolute": True}})
     assert flagged.params()["gradient.absolute"] == "true"
     assert "gradient.absolute" not in make_cell(gradient="floor").params()
-
-
-def test_a_value_of_the_wrong_registry():
-    line = "dataset takes a record of class Dataset: 'tanh' is of class Activation"
-    with pytest.raises(UsageError, match=line):
-        make_cell(dataset=make_cell().activation)
