@@ -15,7 +15,6 @@ from small_studies import GRID, TINY, own, tiny_plan
 from study.ablation.configuration.schema import read
 from study.ablation.planning.cells import AXES, REGISTRIES
 from study.ablation.planning.plan import make_plan
-from study.datasets import DATASETS
 from study.errors import UsageError
 
 PROPERTY = settings(max_examples=20, deadline=None, derandomize=True)
@@ -196,11 +195,6 @@ PROTOCOLS = [  # key, value, line
             ),
             ("location", "all", "protocol.branch.location is the location of the grid: leave it"),
             ("gradient", "exat", "unknown gradient 'exat'. Did you mean 'exact'?"),
-            (
-                "gradient",
-                DATASETS["iris"],
-                "protocol.branch.gradient takes a gradient rule, not D",
-            ),
         )
     ),
 ]
