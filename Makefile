@@ -84,8 +84,8 @@ $(PEERS): $(READY)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement .venv/bench.txt
 	@touch $(PEERS)
 
-lock: $(READY)  ## resolve requirements.lock anew from pyproject.toml
-	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --upgrade \
+lock: $(READY)  ## add to requirements.lock what pyproject.toml needs (UPGRADE=1: all versions anew)
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate $(if $(UPGRADE),--upgrade) \
 	  --python-version 3.11 --extra study --extra dev pyproject.toml -o requirements.lock
 
 clean:  ## remove what can be made again (environment, caches, figures); results and the store stay
