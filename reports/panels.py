@@ -290,7 +290,7 @@ def by_side(found: Mapping[str, Interval]) -> dict[str, list[str]]:
 
 def seeds(effect: Effect) -> str:
     """Say how many tasks and seeds an effect has: 10 tasks with 40 to 60 seeds."""
-    counts = [task.seeds for task in effect.tasks]
+    counts = [len(task.seeds) for task in effect.tasks]
     spread = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
     many = "s" if len(counts) > 1 else ""
     return f"{len(counts)} task{many} (an activation each) with {spread} seeds"

@@ -135,7 +135,7 @@ def part_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
                 "low_90": low_90,
                 "high_90": high_90,
                 "tasks": len(effect.tasks),
-                "seeds": min(task.seeds for task in effect.tasks),
+                "seeds": min(len(task.seeds) for task in effect.tasks),
                 "needed": _needed(effect, comparison),
                 "runs": len(effect.runs),
             }
@@ -156,7 +156,7 @@ def task_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
             **_limits(task.interval, comparison),
             "p_above": task.above(0.0),
             "p_below": task.below(0.0),
-            "seeds": task.seeds,
+            "seeds": len(task.seeds),
             "ties_at_floor": task.ties,
         }
         for part, contrast, comparison, named in _contrasts(verdicts)

@@ -144,7 +144,8 @@ def ranked(
             seeds, values = seeds[finite], values[finite]
             if all(frame["failed"].all() for frame in place.arms.values()):
                 return "all runs failed"
-            return Measured(place.task, place.block, seeds, place.rows(seeds), values, ties)
+            rows = place.rows(seeds)
+            return Measured(place.task, place.block, seeds, rows, values, ties=ties)
 
         return _pooled(Ranked, measured, study, contrast, free(contrast))
 
@@ -177,7 +178,7 @@ def _pooled(
     """Pool the places that have enough seeds; a note names those that were left out."""
     rate = getattr(contrast.options, "rate", "own")
     places, missing = study.places(list(contrast.weights), free=free, rate=rate)
-    strata, notes = [], [missing]
+    tasks, notes = [], [missing]
     for place in places:
         found = measure(place)
         if isinstance(found, str):
@@ -185,6 +186,6 @@ def _pooled(
         elif len(found.seeds) < FEWEST:
             notes.append(f"{place.task}: {len(found.seeds)} seeds, {FEWEST} needed")
         else:
-            strata.append(found)
+            tasks.append(found)
     note = "; ".join(filter(None, notes))
-    return kind(tuple(strata), note) if strata else note or "no runs"
+    return kind(tuple(tasks), note) if tasks else note or "no runs"

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -30,37 +29,8 @@ FEWEST = 6
 
 
 @dataclass(frozen=True)
-class TaskEffect:
-    """An effect in one task.
-
-    Parameters
-    ----------
-    task
-        Its name.
-    seeds
-        How many seeds all arms have.
-    interval
-        Estimate with 95 % limits.
-    above, below
-        ``above(margin)`` is the p-value of "above the margin", ``below(margin)`` of "below".
-    ties
-        Pairs at the score's floor, which updates-to-target decided.
-    deviation
-        Standard deviation of the differences; NaN for shares.
-    """
-
-    task: str
-    seeds: int
-    interval: Interval
-    above: Callable[[float], float]
-    below: Callable[[float], float]
-    ties: int = 0
-    deviation: float = float("nan")
-
-
-@dataclass(frozen=True)
-class Stratum(ABC):
-    """What was measured in one task.
+class TaskEffect(ABC):
+    """What was measured in one task, and the effect in this task alone.
 
     Parameters
     ----------
@@ -68,62 +38,87 @@ class Stratum(ABC):
         See `Place`. Tasks of a block with the same seeds are not independent: the same seed has
         the same data and batch order there.
     seeds
-        (n,), in rising order.
+        (n,), those that all arms have, in rising order.
     rows
         Rows of the table that it comes from.
+    ties
+        Pairs at the score's floor, which updates-to-target decided.
     """
 
     task: str
     block: str
     seeds: NDArray[np.int64]
     rows: NDArray[np.intp]
+    ties: int = field(default=0, kw_only=True)
 
     @property
     def together(self) -> tuple[str, bytes]:
         """Equal for tasks that share their seeds."""
         return self.block, self.seeds.tobytes()
 
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the differences; NaN where they are no numbers."""
+        return float("nan")
+
+    @property
     @abstractmethod
-    def effect(self) -> TaskEffect:
-        """Return the effect in this task alone."""
+    def interval(self) -> Interval:
+        """Estimate with 95 % limits."""
+
+    @abstractmethod
+    def above(self, margin: float) -> float:
+        """Return the one-sided p-value of "above the margin"."""
+
+    @abstractmethod
+    def below(self, margin: float) -> float:
+        """Return the one-sided p-value of "below the margin"."""
 
 
 @dataclass(frozen=True)
-class Measured(Stratum):
-    """Numbers (n,), one a seed; `ties` as in `TaskEffect`."""
+class Measured(TaskEffect):
+    """Numbers (n,), one a seed: the Hodges-Lehmann estimate with signed-rank tests."""
 
     values: Array
-    ties: int = 0
 
-    def effect(self) -> TaskEffect:
-        """Return the Hodges-Lehmann estimate with signed-rank tests."""
-        return TaskEffect(
-            task=self.task,
-            seeds=len(self.values),
-            interval=hodges_lehmann(self.values),
-            above=lambda margin: exceeds(self.values, margin),
-            below=lambda margin: exceeds(-self.values, -margin),
-            ties=self.ties,
-            deviation=float(np.std(self.values, ddof=1)),
-        )
+    @cached_property
+    def interval(self) -> Interval:
+        """Estimate with 95 % limits."""
+        return hodges_lehmann(self.values)
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the numbers."""
+        return float(np.std(self.values, ddof=1))
+
+    def above(self, margin: float) -> float:
+        """Return the p-value of "above the margin"."""
+        return exceeds(self.values, margin)
+
+    def below(self, margin: float) -> float:
+        """Return the p-value of "below the margin"."""
+        return exceeds(-self.values, -margin)
 
 
 @dataclass(frozen=True)
-class Paired(Stratum):
-    """Yes and no of two arms, each (n,), paired by seed."""
+class Paired(TaskEffect):
+    """Yes and no of two arms, each (n,), by seed: a difference of shares, limits by Newcombe."""
 
     first: Flags
     second: Flags
 
-    def effect(self) -> TaskEffect:
-        """Return the difference of shares with Newcombe's limits."""
-        return TaskEffect(
-            task=self.task,
-            seeds=len(self.first),
-            interval=newcombe_paired(self.first, self.second),
-            above=lambda margin: shares_exceed([(self.first, self.second)], margin),
-            below=lambda margin: shares_exceed([(self.second, self.first)], -margin),
-        )
+    @cached_property
+    def interval(self) -> Interval:
+        """Estimate with 95 % limits."""
+        return newcombe_paired(self.first, self.second)
+
+    def above(self, margin: float) -> float:
+        """Return the p-value of "above the margin"."""
+        return shares_exceed([(self.first, self.second)], margin)
+
+    def below(self, margin: float) -> float:
+        """Return the p-value of "below the margin"."""
+        return shares_exceed([(self.second, self.first)], -margin)
 
 
 @dataclass(frozen=True)
@@ -132,19 +127,14 @@ class Effect(ABC):
 
     Parameters
     ----------
-    strata
+    tasks
         What was measured in each task.
     note
         What is missing or was left out, or empty.
     """
 
-    strata: tuple[Any, ...]
+    tasks: tuple[Any, ...]
     note: str = ""
-
-    @cached_property
-    def tasks(self) -> tuple[TaskEffect, ...]:
-        """The effect in each task."""
-        return tuple(stratum.effect() for stratum in self.strata)
 
     @cached_property
     def estimate(self) -> float:
@@ -154,7 +144,7 @@ class Effect(ABC):
     @property
     def runs(self) -> NDArray[np.intp]:
         """Rows of the table that it comes from."""
-        return np.unique(np.concatenate([stratum.rows for stratum in self.strata]))
+        return np.unique(np.concatenate([task.rows for task in self.tasks]))
 
     @abstractmethod
     def interval(self, confidence: float = 0.95) -> Interval:
@@ -183,14 +173,14 @@ class Ranked(Effect):
         """Estimates of the bootstrap, (resamples,)."""
         total = np.zeros(self.resamples)
         drawn: dict[tuple[str, bytes], NDArray[np.int64]] = {}
-        for stratum in self.strata:
-            key = stratum.together
+        for task in self.tasks:
+            key = task.together
             if key not in drawn:
                 seed = [zlib.crc32(key[0].encode()), zlib.crc32(key[1])]
                 random = np.random.default_rng(seed)
-                drawn[key] = draws(random, len(stratum.seeds), self.resamples)
-            total += hodges_lehmann_of(stratum.values, drawn[key])
-        return total / len(self.strata)
+                drawn[key] = draws(random, len(task.seeds), self.resamples)
+            total += hodges_lehmann_of(task.values, drawn[key])
+        return total / len(self.tasks)
 
     def interval(self, confidence: float = 0.95) -> Interval:
         """Return the estimate with the bootstrap's percentiles."""
@@ -212,11 +202,11 @@ class Shares(Effect):
     """Mean over tasks of the difference of two shares."""
 
     def _pairs(self, *, turned: bool = False) -> list[tuple[Flags, Flags]]:
-        return [(p.second, p.first) if turned else (p.first, p.second) for p in self.strata]
+        return [(p.second, p.first) if turned else (p.first, p.second) for p in self.tasks]
 
     @property
     def _together(self) -> list[tuple[str, bytes]]:
-        return [stratum.together for stratum in self.strata]
+        return [task.together for task in self.tasks]
 
     def interval(self, confidence: float = 0.95) -> Interval:
         """Return the estimate with Newcombe's stratified limits."""

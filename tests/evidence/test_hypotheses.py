@@ -33,13 +33,14 @@ def test_both_tests_hold_where_the_interval_of_90_percent_lies_inside(seed, marg
 @given(st.lists(st.sampled_from([0.0, 0.01, 0.02, 0.03, 0.4, 0.45, 1.0]), max_size=5))
 def test_holm_is_the_closed_test_of_bonferroni(p):
     """Adjusted p: the largest, over the subsets that hold it, of size times the least in it."""
-    subsets = [c for k in range(len(p)) for c in itertools.combinations(range(len(p)), k + 1)]
+    named = {str(k): value for k, value in enumerate(p)}
+    subsets = [c for k in range(len(p)) for c in itertools.combinations(named, k + 1)]
     expected = {
-        i: max(min(1.0, len(c) * min(p[j] for j in c)) for c in subsets if i in c)
-        for i in range(len(p))
+        name: max(min(1.0, len(c) * min(named[j] for j in c)) for c in subsets if name in c)
+        for name in named
     }
-    found = hypotheses.holm(dict(enumerate(p)))
-    assert found == pytest.approx(expected) and list(found) == list(expected)
+    found = hypotheses.holm(named)
+    assert found == pytest.approx(expected) and list(found) == list(named)
 
 
 def test_required_pairs_have_a_power_of_90_percent():

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from reports import style
 from reports.panels import CORE, MARGIN, READ, look_of, ratio_axes, stored, under
 from reports.wording import listed
-from study.evidence.effects import Effect, Ranked
+from study.evidence.effects import Effect, Ranked, TaskEffect
 from study.evidence.evidence import Evidence
 from study.evidence.runs import NothingToShow
 
@@ -69,12 +69,12 @@ def curve(evidence: Evidence, dose: Dose) -> dict[float, Effect]:
     """
     found = {}
     for amount in dose.amounts:
-        measured: list[Effect] = []
+        measured: list[TaskEffect] = []
         for activation in ("tanh", "logistic"):
             selection = stored(evidence, activation, dose.name, **{dose.parameter: amount})
             effect = evidence.beside(selection, {**WHERE, "activation": activation})
             if isinstance(effect, Ranked):
-                measured += effect.strata
+                measured += effect.tasks
         if measured:
             found[amount] = Ranked(tuple(measured))
     return found

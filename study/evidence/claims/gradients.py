@@ -16,47 +16,40 @@ from study.evidence.comparison import Comparison, Contrast
 from study.evidence.effects import Effect, TaskEffect
 from study.evidence.statistics import Interval
 
-Ratios = NDArray[np.float64]
-
-
-def _span(ratios: Ratios) -> Interval:
-    return Interval(float(ratios.max()), float(ratios.min()), float(ratios.max()))
-
 
 @dataclass(frozen=True)
-class Kind:
-    """The ratios of error to tolerance of one kind of check; nothing in them is random."""
+class Kind(TaskEffect):
+    """The ratios (n,) of error to tolerance of one kind of check; nothing in them is random."""
 
-    task: str
-    ratios: Ratios
+    ratios: NDArray[np.float64]
 
-    def effect(self) -> TaskEffect:
-        """Return the largest ratio, between the least and the largest."""
-        interval = _span(self.ratios)
-        return TaskEffect(self.task, len(self.ratios), interval, _certain, _certain)
+    @property
+    def interval(self) -> Interval:
+        """The largest ratio, between the least and the largest."""
+        least, largest = float(self.ratios.min()), float(self.ratios.max())
+        return Interval(largest, least, largest)
 
+    def above(self, margin: float) -> float:
+        """Return NaN: there is no p-value."""
+        return float("nan")
 
-def _certain(margin: float) -> float:
-    return float("nan")
+    below = above
 
 
 @dataclass(frozen=True)
 class Checked(Effect):
     """The largest ratio of all kinds of check."""
 
-    def interval(self, confidence: float = 0.95) -> Interval:
-        """Return the largest ratio between the least and the largest."""
-        return _span(np.concatenate([kind.ratios for kind in self.strata]))
-
     @property
     def estimate(self) -> float:
         """The largest ratio."""
         return self.interval().estimate
 
-    @property
-    def runs(self) -> NDArray[np.intp]:
-        """Numbers of the checks: they are no rows of the run table."""
-        return np.arange(sum(len(kind.ratios) for kind in self.strata), dtype=np.intp)
+    def interval(self, confidence: float = 0.95) -> Interval:
+        """Return the largest ratio between the least and the largest."""
+        each = [kind.interval for kind in self.tasks]
+        largest = max(one.high for one in each)
+        return Interval(largest, min(one.low for one in each), largest)
 
     def above(self, margin: float) -> float:
         """Return 0 where it is, else 1: nothing is random."""
@@ -70,8 +63,13 @@ class Checked(Effect):
 def _effect(study: Study, contrast: Contrast) -> Effect | str:
     if study.checks is None or study.checks.empty:
         return "the checks were not made"
-    groups = study.checks.groupby("check", sort=False)["ratio"]
-    return Checked(tuple(Kind(str(task), ratio.to_numpy(float)) for task, ratio in groups))
+    ratios = study.checks["ratio"].reset_index(drop=True)
+    groups = ratios.groupby(study.checks["check"].to_numpy(), sort=False)
+    kinds = []
+    for task, found in groups:
+        places = found.index.to_numpy()  # they are no rows of the run table
+        kinds.append(Kind(str(task), str(task), places, places, found.to_numpy(float)))
+    return Checked(tuple(kinds))
 
 
 KIND = Comparison(name="gradient_checks", unit="error", effect=_effect, arms=(0, 0))
