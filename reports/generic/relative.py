@@ -5,7 +5,8 @@ The first page pools activations and optimizers a task; one page a task then sho
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -93,54 +94,51 @@ def _summary(
     note += f"; fewer than {ENOUGH} seeds have no 95 % limits" if seeds < ENOUGH else ""
     note += f" ({left_out} seeds that not all have are left out)" if left_out else ""
     note += ". Small: each activation and optimizer. Left of 1 is better than exact."
-    tasks = [t for t in results.runs["task"].cat.categories if (whole["task"] == t).any()]
+    tasks = [str(t) for t in results.runs["task"].cat.categories if (whole["task"] == t).any()]
     across = min(ACROSS, len(tasks))
     down = -(-len(tasks) // across)
     height = min(0.24, max(0.14, (style.TALLEST - 2) / down / len(rules))) * len(rules)
-    figure, axes = _frame(text, note, down, across, height, rules)
-    for panel, task in zip(axes.flat, [*tasks, *[None] * (axes.size - len(tasks))], strict=True):
-        if task is None:
-            style.clear(panel)
-            continue
-        panel.set_title(task, weight="bold")
+    names = np.array([*tasks, *[""] * (across * down - len(tasks))]).reshape(down, across)
+
+    def draw(panel: Axes, task: str) -> None:
         for stage, frame in cells.items():
             _dots(panel, frame[frame["task"] == task], rules, SHIFT[stage])
         for stage, frame in pools.items():
             _estimates(panel, frame[frame["task"] == task], rules, stage)
-    _scale(axes, pd.concat([*cells.values(), whole]), rules)
-    _key(figure, list(pools))
-    return figure
+
+    every = pd.concat([*cells.values(), whole])
+    return _page(text, note, names, draw, height, rules, every, list(pools))
 
 
 def _details(
     results: Results, rules: list[Rule], cells: dict[str, pd.DataFrame]
 ) -> Iterator[Figure]:
-    every = pd.concat(cells.values())
     height = 0.13 * len(rules)
     a_page = max(1, int((style.TALLEST - 1.4) / (height + 0.3)))
+    every = pd.concat([frame.assign(stage=stage) for stage, frame in cells.items()])
     for (task, setting), group in every.groupby(["task", "setting"], observed=True, sort=True):
         activations, optimizers = (
             list(group[f"{axis}_label"].cat.remove_unused_categories().cat.categories)
             for axis in ("activation", "optimizer")
         )
         where = f"{task}, {setting}" if setting else str(task)
-        for first in range(0, len(activations), ACROSS):
-            columns = activations[first : first + ACROSS]
-            for top in range(0, len(optimizers), a_page):
-                rows = optimizers[top : top + a_page]
-                yield _detail(where, group, cells, rules, rows, columns, height)
+        for first, top in product(
+            range(0, len(activations), ACROSS), range(0, len(optimizers), a_page)
+        ):
+            columns, rows = activations[first : first + ACROSS], optimizers[top : top + a_page]
+            names = np.array([[f"{column}, {row}" for column in columns] for row in rows])
+            yield _detail(where, group, names, rules, height, list(cells))
 
 
 def _detail(
     where: str,
     group: pd.DataFrame,
-    cells: dict[str, pd.DataFrame],
+    names: np.ndarray,
     rules: list[Rule],
-    rows: list[str],
-    columns: list[str],
     height: float,
+    stages: list[str],
 ) -> Figure:
-    own = cells["evaluate"].loc[lambda f: f["stratum"].isin(group["stratum"])]
+    own = group[group["stage"] == "evaluate"]
     rule = subject([r for r in rules if (own["rule"] == r.label).any()])
     mine = own[own["rule"] == rule.label] if rule else own
     worse, better = (mine["low"] > 0).sum(), (mine["high"] < 0).sum()
@@ -154,29 +152,31 @@ def _detail(
         "limits by inversion of Wilcoxon's test; above or below: both limits are. Left of 1 is "
         "better than exact."
     )
-    figure, axes = _frame(text, note, len(rows), len(columns), height, rules)
-    for i, optimizer in enumerate(rows):
-        for j, activation in enumerate(columns):
-            panel = axes[i, j]
-            panel.set_title(f"{activation}, {optimizer}", weight="bold")
-            for stage, frame in cells.items():
-                here = frame[
-                    frame["stratum"].isin(group["stratum"])
-                    & (frame["optimizer_label"] == optimizer)
-                    & (frame["activation_label"] == activation)
-                ]
-                _estimates(panel, here, rules, stage, size=3)
-    _scale(axes, group, rules)
-    _key(figure, list(cells))
-    return figure
+    panel_of = group["activation_label"].astype(str) + ", " + group["optimizer_label"].astype(str)
+
+    def draw(panel: Axes, name: str) -> None:
+        for stage in stages:
+            here = group[(panel_of == name) & (group["stage"] == stage)]
+            _estimates(panel, here, rules, stage, size=3)
+
+    return _page(text, note, names, draw, height, rules, group, stages)
 
 
-def _frame(
-    text: str, note: str, down: int, across: int, height: float, rules: list[Rule]
-) -> tuple[Figure, np.ndarray]:
+def _page(
+    text: str,
+    note: str,
+    names: np.ndarray,
+    draw: Callable[[Axes, str], None],
+    height: float,
+    rules: list[Rule],
+    every: pd.DataFrame,
+    stages: list[str],
+) -> Figure:
+    """Draw a panel for each name, one row a rule, on the scale of `every`; no name, no panel."""
+    down, across = names.shape
     left = max(style.text_width(rule.label, style.SMALL) for rule in rules) + 0.2
     width = min(style.WIDTH, max(style.COLUMN, left + across * 2.2))
-    return style.sheet(
+    figure, axes = style.sheet(
         text,
         note,
         down,
@@ -187,20 +187,26 @@ def _frame(
         gap=(0.2, 0.3),
         width=width,
     )
-
-
-def _rows(frame: pd.DataFrame, rules: list[Rule]) -> np.ndarray:
-    places = {rule.label: i for i, rule in enumerate(rules)}
-    return frame["rule"].astype(object).map(places).to_numpy(dtype=float)
+    for panel, name in zip(axes.flat, names.flat, strict=True):
+        if name:
+            panel.set_title(name, weight="bold")
+            draw(panel, name)
+        else:
+            style.clear(panel)
+    _scale(axes, every, rules)
+    _key(figure, stages)
+    return figure
 
 
 def _dots(panel: Axes, frame: pd.DataFrame, rules: list[Rule], shift: float) -> None:
+    rows = {rule.label: i + shift for i, rule in enumerate(rules)}
     colours = {rule.label: style.look(rule).colour for rule in rules}
+    labels = frame["rule"].astype(object)
     panel.scatter(
         10.0 ** frame["estimate"],
-        _rows(frame, rules) + shift,
+        labels.map(rows).astype(float),
         s=3,
-        c=frame["rule"].astype(object).map(colours).to_list(),
+        c=labels.map(colours).to_list(),
         alpha=0.35,
         linewidths=0,
         zorder=2,
@@ -211,24 +217,17 @@ def _estimates(
     panel: Axes, frame: pd.DataFrame, rules: list[Rule], stage: str, size: float = 3.6
 ) -> None:
     own = stage == "evaluate"
-    for rule in rules:
-        row = frame[frame["rule"] == rule.label]
-        if row.empty:
+    rows = {str(row.rule): row for row in frame.itertuples()}
+    for i, rule in enumerate(rules):
+        if rule.label not in rows:
             continue
-        look = style.look(rule)
-        at = _rows(row, rules) + SHIFT[stage]
-        low, high = row["low"].to_numpy(), row["high"].to_numpy()
-        known = np.isfinite(low) & np.isfinite(high)
-        panel.hlines(
-            at[known],
-            10.0 ** low[known],
-            10.0 ** high[known],
-            colors=look.colour,
-            linewidth=1.4 if own else 0.8,
-            zorder=3,
-        )
+        look, row, at = style.look(rule), rows[rule.label], i + SHIFT[stage]
+        if np.isfinite(row.low) and np.isfinite(row.high):
+            width = 1.4 if own else 0.8
+            ends = 10.0**row.low, 10.0**row.high
+            panel.hlines(at, *ends, colors=look.colour, linewidth=width, zorder=3)
         panel.plot(
-            10.0 ** row["estimate"],
+            10.0**row.estimate,
             at,
             linestyle="none",
             marker=look.marker if own else "|",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,8 @@ from study.evidence.summaries import (
     tuning,
 )
 
-CELL = ["task", "setting", "activation_label", "optimizer_label", "rule"]
+PLACE = ["task", "setting", "activation_label"]
+CELL = [*PLACE, "optimizer_label", "rule"]
 DIGITS = "%.6g"
 
 Table = tuple[pd.DataFrame, str, str]
@@ -70,7 +72,7 @@ def _each_stage(make: Callable[[str], pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(by_stage(lambda stage: make(stage).assign(stage=stage)), ignore_index=True)
 
 
-def _document(title: str, note: str, sections: Sequence[tuple[str, pd.DataFrame]]) -> str:
+def _document(title: str, note: str, sections: Iterable[tuple[str, pd.DataFrame]]) -> str:
     parts = [f"# {title}\n", f"{note}\n"]
     for heading, frame in sections:
         parts.append(f"## {heading}\n")
@@ -79,14 +81,19 @@ def _document(title: str, note: str, sections: Sequence[tuple[str, pd.DataFrame]
 
 
 def _grids(
-    frame: pd.DataFrame, words: pd.Series, by: Sequence[str]
+    frame: pd.DataFrame,
+    say: Callable[[Any], str],
+    by: Sequence[str],
+    across: str = "optimizer_label",
+    heading: str = "",
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Split into sections, each a grid rule x optimizer of words."""
-    for key, group in frame.assign(words=words).groupby(list(by), observed=True, sort=True):
-        grid = group.pivot(index="rule", columns="optimizer_label", values="words")
+    """Split into sections, each a grid of rules and what stands `across`; say each row."""
+    frame = frame.assign(words=[say(row) for row in frame.itertuples()])
+    for key, group in frame.groupby(list(by), observed=True, sort=True):
+        grid = group.pivot(index="rule", columns=across, values="words")
         grid.index.name = grid.columns.name = None
         labels = [TITLES.get(str(part), str(part)) for part in key]
-        yield ", ".join(filter(None, labels)), grid.fillna("")
+        yield heading + ", ".join(filter(None, labels)), grid.fillna("")
 
 
 def failure_table(results: Results) -> Table:
@@ -94,20 +101,15 @@ def failure_table(results: Results) -> Table:
     every = _each_stage(lambda stage: failures(results, stage, CELL))
     by = ["activation_label", "rule", "optimizer_label"]
     coarse = _each_stage(lambda stage: failures(results, stage, by))
-    words = (
-        coarse["failed"].astype(str)
-        + "/"
-        + coarse["runs"].astype(str)
-        + [
-            f" ({100 * low:.0f}–{percent(high)})"
-            for low, high in zip(coarse["low"], coarse["high"], strict=True)
-        ]
-    )
+
+    def say(row: Any) -> str:
+        return f"{row.failed}/{row.runs} ({100 * row.low:.0f}–{percent(row.high)})"
+
     text = _document(
         "Failed runs",
         "Failed (diverged by a non-finite or exploding objective, or stuck at the constant "
         "predictor) of all runs, all tasks together, with Wilson's 95 % interval of the rate.",
-        list(_grids(coarse, words, ["stage", "activation_label"])),
+        _grids(coarse, say, ["stage", "activation_label"]),
     )
     failed, runs = int(every["failed"].sum()), int(every["runs"].sum())
     return every, text, f"{failed} of {runs} evaluated runs failed, by cell and stage"
@@ -119,18 +121,16 @@ def objective_table(results: Results) -> Table:
     own = frame[frame["stage"] == "evaluate"]
     if own.empty:
         raise NothingToShow(f"experiment {results.experiment!r} has no evaluated runs")
-    words = pd.Series(
-        [
-            f"{significant(middle)} ({significant(low)}–{significant(high)})"
-            for low, middle, high in zip(own["lower"], own["median"], own["upper"], strict=True)
-        ],
-        index=own.index,
-    )
+
+    def say(row: Any) -> str:
+        low, middle, high = map(significant, (row.lower, row.median, row.upper))
+        return f"{middle} ({low}–{high})"
+
     text = _document(
         "Final objective",
         "Median over seeds with the quartiles, each cell at its own best learning rate; a run "
         "that diverged counts as infinite.",
-        list(_grids(own, words, ["task", "setting", "activation_label"])),
+        _grids(own, say, PLACE),
     )
     return frame, text, f"final objective of {len(own)} cells, median and quartiles"
 
@@ -141,27 +141,21 @@ def relative_table(results: Results) -> Table:
     frame = pd.concat([effects(p).assign(stage=stage) for stage, p in paired.items()])
     frame = frame.reset_index(drop=True).drop(columns="stratum")
     pools = pd.concat([pooled(p).assign(stage=stage) for stage, p in paired.items()])
-
-    def say(rows: pd.DataFrame) -> pd.Series:
-        texts = [
-            f"{ratio(middle)} ({between})" if (between := limits(low, high)) else ratio(middle)
-            for middle, low, high in zip(rows["estimate"], rows["low"], rows["high"], strict=True)
-        ]
-        return pd.Series(texts, index=rows.index)
-
-    sections = []
-    for stage, rows in pools.groupby("stage", sort=False):
-        grid = rows.assign(words=say(rows)).pivot(index="rule", columns="task", values="words")
-        grid.index.name = grid.columns.name = None
-        sections.append((f"All activations and optimizers: {TITLES[str(stage)]}", grid.fillna("")))
     own = frame[frame["stage"] == "evaluate"]
-    sections += _grids(own, say(own), ["task", "setting", "activation_label"])
+
+    def say(row: Any) -> str:
+        between = limits(row.low, row.high)
+        return ratio(row.estimate) + (f" ({between})" if between else "")
+
     text = _document(
         "Final objective relative to exact",
         "Ratio of final objectives, paired by seed (1 is the same, above 1 is worse than exact): "
         "Hodges-Lehmann estimate with the 95 % interval by inversion of Wilcoxon's signed-rank "
         "test. Failed runs count as the constant predictor. Below 6 seeds there is no interval.",
-        sections,
+        [
+            *_grids(pools, say, ["stage"], "task", "All activations and optimizers: "),
+            *_grids(own, say, PLACE),
+        ],
     )
     worse, better = int((own["low"] > 0).sum()), int((own["high"] < 0).sum())
     message = f"of {len(own)} cells {worse} end worse and {better} better than exact (95 %)"
@@ -174,22 +168,16 @@ def rate_table(results: Results) -> Table:
     exact = frame[frame["rule"] == REFERENCE].set_index("stratum")["chosen"]
     frame["exact_chosen"] = frame["stratum"].map(exact)
     frame["above_exact"] = np.log10(frame["chosen"] / frame["exact_chosen"])
-    words = pd.Series(
-        [
-            f"{significant(chosen)} (unstable)"
-            if np.isnan(room)
-            else f"{significant(chosen)} ({'≥ ' if open_ else ''}{room:.2f})"
-            for chosen, room, open_ in zip(
-                frame["chosen"], frame["headroom"], frame["open"], strict=True
-            )
-        ],
-        index=frame.index,
-    )
+
+    def say(row: Any) -> str:
+        room = f"{'≥ ' if row.open else ''}{row.headroom:.2f}"
+        return f"{significant(row.chosen)} ({'unstable' if np.isnan(row.headroom) else room})"
+
     text = _document(
         "Learning rates",
         "Chosen learning rate and, in brackets, its headroom: decades up to the largest stable "
         "rate (at most 20 % failed there and at all tried rates in between).",
-        list(_grids(frame, words, ["task", "setting", "activation_label"])),
+        _grids(frame, say, PLACE),
     )
     median = frame["headroom"].median()
     message = f"chosen rates of {len(frame)} cells; median headroom {significant(median)} decades"
