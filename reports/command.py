@@ -51,6 +51,10 @@ def run(
         print(usage, file=sys.stderr)
         return 2
     try:
+        if not (ROOT / "pyproject.toml").is_file():
+            raise UsageError(
+                "reports are made inside a checkout of the repository: no pyproject.toml"
+            )
         for line in make(*arguments):
             print(line, flush=True)
     except UsageError as mistake:

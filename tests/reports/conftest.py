@@ -1,4 +1,4 @@
-"""Prepared results, and the project's style around every test."""
+"""Prepared results, a checkout to call commands in, and the project's style around every test."""
 
 import sys
 from pathlib import Path
@@ -25,28 +25,33 @@ def one_check():
         yield checks
 
 
-@pytest.fixture(scope="session")
-def results():
-    """A small experiment, prepared."""
-    from study.evidence.naming import prepare
+def _prepared(name, shape):
+    """Return a fixture: a synthetic experiment, prepared."""
 
-    return prepare("small", *synthetic(**SMALL))
+    def made():
+        from study.evidence.naming import prepare
 
+        return prepare(name, *synthetic(**shape))
 
-@pytest.fixture(scope="session")
-def default_results():
-    """An experiment of the default's size and shape, prepared."""
-    from study.evidence.naming import prepare
-
-    return prepare("default", *synthetic(**DEFAULT))
+    return pytest.fixture(made, scope="session")
 
 
-@pytest.fixture(scope="session")
-def many_results():
-    """An experiment with nearly every rule, prepared."""
-    from study.evidence.naming import prepare
+results, default_results, many_results = (
+    _prepared(name, shape)
+    for name, shape in (("small", SMALL), ("default", DEFAULT), ("many", MANY))
+)
 
-    return prepare("many", *synthetic(**MANY))
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A checkout with an experiment that was not run; commands take it for theirs."""
+    from reports import command
+
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    (tmp_path / "conf" / "experiment" / "planned.yaml").touch()
+    (tmp_path / "pyproject.toml").touch()
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    return tmp_path
 
 
 @pytest.fixture(autouse=True)

@@ -1,14 +1,18 @@
 """A checkout with results of `paper`, tables of verdicts that are given, and small figures."""
 
+import hashlib
 import json
 import shutil
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 from matplotlib.figure import Figure
 from synthetic_tables import TINY, export, synthetic
 
 from reports import build
 from reports.command import ROOT
+from study.ablation.publishing.publish import MEDIANS, curve_quantiles, keyed
 from study.evidence.claims.reading import read_claims
 
 UNITS = {"score": "ratio", "escape": "ratio", "flips": "ratio", "gain_by_depth": "slope"}
@@ -40,6 +44,24 @@ def make_base(folder, verdict="supported", effect=1.5, figures=True):
             figure.add_subplot().plot([0, 1])
             figure.savefig(drawn / f"{name}.pdf", metadata={"CreationDate": None})
     return folder
+
+
+def publish(folder, runs, curves, parts=1):
+    """Write the tables as ``study publish`` does; where there are parts, tuning lies apart."""
+    curves = curves.assign(**dict.fromkeys(MEDIANS, 0.0))
+    stored, drawn = (pa.Table.from_pandas(t, preserve_index=False) for t in (runs, curves))
+    frames = {"curves": curve_quantiles(stored, drawn).to_pandas()}
+    table = keyed(stored).to_pandas()
+    apart = (table["stage"] == "tune") & (parts > 1)
+    for k, rows in enumerate(np.array_split(np.flatnonzero(~apart), parts)):
+        frames[f"runs-{k:02}" if k else "runs"] = table.iloc[rows]
+    if apart.any():
+        frames["tuning-00"] = table[apart]
+    folder.mkdir(parents=True)
+    for name, frame in frames.items():
+        frame.to_parquet(folder / f"{name}.parquet")
+    digests = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.iterdir()}
+    (folder / "manifest.json").write_text(json.dumps({"sha256": digests}), encoding="utf-8")
 
 
 def verdict_tables(verdict, effect):

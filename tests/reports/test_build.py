@@ -1,7 +1,5 @@
 """The command: a line for each file, the same bytes at every build, mistakes told in one line."""
 
-import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -9,12 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from paper_base import publish
 from synthetic_tables import TINY, export, synthetic
 
-from reports import build, command, questions, style
+from reports import build, questions, style
 from reports.command import ROOT
 from reports.generic import tables
-from study.errors import UsageError
 
 pytestmark = pytest.mark.xdist_group("build")  # built once, by one worker
 
@@ -32,15 +30,6 @@ def built(made, tmp_path_factory):
     export(base, "small", *made)
     with style.theme():
         return base, list(build.build("small", base=base))
-
-
-@pytest.fixture
-def planned(tmp_path, monkeypatch):
-    """A checkout with an experiment that was not run."""
-    (tmp_path / "conf" / "experiment").mkdir(parents=True)
-    (tmp_path / "conf" / "experiment" / "planned.yaml").touch()
-    monkeypatch.setattr(command, "ROOT", tmp_path)
-    return tmp_path
 
 
 def refused(capsys, *words):
@@ -79,7 +68,7 @@ def test_a_question_has_one_name():
 def test_other_processes_and_published_results_give_the_same_bytes(built, made, tmp_path):
     here, lines = built
     export(tmp_path / "own", "small", *made)
-    publish(tmp_path / "published", *made)
+    publish(tmp_path / "published" / "data" / "published" / "small", *made, parts=2)
     script = (
         "import sys; from pathlib import Path; from reports.build import build; "
         "base = Path(sys.argv[1]); "
@@ -104,69 +93,46 @@ def test_other_processes_and_published_results_give_the_same_bytes(built, made, 
         assert (here / path).read_bytes() == (other / path).read_bytes(), path.name
 
 
-def publish(base, runs, curves):
-    """Write the tables in parts, as ``study publish`` does: without run ids, tuning apart."""
-    replicas = runs["stage"] + "/" + runs["learning_rate"].map(str) + "/" + runs["seed"].map(str)
-    runs = runs.assign(replica=replicas).drop(columns=["run_id", "parent_run_id"])
-    tuned = runs["stage"] == "tune"
-    half = runs.index < len(runs) * 0.8
-    quantiles = runs.loc[~tuned, ["cell", "stage"]].drop_duplicates().assign(update=1)
-    frames = {
-        "runs": runs[~tuned & half],
-        "runs-01": runs[~tuned & ~half],
-        "tuning-00": runs[tuned],
-        "curves": quantiles.assign(objective_50=0.5),
-    }
-    assert not any(frame.empty for frame in frames.values())
-    folder = base / "data" / "published" / "small"
-    folder.mkdir(parents=True)
-    digests = {}
-    for name, frame in frames.items():
-        path = folder / f"{name}.parquet"
-        frame.to_parquet(path)
-        digests[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    (folder / "manifest.json").write_text(json.dumps({"sha256": digests}), encoding="utf-8")
-    return folder
-
-
-def test_own_results_come_before_published_ones_that_are_not_whole(
-    made, tmp_path, monkeypatch, capsys
-):
-    folder = publish(tmp_path, *made)
-    monkeypatch.setattr(command, "ROOT", tmp_path)
+def test_own_results_come_before_published_ones_that_are_not_whole(made, checkout, capsys):
+    folder = checkout / "data" / "published" / "small"
+    publish(folder, *made, parts=2)
     (folder / "runs-01.parquet").unlink()
     assert refused(capsys, "small") == (
         "data/published/small/runs-01.parquet is missing; "
         "restore it with: git checkout -- data/published/small\n"
     )
-    export(tmp_path, "small", *made)
-    lines = list(build.build("small", "curves", base=tmp_path))
+    export(checkout, "small", *made)
+    lines = list(build.build("small", "curves", base=checkout))
     assert [line.split("  ")[0] for line in lines] == [
         f"reports/figures/small/curves{suffix}" for suffix in (".pdf", ".png")
     ]
 
 
-def test_no_results_exit_with_two_and_say_what_to_do(planned, capsys):
-    assert "make ablation EXPERIMENT=planned" in refused(capsys, "planned")
+REFUSED = {
+    (): build.USAGE,
+    ("--help",): build.USAGE,
+    ("planned",): "make ablation EXPERIMENT=planned",
+    ("planed",): "Did you mean 'planned'? Valid: own, planned (there is no conf/experiment/planed",
+    ("../elsewhere",): "not a path",
+    ("own", "curve"): "Did you mean 'curves'",
+    ("own", "relative"): "broken pairs: ",
+}
 
 
-def test_unknown_experiments_are_told_with_those_there_are(planned, made, capsys):
-    export(planned, "own", *made)  # a user's, without a file in conf/experiment
-    told = refused(capsys, "planed")
-    assert "Did you mean 'planned'? Valid: own, planned" in told
-    assert "no conf/experiment/planed.yaml" in told and "make ablation" not in told
+@pytest.mark.parametrize("words", REFUSED, ids=" ".join)
+def test_mistakes_are_told_in_one_line(words, checkout, made, capsys):
+    runs = made[0].copy()
+    lost = (runs["gradient"] == "removed") & (runs["stage"] == "evaluate")
+    runs.loc[lost, "seed"] += 10_000
+    export(checkout, "own", runs, made[1])  # a user's, without a file in conf/experiment
+    told = refused(capsys, *words)
+    assert REFUSED[words] in told
+    assert ("make ablation" in told) == (words == ("planned",))
 
 
-@pytest.mark.parametrize("words", [[], ["--help"]])
-def test_the_command_says_how_it_is_used(words, capsys):
-    assert refused(capsys, *words) == f"{build.USAGE}\n"
-
-
-def test_paths_and_unknown_figures_are_refused(tmp_path):
-    with pytest.raises(UsageError, match="not a path"):
-        list(build.build("../elsewhere", base=tmp_path))
-    with pytest.raises(UsageError, match="Did you mean 'curves'"):
-        list(build.build("small", "curve", base=tmp_path))
+def test_reports_are_made_inside_a_checkout(checkout, capsys):
+    (checkout / "pyproject.toml").unlink()
+    assert "inside a checkout of the repository: no pyproject.toml" in refused(capsys, "planned")
 
 
 def test_what_cannot_be_made_is_told_and_old_files_go(made, tmp_path, monkeypatch):
@@ -181,15 +147,6 @@ def test_what_cannot_be_made_is_told_and_old_files_go(made, tmp_path, monkeypatc
     reason = "experiment 'small' has no runs of stage 'tune'"
     assert f"rates  not drawn: {reason}" in lines and f"rates  not made: {reason}" in lines
     assert not (folder / "rates.png").exists()
-
-
-def test_broken_pairs_exit_with_two(made, tmp_path, monkeypatch, capsys):
-    runs, curves = made[0].copy(), made[1]
-    lost = (runs["gradient"] == "removed") & (runs["stage"] == "evaluate")
-    runs.loc[lost, "seed"] += 10_000
-    export(tmp_path, "small", runs, curves)
-    monkeypatch.setattr(command, "ROOT", tmp_path)
-    assert refused(capsys, "small", "relative").startswith("broken pairs: ")
 
 
 def test_the_tables_hold_what_was_run(built):

@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from paper_base import make_base
+from paper_base import make_base, publish
 
 from reports.page import cells, document
 from study.errors import UsageError
@@ -48,35 +48,23 @@ def named(shown, row):
     return {axis: shown["axes"][axis][code] for axis, code in zip(cells.AXES, row, strict=False)}
 
 
+def quartiles(values):
+    return np.quantile(values.fillna(np.inf), (0.25, 0.5, 0.75), method="inverted_cdf")
+
+
 def test_every_scored_cell_is_there_with_its_quartiles(base, shown):
     runs, curves = stored(base)
-    scored = runs[runs["stage"] != "tune"]
-    assert len(shown["cells"]) == scored.drop_duplicates(["cell", "stage"]).shape[0]
+    groups = runs[runs["stage"] != "tune"].groupby(["activation", "gradient", "stage"])
+    assert len(shown["cells"]) == len(groups)
     for row in shown["cells"]:
-        name = named(shown, row)
-        rule = name["rule"].split()[0]
-        here = scored[
-            (scored["activation"] == name["activation"])
-            & (scored["gradient"] == rule)
-            & (scored["stage"] == name["stage"])
-        ]
-        rest = row[len(cells.AXES) :]
-        assert rest[:2] == [len(here), here["failed"].sum()]
-        final = here["final_objective"].fillna(np.inf)
-        wanted = [np.quantile(final, q, method="inverted_cdf") for q in (0.25, 0.5, 0.75)]
-        same_steps(rest[4:7], wanted)
-        updates = shown["grids"][rest[9]]
-        for q, steps in zip((0.25, 0.5, 0.75), rest[10:], strict=True):
-            joined = curves[curves["run_id"].isin(here["run_id"])]
-            wanted = [
-                np.quantile(
-                    joined.loc[joined["update"] == u, "objective"].fillna(np.inf),
-                    *(q,),
-                    method="inverted_cdf",
-                )
-                for u in updates
-            ]
-            same_steps(steps, wanted)
+        name, rest = named(shown, row), row[len(cells.AXES) :]
+        cell = groups.get_group((name["activation"], name["rule"].split()[0], name["stage"]))
+        assert rest[:2] == [len(cell), cell["failed"].sum()]
+        same_steps(rest[4:7], quartiles(cell["final_objective"]))
+        joined = curves[curves["run_id"].isin(cell["run_id"])]
+        wanted = joined.groupby("update")["objective"].apply(quartiles)[shown["grids"][rest[9]]]
+        for steps, values in zip(rest[10:], np.stack(wanted).T, strict=True):
+            same_steps(steps, values)
 
 
 def same_steps(steps, wanted):
@@ -101,23 +89,7 @@ def test_the_ratio_to_exact_is_the_median_over_pairs(base, shown):
 
 def test_published_curves_give_the_same(base, shown, tmp_path):
     """Quantiles over seeds in place of curves, and no ids."""
-    from study.ablation.publishing.publish import QUANTILES
-
-    runs, curves = stored(base)
-    folder = tmp_path / "data" / "published" / "paper"
-    folder.mkdir(parents=True)
-    runs.drop(columns=["run_id", "parent_run_id"]).to_parquet(folder / "runs.parquet")
-    joined = curves.merge(runs[["run_id", "cell", "stage"]], on="run_id")
-    joined = joined[joined["stage"] != "tune"]
-    joined["objective"] = joined["objective"].fillna(np.inf)
-    groups = joined.groupby(["cell", "stage", "update"])["objective"]
-    frame = pd.DataFrame(
-        {
-            f"objective_{100 * q:02.0f}": groups.agg(np.quantile, q, method="inverted_cdf")
-            for q in QUANTILES
-        }
-    )
-    frame.reset_index().to_parquet(folder / "curves.parquet")
+    publish(tmp_path / "data" / "published" / "paper", *stored(base))
     assert cells.explorer(tmp_path, "paper") == shown
 
 
@@ -130,60 +102,53 @@ def test_a_setting_says_what_is_unusual():
 
 
 class Links(HTMLParser):
-    """What a browser would fetch."""
+    """Every tag with its attributes, and the text that follows it."""
 
     def __init__(self):
         super().__init__()
-        self.found, self.open, self.scripts = [], [], []
+        self.tags = []
 
     def handle_starttag(self, tag, attributes):
-        given = dict(attributes)
-        self.found += [(tag, given[k]) for k in ("src", "href", "data", "action") if k in given]
-        self.open.append((tag, given))
+        self.tags.append([tag, dict(attributes), ""])
 
     def handle_data(self, data):
-        if self.open and self.open[-1][0] == "script":
-            self.scripts.append((self.open[-1][1], data))
+        if self.tags:
+            self.tags[-1][2] += data
 
 
 def test_one_file_and_nothing_from_outside(text):
     page = Links()
     page.feed(text)
-    assert page.found == [], "something would be fetched"
+    fetched = {"src", "href", "data", "action"}
+    assert not [tag for tag in page.tags if fetched & set(tag[1])], "something would be fetched"
     assert not re.search(
         r"@import|url\(\s*['\"]?(?!data:)|\bfetch\(|XMLHttpRequest|import\(", text
     )
-    policy = next(a["content"] for t, a in page.open if a.get("http-equiv"))
+    policy = next(given["content"] for _, given, _ in page.tags if given.get("http-equiv"))
     assert "default-src 'none'" in policy and "http" not in policy
     assert len(text.encode()) < document.MOST_BYTES
     assert "Permission is hereby granted" in text and "{{" not in text
-    data = next(json.loads(d) for a, d in page.scripts if a.get("type") == "application/json")
-    assert data["cells"] and "a &lt;processor&gt;" in text
+    data = next(d for _, given, d in page.tags if given.get("type") == "application/json")
+    assert json.loads(data)["cells"] and "a &lt;processor&gt;" in text
 
 
-def test_it_says_every_verdict(text):
+def test_it_says_every_verdict_and_can_be_read_aloud(text):
     rows = re.findall(r'<tr><th scope="row">(C\d+)</th>.*?</tr>', text, re.DOTALL)
     assert rows == [f"C{k}" for k in range(1, 13)]
     assert text.count('class="badge mixed"') == 13  # and the summary's
-
-
-def test_headings_descend_and_every_choice_has_a_name(text):
     levels = [int(n) for n in re.findall(r"<h([1-6])", text)]
     assert levels[0] == 1 and all(b - a <= 1 for a, b in pairwise(levels))
     assert '<html lang="en-GB">' in text and "aria-live" in text and "<noscript>" in text
 
 
-def test_without_curves_it_says_so(base, tmp_path):
+def test_what_cannot_be_shown_is_told(base, monkeypatch, tmp_path):
+    monkeypatch.setattr(document, "MOST_BYTES", 1000)
+    with pytest.raises(UsageError, match="the page would have"):
+        document.make(base)
     shutil.copytree(base, tmp_path, dirs_exist_ok=True)
     (tmp_path / "data" / "results" / "paper" / "curves.parquet").unlink()
     with pytest.raises(UsageError, match=r"curves\.parquet cannot be read"):
         document.make(tmp_path)
-
-
-def test_too_large_a_page_is_refused(base, monkeypatch):
-    monkeypatch.setattr(document, "MOST_BYTES", 1000)
-    with pytest.raises(UsageError, match="the page would have"):
-        document.make(base)
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
@@ -207,11 +172,7 @@ def test_in_a_browser_a_choice_shows_its_cell(base, shown, tmp_path):
 def opened(path, choice, profile):
     address = f"{path.as_uri()}#{urllib.parse.urlencode(choice)}"
     words = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
-    done = subprocess.run(
-        [CHROMIUM, *words, "--virtual-time-budget=5000", "--dump-dom", address],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
+    words += ["--virtual-time-budget=5000", "--dump-dom", address]
+    return subprocess.check_output(
+        [CHROMIUM, *words], stderr=subprocess.DEVNULL, encoding="utf-8", timeout=120
     )
-    return done.stdout
