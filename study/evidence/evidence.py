@@ -113,7 +113,7 @@ class Evidence:
 
 
 def needed(effect: Effect | None, what: str) -> Effect:
-    """Return an effect that a figure can't do without.
+    """Return an effect that a figure needs.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def gather(experiment: str, base: Path) -> Evidence:
     return _gather(experiment, base, times)
 
 
-@lru_cache(maxsize=2)  # what decides, and what is set beside it
+@lru_cache(maxsize=2)  # the experiment that decides, and one to compare with it
 def _gather(experiment: str, base: Path, times: tuple[int, ...]) -> Evidence:
     claims = read_claims(base / "conf" / "claims.yaml")
     return Evidence(Runs(stored_runs(base, experiment, tuning=True)), claims)

@@ -1,6 +1,6 @@
-"""Tests against a margin, several at once, and how many pairs they need.
+"""Tests against a margin, Holm's adjustment for several tests, and the pairs they need.
 
-p-values are one-sided unless said. A margin has the unit of the differences; a ratio of 1.05 of
+p-values are one-sided unless stated. A margin has the unit of the differences; a ratio of 1.05 of
 objectives is log10(1.05) = 0.0212 in scores.
 """
 
@@ -18,7 +18,7 @@ from scipy.stats import norm
 from study.evidence.statistics import Interval, newcombe_of_counts, paired_counts, wilcoxon
 
 SD_TO_MARGIN = 3.29
-"""2 z(0.95): power 90 % for two one-sided 5 % tests where there is no difference at all."""
+"""2 z(0.95): power 90 % for two one-sided 5 % tests when the true difference is 0."""
 
 Pair = tuple[ArrayLike, ArrayLike]
 Matrix = NDArray[np.float64]
@@ -56,7 +56,7 @@ def required_pairs(deviation: float, margin: float = math.log10(1.05)) -> int:
     margin
         Half width of the range of equivalence.
     """
-    # a hair less, so that what is a whole number up to rounding stays that number
+    # slightly less, so that a rounding error does not raise a whole number
     return math.ceil((SD_TO_MARGIN * deviation / margin) ** 2 * (1 - 1e-12))
 
 
@@ -77,8 +77,8 @@ def newcombe_stratified(
     confidence
         Two-sided level.
     together
-        A key for each stratum: those with the same one have the same units by position. Without
-        them all are independent.
+        A key for each stratum. Strata with the same key have the same units, by position. Without
+        keys all strata are independent.
 
     References
     ----------

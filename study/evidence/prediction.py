@@ -1,4 +1,4 @@
-"""What predicts the outcome: one number of a cell's end against the harm of its rule.
+"""Which measurement at the end of training predicts how much a rule harms.
 
 A cell is a rule in a stratum; its harm is the paired difference of scores to exact's there.
 Correlations are of ranks within tasks, and predictions are made for tasks that were left out.
@@ -83,8 +83,7 @@ def rank_correlation(
     Returns
     -------
     Interval
-        NaN where x or y does not vary within any stratum; no limits where they do in one task
-        alone.
+        NaN where x or y varies in no stratum. Limits are NaN where they vary in one task only.
     """
     a, b = _within(x, strata), _within(y, strata)
     labels = np.unique(tasks)

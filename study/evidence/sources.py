@@ -12,7 +12,7 @@ from study.errors import UsageError, unknown
 
 PUBLISHED = ("data", "published")
 PLACES = {("data", "results"): ("runs.parquet",), PUBLISHED: ("runs.parquet", "manifest.json")}
-"""Folders of experiments, and what says that they hold one: a manifest alone tells of a loss."""
+"""Folder -> files that show a stored experiment: a manifest without runs means lost files."""
 
 
 def place_of(base: Path, experiment: str) -> Path | None:
@@ -37,7 +37,7 @@ def folder_of(base: Path, experiment: str) -> Path:
     Raises
     ------
     UsageError
-        Where there is none, or what was published is not whole.
+        Where there is none, or a published file is missing or changed.
     """
     if Path(experiment).name != experiment:
         raise UsageError(f"an experiment is a name, not a path: {experiment!r}")
@@ -66,12 +66,12 @@ def _absent(base: Path, experiment: str) -> str:
 
 
 def check(folder: Path) -> None:
-    """Check that published files are those that their manifest names, if there is one.
+    """Check a published folder against its manifest, if it has one.
 
     Raises
     ------
     UsageError
-        Where one is missing, another, or none of the manifest's, or the manifest is broken.
+        Where a file is missing, changed or not in the manifest, or the manifest is damaged.
     """
     if not (folder / MANIFEST).is_file():
         return
@@ -83,14 +83,14 @@ def check(folder: Path) -> None:
 
 
 def stored_runs(base: Path, experiment: str, *, tuning: bool = False) -> pd.DataFrame:
-    """Read the experiment's run table: all of it, or its scored runs where tuning lies apart.
+    """Read an experiment's run table; tuning runs in files of their own only on request.
 
     Parameters
     ----------
     base, experiment
         Repository root, and a name.
     tuning
-        Whether tuning runs are wanted also where they lie apart.
+        Whether to read those files too.
 
     Raises
     ------

@@ -99,7 +99,7 @@ def _wilson(count: ArrayLike, total: ArrayLike, z: float) -> tuple[Array, Array]
     p, scale = k / n, 1 + z * z / n
     centre = p + z * z / (2 * n)
     half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    # rounding must not put the limits of 0 of n or n of n a hair beside 0 or 1
+    # rounding must not move the limits of 0 of n and n of n away from 0 and 1
     low = np.where(k == 0, 0 * n, np.maximum((centre - half) / scale, 0.0))
     high = np.where(k == n, n / n, np.minimum((centre + half) / scale, 1.0))
     return low, high

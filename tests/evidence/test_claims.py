@@ -55,7 +55,7 @@ def part(name, number, *cells):
 @pytest.mark.parametrize("case", CASES, ids=" ".join)
 def test_a_known_truth_gets_its_verdict(case):
     name, expected = case
-    assert verdict(name, *CASES[case]).verdict == expected
+    assert verdict(name, *CASES[case]()).verdict == expected
 
 
 def test_there_are_twelve_claims_and_each_has_cases():

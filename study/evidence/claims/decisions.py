@@ -2,8 +2,8 @@
 
 A decision gives two p-values, comparable with the file's two-sided level: for "supported" and for
 "contradicted". Holm's procedure may raise them before `resolved` makes a verdict of them, in the
-order supported, contradicted, mixed, not decided. Tasks can forbid: where one is significantly
-opposite, the whole is not supported.
+order supported, contradicted, mixed, not decided. A claim is not supported where the effect in
+one task is significantly the opposite.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ class Finding:
     Parameters
     ----------
     supported, contradicted
-        p-values, two-sided; 1 where it can't be.
+        p-values, two-sided; 1 where the verdict is excluded.
     reverse
         p-value of the opposite alone, where `contradicted` counts equivalence too.
     opposed
-        Tasks that forbid "supported".
+        Tasks that exclude "supported".
     disputed
-        Tasks that forbid "contradicted".
+        Tasks that exclude "contradicted".
     mixed
         Whether tasks, or conditions, go both ways.
     reason
-        What there is to say beside.
+        A remark for the table.
     """
 
     supported: float = 1.0
@@ -51,7 +51,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a decision gets.
+    """What a decision is given.
 
     Parameters
     ----------

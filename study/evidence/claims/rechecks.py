@@ -1,4 +1,4 @@
-"""Ways in which a verdict could be wrong: a claim's part with one thing changed, judged again."""
+"""Robustness checks of verdicts: a claim's part is judged again with one thing changed."""
 
 from __future__ import annotations
 

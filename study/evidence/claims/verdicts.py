@@ -42,7 +42,7 @@ class Judged:
     finding, verdict
         What the decision found.
     reason
-        What is missing, left out, or to be said beside.
+        What is missing or was left out, and the decision's remark.
     """
 
     part: Part
