@@ -1,6 +1,6 @@
-"""Initial weights: how wide, and from which distribution. A gain multiplies them all.
+"""Initial weights: the distribution they are drawn from, and a gain that multiplies them.
 
-Numbers are drawn in float64 from the stream "weights" of the seed, layer after layer, so the
+Weights are drawn in float64 from the stream "weights" of the seed, layer after layer, so the
 same seed gives the same weights in every arm of a comparison.
 """
 
@@ -31,8 +31,8 @@ class Initialisation(Record):
     change
         ``change(layers, values)`` changes the drawn layers, each (n_in + 1, n_out), in place.
     refusal
-        ``refusal(values, depth)`` gives the reason why a net with so many hidden layers can't
-        begin so, or "".
+        ``refusal(values, depth)`` gives the reason why a net with `depth` hidden layers can't have
+        these initial weights, or "".
     """
 
     draw: Callable[[np.random.Generator, tuple[int, int], int, int, Any], Array]
@@ -102,7 +102,7 @@ def _no_such_layer(values: Any, depth: int) -> str:
     layer = values["layer"]
     if layer <= depth and layer == int(layer):
         return ""
-    return f"layer {layer:g} is none of the hidden ones, of which there are {depth}"
+    return f"there is no hidden layer {layer:g}: the net has {depth}"
 
 
 def _saturate_the_output(layers: list[Array], values: Any) -> None:
@@ -110,7 +110,7 @@ def _saturate_the_output(layers: list[Array], values: Any) -> None:
 
 
 _BASES = {"glorot": _glorot, "he": _he, "lecun": _lecun}
-BIASES = Parameter("zero", "biases: zero, or from the weights' own", choices=("zero", "same"))
+BIASES = Parameter("zero", "biases are zero, or drawn like the weights", choices=("zero", "same"))
 
 _RECORDS = (
     Initialisation(
@@ -143,7 +143,7 @@ _RECORDS = (
     ),
     Initialisation(
         name="zeroed_layer",
-        formula="as the base, but one hidden layer's weights and biases are 0: so are its z",
+        formula="like the base, but all weights and biases of one hidden layer are 0",
         reference="this study, for relu's slope at 0",
         label="zeroed layer",
         parameters={
@@ -157,7 +157,7 @@ _RECORDS = (
     ),
     Initialisation(
         name="wrongly_saturated",
-        formula="as the base, but the biases of the output are -z0, whatever the gain",
+        formula="like the base, but the biases of the output are -z0 at any gain",
         reference="this study, for the escape of a wrongly saturated unit",
         label="wrongly saturated",
         parameters={

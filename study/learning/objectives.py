@@ -2,7 +2,7 @@
 
 Every objective is a mean over patterns of a sum over outputs. For all of them the error that
 starts the backward pass is ``y - t``; `squared_error` alone multiplies it by a factor at the
-output, for there alone the slope of the output unit survives in the chain rule.
+output. In the others the slope of the output unit cancels, or is 1.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Objective(Record):
     output
         ``output(hidden, outputs)`` gives the activation of the output units.
     tasks
-        The kinds of task it can be posed on.
+        The kinds of task it is for.
     constant_terms
         ``constant_terms(t, mean)`` gives the contribution of each pattern and output, (n,
         outputs), when the output is the constant that fits patterns of this mean target best.
@@ -109,7 +109,7 @@ def _binary(z, t):
     total = 0.0
     for k in range(z.shape[0]):
         for n in range(z.shape[1]):
-            x = z[k, n]  # what is large is taken away first: log1p keeps its digits
+            x = z[k, n]  # the large part is added apart, so log1p keeps its digits
             total += (max(x, z.dtype.type(0)) - t[n, k] * x) + log1p(exp(-abs(x)))
     return total
 

@@ -1,4 +1,4 @@
-"""Random numbers that depend on nothing but a seed, a name and a place.
+"""Random numbers, each a pure function of a seed, the name of a stream and a place.
 
 Streams that are drawn once (initial weights, data) come from numpy generators. Draws inside the
 training loop come from a counter-based hash: the number for (seed, name, step, unit, pattern) is
@@ -62,7 +62,7 @@ def stream(key, step):
 def hashed(base, unit, pattern):
     """64 random bits for a place."""
     place = (np.uint64(unit) << _S32) + np.uint64(pattern) + _ONE
-    return mix(np.uint64(base) + place * GOLDEN)  # an int at a prompt would make it a float
+    return mix(np.uint64(base) + place * GOLDEN)  # uncompiled, an int would make it a float
 
 
 @inlined

@@ -4,7 +4,7 @@ import sys
 import textwrap
 
 import pytest
-from own_records import FACTOR, OTHERS
+from own_records import WRONG, text_of
 
 HEAD = """
 import numpy as np
@@ -70,31 +70,6 @@ def data(load=lambda seed: Raw(X, Y), **given):
 
 """
 
-RULES = {
-    "sets the name": ("slope = 0.5 * slope", "sets the name slope, which changes nothing: write"),
-    "sets it by a loop": ("for slope in z: pass", "sets the name slope"),
-    "sets it if": ("if z[0, 0] > 9: slope = z", "sets the name slope"),
-    "returns": ("return 0.5 * slope", "returns a value, which is lost: write into slope, as in "),
-    "changes z": ("z[:] = 0\n    slope[:] = 1", "changes z, which must stay as it is"),
-    "changes y": ("y[0, 0] = 7\n    slope[:] = 1", "changes y, which must stay as it is"),
-    "changes y by a name": ("q = y\n    q += 1", "changes y, which must stay as it is"),
-    "another shape": ("slope[:] = z.T", "fails: ValueError: cannot assign slice"),
-    "a shape of its own": ("slope[:] = np.ones(3)", "fails: ValueError"),
-    "beyond the array": (
-        "for i in range(slope.shape[0] + 1): slope[i, 0] = 1",
-        "fails: IndexError: index is out of bounds",
-    ),
-    "reads beyond": ("slope[:] = constants[0]", "fails: IndexError"),
-    "NaN": ("slope[:] = np.nan", "gives NaN in slope for ordinary numbers"),
-    "0 / 0": ("slope[:] = (z - z) / (z - z)", "gives NaN in slope for ordinary numbers"),
-    "a root of what is negative": ("slope[:] = np.sqrt(z)", "gives NaN in slope"),
-    "an unknown name": ("slope[:] = halff", "can't be compiled: NameError: name 'halff'"),
-    "what numba has not": ("slope[:] = open('x')", "can't be compiled: Untyped global name"),
-    "a text": ("slope[:] = 'a'", "can't be compiled: "),
-    "a list": ("slope[:] = []", "can't be compiled: "),
-    "an error": ("raise ValueError('no')", "fails: ValueError: no"),
-    "a keyword": ("slope.fill(value=1, by=2)", "can't be compiled: "),
-}
 AXES = {
     "rule(": "gradient",
     "activation(": "activation",
@@ -138,27 +113,18 @@ def refused_by(refused, grid, *words):
     return refused(*words)
 
 
-@pytest.mark.parametrize(("body", "line"), RULES.values(), ids=RULES)
-def test_factors(refused, own, body, line):
-    said = refused_by(refused, own(f"{FACTOR}{body}\nown = rule(factor=f)"))
-    assert line in said
-    assert said.startswith("factor 'f' ")
-
-
-@pytest.mark.parametrize(("text", "line"), OTHERS.values(), ids=OTHERS)
-def test_other_records(refused, own, text, line):
+@pytest.mark.parametrize(("text", "line"), WRONG.values(), ids=WRONG)
+def test_a_wrong_record_is_told_in_one_line(refused, own, text, line):
     said = refused_by(refused, own(text))
     assert line in said
     assert len(said) < 500
 
 
 GOOD = {
-    "in place": f"{FACTOR}slope *= 0.5\nown = rule(factor=f)",
-    "by a loop": f"{FACTOR}for i in range(slope.shape[0]): slope[i] = 1\nown = rule(factor=f)",
-    "through a view": f"{FACTOR}row = slope[0]\n    row[:] = 0\nown = rule(factor=f)",
-    "as it was": f"{FACTOR}pass\nown = rule(factor=f)",
-    "infinite": f"{FACTOR}slope[:] = 1 / (0 * z + 0)\nown = rule(factor=f)",
-    "z under another value": f"{FACTOR}z = np.abs(z)\n    slope[:] = z\nown = rule(factor=f)",
+    "through a view": text_of("factor", "row = slope[0]\n    row[:] = 0"),
+    "as it was": text_of("factor", "pass"),
+    "infinite": text_of("factor", "slope[:] = 1 / (0 * z + 0)"),
+    "z under another value": text_of("factor", "z = np.abs(z)\n    slope[:] = z"),
     "elementwise": "@elementwise\ndef f(slope):\n    return 0.5 * slope\nown = rule(factor=f)",
     "prepared": "own = rule(prepare=lambda site, z: z.mean(axis=(1, 2))[:, None])",
     "an activation": "own = activation()",
@@ -186,7 +152,7 @@ def test_good_records_are_let_through(own, text):
     assert with_configuration([grid, *TINY, *rates], look) == 0
 
 
-TARGETS = ["nope", "", ".", ".x", "..x", "../x.y", "/etc/passwd", "a b.c", "null", "5", "x..y"]
+TARGETS = ["nope", "", ".x", "../x.y", "/etc/passwd", "a b.c", "5", "x..y"]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +164,7 @@ def test_targets_are_names_never_paths(refused, axis, target):
     assert line.startswith(f"{axis} _target_ takes module.object, such as my_rules.halved")
 
 
-@pytest.mark.parametrize("target", ["os.system", "study.datasets.DATASETS", "study.nope", "no.x"])
+@pytest.mark.parametrize("target", ["os.system", "study.nope", "no.x"])
 def test_targets_are_records(refused, target):
     line = refused(f"grids=[{{dataset: iris, gradient: {{_target_: {target}}}}}]")
     assert "not a Record" in line or "(no record)" in line or "No module named 'no'" in line

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from study.learning.activations import ACTIVATIONS, bound_activation
 from study.learning.activations.base import Activation
 from study.learning.design import Design
+from study.learning.diagnostics.gradient_checks import Patterns
 from study.learning.initialisations import INITIALISATIONS
 from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.optimizers import OPTIMIZERS
@@ -32,7 +32,6 @@ def with_oracle(specs: Iterable[Any], oracles: Mapping[str, Any]) -> list[Any]:
 
 
 ACTIVATION_SPECS = specs(ACTIVATIONS)
-DIFFERENTIABLE = [spec for spec in ACTIVATION_SPECS if not bound_activation(spec).rounding]
 RULE_SPECS = specs(GRADIENTS)
 OPTIMIZER_SPECS = specs(OPTIMIZERS)
 
@@ -73,19 +72,6 @@ def a_home_of(rule: Variant[Gradient]) -> Activation:
     return bound_activation("relu") if refused(rule, tanh) else tanh
 
 
-@dataclass(frozen=True)
-class Patterns:
-    """A data set as the core wants it."""
-
-    inputs: np.ndarray
-    targets: np.ndarray
-    test_inputs: np.ndarray
-    test_targets: np.ndarray
-    task: str = "classification"
-    solved_below: float = 0.05
-    name: str = "small"
-
-
 def patterns(
     task: str = "classification",
     outputs: int = 3,
@@ -103,13 +89,13 @@ def patterns(
         t = rng.integers(0, 2, size=(n + tests, outputs)).astype(float)
     else:
         t = np.eye(outputs)[rng.permutation(np.arange(n + tests) % outputs)]
-    return Patterns(x[:n], t[:n], x[n:], t[n:], task)
+    return Patterns(x[:n], t[:n], x[n:], t[n:], task=task)
 
 
 def design(
     hidden: tuple[int, ...] = (5, 4),
     activation: Any = "tanh",
-    objective: str = "squared_error",
+    objective: str | Objective = "squared_error",
     gradient: Any = "exact",
     location: str = "hidden",
     optimizer: Any = "sgd",
@@ -117,11 +103,11 @@ def design(
     gain: float = 1.0,
     consistent: str = "false",
 ) -> Design:
-    """Build a design from the grid's names."""
+    """Build a design from the grid's names, or from an activation and an objective."""
     return Design(
         hidden,
-        bound_activation(activation),
-        OBJECTIVES[objective],
+        activation if isinstance(activation, Activation) else bound_activation(activation),
+        OBJECTIVES[objective] if isinstance(objective, str) else objective,
         rule_of(gradient),
         location,
         resolve("initialisation", INITIALISATIONS, initialisation),
@@ -133,16 +119,6 @@ def design(
 
 def posed(plan: Design, *data: Patterns) -> Problem:
     return pose(list(data), plan.objective, plan.output(data[0].targets.shape[1]))
-
-
-def random_targets(objective: Objective, outputs: int, shape: Any, rng: Any) -> np.ndarray:
-    """Draw targets (..., outputs, patterns): real numbers, or what a cross-entropy takes."""
-    if "cross_entropy" not in objective.name:
-        return rng.normal(size=shape)
-    if objective.name == "cross_entropy" and outputs > 1:
-        odds = rng.uniform(0.05, 1.0, size=shape)
-        return odds / odds.sum(axis=-2, keepdims=True)
-    return rng.uniform(size=shape)
 
 
 def same_bits(a: np.ndarray, b: np.ndarray) -> bool:

@@ -57,18 +57,6 @@ def test_all_rules_branch_from_one_state():
     assert fresh.initial_objective[0] != exact.initial_objective[0]
 
 
-def test_each_phase_has_its_rate_and_its_decay():
-    plan = design((5, 4), gradient="removed")
-    problem = posed(plan, patterns(n=13))
-    first = train(
-        problem, design((5, 4)), dataclasses.replace(BUDGET, updates=17), [3], [0.4]
-    ).parameters
-    expected = train(problem, plan, BUDGET, [3], [0.1], start=first, done=17)
-    found = branch(problem, plan, BUDGET, [3], [0.1], TRUNK)
-    assert same_bits(found.parameters, expected.parameters)
-    assert found.updates.tolist() == BUDGET.marks()
-
-
 def test_stacked_equals_alone():
     plan = design((5, 4), gradient="mean_matched")
     problem = posed(plan, patterns(n=13))

@@ -45,11 +45,6 @@ def test_distribution(name):
             assert same[-1].std() == pytest.approx(gain * sd, rel=0.3)
 
 
-def test_uniform_takes_its_range():
-    weights = np.concatenate([layer[:-1].ravel() for layer in layers("uniform", r=1.0)])
-    assert 0.99 < np.abs(weights).max() <= 1.0
-
-
 @pytest.mark.parametrize("name", with_oracle(INITIALISATIONS, CHANGES))
 def test_a_changed_initialisation_is_its_base_but_for_the_change(name):
     parameters = INITIALISATIONS[name].parameters
@@ -75,11 +70,6 @@ def test_a_seed_gives_its_weights(name):
     assert abs(np.corrcoef(one[drawn], other[drawn])[0, 1]) < 0.02
     for unit, four in zip(layers(name), layers(name, 4.0), strict=True):
         assert np.array_equal(4.0 * unit, four)
-
-
-def test_layers_do_not_share_their_draws():
-    first, second = layers("he", sizes=(20, 20, 20))
-    assert abs(np.corrcoef(first[:-1].ravel(), second[:-1].ravel())[0, 1]) < 0.2
 
 
 def test_every_arm_of_a_comparison_starts_alike():

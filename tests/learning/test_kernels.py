@@ -1,26 +1,18 @@
 """Kernels: compiled once, called as their family says; and mistakes, told in one line."""
 
-import dataclasses
 import functools
-import inspect
 import math
 from pathlib import Path
 
 import numba
 import numpy as np
 import pytest
-from small_nets import design, patterns, posed
 
 from study.errors import UsageError
-from study.learning.activations import ACTIVATIONS, bound_activation
+from study.learning.activations import bound_activation
 from study.learning.core import kernels
 from study.learning.core.kernels import FAMILIES, as_kernel, elementwise
 from study.learning.core.placement import factor_of
-from study.learning.core.training import train
-from study.learning.design import Budget
-from study.learning.objectives import OBJECTIVES, Objective
-from study.learning.optimizers import OPTIMIZERS, Optimizer
-from study.learning.rules import GRADIENTS
 from study.learning.rules.base import Gradient
 from study.learning.variants import Variant
 
@@ -81,30 +73,6 @@ def refuse(*arguments, **named):
     raise PermissionError
 
 
-def test_every_family_says_what_it_is_called_with():
-    for family in FAMILIES.values():
-        assert len(family.signature(numba.float32).args) == len(family.arguments)
-        assert {*family.written, *family.elements} <= set(family.arguments)
-
-
-def test_every_kernel_of_the_core_takes_what_its_family_is_called_with():
-    """By name too: what users read is what they write."""
-    core = {
-        "value": [a.value for a in ACTIVATIONS.values()],
-        "slope": [a.slope for a in ACTIVATIONS.values()],
-        "factor": [g.factor for g in GRADIENTS.values()],
-        "replace": [g.replace for g in GRADIENTS.values() if g.replace],
-        "terms": [o.terms for o in OBJECTIVES.values()],
-        "update": [o.kernel for o in OPTIMIZERS.values()],
-    }
-    assert set(core) == set(FAMILIES)
-    for family, found in core.items():
-        for kernel in found:
-            made = as_kernel(family, kernel)
-            assert made.family == family
-            assert tuple(inspect.signature(made.loop).parameters) == FAMILIES[family].arguments
-
-
 @elementwise
 def straight_line(slope, z, a, b):
     return 3 * slope + a * z + b
@@ -138,49 +106,14 @@ def test_numbers_in_an_elementwise_function_do_not_make_it_float64():
 # ---- mistakes -----------------------------------------------------------------------------------
 
 
-TABLE = {"of": ["python", "objects"]}
-
-
-def returns(z, y, slope, numbers, key, step):
-    return 0.5 * slope
-
-
-def opens_a_file(z, y, slope, numbers, key, step):
-    open("x")
-
-
-def reads_a_dictionary(z, y, slope, numbers, key, step):
-    slope[:] = len(TABLE["of"])
-
-
-def misspells(z, y, slope, numbers, key, step):
-    slope[:] = slop  # noqa: F821
-
-
-def writes_text(z, y, slope, numbers, key, step):
-    slope[:] = "text"
-
-
-def has_three_axes(z, y, slope, numbers, key, step):
-    slope[0, 0, 0] = 1
+def leave(z, y, slope, numbers, key, step):
+    pass
 
 
 def imports(z, y, slope, numbers, key, step):
     import os
 
     slope[:] = os.sep == "/"
-
-
-def catches(z, y, slope, numbers, key, step):
-    try:
-        slope[:] = 1
-    except ValueError:
-        pass
-
-
-def opens_with(z, y, slope, numbers, key, step):
-    with open("x") as file:
-        slope[:] = len(file.read())
 
 
 def mixes(z, y, slope, numbers, key, step):
@@ -191,22 +124,7 @@ def unvectorised(z, y, slope, numbers, key, step):
     slope[:] = np.vectorize(math.tanh)(z)
 
 
-UNCOMPILABLE = [
-    returns,
-    opens_a_file,
-    reads_a_dictionary,
-    misspells,
-    writes_text,
-    has_three_axes,
-    imports,
-    catches,
-    opens_with,
-    mixes,
-    unvectorised,
-]
-
-
-@pytest.mark.parametrize("function", UNCOMPILABLE, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("function", [imports, mixes, unvectorised], ids=lambda f: f.__name__)
 def test_a_function_that_cannot_be_compiled_is_told_in_one_line(function):
     with pytest.raises(UsageError) as caught:
         as_kernel("factor", function).at("float32")
@@ -216,50 +134,23 @@ def test_a_function_that_cannot_be_compiled_is_told_in_one_line(function):
     assert caught.value.__cause__ is None and caught.value.__suppress_context__
 
 
-def too_few(z, y, slope):
-    slope[:] = 1
-
-
-def of_old(z, y, slope, site, step):
-    return slope
-
-
-def swallows(*everything):
-    pass
-
-
-@pytest.mark.parametrize("function", [too_few, of_old, swallows], ids=lambda f: f.__name__)
-def test_wrong_arguments_are_told_with_the_right_ones(function):
+@pytest.mark.parametrize("family", FAMILIES)
+def test_wrong_arguments_are_told_with_the_right_ones(family):
     with pytest.raises(UsageError) as caught:
-        as_kernel("factor", function).at("float32")
-    given = {"too_few": "z, y, slope", "of_old": "z, y, slope, site, step"}.get(
-        function.__name__, "everything"
-    )
+        as_kernel(family, lambda *everything: None).at("float32")
     assert str(caught.value) == (
-        f"factor {function.__name__!r} takes ({given}); "
-        "a factor kernel is called with (z, y, slope, constants, key, step)"
+        f"{family} '<lambda>' takes (everything); "
+        f"a {family} kernel is called with ({', '.join(FAMILIES[family].arguments)})"
     )
-
-
-class Callable:
-    def __call__(self, z, y, slope, numbers, key, step):
-        slope[:] = 1
-
-    def method(self, z, y, slope, numbers, key, step):
-        slope[:] = 1
 
 
 @pytest.mark.parametrize(
     ("thing", "kind"),
     [
-        (Callable(), "Callable"),
-        (Callable().method, "method"),
-        (functools.partial(imports), "partial"),
-        (numba.njit(imports), "CPUDispatcher"),
+        (functools.partial(leave), "partial"),
+        (numba.njit(leave), "CPUDispatcher"),
         (np.tanh, "ufunc"),
-        (max, "builtin_function_or_method"),
         (None, "NoneType"),
-        ([], "list"),
     ],
     ids=lambda part: part if isinstance(part, str) else "",
 )
@@ -269,30 +160,6 @@ def test_only_plain_functions_are_made_kernels(thing, kind):
     assert str(caught.value) == (
         f"a factor kernel is a plain function of (z, y, slope, constants, key, step), not a {kind}"
     )
-
-
-@pytest.mark.parametrize("family", ["value", "slope", "terms", "update", "replace"])
-def test_mistakes_are_told_in_every_family(family):
-    """In training, wherever the record stands."""
-    plan = design()
-    if family in ("value", "slope"):
-        changed = {"activation": dataclasses.replace(plan.activation, **{family: of_old})}
-    elif family == "terms":
-        wrong = Objective(**{**vars(plan.objective), "terms": of_old})
-        changed = {"objective": wrong}
-    elif family == "update":
-        changed = {"optimizer": Variant(Optimizer(name="own", kernel=too_few, **SAID))}
-    else:
-        changed = {"gradient": Variant(Gradient(name="own", replace=of_old, **SAID))}
-    with pytest.raises(UsageError, match=rf"^{family} '(too_few|of_old)' takes \(") as caught:
-        train(
-            posed(plan, patterns()),
-            dataclasses.replace(plan, **changed),
-            Budget(updates=2),
-            [1],
-            [0.1],
-        )
-    assert ", ".join(FAMILIES[family].arguments) in str(caught.value)
 
 
 def test_a_kernel_in_a_closure_keeps_its_numbers():

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 from oracles.objectives import TERMS
-from sklearn.metrics import log_loss, mean_squared_error
-from small_nets import random_targets, with_oracle
+from small_nets import with_oracle
 from stacks import terms, values
 
 from study.learning.activations import bound_activation
@@ -17,6 +16,16 @@ CLASSES = RNG.integers(0, 4, size=50)
 ONE_OF = np.eye(4)[CLASSES].T
 LABELS = RNG.integers(0, 2, size=(4, 50)).astype(float)
 each = pytest.mark.parametrize("name", OBJECTIVES)
+
+
+def random_targets(objective, outputs, shape, rng):
+    """Draw targets (..., outputs, patterns): real numbers, or what a cross-entropy takes."""
+    if "cross_entropy" not in objective.name:
+        return rng.normal(size=shape)
+    if objective.name == "cross_entropy" and outputs > 1:
+        odds = rng.uniform(0.05, 1.0, size=shape)
+        return odds / odds.sum(axis=-2, keepdims=True)
+    return rng.uniform(size=shape)
 
 
 def evaluate(name, z, t, hidden="tanh"):
@@ -49,20 +58,6 @@ def test_terms_equal_the_oracle(name):
         found, y = evaluate(name, Z[:outputs], t)
         expected = [TERMS[name](y[:, n].tolist(), t[:, n].tolist()) for n in range(50)]
         np.testing.assert_allclose(found, expected, rtol=1e-9)
-
-
-def test_means_are_scikit_learns():
-    found, y = evaluate("cross_entropy", Z, ONE_OF)
-    assert found.mean() == pytest.approx(log_loss(CLASSES, y.T), rel=1e-12)
-    np.testing.assert_allclose(y.sum(axis=0), 1.0)
-    found, y = evaluate("cross_entropy", Z[:1], LABELS[:1])
-    assert found.mean() == pytest.approx(log_loss(LABELS[0], y[0]), rel=1e-12)
-    found, y = evaluate("unit_cross_entropy", Z, LABELS)
-    assert found.mean() == pytest.approx(sum(map(log_loss, LABELS, y)), rel=1e-12)
-    t = RNG.normal(size=Z.shape)
-    for name in ("squared_error", "linear_squared_error"):
-        found, y = evaluate(name, Z, t)
-        assert found.mean() == pytest.approx(0.5 * 4 * mean_squared_error(t, y), rel=1e-12)
 
 
 @each

@@ -5,10 +5,8 @@ import itertools
 import numpy as np
 import pytest
 from oracles.optimizers import STEPS, path
-from small_nets import OPTIMIZER_SPECS, design, label, patterns, posed, with_oracle
+from small_nets import OPTIMIZER_SPECS, label, with_oracle
 
-from study.learning.core.stack import Stack
-from study.learning.core.trainer import Trainer
 from study.learning.optimizers import OPTIMIZERS, Updater
 from study.learning.variants import resolve
 
@@ -62,25 +60,6 @@ def test_many_steps_equal_the_oracle(spec):
             np.testing.assert_allclose(found[:, r, i], expected, rtol=1e-10, atol=1e-12)
 
 
-def test_two_steps_by_hand():
-    """From w = 1 with gradients 2, then 1, at rate 0.1."""
-    by_hand = {
-        "sgd": (1.0 - 0.2, 0.8 - 0.1),
-        "momentum": (0.8, 0.8 - 0.28),  # v = -0.2; then v = 0.9 (-0.2) - 0.1
-        "nesterov": (0.62, 0.62 - 0.352),  # 0.9 (-0.2) - 0.2; then 0.9 (-0.28) - 0.1
-        "adagrad": (0.9, 0.9 - 0.1 / 5.0**0.5),  # G = 4, then 5
-        "rmsprop": (1.0 - 0.2 / 0.4**0.5, 1.0 - 0.2 / 0.4**0.5 - 0.1 / 0.46**0.5),
-        # the corrected means are g and g²: a step of η; then m = 0.28, v = 0.004996
-        "adam": (0.9, 0.9 - 0.1 * (0.28 / (1.0 - 0.81)) / (0.004996 / (1.0 - 0.998001)) ** 0.5),
-        "rprop": (0.9, 0.78),  # the sign alone: 0.1, then 1.2 * 0.1
-        # -0.1 * 2; then -0.2 * 1 / (2 - 1) = -0.2, and -0.1 * 1 on top as the sign is kept
-        "quickprop": (0.8, 0.8 - 0.2 - 0.1),
-    }
-    for name, expected in by_hand.items():
-        found = run(name, np.ones((1, 1)), [np.full((1, 1), g) for g in (2.0, 1.0)], 0.1)
-        np.testing.assert_allclose(found.ravel(), expected, rtol=1e-6, err_msg=name)
-
-
 @each
 def test_own_rates_and_numbers_equal_a_loop_over_them(name):
     """To the bit: every number of an optimizer may differ from replica to replica."""
@@ -109,33 +88,6 @@ def test_the_schedule_multiplies_the_rate(name):
 
 
 @each
-def test_replicas_that_stay_go_on_as_if_nothing_had_happened(name):
-    """And one that left stays as it is, with its state."""
-    plan = design((3,), optimizer=name)
-    problem = posed(plan, patterns(n=8))
-    start = np.random.default_rng(5).normal(size=(4, 5 * 3 + 4 * 3))
-    own = numbers_of(name, 4, **varied(name, [1.0, 0.9, 0.8, 0.95]))
-
-    def trainer():
-        w = start.copy()
-        step = Updater(OPTIMIZERS[name], own, np.array([0.01, 0.02, 0.03, 0.04]), w)
-        return Trainer(Stack(problem, plan, [1, 1, 2, 2], w), step, 3)
-
-    whole, parted = trainer(), trainer()
-    whole.advance([1.0] * 8)
-    parted.advance([1.0] * 4)
-    kept = parted.stack.parameters.copy(), parted.updater.state.copy()
-    left, stay = np.array([0, 2]), np.array([3, 1])
-    parted.stop(np.isin(np.arange(4), left))
-    parted.advance([1.0] * 4)
-    assert np.array_equal(parted.stack.parameters[stay], whole.stack.parameters[stay])
-    assert np.array_equal(parted.updater.state[stay], whole.updater.state[stay])
-    assert np.array_equal(parted.stack.parameters[left], kept[0][left])
-    assert np.array_equal(parted.updater.state[left], kept[1][left])
-    assert not np.array_equal(parted.stack.parameters[left], whole.stack.parameters[left])
-
-
-@each
 def test_nan_and_infinity_are_not_made_finite_again(name):
     """A NaN in the gradient, at the first step or later, stays in its parameter for good."""
     rng = np.random.default_rng(6)
@@ -153,20 +105,6 @@ def test_nan_and_infinity_are_not_made_finite_again(name):
         found = run(name, start, slopes, 0.1)
     if np.isfinite(found).any():  # then it sees the sign alone
         assert np.array_equal(found, run(name, start, np.sign(slopes), 0.1))
-
-
-@each
-def test_known_minimum(name):
-    """½ Σ h (w - a)², curvatures 0.3 to 3: at some rate every optimizer finds a from 0."""
-    curvature, minimum = np.array([0.3, 1.0, 3.0]), np.array([1.5, -2.0, 0.5])
-    rates = 10.0 ** (np.arange(-4, 3) / 2.0)  # 0.01 to 10
-    w = np.zeros((len(rates), 3))
-    step = updater(name, rates, w)
-    schedule = np.concatenate([np.ones(1500), np.linspace(1.0, 0.0, 1500)])
-    with np.errstate(all="ignore"):
-        for share in schedule:  # some do not stop at a constant rate
-            step(w, curvature * (w - minimum), share)
-    assert np.nanmin(np.abs(w - minimum).max(axis=1)) < 1e-4
 
 
 def test_quickprop_leaps_to_the_minimum_of_a_parabola_but_no_further_than_its_growth():
@@ -198,24 +136,9 @@ def test_rprop_sees_signs_alone_and_keeps_its_limits():
     assert moved[moved > 0.0].min() == pytest.approx(0.01)
 
 
-def test_adaptive_optimizers_do_not_see_the_scale_of_a_gradient():
-    """With ε → 0: why scale against shape is tested under sgd alone."""
-    rng = np.random.default_rng(8)
-    start, slopes = rng.normal(size=SHAPE), rng.normal(size=(10, *SHAPE))
-    for name in ("adagrad", "rmsprop", "adam", "rprop"):
-        own = {} if name == "rprop" else {"epsilon": 0.0}
-        one, other = (run(name, start, scale * slopes, 0.1, **own) for scale in (1.0, 0.01))
-        np.testing.assert_allclose(one, other, rtol=1e-9)
-
-
 def test_constants_are_rounded_once_from_float64():
     """1 - 0.999 in float32 would be wrong in the fifth digit."""
     w = np.zeros((1, 1), np.float32)
     step = updater("adam", 0.1, w)
     step(w, np.ones_like(w))
     assert step.state[0, 1, 0] == np.float32(1.0 - 0.999)
-
-
-def test_full_batch_rules_say_so():
-    assert {n for n, o in OPTIMIZERS.items() if o.full_batch} >= {"rprop", "quickprop"}
-    assert not OPTIMIZERS["adam"].full_batch

@@ -92,8 +92,3 @@ def test_updates_to_a_target_met_with_nothing_left():
     updates = np.array([0, 10, 100])
     found = outcomes.updates_to(0.05, updates, np.array([[1.0, 0.5, 0.0], [1.0, 0.5, -1e-12]]))
     assert ((found > 10.0) & (found <= 100.0)).all()
-
-
-def test_the_protocols_limits():
-    assert (outcomes.EXPLODED, outcomes.RUNAWAY_NORM) == (1e3, 1e6)
-    assert (outcomes.STUCK_ABOVE, outcomes.SCORE_FLOOR) == (0.98, 1e-3)

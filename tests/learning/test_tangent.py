@@ -57,36 +57,25 @@ def test_asymmetry_estimates_that_of_the_blocks(gradient, objective):
     assert 0.25 < np.min(ratios) and np.max(ratios) < 4.0
 
 
-SYMMETRIC = ["exact", "scaled", "negated_top", {"blend": {"amount": 0.0}}]
+PROPORTIONAL = {  # φ to f': then the field is a gradient's
+    **dict.fromkeys(("exact", "scaled", "negated_top"), True),
+    **dict.fromkeys(("removed", "mean_matched", "floor", "power", "bump", "window"), False),
+}
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("activation", ["tanh", "logistic", "softplus"])
-@pytest.mark.parametrize("gradient", SYMMETRIC, ids=str)
-def test_it_is_nothing_where_phi_is_proportional_to_the_slope(gradient, activation, dtype):
-    plan = design(SIZES[1:-1], activation, gradient=gradient)
-    problem = posed(plan, patterns(n=40))
-    found = asymmetry(stack_of(plan, problem, weights(0.7).astype(dtype)))
-    assert (found <= (2e-3 if dtype == "float32" else 1e-8)).all()
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize(
-    "gradient", ["removed", "mean_matched", "floor", "power", "bump", "window"]
-)
-def test_it_is_something_where_phi_is_not(gradient, dtype):
+@pytest.mark.parametrize("gradient", PROPORTIONAL)
+def test_it_is_nothing_where_phi_is_proportional_to_the_slope(gradient, dtype):
+    """A matched activation makes of a rule a gradient again; forward alone it does not."""
     plan = design(SIZES[1:-1], gradient=gradient)
-    problem = posed(plan, patterns(n=40))
-    assert (asymmetry(stack_of(plan, problem, weights(1.0).astype(dtype))) > 5e-3).all()
-
-
-@pytest.mark.parametrize("gradient", ["floor", "offset", "power"])
-def test_a_twin_is_a_gradient_again(gradient):
-    for consistent, symmetric in (("true", True), ("forward", False)):
-        plan = design(SIZES[1:-1], gradient=gradient, consistent=consistent)
-        problem = posed(plan, patterns(n=40))
-        found = asymmetry(stack_of(plan, problem, weights()))
-        assert ((found < 1e-6) == symmetric).all()
+    problem, w = posed(plan, patterns(n=40)), weights().astype(dtype)
+    nothing = 2e-3 if dtype == "float32" else 1e-6
+    found = asymmetry(stack_of(plan, problem, w))
+    assert (found < nothing if PROPORTIONAL[gradient] else found > 5e-3).all()
+    if gradient in ("floor", "power"):
+        for consistent, symmetric in (("true", True), ("forward", False)):
+            matched = design(SIZES[1:-1], gradient=gradient, consistent=consistent)
+            assert ((asymmetry(stack_of(matched, problem, w)) < nothing) == symmetric).all()
 
 
 def test_where_nothing_comes_down_it_is_not_defined():
@@ -153,23 +142,11 @@ def test_exact_has_no_negative_eigenvalue(activation, objective):
         assert found.eigenvalues[r].sum().real == pytest.approx((true**2).sum(), rel=1e-9)
 
 
-def test_a_reversed_rule_has_negative_eigenvalues_and_its_errors_grow():
-    """e' = -K~ e: the eigenvectors of negative eigenvalues grow under the rule's own step."""
+def test_a_reversed_rule_has_negative_eigenvalues():
     plan = design(SIZES[1:-1], objective="linear_squared_error", gradient="negated_top")
     problem, parameters = posed(plan, patterns("regression", n=8)), weights(0.6)
     found = tangent_spectrum(plan, problem, parameters, 8, SEEDS)
     assert (found.negative > 0.1).all() and (found.smallest < -1e-3).all()
-    true, modified = jacobians(plan, problem, parameters[0], 8, SEEDS[0])
-    values, vectors = np.linalg.eig(true @ modified.T)
-    worst = values.real.argmin()
-    error = vectors[:, worst].real
-    moved = parameters[0] - 1e-6 * modified.T @ error
-    change = outputs_of(plan, problem, np.stack([moved, parameters[0]]), 8, False)
-    expected = -1e-6 * (values[worst] * vectors[:, worst]).real
-    if abs(values[worst].imag) < 1e-12:
-        np.testing.assert_allclose(
-            change[0] - change[1], expected, atol=1e-3 * np.abs(expected).max()
-        )
 
 
 def test_rules_that_prepare_do_so_at_the_start():
@@ -184,14 +161,10 @@ def test_rules_that_prepare_do_so_at_the_start():
     one = tangent_spectrum(plan, problem, end, 6, SEEDS, start)
     other = tangent_spectrum(plan, problem, end, 6, SEEDS)
     assert np.abs(one.eigenvalues - other.eigenvalues).max() > 1e-3
-    constant = design(SIZES[1:-1], gradient={"constant": {"value": float(c)}})
-    assert c == pytest.approx(1.0 - np.mean(np.tanh(_first_net(start[0], problem)) ** 2))
-    assert constant.gradient.values["value"] == pytest.approx(c)
-
-
-def _first_net(parameters, problem):
-    layer = parameters[:25].reshape(5, 5)
-    return problem.inputs[0] @ layer[:-1] + layer[-1]
+    assert c == pytest.approx(
+        1.0
+        - np.mean(np.tanh(problem.inputs[0] @ start[0, :20].reshape(4, 5) + start[0, 20:25]) ** 2)
+    )
 
 
 def test_each_network_of_fresh_data_sees_its_own():

@@ -91,7 +91,7 @@ RECORDS = (
     ),
     Gradient(
         name="random",
-        formula="φ = U(low, high) a pattern, unit, layer and update; matched: at exact's mean",
+        formula="φ from U(low, high), afresh each update; matched: with the mean of f'",
         reference=FAHLMAN_1988 + " (U(0, 1) and 0.25 + U(0, 0.5))",
         family="random",
         parameters={

@@ -1,4 +1,4 @@
-"""Rules that must fail, so that the others' success means something."""
+"""Controls: rules that must fail, without which the success of others would say little."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ RECORDS = (
     ),
     Gradient(
         name="random_sign",
-        formula="φ = ±f'(z), a fair coin a pattern, unit, layer and update",
+        formula="φ = f'(z) or -f'(z), by a fair coin, afresh each update",
         reference=THIS_STUDY + ": must not beat frozen",
         label="random sign",
         family="control",

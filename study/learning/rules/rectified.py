@@ -57,7 +57,7 @@ RECORDS = (
     ),
     Gradient(
         name="relu_at_zero",
-        formula="φ = relu'(z), but at z = 0: α × signal, or α in place of the signal",
+        formula="φ = relu'(z), but at z = 0 φ = α, or delta = α whatever the error",
         reference="Bertoin, Bolte, Gerchinovitz & Pauwels 2021",
         label="relu at zero",
         family="substitute",
