@@ -36,8 +36,8 @@ RULE_SPECS = specs(GRADIENTS)
 OPTIMIZER_SPECS = specs(OPTIMIZERS)
 
 
-def shrink(z, y, slope, numbers, key, step):
-    slope *= numbers[0]
+def shrink(z, y, slope, constants, key, step):
+    slope *= constants[0]
 
 
 SHRUNK = Gradient(  # as a user would write it, outside the package

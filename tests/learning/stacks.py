@@ -15,13 +15,13 @@ from study.learning.variants import Variant
 
 
 @numba.njit(cache=True)
-def _call_value(kernel, z, out, numbers):
-    kernel(z, out, numbers)
+def _call_value(kernel, z, out, constants):
+    kernel(z, out, constants)
 
 
 @numba.njit(cache=True)
-def _call_factor(kernel, z, y, slope, numbers, key, step):
-    kernel(z, y, slope, numbers, key, step)
+def _call_factor(kernel, z, y, slope, constants, key, step):
+    kernel(z, y, slope, constants, key, step)
 
 
 @numba.njit(cache=True)
@@ -44,7 +44,7 @@ def factor(
     z: np.ndarray,
     y: np.ndarray,
     slope: np.ndarray,
-    numbers: Any = (),
+    constants: Any = (),
     key: Any = 0,
     step: int = 1,
 ) -> np.ndarray:
@@ -53,7 +53,7 @@ def factor(
     phi, kept = slope.copy(), (z.copy(), y.copy())
     _call_factor(
         as_kernel("factor", record.factor).at(z.dtype),
-        *(z, y, phi, np.array(numbers, z.dtype), np.uint64(key), step),
+        *(z, y, phi, np.array(constants, z.dtype), np.uint64(key), step),
     )
     assert np.array_equal(z, kept[0], equal_nan=True), "z was changed"
     assert np.array_equal(y, kept[1], equal_nan=True), "y was changed"

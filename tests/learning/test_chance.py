@@ -54,13 +54,6 @@ def test_draws_from_python_equal_the_oracles():
         assert seeds.uniform(base, unit, pattern) == oracle.uniform(int(key), 6, unit, pattern)
 
 
-def test_float32_draws_are_the_float64_ones():
-    wide, narrow = uniforms((30, 40)), uniforms((30, 40), dtype="float32")
-    assert narrow.dtype == np.float32
-    assert np.array_equal(wide, narrow.astype(np.float64))
-    assert narrow.max() < 1.0 and narrow.min() >= 0.0
-
-
 def test_permutations_and_epochs_equal_the_oracles():
     values = np.random.default_rng(0).normal(size=(6, 5))
     for key in seeds.stream_keys([4, 5], "shuffled"):
@@ -76,12 +69,6 @@ def test_permutations_and_epochs_equal_the_oracles():
             order = np.full(length, -1, np.int64)
             seeds.shuffled(order, key, epoch)
             assert order.tolist() == oracle.permutation(int(key), epoch, length, 0)
-
-
-def test_a_draw_belongs_to_a_place_not_to_its_neighbours():
-    """A layer of another shape has the same numbers."""
-    whole = uniforms((8, 16))
-    assert np.array_equal(uniforms((3, 4)), whole[:3, :4])
 
 
 @pytest.mark.parametrize("name", ["random", "random_sign", "shuffled_units", "shuffled_patterns"])

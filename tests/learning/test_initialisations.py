@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 from oracles.initialisations import CHANGES, LAWS
 from scipy import stats
-from small_nets import design, patterns, posed, with_oracle
+from small_nets import with_oracle
 
-from study.learning.core.training import train
-from study.learning.design import Budget
 from study.learning.initialisations import INITIALISATIONS, initial_parameters
 from study.learning.variants import resolve
 
@@ -70,22 +68,3 @@ def test_a_seed_gives_its_weights(name):
     assert abs(np.corrcoef(one[drawn], other[drawn])[0, 1]) < 0.02
     for unit, four in zip(layers(name), layers(name, 4.0), strict=True):
         assert np.array_equal(4.0 * unit, four)
-
-
-def test_every_arm_of_a_comparison_starts_alike():
-    """The same seed: the same weights whatever rule, optimizer, rate or objective."""
-    found = []
-    for changes in (
-        {},
-        {"gradient": "random", "location": "all"},
-        {"optimizer": "adam"},
-        {"objective": "cross_entropy"},
-        {"activation": "relu"},
-    ):
-        plan = design((5, 4), **changes)
-        budget = Budget(updates=1, dtype="float64")
-        found.append(train(posed(plan, patterns()), plan, budget, [6, 7], [0.0, 0.0]).parameters)
-    for parameters in found[1:]:
-        assert np.array_equal(parameters, found[0])
-    assert np.array_equal(found[0][0], found[0][1]) and np.array_equal(found[0][2], found[0][3])
-    assert not np.array_equal(found[0][0], found[0][2])

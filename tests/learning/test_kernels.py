@@ -20,20 +20,20 @@ SAID = {"formula": "as the code says", "reference": "a test"}
 
 
 def test_a_function_is_compiled_once_for_each_precision():
-    def keep(z, y, slope, numbers, key, step):
+    def keep(z, y, slope, constants, key, step):
         pass
 
     one = as_kernel("factor", keep)
     assert as_kernel("factor", keep) is one and as_kernel("factor", one) is one
     assert one.at("float32") is one.at(np.float32) is one.at(np.dtype("float32"))
     assert one.at("float64") is not one.at("float32")
-    assert as_kernel("slope", lambda z, y, out, numbers: None) is not one
+    assert as_kernel("slope", lambda z, y, out, constants: None) is not one
 
 
 def test_functions_typed_at_a_prompt_work():
     """There is no file beside which the compiled code could be kept."""
     names = {}
-    exec("def f(z, y, slope, numbers, key, step):\n    slope *= 2", names)
+    exec("def f(z, y, slope, constants, key, step):\n    slope *= 2", names)
     z = np.zeros((2, 3))
     record = Gradient(name="typed", factor=names["f"], **SAID)
     assert (factor_of(Variant(record), bound_activation("tanh"), z) == 2.0).all()
@@ -106,21 +106,21 @@ def test_numbers_in_an_elementwise_function_do_not_make_it_float64():
 # ---- mistakes -----------------------------------------------------------------------------------
 
 
-def leave(z, y, slope, numbers, key, step):
+def leave(z, y, slope, constants, key, step):
     pass
 
 
-def imports(z, y, slope, numbers, key, step):
+def imports(z, y, slope, constants, key, step):
     import os
 
     slope[:] = os.sep == "/"
 
 
-def mixes(z, y, slope, numbers, key, step):
+def mixes(z, y, slope, constants, key, step):
     slope += [1, "a"]
 
 
-def unvectorised(z, y, slope, numbers, key, step):
+def unvectorised(z, y, slope, constants, key, step):
     slope[:] = np.vectorize(math.tanh)(z)
 
 
@@ -166,7 +166,7 @@ def test_a_kernel_in_a_closure_keeps_its_numbers():
     """Made by a function: each has its own constants compiled in."""
 
     def scaled_by(a):
-        def scale(z, y, slope, numbers, key, step):
+        def scale(z, y, slope, constants, key, step):
             slope[:] = a
 
         return Gradient(name="scaled_by", factor=scale, **SAID)

@@ -22,23 +22,18 @@ def numbers_of(spec, replicas, **own):
     }
 
 
-def varied(name, shares):
-    """Return every number of an optimizer, times another share for each replica."""
-    return {key: p.default * np.array(shares) for key, p in OPTIMIZERS[name].parameters.items()}
-
-
 def updater(spec, rate, parameters, **own):
     rate = np.array(np.broadcast_to(np.asarray(rate, float), len(parameters)))
     record = resolve("optimizer", OPTIMIZERS, spec).record
     return Updater(record, numbers_of(spec, len(parameters), **own), rate, parameters)
 
 
-def run(spec, start, slopes, rate, schedule=None, **own):
+def run(spec, start, slopes, rate, **own):
     """Return the parameters after each of the gradients, (steps, R, P)."""
     w = start.copy()
     step, found = updater(spec, rate, w, **own), []
-    for t, g in enumerate(slopes):
-        step(w, g.copy(), schedule[t] if schedule else 1.0)
+    for g in slopes:
+        step(w, g.copy())
         found.append(w.copy())
     return np.array(found)
 
@@ -58,33 +53,6 @@ def test_many_steps_equal_the_oracle(spec):
             own = slopes[:, r, i].tolist()
             expected = path(variant.name, start[r, i], own, rates[r], dict(variant.values))
             np.testing.assert_allclose(found[:, r, i], expected, rtol=1e-10, atol=1e-12)
-
-
-@each
-def test_own_rates_and_numbers_equal_a_loop_over_them(name):
-    """To the bit: every number of an optimizer may differ from replica to replica."""
-    rng = np.random.default_rng(3)
-    rates, schedule = np.array([1e-3, 0.01, 0.1, 1.0]), np.linspace(1.0, 0.1, 12).tolist()
-    own = varied(name, [1.0, 0.9, 0.7, 0.99])
-    for dtype in ("float32", "float64"):
-        start = rng.normal(size=(4, 37)).astype(dtype)
-        slopes = rng.normal(size=(12, 4, 37)).astype(dtype)
-        together = run(name, start, slopes, rates, schedule, **own)
-        for r in range(4):
-            numbers, row = {key: value[r] for key, value in own.items()}, slice(r, r + 1)
-            alone = run(name, start[row], slopes[:, row], rates[r], schedule, **numbers)
-            assert np.array_equal(together[:, r], alone[:, 0])
-        assert len(np.unique(np.round(together[-1, :, 0], 6))) == 4
-
-
-@each
-def test_the_schedule_multiplies_the_rate(name):
-    """Half the schedule is half the rate; under rprop the rate is only the first step size."""
-    rng = np.random.default_rng(4)
-    start, slopes = rng.normal(size=SHAPE), rng.normal(size=(5, *SHAPE))
-    halved = run(name, start, slopes, 0.2, [0.5] * 5)
-    rate = 0.2 if OPTIMIZERS[name].start else 0.1
-    np.testing.assert_allclose(halved, run(name, start, slopes, rate), rtol=1e-12)
 
 
 @each

@@ -19,7 +19,7 @@ OWN = {
 }
 
 
-def leave(z, y, slope, numbers, key, step):
+def leave(z, y, slope, constants, key, step):
     slope[:] = 1
 
 

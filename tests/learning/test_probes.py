@@ -82,19 +82,6 @@ def test_frozen_has_no_direction_in_the_first_layer():
     assert 0.0 < outcome.curves["descent_cosine"][0, -1] < 1.0
 
 
-def test_dead_units_count_as_saturated():
-    """relu with every net input below 0."""
-    plan = design((5,), "relu", "linear_squared_error")
-    problem = posed(plan, patterns(n=8))
-    start = np.zeros((1, 5 * 5 + 6 * 3))
-    start[0, 20:25] = -1.0  # the biases of the hidden units
-    outcome = train(problem, plan, Budget(updates=1, batch_size=4), [1], [0.0], start=start)
-    assert outcome.curves["saturated"][0, 0] == 1.0
-    start[0, 20:23] = 1.0
-    outcome = train(problem, plan, Budget(updates=1, batch_size=4), [1], [0.0], start=start)
-    assert outcome.curves["saturated"][0, 0] == pytest.approx(2.0 / 5.0)
-
-
 def test_no_hidden_layer_has_no_saturation():
     plan = design(())
     outcome = train(posed(plan, patterns()), plan, Budget(updates=2, batch_size=4), [1], [0.1])
