@@ -1,12 +1,12 @@
 """Users' wrong records: what is wrong, the text of a module that holds `own`, the line said."""
 
 WRITES = {  # the start of each kind of kernel's text
-    "factor": "def f(z, y, slope, constants, key, step):\n    ",
-    "replace": "def f(z, delta, constants):\n    ",
-    "value": "def f(z, out, constants):\n    ",
-    "slope": "def f(z, y, out, constants):\n    ",
-    "kernel": "def f(w, g, state, rate, constants):\n    ",
-    "terms": "def f(z, y, t):\n    ",
+    "factor": "def k(z, y, slope, constants, key, step):\n    ",
+    "replace": "def k(z, delta, constants):\n    ",
+    "value": "def k(z, out, constants):\n    ",
+    "slope": "def k(z, y, out, constants):\n    ",
+    "kernel": "def k(w, g, state, rate, constants):\n    ",
+    "terms": "def k(z, y, t):\n    ",
 }
 RECORD = {"factor": "rule", "replace": "rule", "value": "activation", "slope": "activation"}
 RECORD |= {"kernel": "optimizer", "terms": "objective"}
@@ -14,12 +14,12 @@ RECORD |= {"kernel": "optimizer", "terms": "objective"}
 
 def text_of(field: str, body: str) -> str:
     """Return the text of a record with this kernel."""
-    return f"{WRITES[field]}{body}\nown = {RECORD[field]}({field}=f)"
+    return f"{WRITES[field]}{body}\nown = {RECORD[field]}({field}=k)"
 
 
 KERNELS = {
     # the text of a kernel
-    "sets a name": ("factor", "slope = 2 * slope", "factor 'f' of gradient 'own' sets the name"),
+    "sets a name": ("factor", "slope = 2 * slope", "factor 'k' of gradient 'own' sets the name"),
     "sets it by a loop": ("factor", "for slope in z: pass", "sets the name slope, which changes"),
     "replace sets a name": ("replace", "delta = z", "sets the name delta"),
     "value sets a name": ("value", "out = 2 * z", "sets the name out"),
@@ -37,7 +37,7 @@ KERNELS = {
     "changes y by a name": ("factor", "q = y\n    q += 1", "changes y, which must stay as it is"),
     "constants": ("factor", "if constants.size == 0: slope[0] = constants[0]", "IndexError"),
     "replace changes z": ("replace", "z[:] = 0", "changes z, which must stay as it is, it writes"),
-    "slope changes y": ("slope", "y[:] = 1\n    out[:] = y", "slope 'f' of activation 'own' cha"),
+    "slope changes y": ("slope", "y[:] = 1\n    out[:] = y", "slope 'k' of activation 'own' cha"),
     "terms change y": ("terms", "y[:] = 0\n    return 1.0", "changes y, which must stay as it is"),
     "another shape": ("factor", "slope[:] = z.T", "fails: ValueError: cannot assign slice"),
     "terms, shapes": ("terms", "return (y - t).sum()", "fails: Val"),
@@ -52,7 +52,7 @@ KERNELS = {
     "value NaN": ("value", "out[:] = np.log(z)", "gives NaN in out for ordinary numbers"),
     "terms NaN": ("terms", "return np.nan", "gives NaN in what it "),
     "value unfilled": ("value", "out[0] = z[0]", "does not fill out: write every element, as in"),
-    "slope unfilled": ("slope", "out[:, 0] = 1", "slope 'f' of activation 'own' does not fill"),
+    "slope unfilled": ("slope", "out[:, 0] = 1", "slope 'k' of activation 'own' does not fill"),
 }
 OTHERS = {
     # what is no kernel, or has other arguments
@@ -62,7 +62,7 @@ OTHERS = {
     "a class": ("class own: pass", "is a type, not a Record"),
     "nothing": ("own = None", "unknown gradient of module "),
     "a kernel, decorated": (
-        f"@kernel('factor')\n{WRITES['factor']}slope = z\nown = rule(factor=f)",
+        f"@kernel('factor')\n{WRITES['factor']}slope = z\nown = rule(factor=k)",
         "sets the name slope",
     ),
     "another name for it": (

@@ -110,7 +110,7 @@ def refused_by(refused, grid, *words):
     words = [grid, *TINY, *words]
     if "optimizer" in grid:
         words.append("+protocol.learning_rates.own=[0.1]")
-    return refused(*words)
+    return refused(*words, planned=True)
 
 
 @pytest.mark.parametrize(("text", "line"), WRONG.values(), ids=WRONG)
