@@ -16,13 +16,12 @@ from matplotlib.colors import LinearSegmentedColormap
 from numpy.typing import NDArray
 
 from reports import style
+from reports.panels import look_of
 from study import datasets
-from study.evidence.naming import Rule
 from study.learning.core.training import Outcome, outputs, train
 from study.learning.design import Budget, Design
 from study.learning.named import named_design
 from study.learning.problem import pose
-from study.learning.rules import GRADIENTS
 
 Array = NDArray[Any]
 ARMS = ("exact", "removed")
@@ -47,11 +46,6 @@ def trained(arm: str, seeds: range, rates: tuple[float, ...]) -> Outcome:
     return train(problem, what, BUDGET, list(seeds), rates)
 
 
-def look(arm: str) -> style.Look:
-    """Return the arm's look, the same as in all other figures."""
-    return style.look(Rule(arm, arm, arm, GRADIENTS[arm].family, 0))
-
-
 def quartiles(values: Array) -> Array:
     """Lower quartile, median and upper quartile over the first axis; what is not finite is inf."""
     return np.quantile(np.nan_to_num(values, nan=np.inf, posinf=1e3), (0.25, 0.5, 0.75), axis=0)
@@ -62,9 +56,8 @@ def main() -> None:
     started = time.monotonic()
     with threadpoolctl.threadpool_limits(1):
         tuning = {arm: trained(arm, TUNING, RATES) for arm in ARMS}
-        finals = {
-            arm: tuning[arm].final_objective.reshape(len(TUNING), len(RATES)) for arm in ARMS
-        }
+        shape = len(TUNING), len(RATES)
+        finals = {arm: tuning[arm].final_objective.reshape(shape) for arm in ARMS}
         best = {arm: RATES[int(quartiles(finals[arm])[1].argmin())] for arm in ARMS}
         scored = {arm: trained(arm, SHOWN, (best[arm],)) for arm in ARMS}
     ends = {arm: float(np.median(scored[arm].final_objective)) for arm in ARMS}
@@ -98,33 +91,36 @@ def main() -> None:
 def draw_rates(axes: Axes, finals: dict[str, Array], best: dict[str, float]) -> None:
     """Draw the final objective against the learning rate, with the chosen rates marked."""
     for arm in ARMS:
-        drawn = look(arm)
-        low, middle, high = quartiles(finals[arm])
-        axes.fill_between(RATES, low, high, color=drawn.colour, alpha=0.18, linewidth=0)
-        axes.plot(RATES, middle, color=drawn.colour, linestyle=drawn.line, label=arm)
+        middle, look = draw_band(axes, arm, RATES, finals[arm]), look_of(arm)
         at = RATES.index(best[arm])
-        axes.plot(best[arm], middle[at], drawn.marker, color=drawn.colour, markersize=5)
-    style.logarithmic(axes, "x", RATES[0], RATES[-1])
-    style.logarithmic(axes, "y", *SPAN)
-    axes.set_xlabel("learning rate")
-    axes.set_ylabel("final objective")
+        axes.plot(best[arm], middle[at], look.marker, color=look.colour, markersize=5)
+    finish(axes, (RATES[0], RATES[-1]), "learning rate", "final objective")
     axes.set_title("Where each arm learns best (10 other seeds)")
     axes.legend(loc="upper left")
 
 
 def draw_curves(axes: Axes, scored: dict[str, Outcome]) -> None:
     """Draw the objective on the training set against updates."""
-    for arm in ARMS:
-        drawn, outcome = look(arm), scored[arm]
-        low, middle, high = quartiles(outcome.curves["objective"])
-        updates = np.maximum(outcome.updates, 0.7)
-        axes.fill_between(updates, low, high, color=drawn.colour, alpha=0.18, linewidth=0)
-        axes.plot(updates, middle, color=drawn.colour, linestyle=drawn.line, label=arm)
-    style.logarithmic(axes, "x", 1, BUDGET.updates)
-    style.logarithmic(axes, "y", *SPAN)
-    axes.set_xlabel("updates")
-    axes.set_ylabel("objective")
+    for arm, outcome in scored.items():
+        draw_band(axes, arm, np.maximum(outcome.updates, 0.7), outcome.curves["objective"])
+    finish(axes, (1, BUDGET.updates), "updates", "objective")
     axes.set_title("Learning at that rate")
+
+
+def draw_band(axes: Axes, arm: str, x: Any, values: Array) -> Array:
+    """Draw the median of an arm's seeds with a band of quartiles; return the median."""
+    look = look_of(arm)
+    low, middle, high = quartiles(values)
+    axes.fill_between(x, low, high, color=look.colour, alpha=0.18, linewidth=0)
+    axes.plot(x, middle, color=look.colour, linestyle=look.line, label=arm)
+    return np.asarray(middle)
+
+
+def finish(axes: Axes, span: tuple[float, float], across: str, up: str) -> None:
+    """Make both axes logarithmic, that of the objective the same in all panels, and name them."""
+    style.logarithmic(axes, "x", *span)
+    style.logarithmic(axes, "y", *SPAN)
+    axes.set(xlabel=across, ylabel=up)
 
 
 def draw_surface(axes: Axes, arm: str, outcome: Outcome) -> None:
@@ -136,7 +132,7 @@ def draw_surface(axes: Axes, arm: str, outcome: Outcome) -> None:
     what = design(arm)
     out = outputs(what, outcome.parameters[:1], plane).reshape(len(y), len(x))
     axes.pcolormesh(x, y, out, cmap=SURFACE, vmin=-1, vmax=1, shading="nearest", rasterized=True)
-    axes.contour(x, y, out, levels=[0.0], colors=[look(arm).colour], linewidths=1.2)
+    axes.contour(x, y, out, levels=[0.0], colors=[look_of(arm).colour], linewidths=1.2)
     for label, marker, colour in ((0.0, "o", "#3182BD"), (1.0, "s", "#E6550D")):
         at = data.inputs[data.targets[:, 0] == label]
         axes.plot(at[:, 0], at[:, 1], marker, color=colour, markersize=2.2, markeredgewidth=0)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from reports import style
-from reports.wording import limits, ratio
+from reports.wording import limits, listed, ratio
 from study.evidence.effects import Effect
-from study.evidence.evidence import Evidence
+from study.evidence.evidence import EXACT, Evidence
 from study.evidence.naming import Rule
 from study.evidence.runs import Selection
 from study.evidence.statistics import Interval
@@ -33,10 +33,7 @@ BAND, GRID = "#EFEFEF", "#EEEEEE"
 DASHED = (0, (3, 2))
 LEAST = 1e-4
 """Of the removable objective; less is drawn as this much."""
-READ = (
-    "Ratio of final objectives, paired by seed: mean over tasks of Hodges-Lehmann estimates, 95 % "
-    "by bootstrap of seeds"
-)
+Key = TypeVar("Key")
 
 
 def look_of(name: str, step: int = 0) -> style.Look:
@@ -60,6 +57,15 @@ def stored(evidence: Evidence, activation: str, name: str, **parameters: Any) ->
     return {"gradient": simple.name} | {
         column: value for column, value in known.items() if column in evidence.runs.frame
     }
+
+
+def runs_of(evidence: Evidence, arm: Selection, where: Selection) -> pd.DataFrame:
+    """Return the runs of an arm; `where` replaces what all claims hold fixed, "any" frees it."""
+    wanted = {**evidence.claims.always, **where, **arm}
+    if arm == EXACT:
+        wanted["location"] = "none"
+    chosen = {column: value for column, value in wanted.items() if value != "any"}
+    return evidence.runs.frame[evidence.runs.mask(chosen)]
 
 
 def left(runs: pd.DataFrame) -> Any:
@@ -92,6 +98,17 @@ class Row:
     effect: Effect
     look: style.Look
     hollow: bool = False
+
+
+def placed(
+    found: Mapping[Key, Effect | None],
+    at: Callable[[Key], float],
+    look: Callable[[Key], style.Look],
+    hollow: Callable[[Key], bool] = lambda key: False,
+) -> list[Row]:
+    """Return a row for each effect that there is: its key says where it is and how it looks."""
+    present = [(key, effect) for key, effect in found.items() if effect is not None]
+    return [Row(at(key), effect, look(key), hollow(key)) for key, effect in present]
 
 
 def estimate(
@@ -278,6 +295,24 @@ def side(interval: Interval, margin: float = MARGIN) -> str:
     if interval.high < -margin:
         return "below"
     return "within" if -margin < interval.low and interval.high < margin else "unclear"
+
+
+def told(found: Mapping[str, Interval], before: str, unclear: str) -> str:
+    """Say which names are better, worse or the same: better for a and b; worse for c.
+
+    Parameters
+    ----------
+    found
+        Limits by name; lower is better.
+    before
+        Word before the names.
+    unclear
+        What is said where limits are on no side.
+    """
+    words = {"above": "worse", "below": "better", "within": "the same within 5 %"}
+    words["unclear"] = unclear
+    sides = by_side(found).items()
+    return "; ".join(f"{words[side]} {before} {listed(names)}" for side, names in sides)
 
 
 def by_side(found: Mapping[str, Interval]) -> dict[str, list[str]]:

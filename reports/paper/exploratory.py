@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reports.panels import CORE, ENTROPY, TASKS, rule
+import pandas as pd
+
+from reports.panels import CORE, ENTROPY, rule
 from reports.questions.c03_removal import figure as removal
 from reports.questions.x1_location import figure as location
 from reports.questions.x2_capacity import figure as capacity
 from reports.questions.x3_predictors import figure as predictors
 from study.evidence.comparison import UNITS
-from study.evidence.effects import Effect
 from study.evidence.evidence import EXACT, Evidence
 from study.evidence.runs import NothingToShow, Selection
 
 WIDEST = "64-64"
-EVERYWHERE: Selection = {"task": list(location.TASKS)}
-OFFSET = rule("offset", amount=0.1)
+Where = Selection | Sequence[Selection]
 
 
 def exploratory(evidence: Evidence) -> Iterator[tuple[str, float, str]]:
@@ -34,36 +34,15 @@ def exploratory(evidence: Evidence) -> Iterator[tuple[str, float, str]]:
     key, value, unit
         Units as in the tables of verdicts.
     """
-    for place in ("output", "hidden", "all"):
-        where = {**EVERYWHERE, "location": place}
-        for name, selection in (("removed", rule("removed")), ("offset", OFFSET)):
-            yield from _limits(f"{name} {place}", evidence.beside(selection, where), "ratio")
-    zeros = evidence.part("C7", "persistent zeros").where
-    arm = rule("relu_at_zero", value=1.0, arm="overwrite")
-    effect = evidence.beside(arm, zeros, comparison="failed", rate="exact")
-    yield from _limits("one overwritten, failed", effect, "percentage points")
-    for name, selection in (
-        ("power ½", rule("power", exponent=0.5)),
-        ("rank one", rule("rank_one")),
-    ):
-        yield from _limits(name, evidence.beside(selection, CORE), "ratio")
-        yield from _limits(f"{name}, entropy", evidence.beside(selection, ENTROPY), "ratio")
+    for key, arm, where, options in _effects(evidence):
+        effect = evidence.beside(arm, where, **options)
+        unit = "percentage points" if "comparison" in options else "ratio"
+        values = effect.interval() if effect is not None else (math.nan,) * 3
+        for name, value in zip(("estimate", "low", "high"), values, strict=True):
+            shown = UNITS["ratio" if unit == "ratio" else "points"][1]
+            yield f"{key}.{name}", shown(value), unit
     yield from _predictors(evidence)
     yield from _capacities(evidence)
-    yield from _continued(evidence)
-    where = evidence.part("C3", removal.PART).where
-    for name, rate in (("own", "own"), ("exact's", "exact")):
-        effect = evidence.beside(rule("removed"), where, comparison="runaway", rate=rate)
-        yield from _limits(f"removed at {name} rate, runaway", effect, "percentage points")
-    for activation in ("tanh", "logistic"):
-        there = [{**selection, "activation": activation} for selection in where]
-        effect = evidence.beside(rule("removed"), there, comparison="failed", rate="exact")
-        yield from _limits(f"{activation} at exact's rate, failed", effect, "percentage points")
-    relu = {**ENTROPY, "activation": "relu", "initialisation": "glorot"}
-    effect = evidence.beside(rule("removed"), relu, comparison="failed")
-    yield from _limits("relu, entropy, failed", effect, "percentage points")
-    tanh = evidence.beside(rule("removed"), {**CORE, "activation": "tanh"})
-    yield from _limits("removed, tanh", tanh, "ratio")
     chosen, edge = _at_an_edge(evidence)
     yield "tuned cells", chosen, "count"
     yield "tuned cells at an edge", edge, "count"
@@ -72,41 +51,54 @@ def exploratory(evidence: Evidence) -> Iterator[tuple[str, float, str]]:
         yield f"{name}, headroom", rooms.loc[rooms["rule"] == name, "times"].median(), "ratio"
 
 
-def _limits(key: str, effect: Effect | None, unit: str) -> Iterator[tuple[str, float, str]]:
-    _, shown, _ = UNITS["ratio" if unit == "ratio" else "points"]
-    values = effect.interval() if effect is not None else (math.nan,) * 3
-    for name, value in zip(("estimate", "low", "high"), values, strict=True):
-        yield f"{key}.{name}", shown(value), unit
+def _effects(evidence: Evidence) -> Iterator[tuple[str, Selection, Where, dict[str, Any]]]:
+    """Yield what is compared: key, arm, where, and what else `Evidence.beside` takes.
 
-
-def _continued(evidence: Evidence) -> Iterator[tuple[str, float, str]]:
-    """Compare nets that go on under another rule with those that exact trained all along."""
-    where: Selection = {
-        "task": list(TASKS),
-        "updates": "any",
-        "branch.gradient": "any",
-        "location": "hidden",
-    }
+    Shares of failed or runaway runs are those with a comparison of their own.
+    """
+    removed = rule("removed")
+    for place in ("output", "hidden", "all"):
+        where = {"task": list(location.TASKS), "location": place}
+        yield f"removed {place}", removed, where, {}
+        yield f"offset {place}", rule("offset", amount=0.1), where, {}
+    failed = {"comparison": "failed"}
+    untuned = {**failed, "rate": "exact"}
+    zeros = evidence.part("C7", "persistent zeros").where
+    arm = rule("relu_at_zero", value=1.0, arm="overwrite")
+    yield "one overwritten, failed", arm, zeros, untuned
+    for name, arm in (("power ½", rule("power", exponent=0.5)), ("rank one", rule("rank_one"))):
+        yield name, arm, CORE, {}
+        yield f"{name}, entropy", arm, ENTROPY, {}
+    several = evidence.part("C3", removal.PART).where
+    for name, rate in (("own", "own"), ("exact's", "exact")):
+        options = {"comparison": "runaway", "rate": rate}
+        yield f"removed at {name} rate, runaway", removed, several, options
+    for activation in ("tanh", "logistic"):
+        there = [{**selection, "activation": activation} for selection in several]
+        yield f"{activation} at exact's rate, failed", removed, there, untuned
+    relu = {**ENTROPY, "activation": "relu", "initialisation": "glorot"}
+    yield "relu, entropy, failed", removed, relu, failed
+    yield "removed, tanh", removed, {**CORE, "activation": "tanh"}, {}
+    # nets that go on under another rule, beside those that exact trained all along
+    branches = {**CORE, "updates": "any", "branch.gradient": "any"}
     after = {"branch.gradient": "exact"}
-    stays = {**EXACT, **after, "branch.rate": "equal_path"}
-    for name, arm in (
-        ("without, own rate", {**rule("removed"), **after, "branch.rate": "own"}),
-        ("without, a tenth", {**rule("removed"), **after, "branch.rate": "tenth"}),
-        ("back, own rate", {**EXACT, "branch.gradient": "removed", "branch.rate": "own"}),
+    stays = {"reference": {**EXACT, **after, "branch.rate": "equal_path"}}
+    without, back = {**removed, **after}, {**EXACT, "branch.gradient": "removed"}
+    for name, first, rate in (
+        ("without, own rate", without, "own"),
+        ("without, a tenth", without, "tenth"),
+        ("back, own rate", back, "own"),
     ):
-        effect = evidence.beside(arm, where, reference=stays)
-        yield from _limits(f"goes on {name}", effect, "ratio")
+        yield f"goes on {name}", {**first, "branch.rate": rate}, branches, stays
 
 
 def _predictors(evidence: Evidence) -> Iterator[tuple[str, float, str]]:
-    every: Any = None
     try:
         every = predictors.table(evidence)
     except NothingToShow:
-        pass
+        every = pd.DataFrame()
     for name in predictors.LABELS:
-        found = None if every is None or name not in every else predictors.judged(every, name)
-        explained = math.nan if found is None else found.explained
+        explained = predictors.judged(every, name).explained if name in every else math.nan
         yield f"{name}.explained", 100.0 * explained, "percentage points"
 
 

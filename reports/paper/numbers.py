@@ -70,9 +70,7 @@ def collect(base: Path, experiment: str = "paper") -> dict[str, Any]:
         numbers |= {key: entry for key, entry in pairs if entry is not None}
     _sessions(folder_of(base, experiment), numbers, words)
     verdicts = [record["verdict"] for record in records.values()]
-    counts = {
-        word: [k for k, r in records.items() if r["verdict"] == word] for word in set(verdicts)
-    }
+    counts = {w: [k for k, r in records.items() if r["verdict"] == w] for w in set(verdicts)}
     numbers["claims.count"] = whole(len(records))
     rechecks = _rechecks(tables.get("rechecks"), numbers)
     return {
@@ -146,23 +144,21 @@ def _claim(
 ) -> dict[str, Any]:
     row = _of(tables["verdicts"], claim.id).iloc[0]
     unit = str(row["unit"])
-    for key in ("effect", "low", "high"):
-        numbers[f"{claim.id}.{key}"] = number(row[key], unit)
-    numbers[f"{claim.id}.runs"] = whole(row["runs"])
+    found = {key: number(row[key], unit) for key in ("effect", "low", "high")}
+    found["runs"] = whole(row["runs"])
     rows = _of(tables["verdicts_by_part"], claim.id).to_dict("records")
     for part in rows:
         for key in ("estimate", "low", "high"):
-            name = f"{claim.id}.{part['part']}.{part['effect_of']}.{key}"
-            numbers[name] = number(part[key], str(part["unit"]))
+            name = f"{part['part']}.{part['effect_of']}.{key}"
+            found[name] = number(part[key], str(part["unit"]))
     parts = [_row(part) for part in rows]
     every = tables["verdicts_by_task"]  # none of a claim that has no runs
     tasks = [_row(r) for r in every[every["claim"] == claim.id].to_dict("records")]
     first = next(p for p in parts if p["role"] == "primary")
     of = (first["part"], first["effect_of"])
     spread = _spread([t for t in tasks if (t["part"], t["effect_of"]) == of], unit)
-    numbers[f"{claim.id}.tasks"] = whole(spread["tasks"])
-    for key in ("least", "most"):
-        numbers[f"{claim.id}.{key}"] = spread[key]
+    found |= {key: spread[key] for key in ("tasks", "least", "most")}
+    numbers |= {f"{claim.id}.{key}": entry for key, entry in found.items()}
     return {
         **{k: str(getattr(claim, k)) for k in ("statement", "metric", "rule")},
         "verdict": str(row["verdict"]),
@@ -217,13 +213,12 @@ def _row(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _spread(tasks: Sequence[Mapping[str, Any]], unit: str) -> dict[str, Any]:
     """Return the smallest and the largest estimate over tasks, and where they are."""
-    known = [task for task in tasks if task["values"]["estimate"] is not None]
-    ordered = sorted(known, key=lambda task: task["values"]["estimate"])
-    found: dict[str, Any] = {"tasks": len(tasks)}
-    for name, place in (("least", 0), ("most", -1)):
-        end = ordered[place] if ordered else {"task": "–", "values": {"estimate": math.nan}}
-        found[name] = number(end["values"]["estimate"], unit)
-        found[f"where {name}"] = end["task"]
+    every = [(task["values"]["estimate"], task["task"]) for task in tasks]
+    known = [found for found in every if found[0] is not None] or [(math.nan, "–")]
+    ordered = sorted(known, key=lambda found: found[0])
+    found: dict[str, Any] = {"tasks": whole(len(tasks))}
+    for name, (estimate, place) in (("least", ordered[0]), ("most", ordered[-1])):
+        found |= {name: number(estimate, unit), f"where {name}": place}
     return found
 
 

@@ -1,4 +1,4 @@
-"""Texts with places for numbers, for people: Markdown here, the page in `reports.page`."""
+"""Texts with places for numbers, for people: tables, the page, notes of figures."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from reports.wording import signed
+from reports.wording import percent, signed
 
 FOLDER = Path(__file__).resolve().parent
+READ = (
+    "Ratio of final objectives, paired by seed: mean over tasks of Hodges-Lehmann estimates, 95 % "
+    "by bootstrap of seeds"
+)
 
 
 def filled(name: str, folder: Path = FOLDER, **values: Any) -> str:
@@ -31,8 +35,14 @@ def filled(name: str, folder: Path = FOLDER, **values: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"signed": _with_unit, "limits": _limits}
+    environment.filters |= {"signed": _with_unit, "limits": _limits, "percent": percent}
     return environment.get_template(name).render(values)
+
+
+def note(figure: str, **values: Any) -> str:
+    """Return how a question's figure is read: ``note.txt`` beside its file, in one line."""
+    text = filled("note.txt", Path(figure).parent, read=READ, **values)
+    return text.replace("\n", " ").strip()
 
 
 def _with_unit(value: float, unit: str) -> str:

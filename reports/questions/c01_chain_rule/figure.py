@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from reports import style
 from reports.generic import activations, factors
+from reports.templates import note
 from study.evidence.evidence import Evidence
 from study.evidence.naming import labelled
 from study.learning.activations import ACTIVATIONS
@@ -19,12 +20,6 @@ RULES = (
     *("removed", "mean_matched", "scaled", "pattern_mean", "unit_mean", "rank_one"),
     *("shuffled_units", "floor", "offset", "power", "window", "frozen"),
 )
-NOTE = (
-    "Above: activation f(z), black, and its slope f'(z), orange, a dot where it jumps; grey: "
-    "saturated. Below: what stands in the place of tanh's slope (thin black line) in the delta "
-    f"rule, parameters at their defaults, in a layer of {factors.UNITS} units and "
-    f"{factors.PATTERNS} patterns; dots: not a function of a unit's own net input alone."
-)
 
 
 def pages(evidence: Evidence | None = None) -> Iterator[Figure]:
@@ -33,8 +28,9 @@ def pages(evidence: Evidence | None = None) -> Iterator[Figure]:
     names = labelled(variants)
     down = -(-len(variants) // 4)
     figure, axes = style.sheet(
-        factors.message(), NOTE, 1 + down, 4, height=(1.2, *[0.95] * down), left=0.35,
-        gap=(0.16, (0.5, *[0.27] * (down - 1))), bottom=0.4,
+        factors.message(), note(__file__, units=factors.UNITS, patterns=factors.PATTERNS),
+        1 + down, 4, height=(1.2, *[0.95] * down), left=0.35, bottom=0.4,
+        gap=(0.16, (0.5, *[0.27] * (down - 1))),
     )  # fmt: skip
     for panel, name in zip(axes[0], SHOWN, strict=False):
         activations.draw(panel, ACTIVATIONS[name].bind())

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 
 from reports import panels, style
 from reports.panels import look_of, rule, under
+from reports.templates import note
 from reports.wording import significant
 from study.evidence.evidence import EXACT, Evidence
 from study.evidence.runs import NothingToShow, Selection
@@ -24,8 +25,9 @@ WHERE = {
     "rates": "several",
     "optimizer": ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam"],
     "activation": "logistic",
+    "location": "output",
+    **dict.fromkeys(("updates", "batch_size", "decay"), "any"),
 }
-LEFT_OUT = ("updates", "batch_size", "decay", "optimizer", "rates", "activation")
 RULES: dict[str, tuple[Selection, dict[str, float]]] = {
     "exact": (EXACT, {}),
     "floor": (rule("floor", minimum=0.1), {"minimum": 0.1}),
@@ -38,22 +40,15 @@ OPTIMIZERS = {  # marker; the hue says the rule
     **{"rmsprop": "v", "adadelta": "P", "adam": "X"},
 }
 NEAR = 2.0
-NOTE = (
-    "Updates until the output passes ½, from net input −z0; target 0.9, logistic 4-4-1 net, "
-    "factor changed at the output. Left: plain delta rule, times × learning rate; dots and bars: "
-    "median and quartiles of runs at three rates; lines: the law of one unit, nothing fitted "
-    "(inputs of squared length 1 + 4 · ¼, those of hidden units at ½). Right: exact, time over "
-    "that from z0 = 2, mean of log ratios paired by seed and rate, ± 2 standard errors; line: "
-    "the law."
-)
 
 
 def pages(evidence: Evidence) -> Iterator[Figure]:
     """Draw times by distance: rules under sgd with their law, and optimizers under exact."""
     times = table(evidence)
     figure, axes = style.sheet(
-        message(times), NOTE, 1, 2, height=2.3, left=0.65, right=0.8, bottom=0.42, gap=(1.15, 0.3)
-    )
+        message(times), note(__file__), 1, 2, height=2.3, left=0.65, right=0.8, bottom=0.42,
+        gap=(1.15, 0.3),
+    )  # fmt: skip
     left, right = axes[0]
     _rules(left, times[times["optimizer"] == "sgd"])
     _optimizers(right, times[times["rule"] == "exact"])
@@ -76,12 +71,9 @@ def table(evidence: Evidence) -> pd.DataFrame:
     NothingToShow
         If no escape was run.
     """
-    runs, parts = evidence.runs, []
-    always = {c: v for c, v in evidence.claims.always.items() if c not in LEFT_OUT}
+    parts = []
     for name, (selection, _) in RULES.items():
-        where = {**always, **WHERE, **selection}
-        where |= {} if name == "exact" else {"location": "output"}
-        frame = runs.frame[runs.mask(where)]
+        frame = panels.runs_of(evidence, selection, WHERE)
         if frame.empty or "initialisation.distance" not in frame:
             continue
         time = pd.to_numeric(frame["updates_to_target"]).to_numpy(float)

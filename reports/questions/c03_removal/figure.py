@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from reports import panels, style
 from reports.panels import look_of, mark, rule, under
+from reports.templates import note
 from reports.wording import significant
 from study.evidence.effects import Effect
 from study.evidence.evidence import EXACT, Evidence, needed
@@ -22,14 +23,6 @@ from study.evidence.summaries import TOLERATED, headroom, tuning
 
 PART = "all where squashed, else hidden"
 SHIFT = 0.17
-NOTE = (
-    "Left: share of failed runs (diverged or stuck), removed minus exact, paired by seed, with "
-    "Newcombe's 95 % limits, stratified in the last row; full at the rate tuned for each, hollow "
-    f"at exact's. Right: largest stable rate (at most {100 * TOLERATED:.0f} % failed there and at "
-    "all rates down to the tuned one) over the tuned rate, last row: median; bars reach to the "
-    "next rate tried, which is not stable; arrows: no tried rate was unstable. Removed in "
-    "all layers where outputs are squashed, else in the hidden ones."
-)
 
 
 def pages(evidence: Evidence) -> Iterator[Figure]:
@@ -40,8 +33,8 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     rooms = rooms_of(evidence)
     names = list(dict.fromkeys([t.task for t in own.tasks] + list(rooms["task"].unique())))
     figure, axes = style.sheet(
-        message(own, untuned, rooms),
-        NOTE, 1, 2, height=0.19 * (len(names) + 1), left=1.6, bottom=0.62, gap=(0.2, 0.3),
+        message(own, untuned, rooms), note(__file__, tolerated=TOLERATED), 1, 2,
+        height=0.19 * (len(names) + 1), left=1.6, bottom=0.62, gap=(0.2, 0.3),
     )  # fmt: skip
     failing, room = axes[0]
     look = look_of("removed")

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from reports import panels, style
 from reports.panels import look_of, ratio_axes, rule, said, side
+from reports.templates import note
 from reports.wording import limits, listed, ratio
 from study.evidence.effects import Effect
 from study.evidence.evidence import EXACT, Evidence
@@ -25,15 +26,6 @@ RULES = {
     "floor": rule("floor", minimum=0.1),
 }
 NAMES = {"removed": "removed", "mean_matched": "mean, matched", "floor": "floor 0.1"}
-NOTE = (
-    "Above: share of the removable objective that is left, (L − L*) / (L const − L*), median and "
-    "quartiles of each task's runs. Below: ratio of final objectives to exact's, paired by seed: "
-    "mean over tasks of Hodges-Lehmann estimates, 95 % by bootstrap of seeds, a dot a task; grey: "
-    "within 5 %. Rules in the hidden layers, each at its own learning rate. Z: zero error can be "
-    "reached (digits, breast cancer, teacher); U: under capacity or noisy (digits on 6-6, "
-    "diabetes), tanh. Small nets: circles on 16-16 (Z) and on 2-2 (U), conflicting duplicates "
-    "(D), 8,000 updates, mini and full batches, tanh and logistic."
-)
 
 
 @dataclass(frozen=True)
@@ -83,8 +75,8 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     if not effects:
         raise NothingToShow("no runs of removed beside exact for any kind of task")
     figure, axes = style.sheet(
-        message(shown, found), NOTE, 2, len(shown), height=(1.5, 1.6), left=0.75, bottom=0.68,
-        gap=(0.25, 0.2),
+        message(shown, found), note(__file__), 2, len(shown), height=(1.5, 1.6), left=0.75,
+        bottom=0.68, gap=(0.25, 0.2),
     )  # fmt: skip
     for j, column in enumerate(shown):
         above, below = axes[:, j]

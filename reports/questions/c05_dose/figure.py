@@ -10,18 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import style
-from reports.panels import CORE, MARGIN, READ, look_of, ratio_axes, stored, under
+from reports.panels import CORE, MARGIN, look_of, ratio_axes, stored, under
+from reports.templates import note
 from reports.wording import listed
 from study.evidence.effects import Effect, Ranked, TaskEffect
 from study.evidence.evidence import Evidence
 from study.evidence.runs import NothingToShow
 
 WHERE = {**CORE, "task": ["digits", "breast_cancer", "diabetes", "teacher"]}
-NOTE = (
-    f"{READ} (band), a thin line a task; grey: within 5 % of exact. Hidden layers, plain delta "
-    "rule, each at its own learning rate, tanh and logistic. Amounts are shares of the largest "
-    "slope."
-)
 
 
 @dataclass(frozen=True)
@@ -50,8 +46,9 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     if not effects:
         raise NothingToShow("no runs of power, offset, floor or window beside exact")
     figure, axes = style.sheet(
-        message(curves), NOTE, 1, len(DOSES), height=2.0, left=0.6, bottom=0.5, gap=(0.2, 0.3)
-    )
+        message(curves), note(__file__), 1, len(DOSES), height=2.0, left=0.6, bottom=0.5,
+        gap=(0.2, 0.3),
+    )  # fmt: skip
     for panel, dose in zip(axes[0], DOSES, strict=True):
         panel.set_title(f"{dose.name}: {dose.formula}")
         _panel(panel, dose, curves[dose.name])

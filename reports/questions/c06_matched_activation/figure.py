@@ -8,8 +8,8 @@ from dataclasses import replace
 from matplotlib.figure import Figure
 
 from reports import panels, style
-from reports.panels import CORE, READ, Row, look_of, mark, rule, said, seeds
-from reports.wording import listed
+from reports.panels import CORE, look_of, mark, rule, said, seeds
+from reports.templates import note
 from study.evidence.effects import Effect
 from study.evidence.evidence import EXACT, Evidence, needed
 from study.evidence.runs import Selection
@@ -50,31 +50,20 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     names = list(RULES)
     matched = [e for (_, contrast), e in worth.items() if contrast == "matched" and e is not None]
     first = needed(next(iter(matched), None), "a rule with its matched activation")
-    note = (
-        f"{READ}, a dot a task; grey: within 5 %. F is the activation whose slope is φ. Left: "
-        "beside exact, (f, f'). Right: full, (F, φ) / (f, φ); hollow, the interaction, (F, φ) "
-        f"(f, f') / (f, φ) (F, f'). Left of 1 is better. {seeds(first)}; hidden layers."
-    )
     figure, axes = style.sheet(
-        message(worth), note, 1, 2, height=0.36 * len(names), left=1.05, bottom=0.66,
-        gap=(0.25, 0.3),
+        message(worth), note(__file__, seeds=seeds(first)), 1, 2, height=0.36 * len(names),
+        left=1.05, bottom=0.66, gap=(0.25, 0.3),
     )  # fmt: skip
     left, right = axes[0]
-    rows = [
-        Row(names.index(name) + 0.24 * (list(ARMS).index(arm) - 1), effect, _look(name, arm))
-        for (name, arm), effect in corners.items()
-        if effect is not None
-    ]
-    beside = [
-        Row(
-            names.index(name) + (0.13 if contrast == "interaction" else -0.13),
-            effect,
-            _look(name, "mismatched" if contrast == "interaction" else "matched"),
-            hollow=contrast == "interaction",
-        )
-        for (name, contrast), effect in worth.items()
-        if effect is not None
-    ]
+    shifts = {arm: 0.24 * (place - 1) for place, arm in enumerate(ARMS)}
+    rows = panels.placed(corners, lambda k: names.index(k[0]) + shifts[k[1]], lambda k: _look(*k))
+    shifts, arms = {"interaction": 0.13, "matched": -0.13}, {"interaction": "mismatched"}
+    beside = panels.placed(
+        worth,
+        lambda k: names.index(k[0]) + shifts[k[1]],
+        lambda k: _look(k[0], arms.get(k[1], k[1])),
+        lambda k: k[1] == "interaction",
+    )
     panels.ratios(left, rows, names, "final objective / exact's", "beside exact")
     across, title = "(F, φ) / (f, φ), and interaction", "what consistency is worth"
     panels.ratios(right, beside, [""] * len(names), across, title)
@@ -104,15 +93,8 @@ def message(worth: Mapping[tuple[str, str], Effect | None]) -> str:
         for (name, contrast), effect in worth.items()
         if contrast == "matched" and effect is not None
     }
-    words = {
-        "below": "better",
-        "above": "worse",
-        "within": "the same within 5 %",
-        "unclear": "undecided",
-    }
-    told = [f"{words[s]} for {listed(names)}" for s, names in panels.by_side(found).items()]
     lead = next(iter(found))
     return (
-        f"Changing the activation as well is {'; '.join(told)} "
+        f"Changing the activation as well is {panels.told(found, 'for', 'undecided')} "
         f"({lead}: {said(found[lead], inside=True)})"
     )

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from reports import panels, style
 from reports.panels import Row, forest, look_of, mark, rule, said, under
-from reports.wording import listed
+from reports.templates import note
 from study.evidence.effects import Effect
 from study.evidence.evidence import Evidence
 from study.evidence.runs import NothingToShow
@@ -21,13 +21,6 @@ ARMS = {  # (value, arm) -> marker, filled
     (0.5, "overwrite"): ("s", False),
     (1.0, "overwrite"): ("s", True),
 }
-NOTE = (
-    "Relu's slope where the net input is exactly 0, against slope 0, at the learning rate tuned "
-    "for 0. Left: ratio of final objectives, paired by seed, mean over digits, breast cancer and "
-    "diabetes, 90 % limits as two one-sided tests ask for; grey: within 5 %. Middle: difference "
-    "of failed runs with 90 % limits. Right: runs whose final objective differs in any bit, with "
-    "95 % limits. A dot: a task."
-)
 
 Effects = Mapping[tuple[str, tuple[float, str]], Effect | None]
 
@@ -50,7 +43,7 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     if not any(scores.values()):
         raise NothingToShow("no runs of relu at zero beside exact, at one rate")
     figure, axes = style.sheet(
-        message(scores), NOTE, 1, 3, height=0.62 * len(REGIMES), left=1.25, right=0.16,
+        message(scores), note(__file__), 1, 3, height=0.62 * len(REGIMES), left=1.25, right=0.16,
         bottom=0.84, gap=(0.22, 0.3),
     )  # fmt: skip
     left, middle, right = axes[0]
@@ -76,28 +69,21 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
 
 
 def _rows(found: Effects) -> list[Row]:
-    rows = []
-    for (regime, arm), effect in found.items():
-        if effect is None:
-            continue
-        marker, full = ARMS[arm]
-        at = REGIMES.index(regime) + 0.19 * (list(ARMS).index(arm) - 1.5)
-        rows.append(Row(at, effect, replace(look_of("relu_at_zero"), marker=marker), not full))
-    return rows
+    look = look_of("relu_at_zero")
+    return panels.placed(
+        found,
+        lambda k: REGIMES.index(k[0]) + 0.19 * (list(ARMS).index(k[1]) - 1.5),
+        lambda k: replace(look, marker=ARMS[k[1]][0]),
+        lambda k: not ARMS[k[1]][1],
+    )
 
 
 def message(scores: Effects) -> str:
     """Say in which regimes slope 1 at zero is the same as slope 0."""
-    words = {
-        "within": "the same within 5 %",
-        "above": "worse",
-        "below": "better",
-        "unclear": "not shown to be the same",
-    }
     found = {
         f"{regime} ({said(effect.interval(0.90), inside=True, level=90)})": effect.interval(0.90)
         for regime in REGIMES
         if (effect := scores[regime, (1.0, "scale")]) is not None
     }
-    told = [f"{words[side]} with {listed(names)}" for side, names in panels.by_side(found).items()]
-    return f"Relu's slope at zero, 1 beside 0: {'; '.join(told) or 'not run'}"
+    told = panels.told(found, "with", "not shown to be the same")
+    return f"Relu's slope at zero, 1 beside 0: {told or 'not run'}"

@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import panels, style
-from reports.panels import CORE, READ, look_of, rule, said
+from reports.panels import CORE, look_of, rule, said
+from reports.templates import note
 from reports.wording import listed
 from study.evidence.effects import Effect
 from study.evidence.evidence import EXACT, Evidence
@@ -22,11 +23,6 @@ RULES: dict[str, Selection] = {
 }
 NAMES = {"removed": "removed", "offset": "offset 0.1", "frozen": "frozen", "exact": "exact"}
 WHERE = {**CORE, "task": ["digits", "breast_cancer", "diabetes", "teacher"]}
-NOTE = (
-    f"{READ}, a dot a task; grey: within 5 %. Left: beside exact under the same optimizer; "
-    "right: beside exact under sgd. Digits, breast cancer, diabetes and the teacher, tanh and "
-    "logistic, hidden layers, each at its own learning rate."
-)
 
 Effects = Mapping[tuple[str, str], Effect | None]
 
@@ -48,7 +44,7 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     if not any(same.values()):
         raise NothingToShow("no runs of removed, offset or frozen beside exact")
     figure, axes = style.sheet(
-        message(same), NOTE, 1, 2, height=0.34 * len(OPTIMIZERS), left=0.8, bottom=0.64,
+        message(same), note(__file__), 1, 2, height=0.34 * len(OPTIMIZERS), left=0.8, bottom=0.64,
         gap=(0.2, 0.3),
     )  # fmt: skip
     left, right = axes[0]
@@ -62,11 +58,9 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
 
 
 def _forest(panel: Axes, found: Effects, shifts: Mapping[str, float], title: str) -> None:
-    rows = [
-        panels.Row(OPTIMIZERS.index(optimizer) + shifts[name], effect, look_of(name))
-        for (optimizer, name), effect in found.items()
-        if effect is not None
-    ]
+    rows = panels.placed(
+        found, lambda k: OPTIMIZERS.index(k[0]) + shifts[k[1]], lambda k: look_of(k[1])
+    )
     panels.ratios(panel, rows, OPTIMIZERS, "ratio of final objectives", title)
 
 

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 
 from reports import style
 from reports.panels import key, look_of, rule, under
+from reports.templates import note
 from study.evidence.claims.gain_by_depth import depth_of, harm
 from study.evidence.evidence import EXACT, Evidence
 from study.evidence.runs import NothingToShow, Selection
@@ -41,13 +42,6 @@ COLUMNS = (
     Column("floor 0.1, tanh", "floor", rule("floor", minimum=0.1), "tanh", "glorot"),
     Column("removed, relu", "removed", rule("removed"), "relu", "he"),
 )
-NOTE = (
-    "Harm: share of the room that exact leaves below the best constant, (L − L exact) / "
-    "(L const − L exact), by seed; Hodges-Lehmann estimate and 95 % limits by inversion of "
-    "Wilcoxon's test. Darker: deeper. Hollow: exact itself fails in more than "
-    f"{100 * TOLERATED:.0f} % of runs there. Digits, 32 units a layer, hidden layers changed, "
-    "each at its own learning rate; gain: factor on the initial weights."
-)
 
 
 def pages(evidence: Evidence) -> Iterator[Figure]:
@@ -60,8 +54,8 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     if all(frame.empty for frame in found.values()):
         raise NothingToShow("no runs beside exact over gains and depths")
     figure, axes = style.sheet(
-        message(evidence), NOTE, 2, len(COLUMNS), height=1.35, left=0.95, bottom=0.62,
-        gap=(0.15, 0.18),
+        message(evidence), note(__file__, tolerated=TOLERATED), 2, len(COLUMNS), height=1.35,
+        left=0.95, bottom=0.62, gap=(0.15, 0.18),
     )  # fmt: skip
     values = pd.concat(list(found.values()))
     low, high = min(values["low"].min(), 0.0), max(values["high"].max(), 0.1)

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from reports import panels, style
 from reports.panels import Row, forest, look_of, ratio_axes, said, under
+from reports.templates import note
 from study.evidence.arms import numbers
 from study.evidence.effects import Effect
 from study.evidence.evidence import Evidence
@@ -20,15 +21,6 @@ PARTS = {"removed": "removed", "mean_matched": "mean_matched"}  # rule -> part o
 LABELS = {"removed": "removed", "mean_matched": "mean, matched", "exact": "exact"}
 CONDITIONS = {"removed": "without the slope", "mean_matched": "with the mean matched"}
 KINDS = ("flips_decided", "flips_undecided")
-NOTE = (
-    "Trainings of 2,000 updates that branch from one state reached by exact, at rates that give "
-    "all rules paths of equal length (within 10 %). Left: share of decided and of undecided "
-    "(unit, pattern) pairs that change sides, median of each task's runs. Right: flips among "
-    "decided over flips among undecided, rule against exact, from the same state, paired by seed: "
-    "Hodges-Lehmann estimates with 95 % limits; last row: mean over tasks, 95 % by bootstrap of "
-    "seeds; "
-    "grey: no difference within 5 %; dashed: the claim's margin."
-)
 
 
 def pages(evidence: Evidence) -> Iterator[Figure]:
@@ -42,8 +34,8 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     tasks = list(dict.fromkeys(t.task for e in present.values() for t in e.tasks))
     names = [*(_short(t) for t in tasks), "mean of all"]
     figure, axes = style.sheet(
-        message(present), NOTE, 1, 2, height=max(0.21 * len(names), 1.6), left=0.6, bottom=0.64,
-        gap=(1.7, 0.3),
+        message(present), note(__file__), 1, 2, height=max(0.21 * len(names), 1.6), left=0.6,
+        bottom=0.64, gap=(1.7, 0.3),
     )  # fmt: skip
     left, right = axes[0]
     _flips(left, evidence)

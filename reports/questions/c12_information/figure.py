@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from reports import style
-from reports.panels import CORE, ENTROPY, READ, Row, forest, look_of, ratio_axes, rule, under
+from reports.panels import CORE, ENTROPY, forest, look_of, placed, ratio_axes, rule, under
+from reports.templates import note
 from reports.wording import listed, percent
 from study.evidence.effects import Effect
 from study.evidence.evidence import Evidence
@@ -32,11 +33,6 @@ COLUMNS = {
     "relu": {**CORE, "activation": "relu", "initialisation": "glorot"},
     "cross-entropy": ENTROPY,
 }
-NOTE = (
-    f"{READ}, a dot a task; grey: within 5 %. What of f' is put in the slope's place in the "
-    "hidden layers, each at its own learning rate. Five tasks under squared error; cross-entropy: "
-    "digits, tanh and logistic. “Scaled” has the shape of f' and the scale of removal."
-)
 
 
 def pages(evidence: Evidence) -> Iterator[Figure]:
@@ -51,16 +47,13 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     if not present:
         raise NothingToShow("no rung of the ladder was run beside exact in the hidden layers")
     figure, axes = style.sheet(
-        message(found), NOTE, 1, len(COLUMNS), height=0.2 * len(LADDER), left=1.75, bottom=0.4,
-        gap=(0.15, 0.3),
+        message(found), note(__file__), 1, len(COLUMNS), height=0.2 * len(LADDER), left=1.75,
+        bottom=0.4, gap=(0.15, 0.3),
     )  # fmt: skip
     names = list(LADDER)
     for panel, title in zip(axes[0], COLUMNS, strict=True):
-        rows = [
-            Row(names.index(name), effect, look_of(name))
-            for (where, name), effect in present.items()
-            if where == title
-        ]
+        mine = {name: effect for (where, name), effect in present.items() if where == title}
+        rows = placed(mine, names.index, look_of)
         labels = list(LADDER.values()) if panel is axes[0, 0] else [""] * len(names)
         forest(panel, rows, labels)
         exact = look_of("exact")

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import style
+from reports.templates import note
 from reports.verdicts import UNITS
 from reports.wording import listed, signed
 from study.evidence.claims.decisions import CONTRADICTED, MIXED, NOT_DECIDED, SUPPORTED
@@ -24,11 +25,6 @@ COLOURS = {  # told apart with any colour vision, and by their words
     NOT_DECIDED: "#6E6E6E",
 }
 STATEMENT, NUMBERS, WORD = 2.3, 1.6, 0.95  # inches: columns beside the little axis
-NOTE = (
-    "Each claim's first effect with its 95 % interval; every row has its own scale: line, no "
-    "effect; dashed, the claim's margin on both sides. Ratios on a logarithmic "
-    "scale. The verdict rests on all of a claim's parts, after Holm's adjustment over the claims."
-)
 
 
 def pages(evidence: Evidence) -> Iterator[Figure]:
@@ -39,8 +35,8 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     lines = [style.wrapped(v.claim.statement, STATEMENT - 0.3, style.SMALL) for v in verdicts]
     heights = [max(0.12 * len(line) + 0.14, 0.36) for line in lines]
     figure, axes = style.sheet(
-        message(verdicts), NOTE, len(verdicts), 1, height=heights,
-        left=STATEMENT + 0.1, right=NUMBERS + WORD + 0.15, bottom=0.15, gap=(0.0, 0.06), head=0.28,
+        message(verdicts), note(__file__), len(verdicts), 1, height=heights, left=STATEMENT + 0.1,
+        right=NUMBERS + WORD + 0.15, bottom=0.15, gap=(0.0, 0.06), head=0.28,
     )  # fmt: skip
     width = figure.get_figwidth()
     for panel, verdict, line in zip(axes[:, 0], verdicts, lines, strict=True):

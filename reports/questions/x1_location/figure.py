@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import panels, style
-from reports.panels import READ, Row, look_of, mark, quartiles, rule, said, under
+from reports.panels import look_of, mark, quartiles, rule, said, under
+from reports.templates import note
 from reports.wording import significant
 from study.evidence.effects import Effect
 from study.evidence.evidence import EXACT, Evidence
@@ -27,11 +28,6 @@ RULES: dict[str, Selection] = {
     "offset 0.1": rule("offset", amount=0.1),
     "random": rule("random", low=0, high=1, matched=None),
 }
-NOTE = (
-    f"{READ}, a dot a task; grey: within 5 %. Right: asymmetry of the final field's Jacobian "
-    "within layers (0: a gradient of some loss, up to rounding), median and quartiles of runs; "
-    "black: exact. Digits on 32-32 and on 6-6, breast cancer; tanh and logistic, squared error."
-)
 SMALLEST = 1e-6
 
 
@@ -49,14 +45,11 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     exact = asymmetry(evidence, EXACT, "none")
     names = list(RULES)
     figure, axes = style.sheet(
-        message(effects, fields), NOTE, 1, 2, height=0.36 * len(names), left=1.0, bottom=0.64,
-        gap=(0.2, 0.3),
+        message(effects, fields), note(__file__), 1, 2, height=0.36 * len(names), left=1.0,
+        bottom=0.64, gap=(0.2, 0.3),
     )  # fmt: skip
     left, right = axes[0]
-    rows = [
-        Row(_at(name, place), effect, _look(name, place))
-        for (name, place), effect in effects.items()
-    ]
+    rows = panels.placed(effects, lambda k: _at(*k), lambda k: _look(*k))
     panels.ratios(left, rows, names, "final objective / exact's", "what it costs")
     _fields(right, fields, exact)
     under(right, "asymmetry within layers")
@@ -69,17 +62,12 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
 
 def asymmetry(evidence: Evidence, selection: Selection, location: str) -> pd.Series[float]:
     """Return the final field's asymmetry of all runs of a rule at a location."""
-    runs = evidence.runs
-    taken = [
-        runs.frame.loc[
-            runs.mask({**evidence.claims.always, **evidence.claims.tasks[task], **selection}
-                      | {"location": location}),
-            "asymmetry",
-        ]
-        for task in TASKS
-        if "asymmetry" in runs.frame
-    ]  # fmt: skip
-    return pd.concat(taken).dropna() if taken else pd.Series(dtype=float)
+    if "asymmetry" not in evidence.runs.frame:
+        return pd.Series(dtype=float)
+    places = [{**evidence.claims.tasks[task], "location": location} for task in TASKS]
+    return pd.concat(
+        panels.runs_of(evidence, selection, place)["asymmetry"] for place in places
+    ).dropna()
 
 
 def message(

@@ -10,30 +10,30 @@ from matplotlib.figure import Figure
 
 from reports import panels, style
 from reports.panels import LEAST, look_of, rule, under
+from reports.templates import note
 from reports.wording import listed
-from study.evidence.evidence import EXACT, Evidence
-from study.evidence.runs import NothingToShow
+from study.evidence.evidence import Evidence
+from study.evidence.runs import NothingToShow, Selection
 
+WHERE: Selection = {
+    **{"dataset": "digits_part", "activation": "tanh", "location": "hidden"},
+    "updates": "any",
+}
 RULES = ("exact", "removed", "mean_matched", "frozen")
 LABELS = {"mean_matched": "mean, matched"}
 WIDTHS = ("8-8", "16-16", "32-32", "64-64")
 COUNTS = (32, 64, 128, 256, 512, 1024)
 LEARNT = 0.01
 """Learnt by heart: at most this share of the constant predictor's objective is left."""
-NOTE = (
-    "Share of the removable objective that is left after 4,000 updates, median and quartiles of "
-    "runs, by number of patterns (digits, tanh, squared error; hidden layers changed, own "
-    f"learning rate). Dashed: {100 * LEARNT:.0f} %, below which all patterns count as learnt by "
-    "heart."
-)
 
 
 def pages(evidence: Evidence) -> Iterator[Figure]:
     """Draw what is left over the number of patterns, a panel a width."""
     left = table(evidence)
     figure, axes = style.sheet(
-        message(left), NOTE, 1, len(WIDTHS), height=1.9, left=0.6, bottom=0.7, gap=(0.15, 0.3)
-    )
+        message(left), note(__file__, learnt=LEARNT), 1, len(WIDTHS), height=1.9, left=0.6,
+        bottom=0.7, gap=(0.15, 0.3),
+    )  # fmt: skip
     for panel, width in zip(axes[0], WIDTHS, strict=True):
         _panel(panel, left[left["hidden"] == width])
         panel.set_title(f"hidden {width}")
@@ -57,13 +57,7 @@ def table(evidence: Evidence) -> pd.DataFrame:
     """
     rows = []
     for name in RULES:
-        where = {"dataset": "digits_part", "updates": "any", "activation": "tanh"}
-        where |= {} if name == "exact" else {"location": "hidden"}
-        arm = EXACT if name == "exact" else rule(name)
-        runs = evidence.runs
-        always = {c: v for c, v in evidence.claims.always.items() if c not in where}
-        chosen = runs.mask({**always, **{c: v for c, v in where.items() if v != "any"}, **arm})
-        frame = runs.frame[chosen]
+        frame = panels.runs_of(evidence, rule(name), WHERE)
         if "dataset.patterns" not in frame:
             continue
         for (hidden, count), cell in frame.groupby(["hidden", "dataset.patterns"]):

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from reports import style
 from reports.panels import TASKS, equality, key, look_of, mark, under
+from reports.templates import note
 from reports.wording import percent
 from study.evidence.evidence import EXACT, Evidence
 from study.evidence.prediction import cells, out_of_sample, rank_correlation
@@ -35,13 +36,6 @@ SHORT = {
     "descent_cosine": "the descent cosine",
     "asymmetry": "the asymmetry",
 }
-NOTE = (
-    "A point: a rule in a task on an activation; its harm, the Hodges-Lehmann estimate of the "
-    "ratio to exact's final objective, over the median at the end of training. ρ: Spearman's "
-    "rank correlation within tasks, 95 % by bootstrap of tasks. R²: variance of log harm that a "
-    "line explains in tasks that were left out while it was fitted; below 0 their mean does "
-    "better. Rules in the hidden layers, plain delta rule, own learning rate."
-)
 
 
 @dataclass(frozen=True)
@@ -58,8 +52,8 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     every = table(evidence)
     found = {name: judged(every, name) for name in LABELS}
     figure, axes = style.sheet(
-        message(found), NOTE, 1, len(LABELS), height=2.1, left=0.6, bottom=1.2, head=0.36,
-        gap=(0.2, 0.3),
+        message(found), note(__file__), 1, len(LABELS), height=2.1, left=0.6, bottom=1.2,
+        head=0.36, gap=(0.2, 0.3),
     )  # fmt: skip
     for panel, (name, label) in zip(axes[0], LABELS.items(), strict=True):
         _points(panel, every[every[name].notna()], name)
