@@ -122,34 +122,33 @@ def _make(parts: Sequence[str], experiment: str, study: str, base: Path) -> list
     """Make figures or tables, in whichever process; return a line for each file."""
     made: list[str] = []
     for part in parts:
-        if part == VERDICTS:
-            made += command.lines(verdicts.write(study, base), base)
-        elif part == RECHECKS:
-            made += command.lines(rechecks.write(study, base), base)
-        elif part == TABLES:
-            results = _loaded(folder_of(base, experiment))
-            folder = base / "reports" / "tables" / experiment
-            made += command.lines(tables.write(results, folder), base)
-        else:
-            made += _drawn(part, experiment, study, base)
+        try:
+            made += command.lines(_files(part, experiment, study, base), base)
+        except NothingToShow as reason:
+            for suffix in (".pdf", ".png"):
+                _stem(part, experiment, base).with_suffix(suffix).unlink(missing_ok=True)
+            made.append(f"{part}  not drawn: {reason}")
     return made
 
 
-def _drawn(name: str, experiment: str, study: str, base: Path) -> Iterator[str]:
-    """Draw a figure; where there is nothing to show, remove an older one and say why."""
-    stem = base / "reports" / "figures" / (experiment if name in GENERIC else "") / name
-    try:
-        if name in GENERIC:
-            pages = GENERIC[name](_loaded(folder_of(base, experiment)))
-        else:
-            study = study or read_claims(base / "conf" / "claims.yaml").experiment
-            pages = QUESTIONS[name](gather(study, base))
-        with style.theme():
-            yield from command.lines(style.save(pages, stem), base)
-    except NothingToShow as reason:
-        for suffix in (".pdf", ".png"):
-            stem.with_suffix(suffix).unlink(missing_ok=True)
-        yield f"{name}  not drawn: {reason}"
+def _files(part: str, experiment: str, study: str, base: Path) -> command.Made:
+    """Write the files of a part, each with what is said of it."""
+    if part in (VERDICTS, RECHECKS):
+        return (verdicts if part == VERDICTS else rechecks).write(study, base)
+    if part in QUESTIONS:
+        study = study or read_claims(base / "conf" / "claims.yaml").experiment
+        pages = QUESTIONS[part](gather(study, base))
+    else:
+        results = _loaded(folder_of(base, experiment))
+        if part == TABLES:
+            return tables.write(results, base / "reports" / "tables" / experiment)
+        pages = GENERIC[part](results)
+    with style.theme():
+        return style.save(pages, _stem(part, experiment, base))
+
+
+def _stem(part: str, experiment: str, base: Path) -> Path:
+    return base / "reports" / "figures" / (experiment if part in GENERIC else "") / part
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,7 +1,7 @@
-"""The question in one picture: exact against removed on two moons, a few seconds of training.
+"""The question in one figure: exact against removed on two moons, trained in a few seconds.
 
-Each arm has the learning rate that suits it, chosen on other seeds than those shown; initial
-weights, data and batches are the same for both.
+Each arm has its own best learning rate, chosen on other seeds than those shown. Both arms have the
+same initial weights, data and batches.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SURFACE = LinearSegmentedColormap.from_list("surface", ["#9ECAE1", "#FFFFFF", "#
 
 
 def design(arm: str) -> Design:
-    """Return a 2-16-16-1 network of tanh units with squared error, as the question has it."""
+    """Return a 2-16-16-1 network of tanh units with squared error, under an arm's rule."""
     return named_design((16, 16), gradient=arm, location="all")
 
 

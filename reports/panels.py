@@ -1,4 +1,4 @@
-"""What the study's figures share: looks, rows of estimates with limits, axes of ratios, keys."""
+"""Parts of the questions' figures: looks, rows of estimates with limits, axes of ratios, keys."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MARGIN = np.log10(1.05)
 BAND, GRID = "#EFEFEF", "#EEEEEE"
 DASHED = (0, (3, 2))
 LEAST = 1e-4
-"""Of the removable objective; less is drawn as this much."""
+"""Smallest share of the removable objective that is drawn; smaller ones are drawn as this."""
 Key = TypeVar("Key")
 
 
@@ -51,7 +51,7 @@ def stored(evidence: Evidence, activation: str, name: str, **parameters: Any) ->
     variant = resolve("gradient", GRADIENTS, {name: parameters})
     simple = canonical(variant, ACTIVATIONS[activation].bind())
     known = {
-        f"gradient.{key}": None if value is False else value  # tables keep no flag that is down
+        f"gradient.{key}": None if value is False else value  # tables store no flag that is false
         for key, value in simple.values.items()
     }
     return {"gradient": simple.name} | {
@@ -69,7 +69,7 @@ def runs_of(evidence: Evidence, arm: Selection, where: Selection) -> pd.DataFram
 
 
 def left(runs: pd.DataFrame) -> Any:
-    """Return the share of the removable objective that is left; all of it where a run failed."""
+    """Return the share of the removable objective that is left, 1 where a run failed."""
     return np.where(runs["failed"], 1.0, np.clip(runs["remaining"], LEAST, 1.0))
 
 
@@ -173,7 +173,7 @@ def forest(
     labels
         Of the rows, from above.
     factor
-        0: effects are decades, shown as ratios; else what an effect is multiplied by.
+        Effects are multiplied by it; with 0 they are decades, shown as ratios.
     confidence
         Two-sided level of the limits.
     """
@@ -193,7 +193,7 @@ def forest(
 def ratios(
     panel: Axes, shown: Sequence[Row], labels: Sequence[str], across: str, title: str = ""
 ) -> None:
-    """Draw a forest of ratios on an axis of its own, with what the axis says under it."""
+    """Draw a forest of ratios on its own logarithmic axis, with the axis's label below."""
     forest(panel, shown, labels)
     ratio_axes([panel], [row.effect for row in shown])
     under(panel, across)
@@ -260,7 +260,7 @@ def key(figure: Figure, marks: Sequence[Artist], names: Sequence[str], across: i
 
 
 def under(panel: Axes, text: str, inches: float = 0.22) -> None:
-    """Write what the axis across says, as far below a panel everywhere."""
+    """Label the horizontal axis, at the same distance below every panel."""
     height = panel.get_position().height * panel.figure.get_figheight()
     panel.text(
         *(0.5, -inches / height, text),

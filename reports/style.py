@@ -1,8 +1,8 @@
 """How every figure looks: one colour per family of rules, sizes in inches, reproducible files.
 
-A rule has one look in all figures of all experiments: the hue of its family, and a marker and a
-line style by its place in the family. The hues are those of Okabe & Ito (2008), told apart with
-any colour vision; yellow, too pale on white, is replaced by wine.
+A rule looks the same in all figures of all experiments. It has the hue of its family; its place in
+the family decides its marker and line style. The hues are those of Okabe & Ito (2008), told apart
+with any colour vision; yellow, too pale on white, is replaced by wine.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Look:
 
 
 def look(rule: Rule) -> Look:
-    """Return the look of a rule: a function of its name and amounts alone, not of its company."""
+    """Return the look of a rule, which depends on its name and amounts alone."""
     family = [r.name for r in GRADIENTS.values() if r.family == rule.family]
     place = family.index(rule.name) if rule.name in family else 0
     colour = HUES.get(rule.family, SPARE)
@@ -120,7 +120,7 @@ SETTINGS: dict[str, Any] = {
     "figure.dpi": PIXELS_PER_INCH,
     "path.simplify": True,
 }
-"""matplotlib's, for all figures."""
+"""Settings of matplotlib for all figures."""
 
 
 def theme() -> AbstractContextManager[None]:
@@ -167,7 +167,7 @@ def sheet(
     Parameters
     ----------
     message
-        What the figure says; the page's title.
+        What the figure shows, as a sentence: the page's title.
     note
         How to read it; smaller, under the title.
     rows, columns
@@ -258,7 +258,7 @@ def message_of(figure: Figure) -> str:
 
 
 def clear(axes: Axes) -> None:
-    """Empty a panel that has nothing to show, keeping its place."""
+    """Hide a panel that has nothing to show; the others keep their places."""
     axes.set_axis_off()
 
 

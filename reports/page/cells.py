@@ -1,7 +1,7 @@
 """The cells of an experiment in a small form: curves and final objectives as quartiles.
 
-A cell and stage is a row of whole numbers. Objectives are thousandths of a decade, ``round(1000
-log10 L)``, which is exact to a quarter of a per cent; null where a quartile has diverged.
+Each cell and stage is one row of whole numbers. Objectives are thousandths of a decade,
+``round(1000 log10 L)``, exact to a quarter of a per cent, and null where a quartile has diverged.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from study.learning.variants import Record, Variant
 
 QUARTILES = (0.25, 0.5, 0.75)
 STEPS = 1000
-LEAST = 1e-12  # below, an objective is as good as 0
+LEAST = 1e-12  # smaller objectives are stored as this
 TASK = ("dataset", "objective", "hidden")
 FREE = ("initialisation", "gain", "updates", "batch_size", "decay", "dtype")
 AXES = ("task", "activation", "optimizer", "setting", "location", "rule", "stage")
-TWINS = {"false": "", "true": " + twin", "forward": " in the twin"}
+CONSISTENT = {"false": "", "true": " + twin", "forward": " in the twin"}
 WORDS = {
     "updates": "{} updates",
     "batch_size": "batch {}",
@@ -92,7 +92,7 @@ def explorer(base: Path, experiment: str) -> dict[str, Any]:
 
 
 def _single(runs: pd.DataFrame) -> pd.DataFrame:
-    """Leave out second phases of branches, and cells that were scored at many rates."""
+    """Drop trainings that branch from another state, and cells evaluated at several rates."""
     if "branch.gradient" in runs:
         runs = runs[runs["branch.gradient"].isna()]
     return runs[~at_several_rates(runs, ["cell"])]
@@ -104,7 +104,7 @@ def _tasks(runs: pd.DataFrame) -> pd.Series[str]:
 
 
 def _settings(runs: pd.DataFrame) -> pd.Series[str]:
-    """Say in which of the other columns a cell is not as most of its task's."""
+    """Name the other columns in which a cell differs from most cells of its task."""
     names = ("dataset.", "activation.", "optimizer.", "initialisation.")
     columns = [*(c for c in FREE if c in runs), *(c for c in runs if c.startswith(names))]
     said = pd.Series("", index=runs.index)
@@ -139,7 +139,7 @@ def _rules(runs: pd.DataFrame) -> pd.Series[str]:
         given = {str(c)[9:]: v for c, v in row.items() if c != "gradient" and not pd.isna(v)}
         variants.append(Variant(record, given))
     found = labelled(variants)
-    return codes.map(dict(enumerate(found))) + runs["consistent"].map(TWINS)
+    return codes.map(dict(enumerate(found))) + runs["consistent"].map(CONSISTENT)
 
 
 def _ordered(runs: pd.DataFrame, axis: str) -> list[str]:

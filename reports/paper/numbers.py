@@ -1,7 +1,6 @@
 """Every number of the paper, from the tables that code made: ``reports/paper/numbers.json``.
 
-The text names a number by its key (``#n("C4.effect")``), so that it can't disagree with
-the tables.
+The text names a number by its key, as in ``#n("C4.effect")``, so it agrees with the tables.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from study.evidence.evidence import Evidence, gather
 from study.evidence.sources import folder_of, stored_runs
 
 TABLES = ("calibration", "rechecks")
-"""Made where there are runs for them."""
+"""Tables that exist only where there are runs for them."""
 NEEDED = ("verdicts", "verdicts_by_part", "verdicts_by_task", "gradient_checks")
 MINUS = "\N{MINUS SIGN}"
 SIGNS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")

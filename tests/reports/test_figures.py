@@ -1,10 +1,10 @@
 """Each figure's message, labels, marks and legends; never its pixels."""
 
-import itertools
 from functools import lru_cache
 
 import numpy as np
 import pytest
+from pages import fits
 from synthetic_tables import SMALL, synthetic
 
 from reports import style
@@ -43,13 +43,6 @@ def words(found):
     return [text.get_text() for text in found]
 
 
-def texts(figure):
-    """Visible, non-empty texts of a page, with all their tick labels."""
-    figure.draw_without_rendering()
-    found = figure.findobj(lambda artist: hasattr(artist, "get_fontsize"))
-    return [text for text in found if text.get_visible() and text.get_text().strip()]
-
-
 @pytest.fixture(scope="module")
 def page(results, default_results, many_results):
     """The first page of a figure of one of the synthetic experiments, drawn once."""
@@ -64,30 +57,12 @@ def changed(change=lambda runs: runs, **grid):
     return prepare("trial", runs, curves_[curves_["run_id"].isin(runs["run_id"])])
 
 
-def fits(figure):
-    """Check a page's size, and that all its texts are readable and inside it."""
-    wide, high = figure.get_size_inches()
-    assert 3.39 < wide < 7.01 and high < 9.2
-    assert style.message_of(figure)
-    renderer = figure.canvas.get_renderer()
-    for text in texts(figure):
-        assert text.get_fontsize() >= 7
-        box = text.get_window_extent(renderer)
-        if figure.bbox.overlaps(box):  # tick labels beyond an axis' limits are not drawn
-            assert box.x0 >= -2 and box.x1 <= figure.bbox.x1 + 2, text.get_text()
-            assert box.y0 >= -2 and box.y1 <= figure.bbox.y1 + 2, text.get_text()
-
-
 LARGE = [(name, size) for name in EXPERIMENTS for size in ("default", "many")]
 
 
 @pytest.mark.parametrize(("name", "size"), [*((name, "small") for name in DRAWN), *LARGE])
 def test_pages_fit_the_paper_stay_readable_and_their_titles_do_not_touch(name, size, page):
-    figure = page(name, size)
-    fits(figure)
-    renderer = figure.canvas.get_renderer()
-    boxes = [axes._left_title.get_window_extent(renderer) for axes in panels(figure)]
-    assert not any(one.overlaps(two) for one, two in itertools.combinations(boxes, 2))
+    fits(page(name, size))
 
 
 @pytest.mark.parametrize(

@@ -56,9 +56,6 @@ def test_every_family_has_a_hue_and_every_record_a_look_of_its_own():
         found = style.look(Rule("", "", record.name, record.family, 0))
         looks[record.name] = (found.colour, found.marker, str(found.line))
     assert len(set(looks.values())) == len(looks)
-
-
-def test_a_look_depends_on_the_rule_alone():
     first, second = (style.look(Rule("floor", "", "floor", "floor", step)) for step in (0, 1))
     assert first.colour == second.colour == style.HUES["floor"] and first.face != second.face
     assert style.look(Rule("mine", "mine", "mine", "", 0)).colour == style.SPARE  # from outside
@@ -137,17 +134,14 @@ def test_numbers_are_said_as_people_read_them(say):
     assert {value: say(value) for value in SAID[say]} == SAID[say]
 
 
-def test_limits_are_equally_fine():
+def test_limits_and_sentences_about_rules():
     assert wording.limits(np.log10(1.7), np.log10(2.04)) == "1.70–2.04"
     assert wording.limits(np.log10(2.5), np.log10(31.2)) == "2.5–31"
     assert wording.limits(-np.inf, np.inf) == ""
-
-
-def test_sentences_about_rules():
-    removed = Rule("removed", "removed", "removed", "removed", 0)
-    hidden = Rule("removed (hidden)", "removed hidden", "removed", "removed", 0)
-    floor = Rule("floor 0.1", "floor(minimum=0.1)", "floor", "floor", 0)
-    exact = Rule("exact", "exact", "exact", "exact", 0)
+    removed, hidden, floor, exact = (
+        Rule(label, label, label.split()[0], label.split()[0], 0)
+        for label in ("removed", "removed (hidden)", "floor 0.1", "exact")
+    )
     assert wording.condition(removed) == "Without the slope"
     assert wording.condition(hidden, inside=True) == "without the slope (hidden)"
     assert wording.condition(floor) == "With floor 0.1"
