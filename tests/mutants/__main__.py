@@ -112,6 +112,8 @@ def main(words: Sequence[str]) -> int:
     """Try the faults that the words choose; all of them without words."""
     begin = time.perf_counter()
     faults = [f for f in read() if not words or any(w in f"{f.name} {f.file}" for w in words)]
+    if not faults:
+        _stop(f"no fault has any of these words in its name or file: {' '.join(words)}")
     shares = [share for i in range(COPIES) if (share := faults[i::COPIES])]
     with ThreadPoolExecutor(COPIES) as pool:
         caught = [each for share in pool.map(try_in_a_copy, shares) for each in share]
