@@ -255,7 +255,8 @@ def test_workers_that_die_are_replaced_and_harm_no_other_cell(own, memory, capfd
     how = "killed, perhaps because memory ran out"
     assert tally.failed == [FailedCell(guilty, f"its worker died 2 times ({how})", "")]
     assert set(memory.cells) == set(names) - {guilty}
-    assert sorted(capfd.readouterr().err.splitlines()) == [
+    lines = capfd.readouterr().err.splitlines()  # on a slow machine progress is among them
+    assert sorted(line for line in lines if line.startswith("study: ")) == [
         f"study: a worker died ({how}); its cell is tried again: {name}"
         for name in sorted(names.values())
         if "deadly" in name or "frail" in name

@@ -362,3 +362,7 @@ def test_batches_larger_than_the_data(size):
         f"protocol.batch_size = {size} is more than the 120 training patterns of dataset 'iris': "
         "full takes all of them"
     )
+
+
+def test_a_batch_may_hold_all_the_data():
+    assert tiny_plan(GRID, batch_size=120).runs
