@@ -47,7 +47,6 @@ def write(experiment: str, base: Path) -> Iterator[tuple[Path, str]]:
     evidence = gather(experiment, base)
     claims, checks, verdicts = evidence.claims, evidence.checks, evidence.verdicts
     folder = base / "reports" / "tables" / ("" if experiment == claims.experiment else experiment)
-    folder.mkdir(parents=True, exist_ok=True)
     words = pd.Series([v.verdict for v in verdicts]).value_counts()
     summary = ", ".join(f"{count} {word}" for word, count in words.items())
     table = verdict_table(verdicts)
@@ -74,6 +73,7 @@ def write(experiment: str, base: Path) -> Iterator[tuple[Path, str]]:
 
 def write_csv(frame: pd.DataFrame, path: Path) -> Path:
     """Write a table, the same for the same numbers on every system."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     frame.to_csv(path, index=False, float_format=DIGITS, lineterminator="\n")
     return path
 

@@ -146,7 +146,7 @@ IMPOSSIBLE = """
 {hidden: [[], [8]], gradient: [exact, floor], consistent: true}
     there is no hidden layer
 {hidden: [[5], [5, 5]], initialisation: [glorot, {zeroed_layer: {layer: 2}}]}
-    initialisation zeroed_layer(base=he, biases=zero, layer=2): layer 2 is none of the hidden
+    initialisation zeroed_layer(base=he, biases=zero, layer=2): there is no hidden layer 2
 """
 
 
