@@ -2,7 +2,6 @@
 
 import functools
 import math
-from pathlib import Path
 
 import numba
 import numpy as np
@@ -10,7 +9,6 @@ import pytest
 
 from study.errors import UsageError
 from study.learning.activations import bound_activation
-from study.learning.core import kernels
 from study.learning.core.kernels import FAMILIES, as_kernel, elementwise
 from study.learning.core.placement import factor_of
 from study.learning.rules.base import Gradient
@@ -37,40 +35,6 @@ def test_functions_typed_at_a_prompt_work():
     z = np.zeros((2, 3))
     record = Gradient(name="typed", factor=names["f"], **SAID)
     assert (factor_of(Variant(record), bound_activation("tanh"), z) == 2.0).all()
-
-
-def test_compiled_code_is_kept_in_a_folder_by_the_sources(tmp_path, monkeypatch):
-    """After a change of any file there is a fresh one, and none with old code is left."""
-    package = tmp_path / "package"
-    (package / "sub").mkdir(parents=True)
-    (package / "sub" / "part.py").write_text("a = 1\n")
-    monkeypatch.setattr(kernels, "__file__", str(package / "core" / "kernels.py"))
-    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
-
-    def folder():
-        kernels._keep_compiled_code_by_source()
-        return Path(numba.config.CACHE_DIR)
-
-    first = folder()
-    assert first.parent == package / "__pycache__"
-    (first / "code").write_text("")
-    assert folder() == first and (first / "code").exists()
-    with monkeypatch.context() as patch:  # two processes at once: neither sees the other's
-        patch.setattr(Path, "exists", lambda self: False)
-        folder()
-    assert (first / "code").exists()
-    (package / "sub" / "part.py").write_text("a = 2\n")
-    second = folder()
-    assert second != first and second.exists() and not first.exists()
-    with monkeypatch.context() as patch:  # installed where this user may not write
-        patch.setattr(Path, "home", lambda: tmp_path / "home")
-        patch.setattr(Path, "exists", lambda self: False)
-        patch.setattr(Path, "mkdir", refuse)
-        assert folder() == tmp_path / "home" / ".cache" / "delta-rule-study" / second.name
-
-
-def refuse(*arguments, **named):
-    raise PermissionError
 
 
 @elementwise

@@ -19,19 +19,15 @@ ROOT = Path(__file__).parents[2]
 COPIES = 2  # of the tree; each tries its share of the faults
 PATIENCE = 900.0  # seconds; a fault that makes its tests hang longer is caught
 PYTEST = (sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-n0")
-CACHE = "import numba, study.learning.core.kernels; print(numba.config.CACHE_DIR)"
+CACHE = "study/__pycache__/compiled"
 
 
 class Fault(NamedTuple):
-    """In `file`, `old` becomes `new`; `tests` must see it.
-
-    `inlined` code is compiled into functions of other files, which numba would not compile anew.
-    """
+    """In `file`, `old` becomes `new`; `tests` must see it."""
 
     name: str
     file: str
     tests: tuple[str, ...]
-    inlined: bool
     old: str
     new: str
 
@@ -41,13 +37,13 @@ def read() -> Iterator[Fault]:
     lines = Path(__file__).with_name("faults.txt").read_text(encoding="utf-8").splitlines()
     lines = [line for line in lines if line and not line.startswith("#")]
     for head, change in zip(lines[::2], lines[1::2], strict=True):
-        name, file, tests, *marks = head.split(" | ")
+        name, file, tests = head.split(" | ")
         old, new = (text.replace("\\n", "\n") for text in change.strip().split(" => "))
         count = (ROOT / "study" / file).read_text(encoding="utf-8").count(old)
         if count != 1:
             _stop(f"{name}: {file} holds its text {count} times")
         words = tuple(f"tests/{test}" for test in tests.split())
-        yield Fault(name, f"study/{file}", words, "inlined" in marks, old, new)
+        yield Fault(name, f"study/{file}", words, old, new)
 
 
 def try_in_a_copy(faults: Sequence[Fault]) -> list[bool]:
@@ -62,36 +58,26 @@ def try_in_a_copy(faults: Sequence[Fault]) -> list[bool]:
         sound = _run(tree, *PYTEST, *tests)
         if sound.returncode:
             _stop(f"tests fail without a fault:\n{sound.stdout}{sound.stderr}")
-        _cache(tree).rename(compiled)
+        (tree / CACHE).rename(compiled)
         return [_caught(fault, tree, compiled) for fault in faults]
 
 
 def _caught(fault: Fault, tree: Path, compiled: Path) -> bool:
     begin, path = time.perf_counter(), tree / fault.file
-    sound = path.rename(path.with_suffix(".sound"))  # with its time, by which numba knows it
-    text = sound.read_text(encoding="utf-8")
-    path.write_text(text.replace(fault.old, fault.new), encoding="utf-8")
-    shutil.rmtree(cache := _cache(tree))
-    if not fault.inlined:
-        shutil.copytree(compiled, cache)
+    sound = path.read_text(encoding="utf-8")
+    path.write_text(sound.replace(fault.old, fault.new), encoding="utf-8")
+    shutil.rmtree(tree / CACHE, ignore_errors=True)
+    shutil.copytree(compiled, tree / CACHE)
     try:
         code = _run(tree, *PYTEST, *fault.tests, timeout=PATIENCE).returncode
     except subprocess.TimeoutExpired:
         code = 1
-    sound.replace(path)
+    path.write_text(sound, encoding="utf-8")
     if code not in (0, 1, 2):  # 2 is a module that cannot be imported
         _stop(f"{fault.name}: pytest ended with exit code {code}")
     word, seconds = "caught" if code else "SURVIVED", time.perf_counter() - begin
     print(f"{word:8} {seconds:4.0f} s  {fault.name} ({fault.file})", flush=True)
     return bool(code)
-
-
-def _cache(tree: Path) -> Path:
-    """Return the folder of the tree's compiled code; its name follows from the sources."""
-    found = Path(_run(tree, sys.executable, "-c", CACHE).stdout.strip())
-    if tree not in found.parents:
-        _stop(f"{found} is outside of {tree}, or study cannot be imported")
-    return found
 
 
 def _run(

@@ -15,12 +15,9 @@ A kernel has one of two forms.
 from __future__ import annotations
 
 import functools
-import hashlib
 import inspect
-import shutil
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numba
@@ -32,34 +29,10 @@ from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.untyped_passes import IRProcessing
 
 from study.errors import UsageError
+from study.learning.core import caching as caching  # before anything is compiled
 from study.learning.core.borrowed import line
 
 FAST = {"contract"}  # fused multiply-add; nothing that assumes finite numbers
-
-
-def _keep_compiled_code_by_source() -> None:
-    """Give compiled code a folder named by the digest of this package's sources.
-
-    numba looks at the file of the function alone, and not at what is compiled into it from other
-    files: after an update it would go on with old code.
-    """
-    package = Path(__file__).parents[1]
-    digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        digest.update(path.read_bytes())
-    folder = package / "__pycache__" / f"compiled-{digest.hexdigest()[:16]}"
-    try:
-        if not folder.exists():
-            for old in folder.parent.glob("compiled-*"):
-                if old != folder:  # which another process may have made by now
-                    shutil.rmtree(old, ignore_errors=True)
-            folder.mkdir(parents=True, exist_ok=True)
-    except OSError:  # installed where this user may not write
-        folder = Path.home() / ".cache" / "delta-rule-study" / folder.name
-    numba.config.CACHE_DIR = str(folder)
-
-
-_keep_compiled_code_by_source()
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)

@@ -1,0 +1,49 @@
+"""Compiled code is made anew after a change of what is compiled into it, and only then."""
+
+import pytest
+
+from study.learning.core import caching
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    root = tmp_path / "study"
+    (root / "sub").mkdir(parents=True)
+    (root / "a.py").write_text("from study import b\n\n\ndef f():\n    return b.c\n")
+    (root / "b.py").write_text("if True:\n    from study.sub.c import c, a\n")
+    (root / "sub" / "c.py").write_text("import study.a\nc = 1\n")
+    (root / "d.py").write_text("import math\n")
+    monkeypatch.setattr(caching, "PACKAGE", root)
+    monkeypatch.setattr(caching.numba.config, "CACHE_DIR", "")
+    return root
+
+
+def stamp(file):
+    caching._imported.cache_clear()
+    caching._digest.cache_clear()
+    names = {}
+    exec(compile("def f():\n    pass", str(file), "exec"), names)
+    found = caching._ByImports.from_function(names["f"], str(file))
+    return found and found.get_source_stamp()
+
+
+@pytest.mark.parametrize("changed", ["a.py", "b.py", "sub/c.py", "d.py"])
+def test_a_file_is_as_old_as_all_that_it_imports(package, changed):
+    before = stamp(package / "a.py")
+    path = package / changed
+    path.write_text(path.read_text() + "# changed\n")
+    assert (stamp(package / "a.py") == before) == (changed == "d.py")
+
+
+def test_files_that_do_not_use_the_package_are_left_to_numba(package):
+    assert stamp(package / "d.py") is None and stamp("<stdin>") is None
+
+
+def test_where_it_is_kept(package, monkeypatch, tmp_path):
+    assert caching.compiled_code() == package / "__pycache__" / "compiled"
+    with monkeypatch.context() as patch:  # installed where this user may not write
+        patch.setattr(caching.os, "access", lambda *_: False)
+        patch.setattr(caching.Path, "home", lambda: tmp_path / "home")
+        assert caching.compiled_code() == tmp_path / "home/.cache/delta-rule-study/compiled"
+    monkeypatch.setattr(caching.numba.config, "CACHE_DIR", str(tmp_path))
+    assert caching.compiled_code() == tmp_path
