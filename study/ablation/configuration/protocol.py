@@ -92,52 +92,34 @@ def _not_said(given: Any) -> str:
 
 @dataclass(frozen=True)
 class Refine:
-    """Stage B of tuning: a finer grid of learning rates around the best of stage A.
-
-    Parameters
-    ----------
-    per_decade
-        Rates in a decade.
-    rates
-        How many, around the best.
-    seeds
-        How many others than those of stage A.
-    recentre_decades
-        How far stage A may be extended until its best rate is an interior one.
-    """
+    """Stage B of tuning: a finer grid of learning rates around the best of stage A."""
 
     __pydantic_config__ = NO_OTHER_KEYS
 
-    per_decade: Annotated[Whole, between(1, 100)] = 8
-    rates: Annotated[Whole, between(1, 1000)] = 9
+    per_decade: Annotated[Whole, between(1, 100)] = 8  # rates in a decade
+    rates: Annotated[Whole, between(1, 1000)] = 9  # how many, around the best
+    # how many others than those of stage A
     seeds: Annotated[Whole, between(1, EVALUATION_SEEDS_FROM - REFINING_SEEDS_FROM)] = 5
+    # how far stage A may be extended until its best rate is an interior one
     recentre_decades: Annotated[Whole, between(0, 20)] = 3
 
 
 @dataclass(frozen=True)
 class Branch:
-    """A training before the training, under another rule: what is scored branches off from it.
-
-    Parameters
-    ----------
-    gradient
-        The rule of the first phase, which has the rate that was chosen for it.
-    updates
-        Of the first phase; the second has the protocol's.
-    rate
-        Of the second phase: ``own``, the one chosen for its rule; ``tenth`` of that;
-        ``equal_path``, at which it moves as far as the first rule would when it went on.
-    location
-        Where the first rule applies: the location that the grid states.
-    """
+    """A training before the training, under another rule: what is scored branches off from it."""
 
     __pydantic_config__ = NO_OTHER_KEYS
 
+    # the rule of the first phase, which has the rate that was chosen for it
     gradient: Annotated[
         Variant[Gradient], PlainValidator(lambda given: resolve("gradient", GRADIENTS, given))
     ]
+    # of the first phase; the second has the protocol's
     updates: Annotated[Whole, between(1, 10**8)]
+    # of the second phase: ``own``, the one chosen for its rule; ``tenth`` of that; ``equal_path``,
+    # at which it moves as far as the first rule would when it went on
     rate: Annotated[str, one_of(*BRANCH_RATES)] = "own"
+    # where the first rule applies: the location that the grid states
     location: Annotated[str, PlainValidator(_not_said)] = "hidden"
 
     def params(self) -> dict[str, str | int]:
@@ -151,52 +133,32 @@ class Branch:
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a cell is trained.
-
-    Parameters
-    ----------
-    updates
-        Budget of a training.
-    batch_size
-        Patterns in a batch, or None for ``full``.
-    learning_rates
-        Stage A of tuning: optimizer -> rates.
-    tuning_seeds, evaluation_seeds
-        How many; no seed is both.
-    refine
-        Stage B, or None.
-    tune
-        Whether the best of the rates is chosen. Otherwise all of them are evaluated.
-    transfer
-        Also evaluate at the rate that was chosen for exact.
-    decay
-        Let the rate fall linearly to 0 over the second half.
-    checkpoints, probes
-        How often the objective, and the probes, are measured.
-    dtype
-        float32 or float64.
-    branch
-        What is trained before, under another rule, or None. With a branch nothing is tuned: the
-        rates are those of the cells without it.
-    """
+    """How a cell is trained."""
 
     __pydantic_config__ = NO_OTHER_KEYS
 
-    updates: Annotated[Whole, between(1, 10**8)]
+    updates: Annotated[Whole, between(1, 10**8)]  # budget of a training
+    # patterns in a batch, or None for ``full``
     batch_size: Annotated[Annotated[Whole, between(1, 10**7)] | None, BeforeValidator(_batch)]
+    # stage A of tuning: optimizer -> rates
     learning_rates: Annotated[
         Mapping[str, Annotated[tuple[float, ...], PlainValidator(rates)]],
         BeforeValidator(_by_optimizer),
     ]
+    # how many; no seed is both
     tuning_seeds: Annotated[Whole, between(1, REFINING_SEEDS_FROM - TUNING_SEEDS_FROM)]
     evaluation_seeds: Annotated[Whole, between(1, 10**6)]
-    refine: Refine | None = None
+    refine: Refine | None = None  # stage B, or None
+    # whether the best of the rates is chosen. Otherwise all of them are evaluated
     tune: Flag = True
-    transfer: Flag = True
-    decay: Flag = True
+    transfer: Flag = True  # also evaluate at the rate that was chosen for exact
+    decay: Flag = True  # let the rate fall linearly to 0 over the second half
+    # how often the objective, and the probes, are measured
     checkpoints: Annotated[Whole, between(2, 10**4)] = 20
     probes: Annotated[Whole, between(0, 10**4)] = 8
-    dtype: Annotated[str, one_of("float32", "float64")] = "float32"
+    dtype: Annotated[str, one_of("float32", "float64")] = "float32"  # float32 or float64
+    # what is trained before, under another rule, or None. With a branch nothing is tuned: the
+    # rates are those of the cells without it
     branch: Branch | None = None
 
     @property

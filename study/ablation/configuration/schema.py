@@ -18,88 +18,50 @@ Place = Annotated[Text | None, AfterValidator(lambda text: text or None)]
 
 @dataclass(frozen=True)
 class Part:
-    """What an experiment file says that others may include.
-
-    Parameters
-    ----------
-    about
-        What it is for, in a sentence.
-    claims
-        Which claims of conf/claims.yaml its trainings serve.
-    grids
-        Products of axes, as they are written.
-    protocol
-        What of the protocol its grids have of their own.
-    """
+    """What an experiment file says that others may include."""
 
     __pydantic_config__ = NO_OTHER_KEYS
 
-    about: Text = ""
-    claims: tuple[Text, ...] = ()
-    grids: tuple[dict[str, Any], ...] = ()
+    about: Text = ""  # what it is for, in a sentence
+    claims: tuple[Text, ...] = ()  # which claims of conf/claims.yaml its trainings serve
+    grids: tuple[dict[str, Any], ...] = ()  # products of axes, as they are written
+    # what of the protocol its grids have of their own
     protocol: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A product of axes, and how its cells are trained.
+    """A product of axes, and how its cells are trained."""
 
-    Parameters
-    ----------
-    key
-        Where it stands, for messages: ``grids[0]``, or ``core: grids[0]`` if included.
-    axes
-        Axis -> value or list of values, as they were written.
-    protocol
-        The experiment's, with the differences that the grid states. A grid that states a list of
-        differences becomes several grids.
-    experiment
-        Whose file states it.
-    """
-
-    key: str
-    axes: Mapping[str, Any]
+    key: str  # where it stands, for messages: ``grids[0]``, or ``core: grids[0]`` if included
+    axes: Mapping[str, Any]  # axis -> value or list of values, as they were written
+    # the experiment's, with the differences that the grid states. A grid that states a list of
+    # differences becomes several grids
     protocol: Protocol
-    experiment: str = ""
+    experiment: str = ""  # whose file states it
 
 
 @dataclass(frozen=True)
 class Tracking:
-    """Where results go.
-
-    Parameters
-    ----------
-    uri
-        MLflow's tracking URI; None for MLFLOW_TRACKING_URI, else mlflow.db at the root.
-    tables
-        Folder of the exported tables; None for data/results.
-    """
+    """Where results go."""
 
     __pydantic_config__ = NO_OTHER_KEYS
 
+    # MLflow's tracking URI; None for MLFLOW_TRACKING_URI, else mlflow.db at the root
     uri: Place = None
-    tables: Place = None
+    tables: Place = None  # folder of the exported tables; None for data/results
 
 
 @dataclass(frozen=True)
 class Execution:
-    """How the work is done; no result depends on it.
-
-    Parameters
-    ----------
-    workers
-        Processes; None for one a core.
-    block
-        The largest number of trainings that are stacked together.
-    max_runs
-        A larger plan is refused.
-    """
+    """How the work is done; no result depends on it."""
 
     __pydantic_config__ = NO_OTHER_KEYS
 
-    workers: Annotated[Whole, between(1, 4096)] | None = None
+    workers: Annotated[Whole, between(1, 4096)] | None = None  # processes; None for one a core
+    # the largest number of trainings that are stacked together
     block: Annotated[Whole, between(1, 10**6)] = 32
-    max_runs: Annotated[Whole, between(1, 10**9)] = 1_000_000
+    max_runs: Annotated[Whole, between(1, 10**9)] = 1_000_000  # a larger plan is refused
 
     def processes(self) -> int:
         """Return the number of workers: all cores this process may use, unless told."""
@@ -120,40 +82,19 @@ class Composed(Part):
 
 @dataclass(frozen=True)
 class Config:
-    """The whole configuration; axes and `only` are read by `study.ablation.planning.grids`.
+    """The whole configuration; axes and `only` are read by `study.ablation.planning.grids`."""
 
-    Parameters
-    ----------
-    experiment
-        Its name.
-    grids
-        Of the experiment itself, after those of the experiments it includes.
-    protocol
-        The experiment's usual one: grids may state differences.
-    tracking, execution
-        Where results go, and how the work is done.
-    only
-        Axis -> values the plan is narrowed to.
-    dry_run
-        Show the plan alone.
-    about, claims
-        What it is for, and which claims it and its parts serve.
-    parts
-        The experiments it includes, by name.
-    overrides
-        The words of the command line that it was composed from, for the record.
-    """
-
-    experiment: str
-    grids: Sequence[Grid]
-    protocol: Protocol
-    tracking: Tracking = Tracking()
+    experiment: str  # its name
+    grids: Sequence[Grid]  # of the experiment itself, after those of the experiments it includes
+    protocol: Protocol  # the experiment's usual one: grids may state differences
+    tracking: Tracking = Tracking()  # where results go, and how the work is done
     execution: Execution = Execution()
-    only: Mapping[str, Any] = field(default_factory=dict)
-    dry_run: bool = False
-    about: str = ""
+    only: Mapping[str, Any] = field(default_factory=dict)  # axis -> values the plan is narrowed to
+    dry_run: bool = False  # show the plan alone
+    about: str = ""  # what it is for, and which claims it and its parts serve
     claims: tuple[str, ...] = ()
-    parts: Mapping[str, Part] = field(default_factory=dict)
+    parts: Mapping[str, Part] = field(default_factory=dict)  # the experiments it includes, by name
+    # the words of the command line that it was composed from, for the record
     overrides: tuple[str, ...] = ()
 
 

@@ -42,21 +42,11 @@ class Product:
 
 @dataclass(frozen=True)
 class Request:
-    """A cell that grids ask for.
+    """A cell that grids ask for."""
 
-    Parameters
-    ----------
-    cell
-        Canonical.
-    protocol
-        How it is trained.
-    experiments
-        Whose grids ask for it.
-    """
-
-    cell: Cell
-    protocol: Protocol
-    experiments: tuple[str, ...] = ()
+    cell: Cell  # canonical
+    protocol: Protocol  # how it is trained
+    experiments: tuple[str, ...] = ()  # whose grids ask for it
 
     @property
     def key(self) -> str:
@@ -102,21 +92,13 @@ class Request:
 
 @dataclass
 class Expansion:
-    """What came of the grids.
+    """What came of the grids."""
 
-    Parameters
-    ----------
-    asked
-        Cells by key, each once, in the order of the grids.
-    skipped
-        (cell, reason) of the combinations that cannot be trained.
-    duplicates
-        How many combinations equal a cell that was there already.
-    """
-
+    # cells by key, each once, in the order of the grids
     asked: dict[str, Request] = field(default_factory=dict)
+    # (cell, reason) of the combinations that cannot be trained
     skipped: list[tuple[str, str]] = field(default_factory=list)
-    duplicates: int = 0
+    duplicates: int = 0  # how many combinations equal a cell that was there already
 
 
 def products(grids: Sequence[Grid], only: Mapping[str, Any]) -> list[Product]:

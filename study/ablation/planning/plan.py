@@ -25,43 +25,21 @@ from study.learning.variants import Variant
 
 @dataclass(frozen=True)
 class Planned:
-    """A cell of the plan.
+    """A cell of the plan."""
 
-    Parameters
-    ----------
-    cell
-        Canonical.
-    protocol
-        How it is trained.
-    identity
-        Its 40 hex digits.
-    name
-        For people: the cell's, and what of its protocol is not the experiment's usual one.
-    needs
-        Whose chosen rates it is trained at: use -> identity of that cell.
-    wave
-        0 without needs, else one more than the latest of the cells it needs.
-    tuning, scoring
-        Trainings that choose the rate (the least number: recentring may add some), and others.
-    seconds
-        Estimate, on one core.
-    experiments
-        Whose grids ask for it, or for a cell that needs it; the first one makes it.
-    trunk
-        The cell of a branch's first phase, or None.
-    """
-
-    cell: Cell
-    protocol: Protocol
-    identity: str
-    name: str
-    needs: Mapping[str, str]
-    wave: int
+    cell: Cell  # canonical
+    protocol: Protocol  # how it is trained
+    identity: str  # its 40 hex digits
+    name: str  # for people: the cell's, and what of its protocol is not the experiment's usual one
+    needs: Mapping[str, str]  # whose chosen rates it is trained at: use -> identity of that cell
+    wave: int  # 0 without needs, else one more than the latest of the cells it needs
+    # trainings that choose the rate (the least number: recentring may add some), and others
     tuning: int
     scoring: int
-    seconds: float
+    seconds: float  # estimate, on one core
+    # whose grids ask for it, or for a cell that needs it; the first one makes it
     experiments: tuple[str, ...]
-    trunk: Cell | None = None
+    trunk: Cell | None = None  # the cell of a branch's first phase, or None
 
     @property
     def reference(self) -> str | None:
@@ -80,27 +58,13 @@ class Planned:
 
 @dataclass(frozen=True)
 class Plan:
-    """All cells of an experiment: those that others need first, else in the order of the grids.
+    """All cells of an experiment: those that others need first, else in the order of the grids."""
 
-    Parameters
-    ----------
-    config
-        Where it comes from.
-    cells
-        Each once.
-    skipped
-        (cell, reason) of combinations that can't be trained.
-    duplicates
-        How many combinations repeat a cell.
-    claims
-        Digest of conf/claims.yaml, if the experiment serves claims.
-    """
-
-    config: Config
-    cells: tuple[Planned, ...]
-    skipped: tuple[tuple[str, str], ...]
-    duplicates: int
-    claims: str = ""
+    config: Config  # where it comes from
+    cells: tuple[Planned, ...]  # each once
+    skipped: tuple[tuple[str, str], ...]  # (cell, reason) of combinations that can't be trained
+    duplicates: int  # how many combinations repeat a cell
+    claims: str = ""  # digest of conf/claims.yaml, if the experiment serves claims
 
     @property
     def runs(self) -> int:

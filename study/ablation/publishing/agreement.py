@@ -38,18 +38,10 @@ TESTS = 2  # of a cell: scores and failures
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of a cell.
+    """What came of a cell."""
 
-    Parameters
-    ----------
-    word
-        `BIT`, `WITHIN` or `DIFFERENT`.
-    reason
-        Why, where it is not equal to the bit.
-    """
-
-    word: str
-    reason: str = ""
+    word: str  # `BIT`, `WITHIN` or `DIFFERENT`
+    reason: str = ""  # why, where it is not equal to the bit
 
 
 def judge(published: pa.Table, fresh: pa.Table, cells: int) -> Verdict:

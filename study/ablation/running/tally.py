@@ -16,27 +16,15 @@ OUTCOMES = ("solved", "plateau", "stuck", "diverged")
 
 @dataclass
 class Tally:
-    """What came of the trainings of this command.
+    """What came of the trainings of this command."""
 
-    Parameters
-    ----------
-    outcomes
-        How many trainings ended how.
-    cells
-        How many cells finished.
-    updates
-        Updates in all trainings, those of diverged ones counted to the end of the budget.
-    seconds, processor_seconds
-        What the workers spent on them, by the clock and by the processor.
-    failed
-        Cells that raised an error, or whose reference did.
-    """
-
-    outcomes: Counter[str] = field(default_factory=Counter)
-    cells: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)  # how many trainings ended how
+    cells: int = 0  # how many cells finished
+    # updates in all trainings, those of diverged ones counted to the end of the budget
     updates: int = 0
-    seconds: float = 0.0
+    seconds: float = 0.0  # what the workers spent on them, by the clock and by the processor
     processor_seconds: float = 0.0
+    # cells that raised an error, or whose reference did
     failed: list[FailedCell] = field(default_factory=list)
 
     @property

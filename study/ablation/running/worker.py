@@ -43,53 +43,26 @@ PATTERNS = 32  # at most
 
 @dataclass(frozen=True)
 class Job:
-    """A cell to train, in plain containers, so that any process can train it.
+    """A cell to train, in plain containers, so that any process can train it."""
 
-    Parameters
-    ----------
-    identity, name
-        Of the cell.
-    specification
-        See `Cell.specification`.
-    protocol
-        The cell's.
-    rates
-        Rates chosen for other cells, by what this one uses them for; see `Planned.needs`.
-    claims
-        Digest of the claims that were registered before seeds were scored; "" for none.
-    block
-        Trainings in a stack, at the most.
-    path
-        Where modules are found, for users' own records.
-    """
-
-    identity: str
+    identity: str  # of the cell
     name: str
-    specification: Mapping[str, Any]
-    protocol: Protocol
+    specification: Mapping[str, Any]  # see `Cell.specification`
+    protocol: Protocol  # the cell's
+    # rates chosen for other cells, by what this one uses them for; see `Planned.needs`
     rates: Mapping[str, float]
-    claims: str
-    block: int
-    path: tuple[str, ...]
+    claims: str  # digest of the claims that were registered before seeds were scored; "" for none
+    block: int  # trainings in a stack, at the most
+    path: tuple[str, ...]  # where modules are found, for users' own records
 
 
 @dataclass(frozen=True)
 class FailedCell:
-    """A cell whose training raised an error, which a user's own record may do.
+    """A cell whose training raised an error, which a user's own record may do."""
 
-    Parameters
-    ----------
-    cell
-        Its identity.
-    error
-        The error in one line.
-    traceback
-        The error in full.
-    """
-
-    cell: str
-    error: str
-    traceback: str
+    cell: str  # its identity
+    error: str  # the error in one line
+    traceback: str  # the error in full
 
 
 @contextmanager

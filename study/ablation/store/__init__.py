@@ -28,51 +28,27 @@ SCHEMES = ("sqlite", "postgresql", "mysql", "mssql", "https?", "databricks")
 
 @dataclass(frozen=True)
 class FinishedCell:
-    """A cell whose trainings have all ended.
+    """A cell whose trainings have all ended."""
 
-    Parameters
-    ----------
-    cell
-        Its identity, 40 hex digits.
-    name
-        Its name for people, as in ``digits · tanh · floor(minimum=0.1) · all · sgd``.
-    metrics
-        Its aggregate; names of times begin with ``time.``. MLflow gets the finite values.
-    runs, curves
-        Tables as `tables.runs_table` and `tables.curves_table` make them, keyed by ``replica``.
-    started, ended
-        Seconds since the epoch.
-    """
-
-    cell: str
-    name: str
+    cell: str  # its identity, 40 hex digits
+    name: str  # its name for people, as in ``digits · tanh · floor(minimum=0.1) · all · sgd``
+    # its aggregate; names of times begin with ``time.``. MLflow gets the finite values
     metrics: Mapping[str, float]
+    # tables as `tables.runs_table` and `tables.curves_table` make them, keyed by ``replica``
     runs: pa.Table
     curves: pa.Table
-    started: float
+    started: float  # seconds since the epoch
     ended: float
 
 
 @dataclass(frozen=True)
 class Parent:
-    """A cell's run, as it was found.
+    """A cell's run, as it was found."""
 
-    Parameters
-    ----------
-    run_id
-        MLflow's id.
-    folder
-        Of its tables; None where they are on another machine.
-    whole
-        Whether it ended and nothing of it was deleted.
-    run
-        MLflow's own object, where its client is used.
-    """
-
-    run_id: str
-    folder: Path | None
-    whole: bool
-    run: Any = None
+    run_id: str  # MLflow's id
+    folder: Path | None  # of its tables; None where they are on another machine
+    whole: bool  # whether it ended and nothing of it was deleted
+    run: Any = None  # MLflow's own object, where its client is used
 
 
 class Store(ABC):

@@ -37,24 +37,12 @@ PARENT = "mlflow.parentRunId"
 
 @dataclass(frozen=True)
 class Entry:
-    """A run as MLflow has it.
+    """A run as MLflow has it."""
 
-    Parameters
-    ----------
-    replica
-        Key of the training within its cell, empty for the cell itself.
-    name
-        For people.
-    params, tags
-        Texts by name.
-    metrics
-        Finite values as (name, value, step).
-    """
-
-    replica: str
-    name: str
-    params: Mapping[str, str]
-    metrics: Sequence[tuple[str, float, int]]
+    replica: str  # key of the training within its cell, empty for the cell itself
+    name: str  # for people
+    params: Mapping[str, str]  # texts by name
+    metrics: Sequence[tuple[str, float, int]]  # finite values as (name, value, step)
     tags: Mapping[str, str]
 
     def tags_below(self, parent: str) -> dict[str, str]:

@@ -20,29 +20,15 @@ Kind = Literal["identity", "param", "metric", "tag"]
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table.
+    """A column of a table."""
 
-    Parameters
-    ----------
-    name
-        Its name in the table and in MLflow.
-    kind
-        ``identity`` (ids, filled by the store), ``param``, ``metric`` or ``tag``.
-    type
-        Alias of a pyarrow type.
-    meaning
-        What it contains, with the unit.
-    indexed
-        Whether MLflow has it too. Every column is in the tables, which are authoritative.
-    optional
-        Whether it may be missing when a table is made, and is then null, as a metric is.
-    """
-
-    name: str
-    kind: Kind
-    type: str
-    meaning: str
+    name: str  # its name in the table and in MLflow
+    kind: Kind  # ``identity`` (ids, filled by the store), ``param``, ``metric`` or ``tag``
+    type: str  # alias of a pyarrow type
+    meaning: str  # what it contains, with the unit
+    # whether MLflow has it too. Every column is in the tables, which are authoritative
     indexed: bool = True
+    # whether it may be missing when a table is made, and is then null, as a metric is
     optional: bool = False
 
 
