@@ -88,24 +88,9 @@ def with_configuration(overrides: Sequence[str], run: Callable[[Config], int]) -
 
 
 def included(folder: Path, experiment: str, include: Any) -> dict[str, Mapping[str, Any]]:
-    """Read the experiments under an experiment's ``include``.
+    """Read the files of a folder that an experiment's ``include`` names, by name.
 
-    An included file's defaults must be those of the experiment that includes it: they hold for
-    all grids.
-
-    Parameters
-    ----------
-    folder
-        Of the experiment files.
-    experiment
-        Who includes.
-    include
-        A list of names, or nothing.
-
-    Raises
-    ------
-    UsageError
-        For a name without a file, and for a file with other defaults.
+    Their defaults must be those of the experiment that includes them: they hold for all grids.
     """
     options = sorted(path.stem for path in folder.glob("*.yaml") if path.stem != experiment)
     found: dict[str, Mapping[str, Any]] = {}

@@ -12,14 +12,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
+
+import pyarrow as pa
 
 from study.ablation.store import artifacts, rows
 from study.errors import UsageError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 SQLITE = "sqlite:///"
 BULK = (SQLITE, "postgresql")
@@ -32,11 +31,9 @@ class FinishedCell:
 
     cell: str  # its identity, 40 hex digits
     name: str  # its name for people, as in ``digits · tanh · floor(minimum=0.1) · all · sgd``
-    # its aggregate; names of times begin with ``time.``. MLflow gets the finite values
-    metrics: Mapping[str, float]
-    # tables as `tables.runs_table` and `tables.curves_table` make them, keyed by ``replica``
-    runs: pa.Table
-    curves: pa.Table
+    metrics: Mapping[str, float]  # its aggregate; names of times begin with ``time.``
+    runs: pa.Table  # as `tables.runs_table` and
+    curves: pa.Table  # `tables.curves_table` make them, keyed by ``replica``
     started: float  # seconds since the epoch
     ended: float
 
@@ -52,27 +49,14 @@ class Parent:
 
 
 class Store(ABC):
-    """The cells of one experiment: a sink of finished cells that knows what is recorded.
-
-    Parameters
-    ----------
-    uri
-        MLflow's tracking URI.
-    experiment
-        Name of the experiment.
-    location
-        URI of its artifacts, for when it is made; None where a server decides.
-    root
-        Folder of the project, whose commit the runs name.
-    """
+    """The cells of one experiment: a sink of finished cells that knows what is recorded."""
 
     def __init__(self, uri: str, experiment: str, location: str | None, root: Path) -> None:
-        self.uri = uri
+        self.uri = uri  # MLflow's tracking URI
         self.experiment = experiment
-        self.damaged = 0
-        """How many of the cells last asked for are recorded, but their tables are not whole."""
-        self._location = location
-        self._root = root
+        self.damaged = 0  # how many cells last asked for are recorded, their tables not whole
+        self._location = location  # of artifacts, a URI; None while a server is to decide
+        self._root = root  # of the project, whose commit the runs name
         self._id: str | None = None
         self._parents: dict[str, list[Parent]] = {}
         self._source: dict[str, str] | None = None
@@ -81,10 +65,7 @@ class Store(ABC):
     def experiment_id(self) -> str | None:
         """MLflow's id of the experiment, None while there is none.
 
-        Raises
-        ------
-        UsageError
-            Where the experiment was deleted in MLflow, whose name stays taken.
+        An experiment that was deleted in MLflow raises `UsageError`: its name stays taken.
         """
         if self._id is None and (found := self._look_up()) is not None:
             identity, location, stage = found
@@ -100,12 +81,8 @@ class Store(ABC):
     def finished(self, cells: Iterable[str]) -> set[str]:
         """Return which of `cells` are recorded whole: nothing deleted, tables in place.
 
-        Reads only: a store that does not exist yet is not made, and has no cells.
-
-        Raises
-        ------
-        UsageError
-            Where cells are recorded, but the whole folder of their tables is gone.
+        Reads only: a store that does not exist yet is not made, and has no cells. Where cells
+        are recorded, but the whole folder of their tables is gone, it raises `UsageError`.
         """
         if self.experiment_id is None:
             return set()
@@ -124,13 +101,7 @@ class Store(ABC):
         return found
 
     def prepare(self) -> None:
-        """Make database and experiment if they are missing, before anything is trained.
-
-        Raises
-        ------
-        UsageError
-            Where the store cannot be written, or the experiment was deleted in MLflow.
-        """
+        """Make database and experiment if they are missing, or raise `UsageError`."""
         if self._source is None:
             self._prepare()
             self._source = rows.source_tags(self._root)
@@ -143,13 +114,7 @@ class Store(ABC):
             self._parents[cell.cell] = [self._write(cell, rows.entries(cell, self._source))]
 
     def tables(self, cells: Sequence[str]) -> list[tuple[Path, Path]]:
-        """Return the files runs.parquet and curves.parquet of each cell, in the order given.
-
-        Raises
-        ------
-        UsageError
-            For a cell that is not finished.
-        """
+        """Return the files runs.parquet and curves.parquet of finished cells, in this order."""
         unfinished = set(cells) - self.finished(cells)
         if unfinished:
             raise UsageError(f"cells not finished: {', '.join(sorted(unfinished))}")
@@ -158,14 +123,14 @@ class Store(ABC):
         runs, curves = artifacts.FILES
         return [(folder / runs, folder / curves) for folder in folders]
 
-    def export(self, cells: Iterable[str], folder: Path) -> tuple[Path, Path, int]:
+    def export(self, cells: Sequence[str], folder: Path) -> tuple[Path, Path, int]:
         """Write the tables of exactly these finished cells, in the order given, into a folder.
 
         Returns
         -------
         The paths of runs.parquet and curves.parquet, and how many trainings they hold.
         """
-        return artifacts.export(self.tables(list(cells)), folder)
+        return artifacts.export(self.tables(cells), folder)
 
     @abstractmethod
     def describe(self, tags: Mapping[str, str], files: Mapping[str, str]) -> None:
@@ -213,21 +178,7 @@ def open_store(uri: str | None, experiment: str, root: Path) -> Store:
 
     SQLite and PostgreSQL at a schema that `bulk` knows are written in bulk;
     anything else goes through MLflow's public client, which takes some 25 times as long.
-
-    Parameters
-    ----------
-    uri
-        A tracking URI; None stands for MLFLOW_TRACKING_URI or, without that, for
-        ``<root>/mlflow.db``.
-    experiment
-        Name of the experiment.
-    root
-        Folder of the project.
-
-    Raises
-    ------
-    UsageError
-        For a URI or a database that cannot serve.
+    An address (see `tracking_uri`) or a database that cannot serve raises `UsageError`.
     """
     check_name(experiment)
     address = tracking_uri(uri, root)
@@ -262,17 +213,7 @@ def check_name(experiment: str) -> None:
 def tracking_uri(uri: str | None, root: Path) -> str:
     """Resolve the address of a store; SQLite addresses become absolute.
 
-    Parameters
-    ----------
-    uri
-        As in `open_store`.
-    root
-        Folder of the project.
-
-    Raises
-    ------
-    UsageError
-        For an address that MLflow 3 does not take.
+    None stands for MLFLOW_TRACKING_URI or, without that, for ``<root>/mlflow.db``.
     """
     said = "tracking.uri" if uri else "MLFLOW_TRACKING_URI"
     address = uri or os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(root / "mlflow.db")

@@ -16,7 +16,7 @@ import tempfile
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -54,13 +54,11 @@ class ClientStore(Store):
     def describe(self, tags: Mapping[str, str], files: Mapping[str, str]) -> None:
         """Set tags of the experiment and put texts under ``study/`` of its artifacts."""
         self.prepare()
-        repository = self._repository()
-        with _one_line_errors(self.uri):
-            with tempfile.TemporaryDirectory(prefix="study-") as folder:
-                for name, text in files.items():
-                    path = Path(folder) / name
-                    path.write_text(text, encoding="utf-8")
-                    repository.log_artifact(str(path), "study")
+        with _one_line_errors(self.uri), tempfile.TemporaryDirectory(prefix="study-") as folder:
+            for name, text in files.items():
+                path = Path(folder) / name
+                path.write_text(text, encoding="utf-8")
+                self._repository().log_artifact(str(path), "study")
             for key, value in tags.items():
                 self._client.set_experiment_tag(self.experiment_id, key, value)
 
@@ -71,10 +69,8 @@ class ClientStore(Store):
         repository = self._repository()
         names = sorted(entry.path for entry in repository.list_artifacts("study"))
         with _one_line_errors(self.uri), tempfile.TemporaryDirectory(prefix="study-") as folder:
-            return [
-                Path(repository.download_artifacts(name, folder)).read_text(encoding="utf-8")
-                for name in names
-            ]
+            files = [Path(repository.download_artifacts(name, folder)) for name in names]
+            return [file.read_text(encoding="utf-8") for file in files]
 
     def close(self) -> None:
         """Remove what was fetched."""
@@ -145,9 +141,8 @@ class ClientStore(Store):
         with tempfile.TemporaryDirectory(prefix="study-") as folder:
             for path in artifacts.write_cell(Path(folder), cell, self.experiment, ids):
                 self._client.log_artifact(ids[""], str(path))
-        for child in self._children(ids[""]):  # a request whose answer was lost is made twice
-            if child not in ids.values():
-                self._client.delete_run(child)
+        # a request whose answer was lost is made twice
+        self._delete_children(ids[""], but=ids.values())
         self._end(ids[""], cell)
         self._client.delete_tag(ids[""], WRITER)
 
@@ -160,20 +155,14 @@ class ClientStore(Store):
     def _search(self, condition: str, view: str) -> Iterator[Any]:
         from mlflow.entities import ViewType
 
-        token: str | None = None
-        while True:
+        there, token = [self.experiment_id], None
+        while token != "":
             with _one_line_errors(self.uri):
                 page = self._client.search_runs(
-                    [self.experiment_id],
-                    condition,
-                    getattr(ViewType, view),
-                    max_results=PAGE,
-                    page_token=token,
+                    there, condition, getattr(ViewType, view), PAGE, page_token=token
                 )
             yield from page
-            token = page.token
-            if not token:
-                return
+            token = page.token or ""
 
     def _fetch(self, parent: Parent) -> Path:
         folder = Path(self._fetched.name) / parent.run_id
@@ -200,14 +189,14 @@ class ClientStore(Store):
     def _end(self, run_id: str, cell: FinishedCell) -> None:
         self._client.set_terminated(run_id, "FINISHED", round(cell.ended * 1000))
 
-    def _children(self, parent: str) -> list[str]:
-        found = self._search(f"tags.`{rows.PARENT}` = '{parent}'", "ACTIVE_ONLY")
-        return [run.info.run_id for run in found]
+    def _delete_children(self, parent: str, but: Collection[str] = ()) -> None:
+        for run in list(self._search(f"tags.`{rows.PARENT}` = '{parent}'", "ACTIVE_ONLY")):
+            if run.info.run_id not in but:
+                self._client.delete_run(run.info.run_id)
 
     def _delete(self, parent: Any) -> None:
         """Delete a cell's run and its children, the parent last: a kill leaves it to be found."""
-        for child in self._children(parent.info.run_id):
-            self._client.delete_run(child)
+        self._delete_children(parent.info.run_id)
         if parent.info.lifecycle_stage == "active":
             self._client.delete_run(parent.info.run_id)
 
@@ -234,18 +223,12 @@ def _alive(process: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:  # another user's
-        return True
+        pass
     return True
 
 
 def connect(uri: str) -> Any:
-    """Import MLflow, silent and without telemetry, and return its client for an address.
-
-    Raises
-    ------
-    UsageError
-        Where MLflow cannot use it.
-    """
+    """Import MLflow, silent and without telemetry, and return its client for an address."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it warns at every retry

@@ -44,14 +44,9 @@ and nothing else here needs it."""
 
 
 class Database:
-    """A database that MLflow's tracking store uses or will use.
+    """A database that MLflow's tracking store uses or will use, at an absolute address.
 
     SQLite files are read by the standard library: asking what is finished needs no slow import.
-
-    Parameters
-    ----------
-    uri
-        An absolute SQLite address or that of another database which SQLAlchemy knows.
     """
 
     def __init__(self, uri: str) -> None:
@@ -63,10 +58,7 @@ class Database:
     def revision(self) -> str | None:
         """Return the revision of MLflow's schema, None where nothing is there yet.
 
-        Raises
-        ------
-        UsageError
-            For what is no database, or not MLflow's, or of a newer MLflow.
+        What is no database, or not MLflow's, or of a newer MLflow, raises `UsageError`.
         """
         if self.path and not self._file_has_content():
             return None
@@ -84,13 +76,7 @@ class Database:
         return revision
 
     def check_not_older(self) -> None:
-        """Refuse a database of an older MLflow, which MLflow itself might migrate unasked.
-
-        Raises
-        ------
-        UsageError
-            For one that the installed MLflow would have to bring up to date.
-        """
+        """Refuse a database of an older MLflow, which MLflow itself might migrate unasked."""
         revision = self.revision()
         follows = re.compile(rf"^down_revision = ['\"]{revision}['\"]", re.MULTILINE)
         if any(follows.search(path.read_text(encoding="utf-8")) for path in _schemas()):
@@ -105,11 +91,6 @@ class Database:
         An SQLite file is made in a folder beside its place and appears whole. A kill during
         MLflow's first migration would otherwise leave a file that no later start can open. Of
         several studies that start at once one makes it.
-
-        Raises
-        ------
-        UsageError
-            Where it cannot be made.
         """
         made = self.revision() is not None
         if self.path is None:
@@ -243,13 +224,11 @@ def _locked(folder: Path, wait: bool) -> Iterator[bool]:
     It is not where another process has locked it and we don't wait, and on file systems that
     can't lock folders.
     """
-    handle = os.open(folder, os.O_RDONLY)
+    handle, alone = os.open(folder, os.O_RDONLY), False
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        alone = True
-    except OSError:
-        alone = False
-    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            alone = True
         yield alone
     finally:
         os.close(handle)

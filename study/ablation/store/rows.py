@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from study.ablation.store.tables import CURVES, FINALS, REPLICA, RUNS, is_variant_parameter
 from study.learning.variants import plain
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from study.ablation.store import FinishedCell
 
 STEPS = 8
@@ -82,14 +81,7 @@ def source_tags(root: Path) -> dict[str, str]:
 
 
 def entries(cell: FinishedCell, source: Mapping[str, str]) -> list[Entry]:
-    """Return a cell's parent run and, after it, a child for each training.
-
-    Parameters
-    ----------
-    cell
-        The cell.
-    source
-        Tags of every run, from `source_tags`.
+    """Return a cell's parent run and a child for each training, all with the tags `source`.
 
     Children lack the tag with their parent's id; see `Entry.tags_below`.
     """
@@ -130,18 +122,9 @@ def entries(cell: FinishedCell, source: Mapping[str, str]) -> list[Entry]:
 
 @functools.lru_cache(maxsize=4096)
 def thin(updates: tuple[int, ...], most: int = STEPS) -> tuple[int, ...]:
-    """Choose points of a curve, evenly on the scale log(1 + update), with the first and last.
+    """Choose at most `most` positions in `updates`, which are where a curve has finite values.
 
-    Parameters
-    ----------
-    updates
-        Where the curve has finite values, ascending.
-    most
-        How many to keep at most.
-
-    Returns
-    -------
-    Positions in `updates`, ascending.
+    They are even on the scale log(1 + update), the first and the last among them.
     """
     if len(updates) <= most:
         return tuple(range(len(updates)))
@@ -157,17 +140,14 @@ def _finite(value: float | None) -> bool:
 
 def _curve_points(curves: pa.Table) -> dict[str, list[tuple[str, float, int]]]:
     """Thin the indexed curves of each training; values that are not finite are left out."""
-    names = [c.name for c in CURVES.values() if c.kind == "metric" and c.indexed]
-    columns: dict[str, list[Any]] = curves.select([REPLICA.name, "update", *names]).to_pydict()
-    rows: dict[str, list[int]] = defaultdict(list)
-    updates = columns["update"]
-    for row in sorted(range(len(updates)), key=updates.__getitem__):
-        rows[columns[REPLICA.name][row]].append(row)
+    columns = curves.sort_by("update").to_pydict()
+    found: dict[tuple[str, str], list[tuple[str, float, int]]] = defaultdict(list)
+    for name in (c.name for c in CURVES.values() if c.kind == "metric" and c.indexed):
+        three = (columns[column] for column in (REPLICA.name, name, "update"))
+        for replica, value, update in zip(*three, strict=True):
+            if _finite(value):
+                found[replica, name].append((name, value, update))
     points: dict[str, list[tuple[str, float, int]]] = defaultdict(list)
-    for replica, own in rows.items():
-        for name in names:
-            finite = [row for row in own if _finite(columns[name][row])]
-            for kept in thin(tuple(updates[row] for row in finite)):
-                row = finite[kept]
-                points[replica].append((name, columns[name][row], updates[row]))
+    for (replica, _), curve in found.items():
+        points[replica] += [curve[i] for i in thin(tuple(update for *_, update in curve))]
     return points
