@@ -13,7 +13,7 @@ from pathlib import Path
 from study.ablation.planning.cells import AXES, REGISTRIES, Cell
 from study.ablation.planning.cost import BYTES_A_RUN
 from study.ablation.planning.plan import Plan, Planned
-from study.ablation.running.tally import OUTCOMES, Tally
+from study.ablation.running.progress import OUTCOMES, Tally
 
 SHOWN = 12  # cells, reasons or failures that are listed in full
 

@@ -13,7 +13,7 @@ from small_studies import in_order, job_of, tiny_config
 from study.ablation.planning.plan import make_plan
 from study.ablation.running.execution import StoreFailed, carry_out, training
 from study.ablation.running.signals import NUMBERS, Terminated
-from study.ablation.running.tally import Tally
+from study.ablation.running.progress import Tally
 from study.ablation.running.worker import FailedCell, train_cell
 from study.errors import UsageError
 from study.learning.activations import ACTIVATIONS

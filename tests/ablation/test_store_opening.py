@@ -23,7 +23,7 @@ from study.ablation.store import open_store
 store = open_store(None, "small", Path(sys.argv[1]))
 print(sorted(store.finished(["a" * 40, "b" * 40])))
 store.close()
-print([name for name in ("mlflow", "sqlalchemy", "pyarrow") if name in sys.modules])
+print([name for name in ("mlflow", "sqlalchemy", "pandas") if name in sys.modules])
 """
 
 

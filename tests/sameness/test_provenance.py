@@ -15,7 +15,7 @@ from small_studies import composed
 
 from study.ablation.planning.plan import make_plan
 from study.ablation.publishing import provenance
-from study.ablation.running.tally import Tally
+from study.ablation.running.progress import Tally
 from study.datasets import ROOT
 from study.learning import NUMERICS_VERSION
 
@@ -66,8 +66,13 @@ def test_configuration_makes_the_same_plan_again(plan, record):
     assert configuration["protocol"]["updates"] == 7
 
 
-def test_commit_and_changes(tmp_path):
+def test_commit_and_changes(plan, tmp_path):
     """Against git itself, in a repository of its own."""
+
+    def said():
+        _, files = provenance.study_record(plan, Tally(), 1000.0, 1004.0, tmp_path)
+        record = json.loads(*files.values())
+        return record["commit"], record["uncommitted changes"]
 
     def git(*words):
         known = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
@@ -76,15 +81,15 @@ def test_commit_and_changes(tmp_path):
         )
         return done.stdout.strip()
 
-    assert provenance.git_state(tmp_path) == ("", False)
+    assert said() == ("", False)
     git("init", "-q")
     (tmp_path / "a").write_text("1")
     git("add", "a")
     git("commit", "-qm", "one")
     commit = git("rev-parse", "HEAD")
-    assert provenance.git_state(tmp_path) == (commit, False)
+    assert said() == (commit, False)
     (tmp_path / "a").write_text("2")
-    assert provenance.git_state(tmp_path) == (commit, True)
+    assert said() == (commit, True)
 
 
 def test_the_records_of_a_plan_are_put_beside_its_tables(plan, tmp_path):

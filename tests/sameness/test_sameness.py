@@ -11,7 +11,7 @@ from small_studies import TINY, in_order, tiny_config
 
 from study.ablation.planning.plan import make_plan
 from study.ablation.running.execution import training
-from study.ablation.running.tally import Tally
+from study.ablation.running.progress import Tally
 
 TABLES = ("runs", "curves")
 
@@ -36,7 +36,7 @@ import pyarrow.parquet as pq
 from study.ablation.configuration.schema import read
 from study.ablation.planning.plan import make_plan
 from study.ablation.running.execution import training
-from study.ablation.running.tally import Tally
+from study.ablation.running.progress import Tally
 
 content, folder = json.loads(sys.argv[1]), sys.argv[2]
 with training(make_plan(read("elsewhere", content)), Tally()) as results:

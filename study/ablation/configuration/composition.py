@@ -22,16 +22,8 @@ STOPPED = (130, 143)  # by a signal: the jobs of a multirun that are left don't 
 def with_configuration(overrides: Sequence[str], run: Callable[[Config], int]) -> int:
     """Compose the configuration that `overrides` ask for and hand it to `run`.
 
-    Hydra's own flags (``--help``, ``--cfg job``, ``--multirun``, shell completion) work.
-
-    Returns
-    -------
-    What `run` returned, the largest of several jobs.
-
-    Raises
-    ------
-    UsageError
-        For whatever Hydra, or the schema, finds wrong.
+    Hydra's own flags (``--help``, ``--cfg job``, ``--multirun``, shell completion) work. Of what
+    `run` returned for several jobs, the largest is returned.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as exceptions, not as printed pages
     import hydra

@@ -23,20 +23,7 @@ def sweeps(words: Sequence[str]) -> bool:
 
 
 def prepared(words: Sequence[str], folder: Path) -> list[str]:
-    """Check flags and overrides, and return them as Hydra should read them.
-
-    Parameters
-    ----------
-    words
-        Of the command line.
-    folder
-        Where the configuration is.
-
-    Raises
-    ------
-    UsageError
-        For the first flag or override that cannot be read, and for an option that no group has.
-    """
+    """Check flags, overrides and options of groups; return the words as Hydra should read them."""
     from hydra._internal.utils import get_args_parser
 
     parser = get_args_parser()
@@ -102,17 +89,7 @@ def _check_option(group: str, value: Any, folder: Path) -> None:
 
 
 def explain(error: Exception, words: Sequence[str], folder: Path) -> str:
-    """Return in one line what Hydra found wrong, with the culprit and what is valid.
-
-    Parameters
-    ----------
-    error
-        What Hydra raised.
-    words
-        Of the command line.
-    folder
-        Where the configuration is.
-    """
+    """Return in one line what Hydra found wrong, with the culprit and what is valid."""
     from hydra.errors import MissingConfigException
 
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:

@@ -11,9 +11,8 @@ import pyarrow.parquet as pq
 
 from study.ablation.planning.plan import Plan, Planned
 from study.ablation.running.engines import Engine, Result, local_engine
-from study.ablation.running.progress import progress
+from study.ablation.running.progress import Tally, progress
 from study.ablation.running.signals import Stop
-from study.ablation.running.tally import Tally
 from study.ablation.running.worker import FailedCell, Job
 from study.ablation.store import FinishedCell, Store
 from study.errors import UsageError
@@ -33,18 +32,7 @@ def train(
     """Train the unfinished cells of a plan and yield each as it ends.
 
     A cell that raises an error, or whose worker dies twice, fails alone; so do the cells that
-    need its learning rate.
-
-    Parameters
-    ----------
-    plan
-        The cells.
-    engine
-        Where they are trained.
-    finished
-        Identities of cells that are not trained again.
-    rates
-        Learning rates that finished cells have chosen, by identity; see `known_rates`.
+    need its learning rate. `rates` are those that finished cells have chosen, by identity.
     """
     known = dict(rates or {})
     for wave in plan.waves(finished):
@@ -53,8 +41,7 @@ def train(
             if all(needed in known for needed in planned.needs.values()):
                 jobs.append(_job(plan, planned, known))
             else:
-                error = "a cell whose learning rate it takes failed"
-                yield FailedCell(planned.identity, error, "")
+                yield FailedCell(planned.identity, "a cell whose learning rate it takes failed")
         for result in engine.train(jobs):
             if isinstance(result, FinishedCell) and "learning_rate" in result.metrics:
                 known[result.cell] = result.metrics["learning_rate"]
@@ -72,14 +59,8 @@ def training(
 
     The stream shows its progress and counts each result in `tally` once the caller asks for the
     next. SIGINT and SIGTERM wait while the caller handles a result, so that it can be recorded
-    whole; else they are raised at once.
-
-    Raises
-    ------
-    UsageError
-        For a user's own record that can't be compiled.
-    KeyboardInterrupt, Terminated
-        On SIGINT and SIGTERM; cells in training are dropped whole.
+    whole; else they are raised at once, and cells in training are dropped whole. A user's own
+    record that can't be compiled raises `UsageError`.
     """
     todo = [planned for planned in plan.cells if planned.identity not in finished]
     total = sum(planned.runs for planned in todo)
@@ -105,14 +86,8 @@ def training(
 def carry_out(plan: Plan, store: Store, finished: Collection[str]) -> Tally:
     """Train and record all cells of the plan that are not finished; this process alone writes.
 
-    Raises
-    ------
-    UsageError
-        For a store that can't be written, and as `training`; then nothing was trained.
-    KeyboardInterrupt, Terminated
-        As `training`; recorded cells stay.
-    StoreFailed
-        When the store can no longer be written; recorded cells stay.
+    What stops it leaves the recorded cells: a signal, or `StoreFailed` when the store can no
+    longer be written. `UsageError` comes before anything is trained.
     """
     tally = Tally()
     with training(plan, tally, finished, known_rates(plan, store, finished)) as results:

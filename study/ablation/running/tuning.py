@@ -54,16 +54,8 @@ def choose_rate(
     Stage A tries the rates `first` with the tuning seeds. Without ``protocol.refine`` its best
     rate is chosen. With it, stage A is extended by a decade at a time until its best rate is an
     interior one. Stage B then tries a finer grid around that rate with seeds of its own, and the
-    choice is made among stage B's trainings alone.
-
-    Parameters
-    ----------
-    protocol
-        Seeds, and stage B.
-    first
-        Rates of stage A.
-    train
-        ``train(rates, seeds)`` returns rates, final objectives and failures of the trainings.
+    choice is made among stage B's trainings alone. ``train(rates, seeds)`` returns rates, final
+    objectives and failures of the trainings.
     """
     coarse = Trials()
     coarse.add(*train(first, protocol.tuning()))

@@ -62,7 +62,7 @@ class FailedCell:
 
     cell: str  # its identity
     error: str  # the error in one line
-    traceback: str  # the error in full
+    traceback: str = ""  # the error in full
 
 
 @contextmanager
@@ -128,16 +128,8 @@ def train_cell(job: Job) -> FinishedCell:
         metrics["learning_rate"] = float(np.median(joined(scored, "rates")))
     if reference is not None:
         metrics["reference_learning_rate"] = reference
-    runs, curves = results.tables_of(cell, protocol, done, job.claims)
-    return FinishedCell(
-        cell=job.identity,
-        name=job.name,
-        metrics=metrics,
-        runs=runs,
-        curves=curves,
-        started=started,
-        ended=started + seconds,
-    )
+    tables = results.tables_of(cell, protocol, done, job.claims)
+    return FinishedCell(job.identity, job.name, metrics, *tables, started, started + seconds)
 
 
 def _unbranched(cell: Cell, protocol: Protocol) -> Trainer:
@@ -158,12 +150,7 @@ def negative_eigenvalues(
 ) -> Array:
     """Return the share of negative eigenvalues of K~ at the end of trainings, (R,).
 
-    Parameters
-    ----------
-    design, problem, outcome
-        What was trained, from its own initial weights.
-    seeds
-        Seeds whose networks are measured; the others get NaN.
+    The trainings began at their own initial weights. Those of other seeds than `seeds` get NaN.
     """
     found = np.full(len(outcome.seeds), np.nan)
     which = np.flatnonzero(np.isin(outcome.seeds, seeds))
@@ -174,14 +161,8 @@ def negative_eigenvalues(
         sets = which // (len(outcome.seeds) // len(problem.inputs))
         problem = replace(problem, inputs=problem.inputs[sets], targets=problem.targets[sets])
     patterns = min(PATTERNS, max(1, ROWS // problem.widths[1]))
-    found[which] = tangent_spectrum(
-        design,
-        problem,
-        outcome.parameters[which],
-        patterns,
-        own,
-        start=initial(design, problem, own),
-    ).negative
+    weights, start = outcome.parameters[which], initial(design, problem, own)
+    found[which] = tangent_spectrum(design, problem, weights, patterns, own, start).negative
     return found
 
 
