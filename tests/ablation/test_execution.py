@@ -12,8 +12,8 @@ from small_studies import in_order, job_of, tiny_config
 
 from study.ablation.planning.plan import make_plan
 from study.ablation.running.execution import StoreFailed, carry_out, training
-from study.ablation.running.signals import NUMBERS, Terminated
 from study.ablation.running.progress import Tally
+from study.ablation.running.signals import NUMBERS, Terminated
 from study.ablation.running.worker import FailedCell, train_cell
 from study.errors import UsageError
 from study.learning.activations import ACTIVATIONS
@@ -53,22 +53,12 @@ def share(z, y, slope, constants, key, step):
     slope[:] = slope * constants[0]
 
 
-def guesses(z, y, slope, constants, key, step):
-    slope[:] = somewhere_else
-
-
 def descend(w, g, state, rate, constants):
     w -= rate * np.sign(g)
 
 
 def sees(layer, z):
     return z[:, :1, 0]
-
-
-def breaks(layer, z):
-    if z.shape[-1] > 50:  # the data, not the few numbers with which records are tried
-        raise RuntimeError("no numbers\\nat all")
-    return sees(layer, z)
 
 
 def dies(layer, z):
@@ -89,14 +79,13 @@ said = {"formula": "as the code says", "reference": "a test"}
 part = {"part": Parameter(0.5, "a part")}
 half = Gradient(name="half", factor=share, parameters=part, **said)
 seen = Gradient(name="seen", prepare=sees, **said)  # nothing to compile
-broken = Gradient(name="broken", prepare=breaks, **said)
 deadly = Gradient(name="deadly", prepare=dies, **said)
 frail = Gradient(name="frail", prepare=dies_once, **said)
-unknown = Gradient(name="unknown", factor=guesses, **said)
 bend = Activation(
     name="bend", derivative="1 / (1 + z²)", value=value, slope=slope, bounds=(-1.6, 1.6), **said
 )
 signs = Optimizer(name="signs", kernel=descend, **said)
+paced = Optimizer(name="paced", kernel=descend, learning_rates="1 a decade from 0.1 to 1", **said)
 task = {"source": "drawn", "licence": "MIT", "task": "classification"}
 cloud = Dataset(name="cloud", load=lambda seed: Raw(X, (X[:, 0] > 0).astype(int)), **task, **said)
 '''.replace("PARENT", str(os.getpid()))
@@ -184,6 +173,8 @@ def test_records_of_a_users_own_make_one_cell(own):
         (cell,) = results
     assert cell.name == "cloud · bend · half(part=0.25) · hidden · signs · 4"
     assert set(cell.runs["learning_rate"].to_pylist()) == {0.01, 0.001}
+    (cell,) = planned({**grid, "optimizer": record("paced")}).cells
+    assert cell.protocol.learning_rates["paced"] == (0.1, 1.0)
 
 
 def test_identity_follows_the_file_of_a_users_own_record(own):
@@ -196,46 +187,19 @@ def test_identity_follows_the_file_of_a_users_own_record(own):
     assert after[1] != before[1]
 
 
-def test_a_users_own_record_needs_a_name_of_its_own(own):
-    record = own(OWN.replace('name="half"', 'name="exact"'))("half")
-    with pytest.raises(UsageError) as caught:
-        planned({**GRID, "gradient": record})
-    assert str(caught.value) == (
-        f"gradient _target_ '{record['_target_']}' has the name of one of the study's own, "
-        "'exact': give it another, or runs could not be told apart"
-    )
-
-
-def test_an_error_in_one_cell_stops_no_other(own, memory):
-    plan = planned({**GRID, "gradient": ["removed", own()("broken"), "exact"]})
-    tally = carry_out(plan, memory, set())
-    (failed,) = tally.failed
-    assert failed.error == "RuntimeError: no numbers at all"
-    assert "in breaks" in failed.traceback
-    assert {cell.name.split(" · ")[2] for cell in memory.cells.values()} == {"exact", "removed"}
-    assert str(tally).endswith("1 cells failed")
-    assert tally.cells == 2
-
-
-def test_a_rule_that_cannot_be_compiled_is_a_mistake_before_anything_is_trained(own, memory):
-    plan = planned({**GRID, "gradient": ["removed", own()("unknown")]})
-    with pytest.raises(UsageError, match=r"^factor 'guesses' can't be compiled: .*somewhere_else"):
-        carry_out(plan, memory, set())
-    assert (memory.prepared, memory.cells) == (False, {})
-
-
 def test_a_failed_reference_takes_along_what_needs_its_rate(memory, monkeypatch):
     plan = planned(GRID, {**GRID, "dataset": "wine"})
     reference = plan.cells[0]
 
     def train(job):
         if job.identity == reference.identity:
-            raise OSError("the disk is gone")
+            raise OSError("the disk\nis gone")
         return train_cell(job)
 
     monkeypatch.setattr("study.ablation.running.worker.train_cell", train)
     tally = carry_out(plan, memory, set())
     assert tally.failed[0].cell == reference.identity
+    assert "in train\n" in tally.failed[0].traceback and str(tally).endswith("3 cells failed")
     assert [failed.error for failed in tally.failed] == [
         "OSError: the disk is gone",
         "a cell whose learning rate it takes failed",

@@ -57,12 +57,6 @@ def test_where_none_qualifies_the_least_share_of_failures_does():
     assert best(table) == 10.0, "of two with the same share the lower median wins"
 
 
-@pytest.mark.parametrize("few", [1, 2, 3, 4])
-def test_beyond_the_bound_one_failure_more_is_too_many(few):
-    runs = {n: [(0.1 if n > few else 0.3, k < n) for k in range(5)] for n in (few, few + 1)}
-    assert best({0.1: runs[few + 1], 1.0: runs[few]}) == 1.0
-
-
 def test_what_is_not_finite_is_worst_whatever_it_is():
     diverged = [(NAN, True), (-INF, True), (INF, True)]
     assert best({0.1: [(5.0, True)] * 3, 1.0: diverged}) == 0.1
@@ -182,14 +176,3 @@ def test_names_of_rates_are_short():
     for rates, _ in bowl.calls:
         assert all(float(f"{rate:.6g}") == rate for rate in rates)
         assert len(set(rates)) == len(rates)
-
-
-def test_the_tuner_never_sees_a_seed_that_is_scored():
-    for refine in (None, REFINE):
-        protocol = tiny_protocol(refine=refine, tuning_seeds=7, evaluation_seeds=60)
-        for lowest in (-9.0, -1.0, 9.0):
-            bowl = Bowl(lowest)
-            choose_rate(protocol, FIRST, bowl)
-            used = {seed for _, seeds in bowl.calls for seed in seeds}
-            assert used == {*protocol.tuning(), *protocol.refining()}
-            assert not used & set(protocol.evaluation())

