@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_studies import template
+from small_studies import Command
 
 from study.ablation.store import FinishedCell
 from study.ablation.store.tables import curves_table, runs_table
@@ -13,10 +13,14 @@ from study.ablation.store.tables import curves_table, runs_table
 UPDATES = np.array([0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144])
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory) -> Path:
-    """An empty database of MLflow's, made once for all test processes (it takes 5 s)."""
-    return template(tmp_path_factory.getbasetemp())
+@pytest.fixture
+def command(tmp_path, migrated, monkeypatch):
+    """The command in an empty folder."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    return Command(tmp_path, migrated)
 
 
 @pytest.fixture

@@ -52,15 +52,8 @@ def tiny_protocol(**changes):
 
 
 def tiny_config(*grids, only=None, execution=None, **protocol):
-    return read(
-        "tiny",
-        {
-            "grids": list(grids),
-            "protocol": {**TINY, **protocol},
-            "only": only or {},
-            "execution": execution or {},
-        },
-    )
+    content = {"grids": list(grids), "protocol": {**TINY, **protocol}}
+    return read("tiny", {**content, "only": only or {}, "execution": execution or {}})
 
 
 def tiny_plan(*grids, **keys):
@@ -90,8 +83,7 @@ def own(**protocol):
 
 
 def job_of(cell, protocol, reference_rate=None, block=32, claims="", **rates):
-    if reference_rate is not None:
-        rates[TRANSFER] = reference_rate
+    rates |= {} if reference_rate is None else {TRANSFER: reference_rate}
     return Job("0" * 40, cell.name, cell.specification(), protocol, rates, claims, block, ())
 
 

@@ -103,15 +103,6 @@ def test_seeds_are_nested_and_never_shared_between_uses():
     assert replace(many, tune=False).evaluation() == many.evaluation()
 
 
-def test_full_batches_are_a_grids_own():
-    grid = {"dataset": "iris", "hidden": [5], "optimizer": "rprop"}
-    rates = {"rprop": [0.1], "sgd": [0.1]}
-    full = {**grid, "protocol": {"batch_size": "full"}}
-    assert len(tiny_plan(full, learning_rates=rates).cells) == 1
-    with pytest.raises(UsageError, match=r"needs protocol\.batch_size=full"):
-        tiny_plan(grid, learning_rates=rates)
-
-
 def test_fixed_rates_are_evaluated_each_and_nothing_is_tuned():
     plan = tiny_plan(own(tune=False, learning_rates={"sgd": [0.1, 0.3, 1.0]}))
     assert [(p.tuning, p.scoring) for p in plan.cells] == [(0, 9), (0, 9)]

@@ -6,7 +6,7 @@ import pytest
 from small_studies import cases, tiny_protocol
 
 from study.ablation.configuration.schema import Grid
-from study.ablation.planning.cells import Facts
+from study.ablation.planning.cells import DEFAULTS, Facts
 from study.ablation.planning.grids import expand, products
 from study.errors import UsageError
 
@@ -47,19 +47,8 @@ def test_a_grid_of_one_dataset_has_the_default_of_every_other_axis():
     (cell,) = cells_of({"dataset": "iris"}).cells
     assert cell.name == "iris · tanh · exact · none · sgd"
     assert cell.hidden == (32, 32)
-    assert cell.params() == {
-        "dataset": "iris",
-        "objective": "squared_error",
-        "hidden": "32-32",
-        "initialisation": "glorot",
-        "gain": "1",
-        "activation": "tanh",
-        "gradient": "exact",
-        "location": "none",
-        "consistent": "false",
-        "optimizer": "sgd",
-        "initialisation.biases": "zero",
-    }
+    said = {"dataset": "iris", "hidden": "32-32", "gain": "1", "location": "none"}
+    assert cell.params() == {**DEFAULTS, **said, "initialisation.biases": "zero"}
 
 
 def test_products_and_lists_in_place_of_parameters():
@@ -163,16 +152,6 @@ def test_optimizers_of_full_batches(name):
     grid = {"dataset": "iris", "optimizer": ["sgd", name]}
     assert len(cells_of(grid, full_batch=FULL_BATCH).cells) == 2
     assert f"optimizer {name} needs protocol.batch_size=full" in refusal(grid)
-
-
-def test_what_looks_alike_and_is_possible():
-    """With linear outputs `all` means the hidden layers; the rules of relu stop at the output."""
-    linear = {"dataset": "diabetes", "objective": "linear_squared_error"}
-    found = cells_of({**linear, "gradient": "removed", "location": ["all", "hidden"]})
-    assert [cell.location for cell in found.cells] == ["hidden"]
-    relu = {"dataset": "iris", "activation": "relu", "gradient": ["relu_at_zero", "frozen"]}
-    found = cells_of({**relu, "location": "all"})
-    assert [cell.location for cell in found.cells] == ["hidden", "hidden"]
 
 
 # ---------------------------------------------------------------- mistakes

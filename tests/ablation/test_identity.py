@@ -1,9 +1,6 @@
 """A cell's identity: everything that decides its results, and nothing else."""
 
-import json
 import re
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -65,34 +62,6 @@ def test_the_way_a_value_is_written_does_not_matter():
     written = make_cell(gradient={"floor": {}}, location="all", gain=1, optimizer={"sgd": None})
     assert of(written, tiny_protocol()) == BASE
     assert of(make_cell(gradient="floor", location="all"), tiny_protocol()) == BASE
-
-
-def test_process_folder_and_name_do_not_matter(tmp_path):
-    """Hashes of strings differ from process to process; identities must not."""
-    program = (
-        "import json, sys\n"
-        "from study.ablation.planning.plan import make_plan\n"
-        "from study.ablation.configuration.schema import read\n"
-        "plan = make_plan(read('another/name', json.loads(sys.argv[1])))\n"
-        "print(json.dumps({p.cell.name: p.identity for p in plan.cells}))\n"
-    )
-    content = {
-        "about": "the same in other words",
-        "grids": [GRID],
-        "protocol": TINY,
-        "tracking": {"uri": "sqlite:///elsewhere.db", "tables": "elsewhere"},
-        "execution": {"workers": 1, "block": 3, "max_runs": 5000},
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", program, json.dumps(content)],
-        cwd=tmp_path,
-        env={"PYTHONHASHSEED": "5"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert json.loads(done.stdout) == identities(tiny_config(GRID))
-    assert list(tmp_path.iterdir()) == []
 
 
 PROTOCOL_CHANGES = {

@@ -214,15 +214,6 @@ def test_the_tables_can_tell_cells_apart(paper):
     assert set(seen.values()) == {1}
 
 
-def test_scored_seeds_are_the_same_for_all(paper):
-    """Each cell has the first of one list, so that any two pair on the smaller number."""
-    lists = {tuple(p.protocol.evaluation()) for p in paper.cells}
-    longest = max(lists, key=len)
-    assert all(seeds == longest[: len(seeds)] for seeds in lists)
-    tuned = {s for p in paper.cells for s in (*p.protocol.tuning(), *p.protocol.refining())}
-    assert not tuned & set(longest)
-
-
 def test_what_is_compared_has_what_it_is_compared_with(paper, alone):
     """Every rule has exact on the same task and protocol, with at least as many seeds."""
     for plan in (paper, *alone.values()):

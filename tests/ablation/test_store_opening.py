@@ -86,15 +86,11 @@ def test_addresses_that_cannot_serve(elsewhere, uri, line):
     assert list(elsewhere.iterdir()) == []
 
 
-def test_asking_makes_nothing(elsewhere, opened):
-    store = opened(elsewhere)
+def test_asking_makes_nothing_and_imports_nothing_heavy(mlflow_root, opened, make_cell, tmp_path):
+    store = opened(tmp_path / "none")
     assert isinstance(store, BulkStore)
-    assert store.finished([A]) == set()
-    assert store.experiment_id is None
-    assert list(elsewhere.iterdir()) == []
-
-
-def test_asking_imports_nothing_heavy(mlflow_root, opened, make_cell):
+    assert (store.finished([A]), store.experiment_id) == (set(), None)
+    assert not (tmp_path / "none").exists()
     opened(mlflow_root).record(make_cell("a"))
     command = [sys.executable, "-c", LIGHT, str(mlflow_root)]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -141,25 +137,18 @@ def test_database_is_made_whole_or_not_at_all(elsewhere, quickly, opened, monkey
 
 @pytest.mark.parametrize("finished", [True, False])
 def test_what_a_kill_left_beside_a_store_goes(elsewhere, migrated, quickly, opened, finished):
-    if finished:
-        shutil.copy(migrated, elsewhere / "mlflow.db")
+    """But not what another study is making, which has the folder locked."""
     leftover = elsewhere / "mlflow.db.new-x"
     leftover.mkdir()
     (leftover / "mlflow.db").touch()
+    if finished:
+        shutil.copy(migrated, elsewhere / "mlflow.db")
+        with _locked(elsewhere, wait=True) as alone:
+            assert alone
+            opened(elsewhere).prepare()
+            assert leftover.exists()
     opened(elsewhere).prepare()
     assert not list(elsewhere.glob("mlflow.db.*"))
-
-
-def test_what_another_study_is_making_stays(elsewhere, migrated, opened):
-    """It has the folder locked."""
-    shutil.copy(migrated, elsewhere / "mlflow.db")
-    (elsewhere / "mlflow.db.new-x").mkdir()
-    with _locked(elsewhere, wait=True) as alone:
-        assert alone
-        opened(elsewhere).prepare()
-        assert (elsewhere / "mlflow.db.new-x").exists()
-    opened(elsewhere).prepare()
-    assert not (elsewhere / "mlflow.db.new-x").exists()
 
 
 def test_the_first_of_two_makers_wins(elsewhere, migrated, opened, monkeypatch, make_cell):
@@ -198,15 +187,14 @@ def test_what_is_no_store(elsewhere):
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE recipes (name)")
     connection.close()
-    with pytest.raises(UsageError, match=r"a database, but not a whole one of MLflow's$"):
-        open_store(None, "small", elsewhere)
-    path.unlink()
-    path.mkdir()
-    with pytest.raises(UsageError, match=r"cannot use the store .*: unable to open database file"):
-        open_store(None, "small", elsewhere)
-    (elsewhere / "file").touch()
-    with pytest.raises(UsageError, match=r"file/mlflow.db: Not a directory$"):
-        open_store(sqlite_uri(elsewhere / "file" / "mlflow.db"), "small", elsewhere)
+    (elsewhere / "folder").mkdir()
+    for place, line in (
+        ("mlflow.db", "a database, but not a whole one of MLflow's$"),
+        ("folder", "cannot use the store .*: unable to open database file"),
+        ("mlflow.db/mlflow.db", "mlflow.db/mlflow.db: Not a directory$"),
+    ):
+        with pytest.raises(UsageError, match=line):
+            open_store(sqlite_uri(elsewhere / place), "small", elsewhere)
 
 
 def test_a_store_or_folder_that_cannot_be_written_is_one_line(mlflow_root, opened, monkeypatch):

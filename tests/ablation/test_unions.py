@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from small_studies import GRID, TINY, TINY_WORDS, Command, composed, in_order, own
+from small_studies import GRID, TINY, TINY_WORDS, Command, cases, composed, in_order, own
 
 from study.ablation.configuration.composition import included
 from study.ablation.configuration.protocol import Refine, amended
@@ -71,19 +71,21 @@ def test_the_command_line_has_the_last_word():
     assert kept == {"learning_rates": {"sgd": [1], "adam": [2]}}
 
 
-@pytest.mark.parametrize(
-    ("file", "line"),
-    [  # mistakes in a protocol are in tests/bad_input/test_configurations.py
-        ({"about": "nothing"}, "experiment 'wrong': grids takes a list"),
-        ({**FIRST, "include": ["first"]}, "unknown configuration key 'wrong: include'. "),
-        ({**FIRST, "protocol": {"updats": 3}}, "unknown configuration key 'wrong: protocol.upd"),
-        (
-            {"grids": [{"dataset": "iris", "location": "output", "gradient": "frozen"}]},
-            "wrong: grids[0] yields no cell: ",
-        ),
-    ],
-)
+MISTAKES = """
+{about: nothing}
+    experiment 'wrong': grids takes a list
+{grids: [{dataset: iris}], include: [first]}
+    unknown configuration key 'wrong: include'.
+{grids: [{dataset: iris}], protocol: {updats: 3}}
+    unknown configuration key 'wrong: protocol.upd
+{grids: [{dataset: iris, location: output, gradient: frozen}]}
+    wrong: grids[0] yields no cell:
+"""
+
+
+@pytest.mark.parametrize(("file", "line"), cases(MISTAKES))
 def test_mistakes_in_an_included_file_name_it(file, line):
+    """Mistakes in a protocol are in tests/bad_input/test_configurations.py."""
     with pytest.raises(UsageError) as caught:
         make_plan(union(first=FIRST, wrong=file))
     assert str(caught.value).startswith(line)
@@ -132,13 +134,6 @@ def test_hydra_hands_over_what_the_command_line_set():
 
 
 # ---------------------------------------------------------------- carried out
-
-
-@pytest.fixture
-def command(tmp_path, migrated, monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.chdir(tmp_path)
-    return Command(tmp_path, migrated)
 
 
 ORDINARY = "{dataset: iris, hidden: [4], gradient: [exact, removed], protocol: {transfer: false}}"

@@ -21,8 +21,6 @@ KERNELS = {
     # the text of a kernel
     "sets a name": ("factor", "slope = 2 * slope", "factor 'k' of gradient 'own' sets the name"),
     "sets it by a loop": ("factor", "for slope in z: pass", "sets the name slope, which changes"),
-    "replace sets a name": ("replace", "delta = z", "sets the name delta"),
-    "value sets a name": ("value", "out = 2 * z", "sets the name out"),
     "update sets a name": ("kernel", "w = w - rate * g", "write into the array, w[:] = ..."),
     "returns": (
         "factor",
@@ -36,35 +34,25 @@ KERNELS = {
     "changes z": ("factor", "z[:] = 0\n    slope[:] = 1", "changes z, which must stay as it is"),
     "changes y by a name": ("factor", "q = y\n    q += 1", "changes y, which must stay as it is"),
     "constants": ("factor", "if constants.size == 0: slope[0] = constants[0]", "IndexError"),
-    "replace changes z": ("replace", "z[:] = 0", "changes z, which must stay as it is, it writes"),
     "slope changes y": ("slope", "y[:] = 1\n    out[:] = y", "slope 'k' of activation 'own' cha"),
     "terms change y": ("terms", "y[:] = 0\n    return 1.0", "changes y, which must stay as it is"),
     "another shape": ("factor", "slope[:] = z.T", "fails: ValueError: cannot assign slice"),
-    "terms, shapes": ("terms", "return (y - t).sum()", "fails: Val"),
     "beyond": (
         "factor",
         "for i in range(4): slope[i, 0] = 1",
         "IndexError: index is out of bounds",
     ),
-    "state beyond": ("kernel", "state[1, 0] = 1", "fails: IndexError"),
     "an error": ("factor", "raise ValueError('no')", "fails: ValueError: no"),
     "NaN": ("factor", "slope[:] = np.sqrt(z)", "gives NaN in slope for ordinary numbers"),
-    "value NaN": ("value", "out[:] = np.log(z)", "gives NaN in out for ordinary numbers"),
     "terms NaN": ("terms", "return np.nan", "gives NaN in what it "),
     "value unfilled": ("value", "out[0] = z[0]", "does not fill out: write every element, as in"),
-    "slope unfilled": ("slope", "out[:, 0] = 1", "slope 'k' of activation 'own' does not fill"),
 }
 OTHERS = {
     # what is no kernel, or has other arguments
     "too few arguments": ("own = rule(factor=s)", "a factor kernel is called with (z, y, slope, "),
-    "a number for a factor": ("own = rule(factor=5)", "a factor kernel is a plain function of"),
     "no value": ("own = activation(value=None)", "a value kernel is a plain function"),
     "a class": ("class own: pass", "is a type, not a Record"),
     "nothing": ("own = None", "unknown gradient of module "),
-    "a kernel, decorated": (
-        f"@kernel('factor')\n{WRITES['factor']}slope = z\nown = rule(factor=k)",
-        "sets the name slope",
-    ),
     "another name for it": (
         "def f(z, y, mine, constants, key, step):\n    mine = z\nown = rule(factor=f)",
         "sets the name mine, which changes nothing: write into the array, mine[:] = ...",
@@ -114,7 +102,6 @@ OTHERS = {
     "weights fail": ("own = weights(lambda rng: None)", "fails: TypeError"),
     # names and fields
     "a path for a name": ("own = rule(name='../x')", "has the name '../x': a name is letters, "),
-    "a line break": (r"own = rule(name='a\nb')", "a name is letters"),
     "no name": ("own = rule(name='')", "a name is letters"),
     "a number for a name": ("own = rule(name=5)", "has the name 5"),
     "one of the study's": ("own = rule(name='floor')", "has the name of one of the study's own"),
@@ -125,7 +112,6 @@ OTHERS = {
     ),
     "a flag": ("own = rule(hidden_only='no')", "hidden_only takes True or False, not 'no'"),
     "a number for a reference": ("own = rule(reference=5)", "reference takes a text, not 5"),
-    "bounds, one": ("own = activation(bounds=5)", "own: TypeError: "),
     "downwards": ("own = activation(bounds=(1.0, -1.0))", "takes (low, high), upwards, not"),
     "bounds too narrow": ("own = activation(bounds=(-1.0, 1.0))", "outside bounds"),
     "largest slope, text": ("own = activation(largest_slope='x')", "it takes a number"),
@@ -133,11 +119,9 @@ OTHERS = {
     "too small": ("own = activation(largest_slope=0.5)", "more than its largest_slope"),
     "saturation, one": ("own = activation(saturation=5)", "it takes (below, above)"),
     "state, a text": ("own = optimizer(state='abc')", "state takes a tuple, not 'abc'"),
-    "tasks, none of them": ("own = objective(tasks=('x',))", "is not for classification"),
     # modules
     "a field that is missing": ("own = Gradient(name='own')", "cannot be imported: "),
     "an error on import": ("raise RuntimeError('a\\nb')", "cannot be imported: a b"),
-    "an exit on import": ("raise SystemExit(3)", "cannot be imported: 3"),
     "a misspelt object": ("owm = rule()", "Did you mean 'owm'? Valid: owm"),
     # datasets; what may be wrong with their numbers stands in tests/datasets
     "load fails": (
@@ -146,13 +130,8 @@ OTHERS = {
     ),
     "load ends": ("own = data(lambda seed: exit())", "its load fails: SystemExit"),
     "load, a number": ("own = data(5)", "load takes a function, not 5"),
-    "load, nothing": ("own = data(lambda seed: None)", "its load returned a NoneType, not a Raw"),
     "chance": (
         "own = data(lambda seed: Raw(np.random.rand(40, 2), Y))",
-        "its load gives other numbers each time",
-    ),
-    "chance beside the seed": (
-        "own = data(lambda seed: Raw(np.random.rand(40, 2), Y), fresh=True)",
         "its load gives other numbers each time",
     ),
     "solved_below, a text": ("own = data(solved_below='x')", "solved_below takes a number"),

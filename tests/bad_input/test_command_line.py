@@ -51,24 +51,17 @@ def test_words_without_sense(word):
             composition.with_configuration([SMOKE, word], lambda config: 0)
 
 
-@QUICK
-@given(
-    st.sampled_from(["grids", "only.dataset", "protocol.learning_rates.sgd"]),
-    st.sampled_from(["[", "[{", "{", "[1", "[1}", "{a: }}", "]", "[,]", "(", "[a b:", "${", "f("]),
-)
-def test_grammar(key, value):
-    assert unread(f"{key}={value}").startswith(f"cannot read {key}={value}: key=value, ")
+@pytest.mark.parametrize("value", "[ [{ { [1 [1} {a:}} ] [,] ( [a: ${ f(".split())
+def test_grammar(value):
+    for key in ("grids", "only.dataset", "protocol.learning_rates.sgd"):
+        assert unread(f"{key}={value}").startswith(f"cannot read {key}={value}: key=value, ")
+
+
+NO_NAMES = ["../smoke", "/etc/passwd", "./smoke", "smoke.yaml", "..", "Smoke", "null", ""]
 
 
 @QUICK
-@given(
-    st.sampled_from(
-        ["../smoke", "/etc/passwd", "./smoke", "smoke.yaml", "..", "Smoke", "null", ""]
-    )
-    | LETTERS.map(lambda name: f"../{name}")
-    | LETTERS
-    | st.integers().map(str)
-)
+@given(st.sampled_from(NO_NAMES) | LETTERS | st.integers().map(str))
 def test_experiments(name):
     assume(name not in (*EXPERIMENTS, "true", "false", "yes", "no", "on", "off", "nan", "inf"))
     line = unread(f"experiment={name}")
@@ -76,13 +69,11 @@ def test_experiments(name):
     assert line.endswith(f"Valid: {', '.join(EXPERIMENTS)}")
 
 
-@pytest.mark.parametrize("group", ["protocol", "tracking", "execution"])
-@pytest.mark.parametrize(
-    "option", ["nope", "7", "null", "../quick", "[a, b]", "[1]", "quick.yaml"]
-)
-def test_groups(group, option):
-    line = unread(f"{group}={option}")
-    assert group in line and "Valid: " in line
+@pytest.mark.parametrize("option", ["nope", "7", "null", "../quick", "[a, b]", "quick.yaml"])
+def test_groups(option):
+    for group in ("protocol", "tracking", "execution"):
+        line = unread(f"{group}={option}")
+        assert group in line and "Valid: " in line
 
 
 HYDRAS = {  # what Hydra, or its grammar of flags, knows better
@@ -98,20 +89,11 @@ HYDRAS = {  # what Hydra, or its grammar of flags, knows better
     "twice": (["+experiment=smoke"], "experiment is chosen twice: experiment=..., without +, tak"),
     "list": (["about=[a]"], "about takes a text, not ['a']"),
     "package": (["experiment@foo=smoke"], ""),
-    "rates": (
-        ["protocol.learning_rates=[0.1]"],
-        "protocol.learning_rates takes rates by optimizer (sgd, momentum, nesterov, adagrad, rms",
-    ),
+    "rates": (["protocol.learning_rates=[0.1]"], "protocol.learning_rates takes rates by opt"),
     "grids by name": (["grids={dataset: iris}"], "grids takes a list, not {dataset: iris}"),
     "only": (["only=[3]"], "only takes values by name, not [3]"),
-    "grid that is not there": (
-        ["grids.9.hidden=[3]"],
-        "unknown configuration key 'grids.9'. Did you mean 'grids.0'? Valid: grids.0",
-    ),
-    "grid without number": (
-        ["grids.x=[3]"],
-        "unknown configuration key 'grids.x': grids are counted",
-    ),
+    "no such grid": (["grids.9.hidden=[3]"], "unknown configuration key 'grids.9'. Did you mean"),
+    "no number": (["grids.x=[3]"], "unknown configuration key 'grids.x': grids are counted"),
     "key of a grid": (["grids.0.hiden=[3]"], "unknown axis in grids[0] 'hiden'. Did you mean 'h"),
     "a bare word": (["train"], "'train' sets nothing: key=value does, such as experiment=smoke"),
     "a job of many": (["protocol=quick,nope", "-m"], "unknown protocol 'nope'. Valid: "),
@@ -124,10 +106,7 @@ HYDRAS = {  # what Hydra, or its grammar of flags, knows better
     "deleted": (["~protocol.updates"], "protocol.updates is missing"),
     "no grids": (["~grids"], "experiment 'smoke': grids takes a list of products of axes"),
     "axis": (["only.gradint=[floor]"], "unknown configuration key 'only.gradint'. Did you mean "),
-    **{
-        f"interpolation {value}": ([f"about={value}"], "about: ")
-        for value in ("${nope}", "${oc.env:NOT_SET_AT_ALL}", "${nope:1}", "${about}")
-    },
+    **{v: ([f"about={v}"], "about: ") for v in ("${nope}", "${oc.env:NO_SUCH}", "${about}")},
 }
 
 
@@ -192,11 +171,8 @@ def test_small_commands(refused, words):
     assert line.startswith(SMALL[words]) and len(line) < 1200, line
 
 
-@QUICK
-@given(
-    st.sampled_from(["ui experiment=", "publish ", "verify "]), LETTERS, st.sampled_from("./ \\")
-)
-def test_names_that_leave_their_folder(refused, command, name, sign):
-    word, _, option = command.partition(" ")
-    line = refused(word, f"{option}..{sign}{name}", study=False)
-    assert line.startswith("experiment ") and "cannot name a folder" in line
+@pytest.mark.parametrize("name", ["../up", "..\\up", ".. up", "..", "a//b", "what?", "/root"])
+def test_names_that_leave_their_folder(refused, name):
+    for words in (["ui", f"experiment={name}"], ["publish", name], ["verify", name]):
+        line = refused(*words, study=False)
+        assert line.startswith("experiment ") and "cannot name a folder" in line

@@ -5,6 +5,11 @@ import textwrap
 
 import pytest
 from own_records import WRONG, text_of
+from small_studies import TINY_WORDS
+
+from study.ablation.configuration.composition import with_configuration
+from study.ablation.planning.plan import make_plan
+from study.learning.core.warm_up import compile_kernels
 
 HEAD = """
 import numpy as np
@@ -78,10 +83,7 @@ AXES = {
     "weights(": "initialisation",
     "data(": "dataset",
 }
-TINY = [
-    *("protocol.updates=6", "protocol.batch_size=16", "protocol.tuning_seeds=1"),
-    *("protocol.evaluation_seeds=1", "protocol.checkpoints=3", "execution.workers=1"),
-]
+TINY = [*TINY_WORDS, "execution.workers=1"]
 count = 0
 
 
@@ -105,17 +107,13 @@ def own(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
-def refused_by(refused, grid, *words):
-    """The line, from a command that says what it will train before it looks at kernels."""
-    words = [grid, *TINY, *words]
-    if "optimizer" in grid:
-        words.append("+protocol.learning_rates.own=[0.1]")
-    return refused(*words, planned=True)
+def words_of(grid):
+    return [grid, *TINY, *(["+protocol.learning_rates.own=[0.1]"] if "optimizer" in grid else [])]
 
 
 @pytest.mark.parametrize(("text", "line"), WRONG.values(), ids=WRONG)
 def test_a_wrong_record_is_told_in_one_line(refused, own, text, line):
-    said = refused_by(refused, own(text))
+    said = refused(*words_of(own(text)), planned=True)  # it may say what it is about to train
     assert line in said
     assert len(said) < 500
 
@@ -138,18 +136,13 @@ GOOD = {
 @pytest.mark.parametrize("text", GOOD.values(), ids=GOOD)
 def test_good_records_are_let_through(own, text):
     """What comes after the looks at records would fail: the store is not to be made."""
-    from study.ablation.configuration.composition import with_configuration
-    from study.ablation.planning.plan import make_plan
-    from study.learning.core.warm_up import compile_kernels
 
     def look(config):
         plan = make_plan(config)
         compile_kernels((planned.cell.design() for planned in plan.cells), "float32")
         return 0
 
-    grid = own(text)
-    rates = ["+protocol.learning_rates.own=[0.1]"] if "optimizer" in grid else []
-    assert with_configuration([grid, *TINY, *rates], look) == 0
+    assert with_configuration(words_of(own(text)), look) == 0
 
 
 TARGETS = ["nope", "", ".x", "../x.y", "/etc/passwd", "a b.c", "5", "x..y"]

@@ -78,11 +78,13 @@ def test_a_bigger_grid_around_it_in_another_order(alone):
 
 
 def test_another_process_another_folder_and_workers(alone, tmp_path):
-    """Hashes of texts differ there; warnings would be shown; nothing is said of divergence."""
+    """Identities and results: hashes of texts differ there, and warnings would be shown."""
     content = {
+        "about": "the same in other words",
         "grids": [GRID],
         "protocol": {**TINY, "learning_rates": RATES},
-        "execution": {"workers": 2},
+        "tracking": {"uri": "sqlite:///elsewhere.db", "tables": "elsewhere"},
+        "execution": {"workers": 2, "block": 3, "max_runs": 5000},
     }
     tables, folder = tmp_path / "tables", tmp_path / "another" / "folder"
     tables.mkdir()
