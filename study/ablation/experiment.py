@@ -53,16 +53,11 @@ def run(config: Config) -> int:
 
 
 def _check_writable(folder: Path) -> None:
-    """Try to make the folder of the tables before anything is trained; leave no trace."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in missing:
-            path.rmdir()
-    except OSError as error:
-        raise UsageError(f"cannot write {folder}: {error.strerror or error}") from error
-    if not missing and not os.access(folder, os.W_OK):
-        raise UsageError(f"cannot write {folder}: permission denied")
+    """Refuse a folder for the tables that can't be made or written, before anything is trained."""
+    there = next(path for path in (folder, *folder.parents) if os.path.exists(path))
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        reason = "permission denied" if there.is_dir() else f"{there} is not a folder"
+        raise UsageError(f"cannot write {folder}: {reason}")
 
 
 def _train(plan: Plan, store: Store, finished: set[str]) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from small_studies import Command
 
 from study.ablation.store import FinishedCell
-from study.ablation.store.tables import curves_table, runs_table
+from study.ablation.store.tables import CURVES, RUNS, table
 
 UPDATES = np.array([0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144])
 
@@ -76,8 +76,8 @@ def make_cell():
             cell=digit * 40,
             name=f"digits · tanh · {gradient} · all · sgd",
             metrics={"score": -0.75, "time.train": 2.5, "worst": float("inf")},
-            runs=runs_table(runs | {name: [value] * 3 for name, value in same.items()}),
-            curves=curves_table(curves),
+            runs=table(runs | {name: [value] * 3 for name, value in same.items()}, RUNS),
+            curves=table(curves, CURVES),
             started=1000.0,
             ended=1001.5,
         )

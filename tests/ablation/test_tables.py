@@ -14,10 +14,9 @@ from study.ablation.store.tables import (
     FINALS,
     RUNS,
     concatenate,
-    curves_table,
     identify,
     is_variant_parameter,
-    runs_table,
+    table,
 )
 
 
@@ -48,7 +47,7 @@ def test_columns_come_out_in_order_and_type(make_cell):
     assert runs.schema.field("diverged_at").type == pa.float64()
     assert runs.schema.field("failed").type == pa.bool_()
     assert runs["saturated"].null_count == 3  # a metric nobody gave
-    again = runs_table(runs.to_pydict())
+    again = table(runs.to_pydict(), RUNS)
     assert (again.schema, str(again.to_pydict())) == (runs.schema, str(runs.to_pydict()))
 
 
@@ -56,18 +55,18 @@ def test_unknown_and_missing_columns_are_named(make_cell):
     columns = make_cell("a").runs.to_pydict()
     for strange in ("objective.scale", "run_id"):
         with pytest.raises(ValueError, match=rf"unknown: \['{strange}'\], missing: \[\]"):
-            runs_table(columns | {strange: [1, 2, 3]})
+            table(columns | {strange: [1, 2, 3]}, RUNS)
     for name in ("seed", "updates", "outcome"):
         rest = {key: value for key, value in columns.items() if key != name}
         with pytest.raises(ValueError, match=rf"unknown: \[\], missing: \['{name}'\]"):
-            runs_table(rest)
+            table(rest, RUNS)
     with pytest.raises(ValueError, match=r"missing: \['update'\]"):
-        curves_table({"replica": ["a"], "objective": [1.0]})
+        table({"replica": ["a"], "objective": [1.0]}, CURVES)
 
 
 def test_a_parameter_without_any_value_is_no_column(make_cell):
     columns = make_cell("a").runs.to_pydict() | {"gradient.minimum": [None, None, None]}
-    assert "gradient.minimum" not in runs_table(columns).column_names
+    assert "gradient.minimum" not in table(columns, RUNS).column_names
 
 
 def test_tables_of_cells_are_stacked(make_cell):

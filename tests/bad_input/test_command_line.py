@@ -100,7 +100,7 @@ HYDRAS = {  # what Hydra, or its grammar of flags, knows better
     "too much": (["execution.max_runs=10"], "the plan has 320 trainings (about "),
     "two jobs": (["experiment=smoke,default"], "Ambiguous value for argument 'experiment=smoke,"),
     "key": (["protocol.updats=3"], "unknown configuration key 'protocol.updats'. Did you mean "),
-    "key, added": (["+foo=3"], "unknown configuration key 'foo'. Valid: about, claims, grids, "),
+    "key, added": (["+foo=3"], "unknown configuration key 'foo'. Valid: about, claims, "),
     "key of a group": (["foo.bar=3"], "unknown configuration key 'foo'. Valid: about, claims, "),
     "key below a number": (["protocol.updates.x=3"], "protocol.updates takes a whole number, not"),
     "deleted": (["~protocol.updates"], "protocol.updates is missing"),

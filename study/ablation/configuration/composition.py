@@ -48,7 +48,9 @@ def with_configuration(overrides: Sequence[str], run: Callable[[Config], int]) -
         try:  # kept, not raised: Hydra would print a page about it
             container: Any = OmegaConf.to_container(composed, resolve=True)
             files = included(folder / "experiment", experiment, container.get("include"))
-            config = read(experiment, container, files, _protocol_keys(given))
+            keys = [word.lstrip("+~").partition("=")[0] for word in given]
+            commanded = [k.removeprefix("protocol.") for k in keys if k.startswith("protocol.")]
+            config = read(experiment, container, files, commanded)
             running[0] = True
             codes.append(run(replace(config, overrides=given)))
         except OmegaConfBaseException as error:
@@ -94,9 +96,3 @@ def included(folder: Path, experiment: str, include: Any) -> dict[str, Mapping[s
             raise UsageError(f"{experiment} cannot include {name}: it has other defaults")
         found[name] = content
     return found
-
-
-def _protocol_keys(overrides: Sequence[str]) -> list[str]:
-    """Return which keys of the protocol a command line sets: they hold for all grids."""
-    keys = [word.lstrip("+~").partition("=")[0] for word in overrides]
-    return [key.removeprefix("protocol.") for key in keys if key.startswith("protocol.")]

@@ -58,7 +58,11 @@ def _ready(word: str, groups: dict[str, Path | None], several: bool) -> str:
         if override.type is OverrideType.ADD:
             raise UsageError(f"{key} is chosen twice: {key}=..., without +, takes another one")
         if plain and (group := groups[key]):
-            _check_option(key, value, group)
+            names = sorted(path.stem for path in group.glob("*.yaml"))
+            if isinstance(value, list):
+                raise UsageError(f"{key} takes one name, not {value!r}. Valid: {', '.join(names)}")
+            if value not in names:
+                raise UsageError(unknown(key, "null" if value is None else str(value), names))
         return word
     own = override.package is None and not key.startswith("hydra")
     return FORCED + word if own and plain else word
@@ -78,14 +82,6 @@ def _read(word: str) -> Any:
             shown = word if word.strip() and word.isprintable() else repr(word)
             said = f"cannot read {shown}: {MANNER}"
         raise UsageError(said) from None
-
-
-def _check_option(group: str, value: Any, folder: Path) -> None:
-    names = sorted(path.stem for path in folder.glob("*.yaml"))
-    if isinstance(value, list):
-        raise UsageError(f"{group} takes one name, not {value!r}. Valid: {', '.join(names)}")
-    if value not in names:
-        raise UsageError(unknown(group, "null" if value is None else str(value), names))
 
 
 def explain(error: Exception, words: Sequence[str], folder: Path) -> str:

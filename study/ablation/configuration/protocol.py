@@ -98,10 +98,8 @@ class Refine:
 
     per_decade: Annotated[Whole, between(1, 100)] = 8  # rates in a decade
     rates: Annotated[Whole, between(1, 1000)] = 9  # how many, around the best
-    # others than those of stage A
     seeds: Annotated[Whole, between(1, EVALUATION_SEEDS_FROM - REFINING_SEEDS_FROM)] = 5
-    # how far stage A may be extended until its best rate is an interior one
-    recentre_decades: Annotated[Whole, between(0, 20)] = 3
+    recentre_decades: Annotated[Whole, between(0, 20)] = 3  # by which stage A may be extended
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,7 @@ class Part:
     about: Text = ""  # what it is for, in a sentence
     claims: tuple[Text, ...] = ()  # which claims of conf/claims.yaml its trainings serve
     grids: tuple[dict[str, Any], ...] = ()  # products of axes, as they are written
-    # what of the protocol its grids have of their own
-    protocol: dict[str, Any] = field(default_factory=dict)
+    protocol: dict[str, Any] = field(default_factory=dict)  # what its grids have of their own
 
 
 @dataclass(frozen=True)
@@ -37,9 +36,7 @@ class Grid:
 
     key: str  # where it stands, for messages: ``grids[0]``, or ``core: grids[0]`` if included
     axes: Mapping[str, Any]  # axis -> value or list of values, as they were written
-    # the experiment's, with the differences that the grid states. A grid that states a list of
-    # differences becomes several grids
-    protocol: Protocol
+    protocol: Protocol  # with the grid's differences; a list of these makes several grids
     experiment: str = ""  # whose file states it
 
 
@@ -117,14 +114,8 @@ def read(
 ) -> Config:
     """Check a composed configuration; refuse the first key that is unknown, missing or wrong.
 
-    Parameters
-    ----------
-    experiment, container
-        Its name, and what was composed, in plain containers.
-    included
-        The files of the experiments under ``include``, by name, in plain containers.
-    commanded
-        Dotted keys of the protocol that the command line set; they hold for all grids.
+    With it come the files of the experiments under ``include``, by name, and the dotted keys of
+    the protocol that the command line set: these hold for all grids.
     """
     said = checked(Composed, {key: v for key, v in container.items() if v is not None})
     settings = {f.name: getattr(said, f.name) for f in fields(Settings)}

@@ -74,12 +74,9 @@ def _gain(given: Any) -> float:
     return float(given)
 
 
-def _widths(given: Any) -> Any:
-    return [given] if isinstance(given, int) else given
-
-
-def _word(given: Any) -> Any:
-    return plain(given) if isinstance(given, bool) else given  # YAML reads true, not "true"
+# one width is a list of it; YAML reads true, not "true"
+_widths = BeforeValidator(lambda given: [given] if isinstance(given, int) else given)
+_word = BeforeValidator(lambda given: plain(given) if isinstance(given, bool) else given)
 
 
 @dataclass(frozen=True)
@@ -99,16 +96,13 @@ class Cell:
 
     dataset: Annotated[Variant[Dataset], _variant("dataset")]
     objective: Annotated[Variant[Objective], _variant("objective")]
-    hidden: Annotated[
-        tuple[Annotated[Whole, between(1, 100_000)], ...],
-        BeforeValidator(_widths),
-    ]
+    hidden: Annotated[tuple[Annotated[Whole, between(1, 100_000)], ...], _widths]
     initialisation: Annotated[Variant[Initialisation], _variant("initialisation")]
     gain: Annotated[float, PlainValidator(_gain)]
     activation: Annotated[Variant[Activation], _variant("activation")]
     gradient: Annotated[Variant[Gradient], _variant("gradient")]
     location: Annotated[str, one_of("hidden", "output", "all", "none")]
-    consistent: Annotated[str, one_of("false", "true", "forward"), BeforeValidator(_word)]
+    consistent: Annotated[str, one_of("false", "true", "forward"), _word]
     optimizer: Annotated[Variant[Optimizer], _variant("optimizer")]
 
     @property

@@ -32,9 +32,8 @@ class Planned:
     name: str  # for people: the cell's, and what of its protocol is not the experiment's usual one
     needs: Mapping[str, str]  # whose chosen rates it is trained at: use -> identity of that cell
     wave: int  # 0 without needs, else one more than the latest of the cells it needs
-    # trainings that choose the rate (the least number: recentring may add some), and others
-    tuning: int
-    scoring: int
+    tuning: int  # trainings that choose the rate, at the least: recentring may add some
+    scoring: int  # other trainings
     seconds: float  # estimate, on one core
     # whose grids ask for it, or for a cell that needs it; the first one makes it
     experiments: tuple[str, ...]

@@ -36,6 +36,7 @@ def study_record(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Return tags for the experiment, and files (name -> text) with the whole record."""
     commit, changes = git(root, "rev-parse", "HEAD"), git(root, "status", "--porcelain")
+    lock = root / "requirements.lock"
     wall, workers = ended - started, plan.config.execution.processes()
     record: dict[str, Any] = {
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
@@ -55,7 +56,7 @@ def study_record(
         "machine": machine(),
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES}
         | {"python": platform.python_version(), "numerics": str(NUMERICS_VERSION)},
-        "lock sha256": _digest(root / "requirements.lock"),
+        "lock sha256": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else "",
         "commit": commit,
         "uncommitted changes": bool(changes),
         "configuration": configuration(plan),
@@ -111,10 +112,6 @@ def _processor() -> str:
         return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def configuration(plan: Plan) -> dict[str, Any]:

@@ -44,23 +44,15 @@ MOST_BYTES = 5_000_000
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 MEDIANS = ("descent_cosine", "saturated", "weight_norm")
 OF_A_SESSION = (
-    "started",
-    "wall seconds",
-    "workers",
-    "processor seconds in cells",
-    "trainings",
-    "machine",
-    "versions",
-    "lock sha256",
-    "commit",
-    "uncommitted changes",
+    *("started", "wall seconds", "workers", "processor seconds in cells", "trainings"),
+    *("machine", "versions", "lock sha256", "commit", "uncommitted changes"),
 )
 """What the manifest keeps of the record of a study."""
 
 
 def command(arguments: Sequence[str]) -> int:
     """``study publish NAME [key=value ...]``, with the overrides that made the results."""
-    return with_configuration(words(arguments, "publish"), _publish)
+    return with_configuration(words(arguments, "publish"), publish)
 
 
 def words(arguments: Sequence[str], name: str) -> list[str]:
@@ -71,21 +63,21 @@ def words(arguments: Sequence[str], name: str) -> list[str]:
     return [f"experiment={arguments[0]}", *arguments[1:]]
 
 
-def _publish(config: Config) -> int:
-    folder = FOLDER / config.experiment
-    publish(make_plan(config), config.tracking.folder(config.experiment), folder)
-    for path in sorted(folder.iterdir()):
-        print(f"{path.stat().st_size / 1e6:8.3f} MB  {path}")
-    return 0
-
-
-def publish(plan: Plan, results: Path, folder: Path) -> None:
+def publish(config: Config) -> int:
     """Write the published form of a plan's exported results into a folder, which is made anew.
 
     Results that are missing, or of another plan, or too large to commit, raise `UsageError`.
     """
+    plan, folder = make_plan(config), FOLDER / config.experiment
+    results = config.tracking.folder(config.experiment)
     runs, curves = (artifacts.read(results / f"{name}.parquet") for name in ("runs", "curves"))
-    _check_plan(plan, runs, results)
+    wanted, had = {planned.identity for planned in plan.cells}, set(runs["cell"].to_pylist())
+    if wanted != had:
+        raise UsageError(
+            f"{results} holds other cells than the plan ({len(wanted - had):,} are missing, "
+            f"{len(had - wanted):,} too many): publish with the overrides that made them, or make "
+            "ablation again"
+        )
     path = results / RECORDS_FILE
     try:
         records = json.loads(path.read_text(encoding="utf-8"))
@@ -105,6 +97,9 @@ def publish(plan: Plan, results: Path, folder: Path) -> None:
     for name, content in {**files, MANIFEST: manifest.encode()}.items():
         artifacts.write_whole(folder / name, partial(Path.write_bytes, data=content))
     artifacts.write_text(folder.parent / "README.md", dictionary())
+    for path in sorted(folder.iterdir()):
+        print(f"{path.stat().st_size / 1e6:8.3f} MB  {path}")
+    return 0
 
 
 def keyed(runs: pa.Table) -> pa.Table:
@@ -131,25 +126,11 @@ def curve_quantiles(runs: pa.Table, curves: pa.Table) -> pa.Table:
     groups = frame.groupby(["cell", "stage", "update"], sort=False)
     columns: dict[str, pd.Series[Any]] = {"runs": groups.size()}
     for q in QUANTILES:
-        columns[f"objective_{100 * q:02.0f}"] = groups["objective"].agg(_quantile, q)
+        quantile = partial(np.quantile, q=q, method="inverted_cdf")
+        columns[f"objective_{100 * q:02.0f}"] = groups["objective"].agg(quantile)
     for name in MEDIANS:
         columns[name] = groups[name].median()
     return pa.Table.from_pandas(pd.DataFrame(columns).reset_index(), preserve_index=False)
-
-
-def _quantile(values: pd.Series[float], q: float) -> float:
-    return float(np.quantile(values, q, method="inverted_cdf"))
-
-
-def _check_plan(plan: Plan, runs: pa.Table, results: Path) -> None:
-    wanted = {planned.identity for planned in plan.cells}
-    had = set(runs["cell"].to_pylist())
-    if wanted != had:
-        raise UsageError(
-            f"{results} holds other cells than the plan ({len(wanted - had):,} are missing, "
-            f"{len(had - wanted):,} too many): publish with the overrides that made them, or make "
-            "ablation again"
-        )
 
 
 def _parts(runs: pa.Table) -> dict[str, bytes]:

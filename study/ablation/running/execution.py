@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from study.ablation.planning.plan import Plan, Planned
+from study.ablation.planning.plan import Plan
 from study.ablation.running.engines import Engine, Result, local_engine
 from study.ablation.running.progress import Tally, progress
 from study.ablation.running.signals import Stop
@@ -38,10 +38,13 @@ def train(
     for wave in plan.waves(finished):
         jobs = []
         for planned in wave:
-            if all(needed in known for needed in planned.needs.values()):
-                jobs.append(_job(plan, planned, known))
-            else:
+            cell, block, path = planned.cell, plan.config.execution.block, tuple(sys.path)
+            own = {use: known[needed] for use, needed in planned.needs.items() if needed in known}
+            if own.keys() < planned.needs.keys():
                 yield FailedCell(planned.identity, "a cell whose learning rate it takes failed")
+                continue
+            what = (planned.identity, planned.name, cell.specification(), planned.protocol)
+            jobs.append(Job(*what, own, plan.claims, block, path))
         for result in engine.train(jobs):
             if isinstance(result, FinishedCell) and "learning_rate" in result.metrics:
                 known[result.cell] = result.metrics["learning_rate"]
@@ -118,16 +121,3 @@ def known_rates(plan: Plan, store: Store, finished: Collection[str]) -> dict[str
         own = table.filter(pc.equal(table["stage"], "evaluate"))
         rates[cell] = float(own["learning_rate"][0].as_py())
     return rates
-
-
-def _job(plan: Plan, planned: Planned, rates: Mapping[str, float]) -> Job:
-    return Job(
-        identity=planned.identity,
-        name=planned.name,
-        specification=planned.cell.specification(),
-        protocol=planned.protocol,
-        rates={use: rates[needed] for use, needed in planned.needs.items()},
-        claims=plan.claims,
-        block=plan.config.execution.block,
-        path=tuple(sys.path),
-    )

@@ -30,14 +30,11 @@ ATTRIBUTES = {"learning_rate": "rates", "seed": "seeds", "constant_objective": "
 
 @dataclass(frozen=True)
 class Trained:
-    """A stack of trainings, and the stage they belong to.
-
-    ``negative_eigenvalues`` (R,) are NaN where the spectrum was not taken.
-    """
+    """A stack of trainings, and the stage they belong to."""
 
     stage: str
     outcome: Outcome
-    negative_eigenvalues: Array
+    negative_eigenvalues: Array  # (R,), NaN where the spectrum was not taken
 
 
 def tables_of(
@@ -67,7 +64,7 @@ def tables_of(
     }
     for name in ("objective", "weight_norm", *PROBES):
         curves[name] = np.concatenate([outcome.curves[name].ravel() for outcome in outcomes])
-    return tables.runs_table(runs), tables.curves_table(curves)
+    return tables.table(runs, tables.RUNS), tables.table(curves, tables.CURVES)
 
 
 def aggregate(scored: Sequence[Outcome]) -> dict[str, float]:

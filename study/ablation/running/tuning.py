@@ -23,9 +23,8 @@ class Trials:
 
     def add(self, rates: Array, finals: Array, failed: Array) -> None:
         """Take in trainings: their rates, final objectives and whether they FAILED."""
-        for rate, final, failure in zip(
-            rates.tolist(), finals.tolist(), failed.tolist(), strict=True
-        ):
+        columns = (column.tolist() for column in (rates, finals, failed))
+        for rate, final, failure in zip(*columns, strict=True):
             self.finals.setdefault(rate, []).append(final if np.isfinite(final) else np.inf)
             self.failures.setdefault(rate, []).append(bool(failure))
 

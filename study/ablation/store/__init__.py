@@ -32,8 +32,8 @@ class FinishedCell:
     cell: str  # its identity, 40 hex digits
     name: str  # its name for people, as in ``digits · tanh · floor(minimum=0.1) · all · sgd``
     metrics: Mapping[str, float]  # its aggregate; names of times begin with ``time.``
-    runs: pa.Table  # as `tables.runs_table` and
-    curves: pa.Table  # `tables.curves_table` make them, keyed by ``replica``
+    runs: pa.Table  # as `tables.table` makes it, keyed by ``replica``
+    curves: pa.Table  # likewise
     started: float  # seconds since the epoch
     ended: float
 
@@ -124,11 +124,9 @@ class Store(ABC):
         return [(folder / runs, folder / curves) for folder in folders]
 
     def export(self, cells: Sequence[str], folder: Path) -> tuple[Path, Path, int]:
-        """Write the tables of exactly these finished cells, in the order given, into a folder.
+        """Write the tables of exactly these finished cells, in this order, into a folder.
 
-        Returns
-        -------
-        The paths of runs.parquet and curves.parquet, and how many trainings they hold.
+        Returned are the paths of runs.parquet and curves.parquet, and how many runs they hold.
         """
         return artifacts.export(self.tables(cells), folder)
 

@@ -25,20 +25,15 @@ from study.ablation.store import FinishedCell, Parent, Store, artifacts, masked,
 from study.errors import UsageError
 
 PAGE = 1000
+WRITER = "study.writer"  # tag of a cell's run while it is written: host, process, time
+STALE = 3600.0  # seconds after which nobody is assumed to be writing an unfinished cell
 
-WRITER = "study.writer"
-"""Tag of a cell's run while it is written: host, process and time of its writer."""
-
-STALE = 3600.0
-"""Seconds after which nobody is assumed to be writing an unfinished cell any more."""
-
-QUIET = {
+QUIET = {  # variables of the environment, to be set before MLflow is imported
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5",  # a minute's patience, as with a locked file
 }
-"""Environment variables that MLflow reads; set before it is imported."""
 
 
 class ClientStore(Store):
@@ -125,10 +120,9 @@ class ClientStore(Store):
             chosen = self._chosen(cell.cell)
             assert chosen is not None
             for parent in parents:  # leave one, the same whichever of two writers chooses
-                info = parent.run.info
-                if parent is not chosen and info.lifecycle_stage == "active":
-                    if info.status == "FINISHED" or not _being_written(parent.run):
-                        self._delete(parent.run)
+                active = parent.run.info.lifecycle_stage == "active"
+                if parent is not chosen and active and not _being_written(parent.run):
+                    self._delete(parent.run)
         return chosen
 
     def _write_runs(self, cell: FinishedCell, entries: Sequence[rows.Entry]) -> None:
@@ -167,8 +161,8 @@ class ClientStore(Store):
     def _fetch(self, parent: Parent) -> Path:
         folder = Path(self._fetched.name) / parent.run_id
         folder.mkdir(exist_ok=True)
-        for name in artifacts.FILES:
-            with _one_line_errors(self.uri):
+        with _one_line_errors(self.uri):
+            for name in artifacts.FILES:
                 self._client.download_artifacts(parent.run_id, name, str(folder))
         return folder
 

@@ -22,15 +22,9 @@ from study.learning.variants import plain
 if TYPE_CHECKING:
     from study.ablation.store import FinishedCell
 
-STEPS = 8
-"""Most points of a curve in MLflow (a metric row costs some 0.3 kB with its indexes)."""
-
-LAST_VALUES = 5
-"""Most metrics in MLflow that are no curve."""
-
-OF_A_TRAINING = ("stage", "learning_rate", "seed")
-"""Params in which the trainings of a cell differ."""
-
+STEPS = 8  # most points of a curve in MLflow (a metric row costs some 0.3 kB with its indexes)
+LAST_VALUES = 5  # most metrics in MLflow that are no curve
+OF_A_TRAINING = ("stage", "learning_rate", "seed")  # params in which trainings of a cell differ
 PARENT = "mlflow.parentRunId"
 
 

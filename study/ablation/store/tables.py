@@ -102,12 +102,8 @@ CURVES: dict[str, Column] = {
 """One row per training and checkpoint; NaN where a probe was not taken, or after divergence."""
 
 FINALS = (
-    "final_objective",
-    "initial_objective",
-    "test_score",
-    "updates_to_target",
-    "diverged_at",
-    "score",
+    *("final_objective", "initial_objective", "test_score"),
+    *("updates_to_target", "diverged_at", "score"),
 )
 """The last values that MLflow has of a training, the most important first."""
 
@@ -129,26 +125,39 @@ def replica(stage: str, rate: float, seed: int) -> str:
     return f"{stage}/{plain(rate)}/{seed}"
 
 
-def runs_table(columns: Mapping[str, Any]) -> pa.Table:
-    """Make the runs of a cell from columns, in the schema's types and order.
+def table(columns: Mapping[str, Any], schema: Mapping[str, Column]) -> pa.Table:
+    """Make the runs or curves of a cell, in the types and the order of `RUNS` or `CURVES`.
 
     Parameters
     ----------
     columns
-        Sequences or arrays of one length: ``replica``, every param and tag of `RUNS`, any of its
-        metrics (null where absent), and the parameters of variants.
+        Sequences or arrays of one length: ``replica``, every param and tag of the schema, any of
+        its metrics (null where absent); for runs the parameters of variants.
+    schema
+        `RUNS` or `CURVES`.
 
     Raises
     ------
     ValueError
         For a column that is unknown or missing.
     """
-    return _table(columns, RUNS)
-
-
-def curves_table(columns: Mapping[str, Any]) -> pa.Table:
-    """Make the curves of a cell: ``replica``, ``update`` and any of the metrics of `CURVES`."""
-    return _table(columns, CURVES)
+    own = {REPLICA.name: REPLICA}  # and what is not the store's to fill in
+    own |= {c.name: c for c in schema.values() if c.kind != "identity" or c.name == "update"}
+    others = [name for name in columns if name not in own]
+    strange = [name for name in others if schema is not RUNS or not is_variant_parameter(name)]
+    needed = [c.name for c in own.values() if c.kind != "metric" and not c.optional]
+    missing = [name for name in needed if name not in columns]
+    if strange or missing:
+        raise ValueError(f"columns unknown: {strange}, missing: {missing}")
+    rows = len(columns[REPLICA.name])
+    arrays: dict[str, Any] = {}
+    for name in _order({*columns, *own}, own):
+        array = pa.array(columns[name]) if name in columns else pa.nulls(rows)
+        if name in own:
+            arrays[name] = array.cast(pa.type_for_alias(own[name].type))
+        elif not pa.types.is_null(array.type):  # a parameter without any value is no column
+            arrays[name] = array.cast(pa.float64()) if pa.types.is_integer(array.type) else array
+    return pa.table(arrays)
 
 
 def identify(
@@ -172,26 +181,6 @@ def concatenate(tables: Sequence[pa.Table], schema: Mapping[str, Column]) -> pa.
     parts = [_as_text(table, mixed) for table in tables]
     whole = pa.concat_tables(parts, promote_options="default")
     return whole.select(_order(whole.column_names, schema)).combine_chunks()
-
-
-def _table(columns: Mapping[str, Any], schema: Mapping[str, Column]) -> pa.Table:
-    own = {REPLICA.name: REPLICA}  # and what is not the store's to fill in
-    own |= {c.name: c for c in schema.values() if c.kind != "identity" or c.name == "update"}
-    others = [name for name in columns if name not in own]
-    strange = [name for name in others if schema is not RUNS or not is_variant_parameter(name)]
-    needed = [c.name for c in own.values() if c.kind != "metric" and not c.optional]
-    missing = [name for name in needed if name not in columns]
-    if strange or missing:
-        raise ValueError(f"columns unknown: {strange}, missing: {missing}")
-    rows = len(columns[REPLICA.name])
-    arrays: dict[str, Any] = {}
-    for name in _order({*columns, *own}, own):
-        array = pa.array(columns[name]) if name in columns else pa.nulls(rows)
-        if name in own:
-            arrays[name] = array.cast(pa.type_for_alias(own[name].type))
-        elif not pa.types.is_null(array.type):  # a parameter without any value is no column
-            arrays[name] = array.cast(pa.float64()) if pa.types.is_integer(array.type) else array
-    return pa.table(arrays)
 
 
 def _order(names: Iterable[str], schema: Mapping[str, Column]) -> list[str]:
