@@ -99,6 +99,7 @@ def test_the_canonical_cell_trains_like_the_one_that_was_asked_for(activation, o
             cell = make_cell(**axes, location=location)
             simple = cell.canonical(3)
             assert simple.canonical(3) == simple
+            assert make_cell(**cell.specification()) == cell
             assert (simple.gradient == EXACT) == (simple.location == "none")
             if simple == cell or simple.gradient == cell.gradient == EXACT:
                 continue
@@ -148,21 +149,6 @@ def test_exact_is_its_own_reference_and_that_of_all_rules():
     assert reference == make_cell(gradient="exact", location="hidden").canonical(3)
     assert reference.reference() == reference
     assert reference.name == "iris · tanh · exact · none · sgd · 5-4"
-
-
-def test_a_cell_survives_plain_containers():
-    cell = make_cell(
-        dataset={"moons": {"noise": 0.3}},
-        gradient={"floor": {"minimum": 0.05, "absolute": True}},
-        activation={"leaky_relu": {"slope": 0.2}},
-        optimizer={"adam": {"beta_1": 0.5}},
-        initialisation="he",
-        gain=2,
-        location="all",
-    )
-    again = make_cell(**cell.specification())
-    assert again == cell
-    assert again.specification() == cell.specification()
 
 
 def test_names_say_what_is_unusual():

@@ -11,6 +11,7 @@ import pytest
 from small_studies import in_order, job_of, tiny_config
 
 from study.ablation.planning.plan import make_plan
+from study.ablation.running import progress
 from study.ablation.running.execution import StoreFailed, carry_out, training
 from study.ablation.running.progress import Tally
 from study.ablation.running.signals import NUMBERS, Terminated
@@ -300,3 +301,18 @@ def test_kernels_are_compiled_before_workers_start(monkeypatch):
     for one in plan.cells:
         rate = None if one.reference is None else 0.5
         train_cell(job_of(one.cell, plan.config.protocol, rate))
+
+
+def test_a_log_gets_a_line_a_minute(monkeypatch, capsys):
+    """A terminal gets a bar: tests/ablation/test_command.py."""
+    clock = [100.0]
+    monkeypatch.setattr(progress, "monotonic", lambda: clock[0])
+    with progress.progress() as show:
+        show(0, 4000, "compiling")
+        clock[0] += progress.EVERY / 2
+        show(10, 4000, "too early")
+        clock[0] += progress.EVERY / 2
+        show(1000, 4000, "7 stuck")  # in 60 s, so 3,000 more take 180 s
+        clock[0] += progress.EVERY / 2
+        show(1001, 4000, "too early again")
+    assert capsys.readouterr().err == "1,000 of 4,000 trainings, 03:00 left, 7 stuck\n"

@@ -4,11 +4,12 @@ import copy
 from dataclasses import replace
 
 import pytest
-from small_studies import GRID, own, tiny_config, tiny_plan, tiny_protocol
+from small_studies import GRID, cases, own, tiny_config, tiny_plan, tiny_protocol
 
 from study.ablation.configuration.protocol import Refine, amended
 from study.ablation.planning.plan import make_plan
 from study.errors import UsageError
+from study.learning.optimizers import OPTIMIZERS
 
 REFINE = {"per_decade": 8, "rates": 9, "seeds": 5, "recentre_decades": 3}
 
@@ -32,6 +33,27 @@ def test_a_grid_states_differences():
         learning_rates=dict(usual.learning_rates),
     )  # fmt: skip
     assert "protocol" not in config.grids[1].axes
+
+
+RATES = """
+1 a decade from 1e-3 to 1e2
+    0.001 0.01 0.1 1.0 10.0 100.0
+2 a decade from 3.16e-3 to 0.1
+    0.00316228 0.01 0.0316228 0.1
+8 a decade from 1 to 1
+    1.0
+[1, 0.1]
+    0.1 1.0
+"""
+
+
+@pytest.mark.parametrize(("text", "rates"), cases(RATES))
+def test_ranges_of_rates(text, rates):
+    """The optimizers that are not named have the rates of their records."""
+    found = tiny_config(GRID, learning_rates={"sgd": text}).protocol.learning_rates
+    assert found["sgd"] == tuple(map(float, rates.split()))
+    assert list(found) == list(OPTIMIZERS)
+    assert found["rprop"][::2] == (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 
 def test_keys_within_keys_are_kept():

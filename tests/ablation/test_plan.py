@@ -146,18 +146,6 @@ def test_costs_grow_with_the_work():
 
 # ---------------------------------------------------------------- the paper's experiments
 
-CELLS = {  # of each experiment alone, with the exact cells and others that it needs
-    "core": 234,
-    "x1_location": 78,
-    "c08_optimizers": 200,
-    "c10_saturation": 248,
-    "x2_capacity": 96,
-    "c07_relu_at_zero": 45,
-    "c02_escape": 140,
-    "x4_robustness": 120,
-    "x5_calibration": 5,
-}
-
 
 @pytest.fixture(scope="module")
 def paper():
@@ -185,7 +173,7 @@ def test_every_cell_has_one_maker_and_none_is_lost(paper, alone):
     assert made == Counter(p.identity for p in paper.cells)
     for name, plan in alone.items():
         asked = len(paper.made_by(name)) + len(paper.shared_with(name))
-        assert asked == len(plan.cells) == CELLS.get(name, asked), name
+        assert asked == len(plan.cells), name
 
 
 def test_a_cell_of_the_paper_is_that_of_the_experiment(paper, alone):

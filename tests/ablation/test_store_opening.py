@@ -71,21 +71,6 @@ def test_paths_survive_as_addresses(elsewhere, name):
     assert sqlite_path("http://host") is None
 
 
-@pytest.mark.parametrize(
-    ("uri", "line"),
-    [
-        ("postgresql+nothing://me:secret@host/db", r"cannot use postgresql.nothing://...@host/db"),
-        ("http://me:secret@127.0.0.1:9", r"no MLflow server answers at http://.*@127.0.0.1:9: "),
-        ("http://127.0.0.1:port", "no MLflow server answers at"),
-    ],
-)
-def test_addresses_that_cannot_serve(elsewhere, uri, line):
-    with pytest.raises(UsageError, match=line) as error:
-        open_store(uri, "small", elsewhere)
-    assert "\n" not in str(error.value) and "secret" not in str(error.value)
-    assert list(elsewhere.iterdir()) == []
-
-
 def test_asking_makes_nothing_and_imports_nothing_heavy(mlflow_root, opened, make_cell, tmp_path):
     store = opened(tmp_path / "none")
     assert isinstance(store, BulkStore)

@@ -131,6 +131,7 @@ def test_hydra_hands_over_what_the_command_line_set():
     assert {(g.protocol.updates, g.protocol.evaluation_seeds) for g in config.grids} == {(3, 2)}
     refine = composed("experiment=smoke", "protocol.refine.seeds=3").protocol.refine
     assert refine == Refine(seeds=3), "where the protocol has no second stage"
+    assert composed("experiment=smoke", "tracking.uri=''").tracking.uri is None
 
 
 # ---------------------------------------------------------------- carried out

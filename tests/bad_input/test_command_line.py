@@ -140,8 +140,15 @@ def test_addresses(address, monkeypatch, tmp_path):
 
 
 def test_a_password_is_not_shown(refused):
-    for address in ("postgresql+psycopg://me:secret@h/x", "ftp://me:secret@h/x"):
-        assert "secret" not in refused(SMOKE, f"tracking.uri='{address}'")
+    for address, line in (
+        ("postgresql+psycopg://me:secret@h/x", ""),
+        ("postgresql+nothing://me:secret@h/x", "cannot use postgresql+nothing://***@h/x"),
+        ("ftp://me:secret@h/x", "tracking.uri 'ftp://***@h/x' is no address that MLflow takes"),
+        ("http://me:secret@127.0.0.1:9", "no MLflow server answers at http://***@127.0.0.1:9: "),
+        ("http://127.0.0.1:port", "no MLflow server answers at"),
+    ):
+        said = refused(SMOKE, f"tracking.uri='{address}'")
+        assert said.startswith(line) and "secret" not in said
 
 
 SMALL = {  # words of small commands, and how the line begins

@@ -240,27 +240,18 @@ def test_one_cell_too_many(published):
 
 
 def spoil(folder, how):
-    manifest = folder / "manifest.json"
-    content = manifest_of(folder)
-    if how == "missing":
-        (folder / "runs.parquet").unlink()
-    elif how == "changed":
-        with (folder / "runs.parquet").open("ab") as file:
-            file.write(b"x")
-    elif how == "no manifest":
-        manifest.unlink()
+    if how == "no manifest":
+        (folder / "manifest.json").unlink()
     elif how == "a path":
         manifest_of(folder, sha256={"../../../../etc/passwd": "0"})
     else:
+        content = manifest_of(folder)
         del content["overrides"]
-        manifest.write_text("{" if how == "no json" else json.dumps(content))
+        (folder / "manifest.json").write_text(json.dumps(content))
 
 
-SPOILT = {
-    "missing": "smoke/runs.parquet is missing; restore it with: git checkout -- data",
-    "changed": "smoke/runs.parquet is not the published file; restore it with: git checkout",
+SPOILT = {  # more is in tests/evidence/test_sources.py
     "no manifest": "nothing is published of experiment 'smoke'; there is: nothing yet",
-    "no json": "manifest.json is damaged; restore it with: git checkout",
     "no key": "manifest.json is damaged; restore it with: git checkout",
     "a path": "data/published/smoke/passwd is missing",
 }
