@@ -184,6 +184,12 @@ def start(words: Sequence[str], **options) -> subprocess.Popen[str]:
     )
 
 
+def python(program: str, *words: object, **options) -> subprocess.CompletedProcess[str]:
+    """Run a program's text in another process, which must end well."""
+    command = [sys.executable, "-c", program, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=True, **options)
+
+
 def finish(process: subprocess.Popen[str], seconds: float = 120.0) -> Said:
     out, err = process.communicate(timeout=seconds)
     return Said(process.returncode, out or "", err or "")

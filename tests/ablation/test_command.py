@@ -1,12 +1,14 @@
 """The command `study`, run in this process: what it does, says and leaves alone."""
 
 import io
+import os
 import re
 import sys
+from unittest.mock import Mock
 
 import pytest
 from hydra.core.global_hydra import GlobalHydra
-from small_studies import TINY_WORDS, in_order, run
+from small_studies import TINY_WORDS, finish, in_order, run, start
 
 from study import conf
 from study.ablation import app
@@ -254,30 +256,24 @@ def test_a_multirun_is_one_study_after_the_other(command, tmp_path):
     assert list((tmp_path / "empty").iterdir()) == [], "no multirun.yaml"
 
 
-@pytest.mark.parametrize(
-    ("stop", "code", "err"),
-    [
-        (KeyboardInterrupt(), 130, ""),
-        (Terminated(), 143, ""),
-        (execution.StoreFailed("the disk is full"), 1, "study: the disk is full\n"),
-    ],
-)
-def test_a_study_that_stops_says_how_to_go_on(command, monkeypatch, stop, code, err):
-    """After a signal, the jobs of a multirun that are left do not begin."""
-    calls = []
+@pytest.mark.parametrize(("stop", "code"), [(KeyboardInterrupt, 130), (Terminated, 143)])
+def test_after_a_signal_the_jobs_of_a_multirun_that_are_left_do_not_begin(
+    command, monkeypatch, stop, code
+):
+    carry_out = Mock(side_effect=stop())
+    monkeypatch.setattr(execution, "carry_out", carry_out)
+    said = command("-m", "experiment=smoke,default", *SMOKE[1:])
+    assert (said.code, said.err, carry_out.call_count) == (code, "", 1)
+    assert said.out.endswith("with: make ablation EXPERIMENT=smoke\n")
 
-    def fail(*arguments):
-        calls.append(arguments)
-        raise stop
 
-    monkeypatch.setattr(execution, "carry_out", fail)
-    jobs = ["experiment=smoke"] if err else ["-m", "experiment=smoke,default"]
-    said = command(*jobs, *SMOKE[1:])
-    assert (said.code, said.err, len(calls)) == (code, err, 1)
-    assert said.out.endswith(
-        "\nstopped; finished cells are recorded. Go on with the same command, or with: "
-        "make ablation EXPERIMENT=smoke\n"
-    )
+def test_a_reader_that_has_seen_enough():
+    ours, theirs = os.pipe()
+    process = start(["list"], stdout=theirs)
+    os.close(theirs)
+    os.close(ours)
+    said = finish(process)
+    assert (said.code, said.err) == (0, "")
 
 
 def test_the_folder_is_searched_last_and_once(command):

@@ -79,7 +79,6 @@ def dies_once(layer, z):
 said = {"formula": "as the code says", "reference": "a test"}
 part = {"part": Parameter(0.5, "a part")}
 half = Gradient(name="half", factor=share, parameters=part, **said)
-seen = Gradient(name="seen", prepare=sees, **said)  # nothing to compile
 deadly = Gradient(name="deadly", prepare=dies, **said)
 frail = Gradient(name="frail", prepare=dies_once, **said)
 bend = Activation(
@@ -133,28 +132,6 @@ def own(tmp_path, monkeypatch, request):
         return lambda record, **values: {"_target_": f"{name}.{record}", **values}
 
     return write
-
-
-def test_results_do_not_depend_on_workers_or_blocks(own):
-    """Bit for bit, with records of a user's own that each worker imports for itself."""
-    record, streams = own(), []
-    grid = {"dataset": record("cloud"), "hidden": [4], "gradient": ["exact", record("seen")]}
-    for execution in ({"workers": 1}, {"workers": 2, "block": 3}):
-        plan, tally = make_plan(tiny_config(grid, GRID, execution=execution)), Tally()
-        with training(plan, tally) as results:
-            streams.append({cell.cell: cell for cell in results})
-        assert streams[-1].keys() == {cell.identity for cell in plan.cells}
-        assert (tally.failed, tally.cells) == ([], len(plan.cells))
-        assert len(plan.cells) == 2 + 3
-        assert (tally.runs, tally.updates) == (plan.runs, plan.runs * 6)
-    one, two = streams
-    for identity, cell in one.items():
-        other = two[identity]
-        assert in_order(cell.runs).equals(in_order(other.runs)), cell.name
-        assert in_order(cell.curves).equals(in_order(other.curves)), cell.name
-        assert cell.name == other.name
-    names = {cell.name for cell in one.values()}
-    assert "cloud · tanh · seen · hidden · sgd · 4" in names
 
 
 def test_records_of_a_users_own_make_one_cell(own):
@@ -278,6 +255,7 @@ def test_what_is_finished_is_not_trained_again(memory):
         del memory.cells[one.identity]
     tally = carry_out(plan, memory, {reference.identity})
     assert (tally.cells, tally.runs) == (2, sum(one.runs for one in others))
+    assert (tally.failed, tally.updates) == ([], tally.runs * 6)
     rate = whole[reference.identity].metrics["learning_rate"]
     for one in others:
         again, before = memory.cells[one.identity], whole[one.identity]

@@ -30,10 +30,6 @@ def test_default_is_the_question_as_it_was_asked():
     assert len(plan.cells) == 3 * 3 * 8 * 6 == 432
     assert (plan.skipped, plan.duplicates) == ((), 0)
     for axis, values in {
-        "dataset": dict.fromkeys("digits breast_cancer diabetes".split(), 144),
-        "objective": {"squared_error": 288, "linear_squared_error": 144},
-        "activation": dict.fromkeys("tanh logistic relu".split(), 144),
-        "optimizer": dict.fromkeys("sgd momentum nesterov adagrad rmsprop adam".split(), 72),
         # frozen means the hidden layers; floor on relu is leaky_backward where no output differs
         "location": {"none": 54, "all": 2 * 6 * 3 * 6, "hidden": 7 * 3 * 6 + 2 * 3 * 6},
         "gradient": {

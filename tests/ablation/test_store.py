@@ -320,7 +320,8 @@ def test_export_takes_these_cells_in_this_order(again, mlflow_root, make_cell):
     store = again()
     store.record(make_cell("a", **{"gradient.minimum": 0.1}))
     store.record(make_cell("b", "exact"))
-    store.record(make_cell("c", "own", **{"gradient.minimum": "low", "activation.slope": 0.5}))
+    own = {"gradient.minimum": "low", "gradient.absolute": True, "activation.slope": 0.5}
+    store.record(make_cell("c", "own", **own))
     folder = mlflow_root / "data" / "results"
     runs, curves, count = store.export([B, A], folder)
     assert (runs, curves, count) == (folder / "runs.parquet", folder / "curves.parquet", 6)
@@ -334,4 +335,6 @@ def test_export_takes_these_cells_in_this_order(again, mlflow_root, make_cell):
     table = pq.read_table(runs)
     assert table["gradient.minimum"].to_pylist() == ["low"] * 3 + ["0.1"] * 3
     assert table["activation.slope"].to_pylist() == [0.5] * 3 + [None] * 3
+    assert table["gradient.absolute"].to_pylist() == [True] * 3 + [None] * 3
+    assert table.column_names[:4] == ["experiment", "cell", "run_id", "parent_run_id"]
     assert sorted(path.name for path in folder.iterdir()) == ["curves.parquet", "runs.parquet"]

@@ -3,11 +3,10 @@
 import contextlib
 import shutil
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from small_studies import python
 
 from study.ablation.store import client as store_client
 from study.ablation.store import open_store, sqlite_path, sqlite_uri, tracking_uri
@@ -77,9 +76,7 @@ def test_asking_makes_nothing_and_imports_nothing_heavy(mlflow_root, opened, mak
     assert (store.finished([A]), store.experiment_id) == (set(), None)
     assert not (tmp_path / "none").exists()
     opened(mlflow_root).record(make_cell("a"))
-    command = [sys.executable, "-c", LIGHT, str(mlflow_root)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert said.splitlines() == [str([A]), "[]"]
+    assert python(LIGHT, mlflow_root).stdout.splitlines() == [str([A]), "[]"]
 
 
 def test_a_store_elsewhere_has_its_artifacts_beside_it(elsewhere, migrated, opened, make_cell):

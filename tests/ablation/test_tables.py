@@ -13,8 +13,6 @@ from study.ablation.store.tables import (
     CURVES,
     FINALS,
     RUNS,
-    concatenate,
-    identify,
     is_variant_parameter,
     table,
 )
@@ -27,9 +25,6 @@ def test_every_column_has_a_type_and_a_meaning():
     assert {name for name, c in RUNS.items() if c.kind == "metric" and c.indexed} == set(FINALS)
     curves = [name for name, column in CURVES.items() if column.kind == "metric"]
     assert set(curves) - {"objective"} <= set(RUNS)  # every probe has its last value
-
-
-def test_parameters_of_variants_are_known_by_their_prefix():
     for name in ("gradient.minimum", "initialisation.radius", "dataset.noise"):
         assert is_variant_parameter(name)
     for name in ("gradient", "gradient.", ".minimum", "objective.scale", "time.train"):
@@ -60,32 +55,10 @@ def test_unknown_and_missing_columns_are_named(make_cell):
         rest = {key: value for key, value in columns.items() if key != name}
         with pytest.raises(ValueError, match=rf"unknown: \[\], missing: \['{name}'\]"):
             table(rest, RUNS)
+    without = columns | {"gradient.minimum": [None, None, None]}
+    assert "gradient.minimum" not in table(without, RUNS).column_names
     with pytest.raises(ValueError, match=r"missing: \['update'\]"):
         table({"replica": ["a"], "objective": [1.0]}, CURVES)
-
-
-def test_a_parameter_without_any_value_is_no_column(make_cell):
-    columns = make_cell("a").runs.to_pydict() | {"gradient.minimum": [None, None, None]}
-    assert "gradient.minimum" not in table(columns, RUNS).column_names
-
-
-def test_tables_of_cells_are_stacked(make_cell):
-    cells = [
-        make_cell("a", **{"gradient.minimum": 0.1}),
-        make_cell("b", "exact"),
-        make_cell("c", **{"gradient.minimum": "low", "gradient.absolute": True}),
-    ]
-    ids = {"tune/0.1/0": "1", "evaluate/0.1/3": "2", "evaluate/100/3": "3"}
-    texts = {"experiment": "e", "parent_run_id": "p"}
-    parts = [identify(c.runs, RUNS, ids, cell=c.cell, **texts) for c in cells]
-    numbers = concatenate(parts[:2], RUNS)
-    assert numbers.column_names[:5] == ["experiment", "cell", "run_id", "parent_run_id", "dataset"]
-    assert numbers["run_id"].to_pylist() == ["1", "2", "3"] * 2
-    assert numbers["gradient.minimum"].to_pylist() == [0.1] * 3 + [None] * 3
-    words = concatenate(parts, RUNS)
-    assert words["gradient.minimum"].to_pylist() == ["0.1"] * 3 + [None] * 3 + ["low"] * 3
-    assert words["gradient.absolute"].to_pylist() == [None] * 6 + [True] * 3
-    assert words["cell"].to_pylist() == [c.cell for c in cells for _ in range(3)]
 
 
 @given(st.sets(st.integers(0, 10**6), min_size=1, max_size=60), st.integers(2, 9))
@@ -96,12 +69,8 @@ def test_thinning_keeps_both_ends_and_few(updates, most):
     assert len(kept) <= most
     assert len(kept) == len(updates) or len(updates) > most
     assert (kept[0], kept[-1]) == (0, len(updates) - 1)
-
-
-def test_thinning_is_even_on_a_logarithmic_scale():
     powers = tuple(2**k - 1 for k in range(15))  # log2(1 + update) = 0, 1, ..., 14
-    assert thin(powers, 8) == (0, 2, 4, 6, 8, 10, 12, 14)
-    assert thin((), 8) == ()
+    assert (thin(powers, 8), thin((), 8)) == ((0, 2, 4, 6, 8, 10, 12, 14), ())
 
 
 def test_no_run_has_more_than_five_values_and_three_curves(make_cell):

@@ -207,10 +207,13 @@ def test_protocols(key, value, line):
         assert said.startswith(line.replace("protocol.", f"wrong: {where}"))
 
 
-def test_a_branch_takes_rates_that_were_chosen():
+def test_protocols_of_grids():
     line = refusal(own(branch=BRANCH, tune=False))
     where = "grids[0].protocol."
     assert line == f"{where}branch takes rates that were chosen, and {where}tune is false"
+    for given_, where in (("updates", ""), ([{}, "updates"], "[1]")):
+        line = refusal({**GRID, "protocol": given_})
+        assert line == f"grids[0].protocol{where} takes keys with values, not 'updates'"
 
 
 OTHERS = [
@@ -232,12 +235,6 @@ OTHERS = [
 @pytest.mark.parametrize(("key", "value", "line"), OTHERS, ids=str)
 def test_other_keys(key, value, line):
     assert refusal_at(key, value).startswith(line)
-
-
-def test_a_protocol_is_a_mapping_or_several():
-    for given_, where in (("updates", ""), ([{}, "updates"], "[1]")):
-        line = refusal({**GRID, "protocol": given_})
-        assert line == f"grids[0].protocol{where} takes keys with values, not 'updates'"
 
 
 # ---- values of axes ---------------------------------------------------------------------------
@@ -294,12 +291,6 @@ def test_parameters_of_variants(axis, name, parameter, values):
         assert f"{name}.{parameter}" in refusal({axis: {name: {parameter: value}}})
     line = refusal({axis: {name: {f"{parameter}s": values[0]}}})
     assert line.startswith(f"unknown parameter of {axis} {name!r} '{parameter}s'. Did you mean ")
-
-
-@PROPERTY
-@given(st.sampled_from(AXES), LETTERS.map("no_{}".format))
-def test_only_what_no_grid_has(axis, name):
-    assert refusal({}, only={axis: name}).startswith(f"unknown value of only.{axis} {name!r}.")
 
 
 # ---- size -----------------------------------------------------------------------------------

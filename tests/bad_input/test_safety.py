@@ -1,4 +1,4 @@
-"""Data are never unpickled, names never become paths unchecked, telemetry is off.
+"""Data are never unpickled, names never become paths unchecked.
 
 What becomes of a damaged or pickled cache is in tests/datasets/test_stored_datasets.py.
 """
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from study.ablation.planning.cells import REGISTRIES
-from study.ablation.store import check_name, client
+from study.ablation.store import check_name
 from study.datasets import ROOT
 from study.errors import UsageError
 from study.learning.variants import NAME
@@ -66,11 +66,3 @@ def test_names_of_records_are_names_of_files(name):
     assert not set("/\\\n\0") & set(name)
     names = [name for registry in REGISTRIES.values() for name in registry]
     assert len(names) > 50 and all(map(NAME.fullmatch, names))
-
-
-def test_telemetry_is_off():
-    """For the client; the server's environment is that of study ui."""
-    assert client.QUIET["MLFLOW_DISABLE_TELEMETRY"] == "true"
-    text = (STUDY / "ablation" / "commands.py").read_text(encoding="utf-8")
-    assert '"MLFLOW_DISABLE_TELEMETRY": "true"' in text
-    assert '"host": "127.0.0.1"' in text

@@ -4,13 +4,15 @@ Each fault is met by the command in this process and, in the long part, in one o
 """
 
 import contextlib
+import itertools
 import os
 import shutil
 import sqlite3
 import subprocess
+import time
 
 import pytest
-from faulty import FEW, GO_ON, PART, check_clean, check_same, check_whole, hook, long, query
+from faulty import FEW, GO_ON, PART, check_clean, check_same, check_whole, long, query
 from small_studies import Command, Said, finish
 
 ONE = "execution.workers=1"
@@ -210,27 +212,16 @@ def test_a_full_disk_for_the_tables(run, few, begun, tmp_path, mounting):
     check_same(begun, few)
 
 
-@long
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_clock_that_is_set_back(workers, migrated, few, tmp_path):
+def test_a_clock_that_is_set_back(migrated, few, tmp_path, monkeypatch):
     """By a day, at every third look: no time is negative, the tables are the same."""
-    back = hook(
-        tmp_path / "hook",
-        "import time\n"
-        "clock, looks = time.time, [0]\n"
-        "def backwards():\n"
-        "    looks[0] += 1\n"
-        "    return clock() - 86400.0 * (looks[0] // 3)\n"
-        "time.time = backwards\n",
-    )
+    clock, looks = time.time, itertools.count()
+    monkeypatch.setattr(time, "time", lambda: clock() - 86400.0 * (next(looks) // 3))
     command = Command(tmp_path / "study", migrated)
-    words = [*FEW, f"execution.workers={workers}"]
-    said = finish(command.start(*words, env=back))
+    said = command(*THREE_CELLS)
     assert (said.code, said.err) == (0, ""), said
     assert check_whole(command.database) == 3
     check_same(command, few)
-    assert query(command.database, "SELECT count(*) FROM runs WHERE end_time < start_time") == [
-        (0,)
-    ]
+    backwards = "SELECT count(*) FROM runs WHERE end_time < start_time"
+    assert query(command.database, backwards) == [(0,)]
     times = query(command.database, "SELECT min(value) FROM metrics WHERE key LIKE 'time.%'")
     assert times[0][0] >= 0.0

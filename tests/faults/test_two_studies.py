@@ -48,17 +48,6 @@ def clients(migrated, trained, tmp_path):
         store.close()
 
 
-def test_the_second_of_two_clients_takes_what_the_first_has_recorded(clients):
-    database, one, two, cell = clients
-    for store in (one, two):
-        store.prepare()
-    one.record(cell)
-    two.record(cell)
-    assert check_whole(database) == 1
-    assert query(database, "SELECT count(*) FROM runs") == [(1 + len(cell.runs),)]
-    assert one.tables([cell.cell]) == two.tables([cell.cell])
-
-
 def test_two_clients_that_record_a_cell_at_the_same_time_leave_it_once(clients, monkeypatch):
     database, one, two, cell = clients
     write = one._write_runs

@@ -75,11 +75,8 @@ def test_commit_and_changes(plan, tmp_path):
         return record["commit"], record["uncommitted changes"]
 
     def git(*words):
-        known = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
-        done = subprocess.run(
-            ["git", *known, *words], cwd=tmp_path, check=True, capture_output=True, text=True
-        )
-        return done.stdout.strip()
+        command = ["git", "-c", "user.name=n", "-c", "user.email=e@example.org", *words]
+        return subprocess.check_output(command, cwd=tmp_path, text=True).strip()
 
     assert said() == ("", False)
     git("init", "-q")

@@ -2,12 +2,10 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import pyarrow.parquet as pq
 import pytest
-from small_studies import TINY, in_order, tiny_config
+from small_studies import TINY, in_order, python, tiny_config
 
 from study.ablation.planning.plan import make_plan
 from study.ablation.running.execution import training
@@ -89,14 +87,8 @@ def test_another_process_another_folder_and_workers(alone, tmp_path):
     tables, folder = tmp_path / "tables", tmp_path / "another" / "folder"
     tables.mkdir()
     folder.mkdir(parents=True)
-    done = subprocess.run(
-        [sys.executable, "-W", "always", "-c", PROGRAM, json.dumps(content), tables],
-        cwd=folder,
-        env={**os.environ, "PYTHONHASHSEED": "7"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    other = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONWARNINGS": "always"}
+    done = python(PROGRAM, json.dumps(content), tables, cwd=folder, env=other)
     names = {path.name.partition(".")[0] for path in tables.iterdir()}
     read = {
         cell: [in_order(pq.read_table(tables / f"{cell}.{name}.parquet")) for name in TABLES]
