@@ -49,18 +49,12 @@ def make_cell():
             "replica": replicas,
             "stage": ["tune", "evaluate", "evaluate"],
             "learning_rate": [0.1, 0.1, 100.0],
-            "seed": [0, 3, 3],
-            "initial_objective": [1.0, 1.5, 1.5],
-            "final_objective": [0.25, 0.125, np.inf],
-            "score": [-0.5, -1.0, 0.0],
-            "test_score": [0.75, 0.875, np.nan],
-            "updates_to_target": [None, 100.5, None],
-            "diverged_at": [None, None, 13],
-            "weight_norm": [1.0, 2.0, np.nan],
-            "outcome": ["plateau", "solved", "diverged"],
+            **{"seed": [0, 3, 3], "initial_objective": [1.0, 1.5, 1.5], "runaway": [False] * 3},
+            **{"final_objective": [0.25, 0.125, np.inf], "score": [-0.5, -1.0, 0.0]},
+            **{"test_score": [0.75, 0.875, np.nan], "weight_norm": [1.0, 2.0, np.nan]},
+            **{"updates_to_target": [None, 100.5, None], "diverged_at": [None, None, 13]},
+            **{"outcome": ["plateau", "solved", "diverged"], "failed": [False, False, True]},
             "diverged_by": ["", "", "nonfinite"],
-            "failed": [False, False, True],
-            "runaway": [False, False, False],
         }
         objective = np.stack([1 / (1 + UPDATES), 1.5 / (1 + UPDATES), 1.5 + UPDATES])  # (3, 12)
         objective[2, UPDATES >= 8] = [np.inf] + [np.nan] * 6

@@ -29,9 +29,6 @@ def untouched(command, tmp_path):
     assert not command.tables.exists()
 
 
-# ---------------------------------------------------------------- a study
-
-
 def test_a_study_trains_records_exports_and_then_has_nothing_to_do(command, monkeypatch, tmp_path):
     said = command(*SMOKE)
     assert (said.code, said.err) == (0, "")
@@ -129,9 +126,6 @@ def test_progress_is_shown_on_a_terminal_and_nowhere_else(command, monkeypatch):
     assert re.search(rf"\r27/27 \|.*\| 00:00 left, {counts}", said.err), said.err[-500:]
 
 
-# ---------------------------------------------------------------- the plan
-
-
 def test_a_dry_run_shows_the_plan_and_writes_nothing(command, untouched):
     said = command("dry_run=true", "experiment=smoke")
     assert (said.code, said.err) == (0, "")
@@ -169,9 +163,6 @@ def test_texts_fit_the_terminal(command, untouched, monkeypatch, columns):
         assert "…" not in said.out
 
 
-# ---------------------------------------------------------------- mistakes
-
-
 def test_outside_a_checkout(command, untouched, monkeypatch, tmp_path):
     """A mistake is a line, and has a traceback for who asks."""
     monkeypatch.setattr(conf, "ROOT", tmp_path)
@@ -181,9 +172,6 @@ def test_outside_a_checkout(command, untouched, monkeypatch, tmp_path):
     monkeypatch.setenv("STUDY_TRACEBACK", "1")
     with pytest.raises(UsageError, match=line):
         command("experiment=smoke")
-
-
-# ---------------------------------------------------------------- list and explain
 
 
 def test_list_names_everything(command, untouched):
@@ -222,9 +210,6 @@ def test_explain_knows_everything(command, untouched):
     ]
     assert "  matched    F(z) = f(z) to the knee, then in a line of slope ε m (" in floor
     assert floor.endswith("  reference  the minimum absolute gradient of the common answer\n")
-
-
-# ---------------------------------------------------------------- Hydra's own
 
 
 HELP = ["updates: 1000", "study explain floor", "experiment: c02_escape, c04"]

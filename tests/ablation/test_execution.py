@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from small_studies import in_order, job_of, tiny_config
+from small_studies import in_order, tiny_config
 
 from study.ablation.planning.plan import make_plan
 from study.ablation.running import progress
@@ -17,11 +17,6 @@ from study.ablation.running.progress import Tally
 from study.ablation.running.signals import NUMBERS, Terminated
 from study.ablation.running.worker import FailedCell, train_cell
 from study.errors import UsageError
-from study.learning.activations import ACTIVATIONS
-from study.learning.core.kernels import Kernel
-from study.learning.core.warm_up import compile_kernels
-from study.learning.optimizers import OPTIMIZERS
-from study.learning.rules import GRADIENTS
 
 GRID = {"dataset": "iris", "hidden": [5], "gradient": ["exact", "removed", "random_sign"]}
 OWN = '''
@@ -263,22 +258,6 @@ def test_what_is_finished_is_not_trained_again(memory):
         assert again.metrics["reference_learning_rate"] == rate
     nothing = carry_out(plan, memory, {one.identity for one in plan.cells})
     assert (nothing.cells, nothing.runs) == (0, 0)
-
-
-def test_kernels_are_compiled_before_workers_start(monkeypatch):
-    """Afterwards no training needs the compiler."""
-    grid = {**GRID, "optimizer": ["sgd", "adam"], "activation": ["gelu", "relu"]}
-    plan = planned(grid, dtype="float64")
-    for family in (OPTIMIZERS, GRADIENTS, ACTIVATIONS):
-        for record in family.values():
-            for value in vars(record).values():
-                if isinstance(value, Kernel):
-                    monkeypatch.setattr(value, "_compiled", {})
-    compile_kernels((one.cell.design() for one in plan.cells), "float64")
-    monkeypatch.setattr("study.learning.core.kernels._compile", None)  # whoever calls it now fails
-    for one in plan.cells:
-        rate = None if one.reference is None else 0.5
-        train_cell(job_of(one.cell, plan.config.protocol, rate))
 
 
 def test_a_log_gets_a_line_a_minute(monkeypatch, capsys):

@@ -37,9 +37,6 @@ def by_name(plan):
     return {planned.name: planned for planned in plan.cells}
 
 
-# ---------------------------------------------------------------- differences
-
-
 def test_a_grid_states_differences():
     config = tiny_config(GRID, own(updates=60, batch_size="full", dtype="float64", decay=False))
     usual, different = (grid.protocol for grid in config.grids)
@@ -94,9 +91,6 @@ def test_identity_knows_results_not_how_protocols_were_written():
     stated = tiny_plan(own(updates=60, decay=False))
     usual = tiny_plan(GRID, updates=60, decay=False)
     assert [p.identity for p in stated.cells] == [p.identity for p in usual.cells]
-
-
-# ---------------------------------------------------------------- what cells become of it
 
 
 def test_each_cell_has_its_own_protocol_and_reference():
@@ -172,9 +166,6 @@ def test_names_say_what_is_unusual():
     assert tiny_protocol(evaluation_seeds=9, transfer=False).differences(usual, "sgd") == []
 
 
-# ---------------------------------------------------------------- branches
-
-
 def branched(gradient="removed", rate="own", **protocol):
     branch = {"gradient": "exact", "updates": 4, "rate": rate}
     grid = {**GRID, "gradient": gradient, "protocol": {"branch": branch, **protocol}}
@@ -220,9 +211,6 @@ def test_a_first_rule_that_cannot_be_is_skipped_with_its_reason():
     branch = {"gradient": "leaky_backward", "updates": 4}
     with pytest.raises(UsageError, match=r"^grids\[0\] yields no cell: gradient leaky_backward"):
         tiny_plan({**GRID, "protocol": {"branch": branch}})
-
-
-# ---------------------------------------------------------------- unions
 
 
 FIRST = {"about": "one", "claims": ["C1"], "grids": [GRID]}
@@ -279,29 +267,20 @@ def test_the_command_line_has_the_last_word():
     assert kept == {"learning_rates": {"sgd": [1], "adam": [2]}}
 
 
-MISTAKES = """
-{about: nothing}
-    experiment 'wrong': grids takes a list
-{grids: [{dataset: iris}], include: [first]}
-    unknown configuration key 'wrong: include'.
-{grids: [{dataset: iris}], protocol: {updats: 3}}
-    unknown configuration key 'wrong: protocol.upd
-{grids: [{dataset: iris, location: output, gradient: frozen}]}
-    wrong: grids[0] yields no cell:
-"""
+def test_mistakes_in_an_included_file_name_it():
+    """Those in a protocol are in tests/bad_input/test_configurations.py."""
+    impossible = {"grids": [{"dataset": "iris", "location": "output", "gradient": "frozen"}]}
+    for file, line in (
+        ({"about": "nothing"}, "experiment 'wrong': grids takes a list"),
+        ({**FIRST, "include": ["first"]}, "unknown configuration key 'wrong: include'"),
+        (impossible, r"wrong: grids\[0\] yields no cell: "),
+    ):
+        with pytest.raises(UsageError, match=line):
+            make_plan(union(first=FIRST, wrong=file))
 
 
-@pytest.mark.parametrize(("file", "line"), cases(MISTAKES))
-def test_mistakes_in_an_included_file_name_it(file, line):
-    """Mistakes in a protocol are in tests/bad_input/test_configurations.py."""
-    with pytest.raises(UsageError) as caught:
-        make_plan(union(first=FIRST, wrong=file))
-    assert str(caught.value).startswith(line)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Experiment files: `all` includes others."""
+def test_files_that_are_included(tmp_path):
+    """Only others, and with the same defaults."""
     defaults = [{"override /protocol": "study"}]
     files = {
         "all": {"defaults": defaults, "include": ["one"]},
@@ -311,27 +290,16 @@ def folder(tmp_path):
     }
     for name, content in files.items():
         (tmp_path / f"{name}.yaml").write_text(json.dumps(content))
-    return tmp_path
-
-
-def test_files_are_read(folder):
-    assert included(folder, "all", ["one"]) == {"one": FIRST}
-    assert included(folder, "all", None) == {}
-
-
-@pytest.mark.parametrize(
-    ("include", "line"),
-    [
-        (["on"], "unknown include 'on'. Did you mean 'one'? Valid: nested, one, other"),
+    assert included(tmp_path, "all", ["one"]) == {"one": FIRST}
+    assert included(tmp_path, "all", None) == {}
+    for include, line in (
+        (["on"], "unknown include 'on'. Did you mean 'one'\\? Valid: nested, one, other"),
         (["all"], "unknown include 'all'. Valid: nested, one, other"),
         ("one", "include takes a list, not 'one'"),
         (["other"], "all cannot include other: it has other defaults"),
-    ],
-)
-def test_files_that_cannot_be_included(folder, include, line):
-    with pytest.raises(UsageError) as caught:
-        included(folder, "all", include)
-    assert str(caught.value).startswith(line)
+    ):
+        with pytest.raises(UsageError, match=line):
+            included(tmp_path, "all", include)
 
 
 def test_hydra_hands_over_what_the_command_line_set():
@@ -340,9 +308,6 @@ def test_hydra_hands_over_what_the_command_line_set():
     refine = composed("experiment=smoke", "protocol.refine.seeds=3").protocol.refine
     assert refine == Refine(seeds=3), "where the protocol has no second stage"
     assert composed("experiment=smoke", "tracking.uri=''").tracking.uri is None
-
-
-# ---------------------------------------------------------------- carried out
 
 
 ORDINARY = "{dataset: iris, hidden: [4], gradient: [exact, removed], protocol: {transfer: false}}"

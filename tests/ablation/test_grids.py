@@ -38,9 +38,6 @@ def refusal(*grids, only=None, full_batch=MINI_BATCH):
     return str(caught.value)
 
 
-# ---------------------------------------------------------------- expansion
-
-
 def test_a_grid_of_one_dataset_has_the_default_of_every_other_axis():
     (cell,) = cells_of({"dataset": "iris"}).cells
     assert cell.name == "iris · tanh · exact · none · sgd"
@@ -99,8 +96,6 @@ def test_equal_combinations_are_one_cell():
     assert found.duplicates == 5 + 1
 
 
-# ---------------------------------------------------------------- impossible cells
-
 IMPOSSIBLE = """
 {activation: [relu, tanh], gradient: [exact, relu_at_zero]}
     gradient relu_at_zero(arm=scale, value=1) with tanh: it is defined for relu alone
@@ -146,8 +141,6 @@ def test_optimizers_of_full_batches(name):
     assert f"optimizer {name} needs protocol.batch_size=full" in refusal(grid)
 
 
-# ---------------------------------------------------------------- mistakes
-
 IRIS = {"dataset": "iris"}
 MISTAKES = """
 {gradient: {floor: 0.1}}
@@ -175,8 +168,6 @@ MISTAKES = """
 def test_mistakes_in_grids_are_one_line(grid, line):
     assert refusal({**IRIS, **grid}).startswith(line)
 
-
-# ---------------------------------------------------------------- narrowing
 
 WIDE = {
     "dataset": ["iris", "digits"],

@@ -140,9 +140,6 @@ def test_costs_grow_with_the_work():
     assert seconds(evaluation_seeds=6) > base
 
 
-# ---------------------------------------------------------------- the paper's experiments
-
-
 @pytest.fixture(scope="module")
 def paper():
     return plan_of("paper")

@@ -196,9 +196,6 @@ def test_an_error_becomes_a_result():
     assert attempt(without_rates).error == "KeyError: 'sgd'"
 
 
-# ---------------------------------------------------------------- other ways than one chosen rate
-
-
 def test_fixed_rates_are_all_evaluated_and_none_is_chosen():
     protocol = tiny_protocol(tune=False, learning_rates={"sgd": (0.1, 0.3, 1.0)})
     finished = train_cell(job_of(axes("plain"), protocol))

@@ -31,8 +31,6 @@ def unread(*words):
     return str(caught.value)
 
 
-# ---- the command line itself ------------------------------------------------------------------
-
 UNREADABLE = st.text(min_size=1, max_size=12).filter(lambda text: text[0] not in "-~+") | (
     st.sampled_from(["=", "==", "=5", "a b", "'", '"', "a=b=c", "..=1", ".x=3", "protocol.=3"])
 )
@@ -115,8 +113,6 @@ def test_what_hydra_finds(refused, words, line):
     said = refused(SMOKE, *words)
     assert said.startswith(line) and len(said) < 500, said
 
-
-# ---- tracking, the environment, the small commands ---------------------------------------------
 
 ADDRESSES = [
     *("x", "../x", "ftp://x", "sqlite:", "sqlite://", "sqlite:///", "sqlite:///:memory:", "http"),

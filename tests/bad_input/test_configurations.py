@@ -59,9 +59,6 @@ def misspelt(draw, names):
     return wrong, name
 
 
-# ---- names ----------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("axis", REGISTRIES)
 @PROPERTY
 @given(data=st.data())
@@ -113,8 +110,6 @@ def test_rates_of_an_optimizer_that_does_not_exist():
     ):
         assert line.startswith(f"unknown configuration key '{where}.{said.format(where)}")
 
-
-# ---- types and ranges -----------------------------------------------------------------------
 
 WHOLE = {  # key -> least and largest valid value
     "protocol.updates": (1, 10**8),
@@ -237,8 +232,6 @@ def test_other_keys(key, value, line):
     assert refusal_at(key, value).startswith(line)
 
 
-# ---- values of axes ---------------------------------------------------------------------------
-
 BAD_VALUES = {
     "hidden": [0, -3, [0], "x", [[8], ["x"]], 1.5, True, [100_001], {"a": 1}, None],
     "gain": [0, -1, "x", float("inf"), float("nan"), None, {"a": 1}, [1, [2]], True, 1e300],
@@ -291,9 +284,6 @@ def test_parameters_of_variants(axis, name, parameter, values):
         assert f"{name}.{parameter}" in refusal({axis: {name: {parameter: value}}})
     line = refusal({axis: {name: {f"{parameter}s": values[0]}}})
     assert line.startswith(f"unknown parameter of {axis} {name!r} '{parameter}s'. Did you mean ")
-
-
-# ---- size -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("gains", "floors"), [(400, 250), (30, 40)])

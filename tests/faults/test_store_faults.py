@@ -127,9 +127,6 @@ def test_a_table_that_was_cut_short(run, begun, few):
     check_same(begun, few)
 
 
-# ---------------------------------------------------------------- file systems
-
-
 @pytest.fixture
 def mounting(tmp_path):
     """Mount file systems, where this user may; they are gone afterwards."""

@@ -33,9 +33,6 @@ def test_two_at_once(start, migrated, many, tmp_path):
     check_clean(command)
 
 
-# ---------------------------------------------------------------- two clients, without locks
-
-
 @pytest.fixture
 def clients(migrated, trained, tmp_path):
     """Two of MLflow's clients on one store, and a cell to record."""

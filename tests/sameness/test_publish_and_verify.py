@@ -163,9 +163,6 @@ def test_what_is_not_published(made, published, tmp_path, monkeypatch):
     assert said.code == 2 and "MB of a file to commit: publish a narrower" in said.err
 
 
-# ---- verify -------------------------------------------------------------------------------------
-
-
 def verified(*words):
     return command("verify", "smoke", "execution.workers=1", *words)
 
