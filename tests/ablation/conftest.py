@@ -16,7 +16,6 @@ UPDATES = np.array([0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144])
 @pytest.fixture
 def command(tmp_path, migrated, monkeypatch):
     """The command in an empty folder."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("COLUMNS", "100")
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
@@ -24,9 +23,8 @@ def command(tmp_path, migrated, monkeypatch):
 
 
 @pytest.fixture
-def mlflow_root(migrated, tmp_path, monkeypatch) -> Path:
+def mlflow_root(migrated, tmp_path) -> Path:
     """A project folder that has an empty store in its default place."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     shutil.copy(migrated, tmp_path / "mlflow.db")
     return tmp_path
 

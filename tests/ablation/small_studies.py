@@ -161,19 +161,15 @@ class Command:
         """Begin in a process of its own, with a process group of its own."""
         return start([*words, *self.places()], **options)
 
-    def runs(self, experiment: str):
-        return self._table(experiment, "runs")
+    def runs(self, experiment: str, name: str = "runs"):
+        return pq.read_table(self.tables / experiment / f"{name}.parquet")
 
     def curves(self, experiment: str):
-        return self._table(experiment, "curves")
-
-    def _table(self, experiment: str, name: str):
-        return pq.read_table(self.tables / experiment / f"{name}.parquet")
+        return self.runs(experiment, "curves")
 
 
 def start(words: Sequence[str], **options) -> subprocess.Popen[str]:
     environment = {**os.environ, "COLUMNS": "100", **options.pop("env", {})}
-    environment.pop("MLFLOW_TRACKING_URI", None)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
     return subprocess.Popen(
         [Path(sys.executable).with_name("study"), *words],

@@ -53,22 +53,16 @@ def descend(w, g, state, rate, constants):
     w -= rate * np.sign(g)
 
 
-def sees(layer, z):
+def dies(layer, z, again=True):
+    marker = Path(__file__).with_suffix(".died")
+    if os.getpid() != PARENT and (again or not marker.exists()):
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
     return z[:, :1, 0]
 
 
-def dies(layer, z):
-    if os.getpid() != PARENT:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return sees(layer, z)
-
-
 def dies_once(layer, z):
-    marker = Path(__file__).with_suffix(".died")
-    if os.getpid() != PARENT and not marker.exists():
-        marker.touch()
-        dies(layer, z)
-    return sees(layer, z)
+    return dies(layer, z, again=False)
 
 
 said = {"formula": "as the code says", "reference": "a test"}
@@ -91,14 +85,12 @@ class Memory:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.cells = {}
-        self.prepared = False
+        self.cells = None
 
     def prepare(self):
-        self.prepared = True
+        self.cells = self.cells or {}
 
     def record(self, cell):
-        assert self.prepared
         assert cell.cell not in self.cells, "recorded twice"
         self.cells[cell.cell] = cell
         pq.write_table(cell.runs, self.folder / f"{cell.cell}.parquet")

@@ -28,13 +28,6 @@ print([name for name in ("mlflow", "sqlalchemy", "pandas") if name in sys.module
 
 
 @pytest.fixture
-def elsewhere(tmp_path, monkeypatch):
-    """A project folder without a store."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return tmp_path
-
-
-@pytest.fixture
 def quickly(migrated, monkeypatch):
     """Make databases by a copy."""
 
@@ -55,18 +48,18 @@ def opened():
         yield open_one
 
 
-def test_address_is_argument_then_environment_then_default(elsewhere, monkeypatch):
-    assert tracking_uri(None, elsewhere) == f"sqlite:///{elsewhere}/mlflow.db"
+def test_address_is_argument_then_environment_then_default(tmp_path, monkeypatch):
+    assert tracking_uri(None, tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
-    assert tracking_uri(None, elsewhere) == "http://127.0.0.1:5000"
-    assert tracking_uri("postgresql+psycopg://h/d", elsewhere) == "postgresql+psycopg://h/d"
-    monkeypatch.chdir(elsewhere)
-    assert tracking_uri("sqlite:///own/x.db", elsewhere) == f"sqlite:///{elsewhere}/own/x.db"
+    assert tracking_uri(None, tmp_path) == "http://127.0.0.1:5000"
+    assert tracking_uri("postgresql+psycopg://h/d", tmp_path) == "postgresql+psycopg://h/d"
+    monkeypatch.chdir(tmp_path)
+    assert tracking_uri("sqlite:///own/x.db", tmp_path) == f"sqlite:///{tmp_path}/own/x.db"
 
 
 @pytest.mark.parametrize("name", ["plain.db", "a b.db", "50%25.db", "what?.db", "#1.db"])
-def test_paths_survive_as_addresses(elsewhere, name):
-    assert sqlite_path(sqlite_uri(elsewhere / name)) == elsewhere / name
+def test_paths_survive_as_addresses(tmp_path, name):
+    assert sqlite_path(sqlite_uri(tmp_path / name)) == tmp_path / name
     assert sqlite_path("http://host") is None
 
 
@@ -79,26 +72,26 @@ def test_asking_makes_nothing_and_imports_nothing_heavy(mlflow_root, opened, mak
     assert python(LIGHT, mlflow_root).stdout.splitlines() == [str([A]), "[]"]
 
 
-def test_a_store_elsewhere_has_its_artifacts_beside_it(elsewhere, migrated, opened, make_cell):
-    folder = elsewhere / "my # folder"
+def test_a_store_elsewhere_has_its_artifacts_beside_it(tmp_path, migrated, opened, make_cell):
+    folder = tmp_path / "my # folder"
     folder.mkdir()
     shutil.copy(migrated, folder / "x.db")
-    store = opened(elsewhere / "root", sqlite_uri(folder / "x.db"), "sub/small")
+    store = opened(tmp_path / "root", sqlite_uri(folder / "x.db"), "sub/small")
     store.record(make_cell("a"))
     [(runs, _)] = store.tables([A])
     assert folder / "mlartifacts" / "sub" / "small" in runs.parents
     client = store_client.connect(sqlite_uri(folder / "x.db"))
     [parent] = client.search_runs([store.experiment_id], "tags.role = 'cell'")
-    fetched = client.download_artifacts(parent.info.run_id, "runs.parquet", str(elsewhere))
+    fetched = client.download_artifacts(parent.info.run_id, "runs.parquet", str(tmp_path))
     assert Path(fetched).read_bytes() == runs.read_bytes()
-    assert sorted(path.name for path in elsewhere.iterdir()) == [folder.name, "runs.parquet"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [folder.name, "runs.parquet"]
 
 
-def test_database_is_made_whole_or_not_at_all(elsewhere, quickly, opened, monkeypatch):
-    path = elsewhere / "new" / "mlflow.db"
+def test_database_is_made_whole_or_not_at_all(tmp_path, quickly, opened, monkeypatch):
+    path = tmp_path / "new" / "mlflow.db"
     path.parent.mkdir()
     path.touch()  # an empty file is no store yet
-    store = opened(elsewhere, sqlite_uri(path))
+    store = opened(tmp_path, sqlite_uri(path))
     assert store.finished([A]) == set()
 
     def interrupted(self, uri):
@@ -118,29 +111,29 @@ def test_database_is_made_whole_or_not_at_all(elsewhere, quickly, opened, monkey
 
 
 @pytest.mark.parametrize("finished", [True, False])
-def test_what_a_kill_left_beside_a_store_goes(elsewhere, migrated, quickly, opened, finished):
+def test_what_a_kill_left_beside_a_store_goes(tmp_path, migrated, quickly, opened, finished):
     """But not what another study is making, which has the folder locked."""
-    leftover = elsewhere / "mlflow.db.new-x"
+    leftover = tmp_path / "mlflow.db.new-x"
     leftover.mkdir()
     (leftover / "mlflow.db").touch()
     if finished:
-        shutil.copy(migrated, elsewhere / "mlflow.db")
-        with _locked(elsewhere, wait=True) as alone:
+        shutil.copy(migrated, tmp_path / "mlflow.db")
+        with _locked(tmp_path, wait=True) as alone:
             assert alone
-            opened(elsewhere).prepare()
+            opened(tmp_path).prepare()
             assert leftover.exists()
-    opened(elsewhere).prepare()
-    assert not list(elsewhere.glob("mlflow.db.*"))
+    opened(tmp_path).prepare()
+    assert not list(tmp_path.glob("mlflow.db.*"))
 
 
-def test_the_first_of_two_makers_wins(elsewhere, migrated, opened, monkeypatch, make_cell):
+def test_the_first_of_two_makers_wins(tmp_path, migrated, opened, monkeypatch, make_cell):
     def overtaken(self, uri):
         shutil.copy(migrated, sqlite_path(uri))
-        shutil.copy(migrated, elsewhere / "mlflow.db")
-        opened(elsewhere).record(make_cell("a"))
+        shutil.copy(migrated, tmp_path / "mlflow.db")
+        opened(tmp_path).record(make_cell("a"))
 
     monkeypatch.setattr(Database, "_migrate", overtaken)
-    store = opened(elsewhere)
+    store = opened(tmp_path)
     store.prepare()
     assert store.finished([A]) == {A}
 
@@ -163,20 +156,18 @@ def test_two_processes_share_an_experiment(mlflow_root, opened, monkeypatch, mak
     assert runs.stat().st_mtime_ns == written
 
 
-def test_what_is_no_store(elsewhere):
+def test_what_is_no_store(tmp_path):
     """Beside the damaged files of the fault tests."""
-    path = elsewhere / "mlflow.db"
-    with sqlite3.connect(path) as connection:
+    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
         connection.execute("CREATE TABLE recipes (name)")
-    connection.close()
-    (elsewhere / "folder").mkdir()
+    (tmp_path / "folder").mkdir()
     for place, line in (
         ("mlflow.db", "a database, but not a whole one of MLflow's$"),
         ("folder", "cannot use the store .*: unable to open database file"),
         ("mlflow.db/mlflow.db", "mlflow.db/mlflow.db: Not a directory$"),
     ):
         with pytest.raises(UsageError, match=line):
-            open_store(sqlite_uri(elsewhere / place), "small", elsewhere)
+            open_store(sqlite_uri(tmp_path / place), "small", tmp_path)
 
 
 def test_a_store_or_folder_that_cannot_be_written_is_one_line(mlflow_root, opened, monkeypatch):

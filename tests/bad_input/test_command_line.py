@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from study.ablation.configuration import composition, overrides
+from study.ablation.store import open_store
 from study.conf import configuration_folder
 from study.errors import UsageError
 
@@ -123,11 +124,8 @@ ADDRESSES = [
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_addresses(address, monkeypatch, tmp_path):
     """The line names where the address came from."""
-    from study.ablation.store import open_store
-
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     for uri in (address, None):
-        if uri is None:
-            monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
         with pytest.raises(UsageError) as caught:
             open_store(uri, "smoke", tmp_path)
         line = str(caught.value)

@@ -104,10 +104,8 @@ def test_unknown_keys(where, data):
 def test_rates_of_an_optimizer_that_does_not_exist():
     said = "learning_rates.sdg'. Did you mean '{0}.learning_rates.sgd'? Valid: {0}.learning_rates."
     rates = {"sgd": [0.1], "sdg": [0.1]}
-    for line, where in (
-        (refusal(GRID, learning_rates=rates), "protocol"),
-        (refusal(own(learning_rates=rates)), "grids[0].protocol"),
-    ):
+    lines = refusal(GRID, learning_rates=rates), refusal(own(learning_rates=rates))
+    for line, where in zip(lines, ("protocol", "grids[0].protocol"), strict=True):
         assert line.startswith(f"unknown configuration key '{where}.{said.format(where)}")
 
 
@@ -273,10 +271,8 @@ def test_values_that_are_there_twice(axis):
         ("gradient", "floor", "absolute", [1, "x"]),
         ("gradient", "relu_at_zero", "arm", ["x", 5]),
         ("gradient", "substitute", "activation", ["tahn", 5]),
-        ("dataset", "moons", "noise", [-1, "x", float("inf")]),
         ("dataset", "moons", "patterns", [2, 1.5, 1e9]),
         ("optimizer", "adam", "beta_1", [-1, 2, "x"]),
-        ("initialisation", "uniform", "r", [-1, "x"]),
     ],
 )
 def test_parameters_of_variants(axis, name, parameter, values):

@@ -1,5 +1,6 @@
 """Bad records of a user's own: each refused in one line before anything is trained or written."""
 
+import itertools
 import sys
 import textwrap
 
@@ -129,7 +130,6 @@ OTHERS = {
     ),
     # what the other functions return
     "prepare, all of z": ("own = rule(prepare=lambda s, z: z)", "gave float32 of shape (2, 3, "),
-    "prepare, a text": ("own = rule(prepare=lambda s, z: 'abc')", "it takes numbers (R, k)"),
     "prepare fails": ("own = rule(prepare=lambda s, z: nope)", "fails: NameError: name 'nope'"),
     "prepare changes z": (
         "def p(site, z):\n    z[:] = 0\n    return z[:, :, 0]\nown = rule(prepare=p)",
@@ -137,12 +137,7 @@ OTHERS = {
     ),
     "constants, one": ("own = rule(constants=lambda s: 5)", "it takes a tuple of numbers"),
     "source, one": ("own = rule(source=lambda s: 5)", "it takes (bound activation, steepness)"),
-    "source, text": (
-        "own = rule(source=lambda s: (s.activation, 'a'))",
-        "it takes (bound activation, steepness), the latter a number",
-    ),
     "refusal": ("own = rule(refusal=lambda v, a, u: nope)", "own: NameError: name 'nope' is"),
-    "same_as fails": ("own = rule(same_as=lambda v, a: 1 / 0)", "ZeroDivisionError: "),
     "same_as": ("own = rule(same_as=lambda v, a: 'nope')", "unknown gradient 'nope'"),
     "constants of an optimizer": (
         "own = optimizer(constants=lambda n: 5)",
@@ -157,10 +152,8 @@ OTHERS = {
     "weights, turned": ("own = weights(lambda r, s, i, o, v: X[:2, :1].T)", "of the shape it"),
     "weights, NaN": ("own = weights(lambda r, s, i, o, v: np.full(s, np.nan))", "not finite"),
     "weights, complex": ("own = weights(lambda r, s, i, o, v: np.full(s, 1j))", "gave complex128"),
-    "weights fail": ("own = weights(lambda rng: None)", "fails: TypeError"),
     # names and fields
     "a path for a name": ("own = rule(name='../x')", "has the name '../x': a name is letters, "),
-    "no name": ("own = rule(name='')", "a name is letters"),
     "a number for a name": ("own = rule(name=5)", "has the name 5"),
     "one of the study's": ("own = rule(name='floor')", "has the name of one of the study's own"),
     "a bare default": ("own = rule(parameters={'a': 1})", "parameters takes a dict of names to"),
@@ -211,7 +204,7 @@ AXES = {
     "data(": "dataset",
 }
 TINY = [*TINY_WORDS, "execution.workers=1"]
-count = 0
+numbers = itertools.count()
 
 
 @pytest.fixture
@@ -220,9 +213,7 @@ def own(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
 
     def make(text: str) -> str:
-        global count
-        count += 1
-        module = f"own_records_{count}"
+        module = f"own_records_{next(numbers)}"
         (tmp_path / f"{module}.py").write_text(HEAD + textwrap.dedent(text) + "\n")
         last = text.splitlines()[-1]
         axis = next((axis for call, axis in AXES.items() if call in last), "gradient")
@@ -268,16 +259,11 @@ def test_good_records_are_let_through(own, text):
     assert with_configuration(words_of(own(text)), look) == 0
 
 
-TARGETS = ["nope", "", ".x", "../x.y", "/etc/passwd", "a b.c", "5", "x..y"]
-
-
-@pytest.mark.parametrize(
-    ("axis", "target"),
-    [*(("gradient", target) for target in TARGETS), *((axis, "../x.y") for axis in AXES.values())],
-)
-def test_targets_are_names_never_paths(refused, axis, target):
-    line = refused(f"grids=[{{dataset: iris, {axis}: {{_target_: '{target}'}}}}]")
-    assert line.startswith(f"{axis} _target_ takes module.object, such as my_rules.halved")
+@pytest.mark.parametrize("target", ["nope", "", ".x", "../x.y", "/etc/passwd", "a b.c", "x..y"])
+def test_targets_are_names_never_paths(refused, target):
+    for axis in AXES.values():
+        line = refused(f"grids=[{{dataset: iris, {axis}: {{_target_: '{target}'}}}}]")
+        assert line.startswith(f"{axis} _target_ takes module.object, such as my_rules.halved")
 
 
 @pytest.mark.parametrize("target", ["os.system", "study.nope", "no.x"])

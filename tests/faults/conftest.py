@@ -8,11 +8,6 @@ from small_studies import make_cell as cell_of
 from study.ablation.running.worker import train_cell
 
 
-@pytest.fixture(autouse=True)
-def _own_store(monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-
-
 def undisturbed(words, migrated, folder):
     command = Command(folder, migrated)
     said = command(*words, "execution.workers=1")

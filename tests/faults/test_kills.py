@@ -186,4 +186,3 @@ def test_kills_at_random_moments(seed, migrating, migrated, many, tmp_path):
             complete(command)
             command = begin()
     complete(command)
-    print(f"campaign {seed}: {log}")  # pytest shows it with -rA

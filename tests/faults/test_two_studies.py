@@ -4,6 +4,9 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import closing
+from functools import partial
+from unittest.mock import Mock
 
 import pytest
 from faulty import MANY, check_clean, check_same, check_whole, long, query
@@ -39,10 +42,9 @@ def clients(migrated, trained, tmp_path):
     command = Command(tmp_path / "study", migrated)
     location = (command.database.parent / "mlartifacts" / "default").as_uri()
     uri = sqlite_uri(command.database)
-    pair = [ClientStore(uri, "default", location, tmp_path) for _ in range(2)]
-    yield command.database, *pair, trained
-    for store in pair:
-        store.close()
+    make = partial(ClientStore, uri, "default", location, tmp_path)
+    with closing(make()) as one, closing(make()) as two:
+        yield command.database, one, two, trained
 
 
 def test_two_clients_that_record_a_cell_at_the_same_time_leave_it_once(clients, monkeypatch):
@@ -60,43 +62,29 @@ def test_two_clients_that_record_a_cell_at_the_same_time_leave_it_once(clients, 
     assert one.tables([cell.cell]) == two.tables([cell.cell])
 
 
-def interrupted(store, cell, monkeypatch):
-    """Record a cell as far as its parent's end."""
-
-    def stop(*arguments):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(store._client, "log_artifact", stop)
-        with pytest.raises(KeyboardInterrupt):
-            store.record(cell)
-
-
-def alive_elsewhere():
-    """A process that lives, and whose child this is not."""
-    return subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-
-
 @pytest.mark.parametrize(
     ("writer", "kept"),
     [("alive", 1), ("dead", 0), ("elsewhere", 1), ("long ago", 0), ("long ago elsewhere", 0)],
 )
 def test_only_what_nobody_writes_is_removed(clients, monkeypatch, writer, kept):
     database, one, two, cell = clients
-    interrupted(one, cell, monkeypatch)
+    monkeypatch.setattr(one._client, "log_artifact", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        one.record(cell)
     (parent,) = (run for (run,) in query(database, "SELECT run_uuid FROM tags WHERE value='cell'"))
     now, here = time.time(), socket.gethostname()
-    with alive_elsewhere() as other:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
         dead = subprocess.Popen([sys.executable, "-c", ""])
         dead.wait()
         said = {
-            "alive": f"{here} {other.pid} {now:.0f}",
-            "dead": f"{here} {dead.pid} {now:.0f}",
-            "elsewhere": f"another.host {dead.pid} {now:.0f}",
-            "long ago": f"{here} {other.pid} {now - 7200:.0f}",
-            "long ago elsewhere": f"another.host {dead.pid} {now - 7200:.0f}",
+            "alive": (here, other, now),
+            "dead": (here, dead, now),
+            "elsewhere": ("another.host", dead, now),
+            "long ago": (here, other, now - 7200),
+            "long ago elsewhere": ("another.host", dead, now - 7200),
         }
-        one._client.set_tag(parent, WRITER, said[writer])
+        host, process, since = said[writer]
+        one._client.set_tag(parent, WRITER, f"{host} {process.pid} {since:.0f}")
         two.prepare()
         other.communicate(b"\n")
     left = "SELECT count(*) FROM runs WHERE lifecycle_stage = 'active' AND run_uuid = "
