@@ -92,7 +92,7 @@ def _not_said(given: Any) -> str:
 
 @dataclass(frozen=True)
 class Refine:
-    """Stage B of tuning: a finer grid of learning rates around the best of stage A."""
+    """Stage B of tuning: a finer grid around the best rate of stage A, with seeds of its own."""
 
     __pydantic_config__ = NO_OTHER_KEYS
 
@@ -142,7 +142,7 @@ class Protocol:
         Mapping[str, Annotated[tuple[float, ...], PlainValidator(rates)]],
         BeforeValidator(_by_optimizer),
     ]
-    # how many; no seed is both
+    # numbers of seeds; no seed is both
     tuning_seeds: Annotated[Whole, between(1, REFINING_SEEDS_FROM - TUNING_SEEDS_FROM)]
     evaluation_seeds: Annotated[Whole, between(1, 10**6)]
     refine: Refine | None = None  # stage B, or None
@@ -153,7 +153,7 @@ class Protocol:
     checkpoints: Annotated[Whole, between(2, 10**4)] = 20
     probes: Annotated[Whole, between(0, 10**4)] = 8
     dtype: Annotated[str, one_of("float32", "float64")] = "float32"
-    branch: Branch | None = None  # with one nothing is tuned: cells without it have its rates
+    branch: Branch | None = None  # trained before; its rates are those of cells without a branch
 
     @property
     def batches(self) -> str:

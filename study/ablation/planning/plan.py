@@ -35,8 +35,7 @@ class Planned:
     tuning: int  # trainings that choose the rate, at the least: recentring may add some
     scoring: int  # other trainings
     seconds: float  # estimate, on one core
-    # whose grids ask for it, or for a cell that needs it; the first one makes it
-    experiments: tuple[str, ...]
+    experiments: tuple[str, ...]  # that ask for it, or for what needs it; the first one makes it
     trunk: Cell | None = None  # the cell of a branch's first phase, or None
 
     @property

@@ -49,8 +49,7 @@ class Job:
     name: str
     specification: Mapping[str, Any]  # see `Cell.specification`
     protocol: Protocol  # the cell's
-    # rates chosen for other cells, by what this one uses them for; see `Planned.needs`
-    rates: Mapping[str, float]
+    rates: Mapping[str, float]  # chosen for other cells, by their use; see `Planned.needs`
     claims: str  # digest of the claims that were registered before seeds were scored; "" for none
     block: int  # trainings in a stack, at the most
     path: tuple[str, ...]  # where modules are found, for users' own records
