@@ -56,7 +56,7 @@ CHILDREN = "SELECT run_uuid FROM tags WHERE \"key\" = 'mlflow.parentRunId' AND v
 
 
 class BulkStore(Store):
-    """Writes rows through SQLAlchemy's core; see `Store` for the parameters."""
+    """Writes rows through SQLAlchemy."""
 
     REVISIONS = ("dc11669786a5",)  # MLflow 3.17.2
 

@@ -37,7 +37,7 @@ QUIET = {  # variables of the environment, to be set before MLflow is imported
 
 
 class ClientStore(Store):
-    """Writes through `mlflow.MlflowClient`; see `Store` for the parameters."""
+    """Writes through `mlflow.MlflowClient`."""
 
     def __init__(self, uri: str, experiment: str, location: str | None, root: Path) -> None:
         super().__init__(uri, experiment, location, root)
