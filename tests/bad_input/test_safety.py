@@ -1,7 +1,4 @@
-"""Data are never unpickled, names never become paths unchecked.
-
-What becomes of a damaged or pickled cache is in tests/datasets/test_stored_datasets.py.
-"""
+"""Nothing is unpickled (caches: tests/datasets/test_stored_datasets.py); names are no paths."""
 
 import ast
 from pathlib import Path
