@@ -4,9 +4,20 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
+os.environ.pop("MLFLOW_TRACKING_URI", None)  # tests have stores of their own
 here = Path(__file__).resolve().parent
-# oracles/, small_nets.py, stacks.py, claim_tables.py
-sys.path[:0] = [str(here), str(here / "learning"), str(here / "evidence")]
+# oracles/, small_nets.py, stacks.py, claim_tables.py, small_studies.py
+sys.path[:0] = [str(here), *(str(here / name) for name in ("learning", "evidence", "ablation"))]
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory):
+    """An empty database of MLflow's."""
+    from small_studies import template  # loads the study, which not all tests need
+
+    return template(tmp_path_factory.getbasetemp())

@@ -2,11 +2,10 @@
 
 import ast
 import doctest
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from small_studies import python
 
 import study
 from study.learning.rules import GRADIENTS
@@ -38,8 +37,7 @@ def test_names_are_there_documented_and_typed():
 def test_importing_the_package_loads_nothing_heavy():
     heavy = ["numba", "numpy", "sklearn"]
     code = f"import sys, study; print([m for m in {heavy} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert python(code).stdout == "[]\n"
 
 
 def test_the_example_of_the_docstring():

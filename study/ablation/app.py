@@ -24,18 +24,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with Stop():
             return _command(given)
-    except UsageError as error:
-        if os.environ.get("STUDY_TRACEBACK"):
-            raise
-        print("study:", " ".join(str(error).splitlines()), file=sys.stderr)
-        return MISTAKE
-    except ModuleNotFoundError as error:
-        if os.environ.get("STUDY_TRACEBACK") or not error.name or error.name.startswith("study"):
-            raise
-        print(
-            f"study: the command needs {error.name}: pip install 'delta-rule-study[study]'",
-            file=sys.stderr,
+    except (UsageError, ModuleNotFoundError) as error:
+        said = " ".join(str(error).splitlines())
+        if isinstance(error, ModuleNotFoundError):
+            said = f"the command needs {error.name}: pip install 'delta-rule-study[study]'"
+        own = isinstance(error, ModuleNotFoundError) and (error.name or "study").startswith(
+            "study"
         )
+        if own or os.environ.get("STUDY_TRACEBACK"):
+            raise
+        print("study:", said, file=sys.stderr)
         return MISTAKE
     except (KeyboardInterrupt, Terminated) as stop:
         print("\nstopped; go on with the same command")
@@ -47,15 +45,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _command(given: list[str]) -> int:
     # the libraries are loaded here, where Ctrl-C and a library that is missing end in one line
-    from study.ablation import commands
+    from study.ablation.commands import COMMANDS
     from study.ablation.configuration.composition import with_configuration
     from study.ablation.experiment import run
 
-    if given and given[0] in commands.COMMANDS:
-        code = commands.COMMANDS[given[0]](given[1:])
+    if given and given[0] in COMMANDS:
+        code = COMMANDS[given[0]](given[1:])
     elif given and re.fullmatch(r"\w[\w.-]*", given[0]):
         raise UsageError(
-            f"{given[0]!r} is no command ({', '.join(commands.COMMANDS)}) and sets nothing: "
+            f"{given[0]!r} is no command ({', '.join(COMMANDS)}) and sets nothing: "
             "key=value does, such as experiment=smoke"
         )
     else:

@@ -1,4 +1,4 @@
-"""The small commands beside the study itself: list, explain, ui, publish, verify."""
+"""The commands beside the study itself; list, explain and ui are here."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from urllib.parse import quote
 
 from study.ablation.messages import print_row, suffix
 from study.ablation.planning.cells import REGISTRIES
+from study.ablation.publishing import publish, verify
+from study.ablation.store import open_store
 from study.conf import configuration_folder, read_yaml
 from study.datasets import ROOT
 from study.errors import UsageError, unknown
@@ -58,23 +60,22 @@ def explain(arguments: Sequence[str]) -> int:
     for name in arguments:
         for kind, registry in REGISTRIES.items():
             if name in registry:
-                _explain(kind, registry[name])
+                print(f"{name} ({kind})")
+                _print_rows(_explained(registry[name]))
     return 0
 
 
-def _explain(kind: str, record: Any) -> None:
+def _explained(record: Any) -> list[tuple[str, str]]:
     rows = [("formula", record.formula)]
     texts = {field: getattr(record, field, "") for field in PARTICULARS}
     rows += [(field, text) for field, text in texts.items() if text and isinstance(text, str)]
     for name, parameter in record.parameters.items():
+        limits = "; ".join(_limits(parameter))
         said = f"{parameter.meaning}; default {plain(parameter.default)}"
-        limits = _limits(parameter)
-        rows.append((name, said + (f" ({'; '.join(limits)})" if limits else "")))
+        rows.append((name, f"{said} ({limits})" if limits else said))
     if isinstance(record, Gradient):
         rows += [("matched", text) for text in _matched(record)]
-    rows.append(("reference", record.reference))
-    print(f"{record.name} ({kind})")
-    _print_rows(rows)
+    return [*rows, ("reference", record.reference)]
 
 
 def _matched(record: Gradient) -> list[str]:
@@ -121,8 +122,6 @@ def serve_ui(arguments: Sequence[str]) -> int:
         raise UsageError(f"port takes a number from 1 to 65535, not {options['port']!r}")
     if not re.fullmatch(r"[\w.:-]+", options["host"]):
         raise UsageError(f"host takes an address such as 127.0.0.1, not {options['host']!r}")
-    from study.ablation.store import open_store
-
     store = open_store(options["tracking.uri"] or None, options["experiment"], ROOT)
     number = store.experiment_id
     store.close()
@@ -142,32 +141,14 @@ def serve_ui(arguments: Sequence[str]) -> int:
     mlflow = str(Path(sys.executable).with_name("mlflow"))
     words = [mlflow, "server", "--backend-store-uri", store.uri, "--host", options["host"]]
     words += ["--port", options["port"], "--workers", "1"]
-    quiet = {
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    }
-    sys.stdout.flush()
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     os.execve(mlflow, words, {**os.environ, **quiet})
-
-
-def publish(arguments: Sequence[str]) -> int:
-    """``study publish NAME [key=value ...]``: results as data/published/NAME, to commit."""
-    from study.ablation.publishing.publish import command
-
-    return command(arguments)
-
-
-def verify(arguments: Sequence[str]) -> int:
-    """``study verify NAME [cells=all] [only.<axis>=...]``: published cells, trained anew."""
-    from study.ablation.publishing.verify import command
-
-    return command(arguments)
 
 
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "list": show_list,
     "explain": explain,
     "ui": serve_ui,
-    "publish": publish,
-    "verify": verify,
+    "publish": publish.command,
+    "verify": verify.command,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 from study.ablation import messages
@@ -18,7 +19,8 @@ from study.conf import claims_digest
 from study.datasets import ROOT
 from study.errors import UsageError
 
-DONE, FAILED, INTERRUPTED, TERMINATED = 0, 1, 130, 143
+DONE, FAILED = 0, 1
+CODES = {execution.StoreFailed: FAILED, KeyboardInterrupt: 130, Terminated: 143}
 
 
 def run(config: Config) -> int:
@@ -31,67 +33,42 @@ def run(config: Config) -> int:
         if config.dry_run:
             messages.show_plan(plan, finished)
             return DONE
-        tables = config.tracking.tables
-        folder = Path(tables).absolute() if tables else ROOT / "data" / "results"
-        folder /= config.experiment
+        folder = config.tracking.folder(config.experiment)
         _check_writable(folder)
-        if len(finished) == len(plan.cells):
-            runs: int | None = _export(plan, store, folder)
-        else:
-            try:
-                runs = _train(plan, store, finished, folder, ROOT)
-            except (KeyboardInterrupt, Terminated) as stop:
-                messages.say_interrupted(plan)
-                return TERMINATED if isinstance(stop, Terminated) else INTERRUPTED
-        if runs is None:
+        train = len(finished) < len(plan.cells)
+        if train and not _train(plan, store, finished):
             return FAILED
+        with execution.recording() if train else nullcontext():
+            runs = store.export([planned.identity for planned in plan.cells], folder)[2]
+            provenance.export(plan, store.descriptions(), folder)
         messages.say_done(plan, finished, runs, time.monotonic() - started, folder)
         return DONE
+    except (KeyboardInterrupt, Terminated, execution.StoreFailed) as stop:
+        if isinstance(stop, execution.StoreFailed):
+            print(f"study: {stop}", file=sys.stderr)
+        messages.say_interrupted(plan)
+        return CODES[type(stop)]
     finally:
         store.close()
 
 
 def _check_writable(folder: Path) -> None:
-    """Try to make the folder of the tables, before anything is trained for them; leave no trace.
-
-    Raises
-    ------
-    UsageError
-        Where it cannot be made or written.
-    """
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in missing:
-            path.rmdir()
-    except OSError as error:
-        raise UsageError(f"cannot write {folder}: {error.strerror or error}") from error
-    if not missing and not os.access(folder, os.W_OK):
-        raise UsageError(f"cannot write {folder}: permission denied")
+    """Refuse a folder for the tables that can't be made or written, before anything is trained."""
+    there = next(path for path in (folder, *folder.parents) if os.path.exists(path))
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        reason = "permission denied" if there.is_dir() else f"{there} is not a folder"
+        raise UsageError(f"cannot write {folder}: {reason}")
 
 
-def _train(plan: Plan, store: Store, finished: set[str], folder: Path, root: Path) -> int | None:
-    """Train, record and export; return how many runs were exported, None where that failed."""
+def _train(plan: Plan, store: Store, finished: set[str]) -> bool:
+    """Train and record; tell whether all cells are finished."""
     messages.say_start(plan, finished, store.damaged)
     started, clock = time.time(), time.monotonic()
-    try:
-        tally = execution.carry_out(plan, store, finished)
-        seconds = time.monotonic() - clock
-        with execution.recording():
-            store.describe(*provenance.study_record(plan, tally, started, started + seconds, root))
-        messages.say_trained(tally, seconds)
-        if tally.failed:
-            messages.say_failed(plan, tally)
-            return None
-        with execution.recording():
-            return _export(plan, store, folder)
-    except execution.StoreFailed as error:
-        print(f"study: {error}", file=sys.stderr)
-        messages.say_interrupted(plan)
-        return None
-
-
-def _export(plan: Plan, store: Store, folder: Path) -> int:
-    runs = store.export([planned.identity for planned in plan.cells], folder)[2]
-    provenance.export(plan, store.descriptions(), folder)
-    return runs
+    tally = execution.carry_out(plan, store, finished)
+    seconds = time.monotonic() - clock
+    with execution.recording():
+        store.describe(*provenance.study_record(plan, tally, started, started + seconds, ROOT))
+    messages.say_trained(tally, seconds)
+    if tally.failed:
+        messages.say_failed(plan, tally)
+    return not tally.failed

@@ -7,13 +7,13 @@ import shutil
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from study.ablation.planning.cells import AXES, REGISTRIES, Cell
 from study.ablation.planning.cost import BYTES_A_RUN
 from study.ablation.planning.plan import Plan, Planned
-from study.ablation.running.tally import OUTCOMES, Tally
+from study.ablation.running.progress import OUTCOMES, Tally
 
 SHOWN = 12  # cells, reasons or failures that are listed in full
 
@@ -28,15 +28,15 @@ def show_plan(plan: Plan, finished: set[str]) -> None:
     for axis in AXES:
         values = dict.fromkeys(_shown(planned.cell, axis) for planned in plan.cells)
         print_row(axis, ", ".join(values), 14)
-    batch = "full batches" if protocol.batch_size is None else f"batches of {protocol.batch_size}"
-    print(f"\n  {protocol.updates:,} updates of {batch}, {protocol.dtype}")
+    print(f"\n  {protocol.updates:,} updates of {protocol.batches}, {protocol.dtype}")
     print(
         f"  {protocol.tuning_seeds} tuning seeds"
         + (f" + {protocol.refine.seeds} in a second stage" if protocol.refine else "")
         + f", {protocol.evaluation_seeds} evaluation seeds"
         + (", also at exact's rate" if protocol.transfer else "")
     )
-    _show_differences(plan)
+    own = (p.protocol.differences(protocol, p.cell.optimizer.name) for p in plan.cells)
+    _print_most("difference", [f"cells: {', '.join(said)}" for said in own if said])
     print()
     left = [planned for planned in plan.cells if planned.identity not in finished]
     done = [planned for planned in plan.cells if planned.identity in finished]
@@ -45,54 +45,44 @@ def show_plan(plan: Plan, finished: set[str]) -> None:
         print_row(f"{state:>8}", planned.name, 8)
     if len(plan.cells) > SHOWN:
         print(f"  ... and {_count(len(plan.cells) - SHOWN, 'more cell')}")
-    reasons = Counter(reason for _, reason in plan.skipped)
-    if reasons:
+    if plan.skipped:
         print(f"\n  skipped: {_count(len(plan.skipped), 'impossible combination')}")
-        for reason, number in reasons.most_common(SHOWN):
-            print_row(f"{number:>8,}", reason, 8)
-        if len(reasons) > SHOWN:
-            print(f"  ... and for {_count(len(reasons) - SHOWN, 'other reason')}")
+        _print_most("reason", [reason for _, reason in plan.skipped], "for ")
     if plan.duplicates:
         print(f"\n  made once: {_count(plan.duplicates, 'combination')} that would repeat a cell")
-    _show_parts(plan)
+    if config.parts:
+        _show_parts(plan)
     print(
         f"\n{_count(len(plan.cells), 'cell')}, {_count(plan.runs, 'training')}; "
         f"{_count(len(done), 'cell')} finished"
     )
-    if left:
-        runs, workers = _runs(left), config.execution.processes()
-        print_text(
-            f"to do: {_count(len(left), 'cell')}, {_count(runs, 'training')}, "
-            f"about {duration(_seconds(plan, left))} with {_count(workers, 'worker')}, "
-            f"about {runs * BYTES_A_RUN / 1e6:,.0f} MB of store"
-        )
-    else:
+    if not left:
         print("nothing to do")
-
-
-def _show_differences(plan: Plan) -> None:
-    """Print what cells have of a protocol of their own, and how many."""
-    usual = plan.config.protocol
-    kinds = Counter(
-        ", ".join(p.protocol.differences(usual, p.cell.optimizer.name)) for p in plan.cells
+        return
+    runs, workers = _runs(left), config.execution.processes()
+    print_text(
+        f"to do: {_count(len(left), 'cell')}, {_count(runs, 'training')}, "
+        f"about {_time(plan, left)} with {_count(workers, 'worker')}, "
+        f"about {runs * BYTES_A_RUN / 1e6:,.0f} MB of store"
     )
-    del kinds[""]
-    for difference, number in kinds.most_common(SHOWN):
-        print_row(f"{number:>8,}", f"cells: {difference}", 8)
-    if len(kinds) > SHOWN:
-        print(f"  ... and {_count(len(kinds) - SHOWN, 'other difference')}")
+
+
+def _print_most(what: str, texts: Sequence[str], before: str = "") -> None:
+    """Print how often each text occurs, the most frequent ones first."""
+    numbers = Counter(texts)
+    for text, number in numbers.most_common(SHOWN):
+        print_row(f"{number:>8,}", text, 8)
+    if len(numbers) > SHOWN:
+        print(f"  ... and {before}{_count(len(numbers) - SHOWN, f'other {what}')}")
 
 
 def _show_parts(plan: Plan) -> None:
     """Print what each included experiment asks for; shared cells count where they are made."""
-    if not plan.config.parts:
-        return
     width = max(map(len, plan.config.parts))
     print(f"\n  {'':{width}}  {'cells':>6} {'trainings':>10} {'time':>7}")
     for name, part in plan.config.parts.items():
         own, shared = plan.made_by(name), plan.shared_with(name)
-        time = duration(_seconds(plan, own)) if own else "-"
-        said = f"{len(own):>6,} {_runs(own):>10,} {time:>7}"
+        said = f"{len(own):>6,} {_runs(own):>10,} {_time(plan, own) if own else '-':>7}"
         said += f"  and {_count(len(shared), 'cell')} of others" if shared else ""
         said += f"  ({', '.join(part.claims)})" if part.claims else ""
         print_row(f"{name:{width}}", said, width)
@@ -105,7 +95,7 @@ def say_start(plan: Plan, finished: set[str], damaged: int = 0) -> None:
     skipped = f", {len(plan.skipped):,} impossible ones skipped" if plan.skipped else ""
     print(
         f"{plan.config.experiment}: {_count(len(left), 'cell')}{going_on}{skipped}; "
-        f"{_count(_runs(left), 'training')}, about {duration(_seconds(plan, left))}",
+        f"{_count(_runs(left), 'training')}, about {_time(plan, left)}",
         flush=True,
     )
     if damaged:
@@ -141,7 +131,8 @@ def say_done(plan: Plan, finished: set[str], runs: int, seconds: float, folder: 
     if len(finished) >= len(plan.cells):
         cells = _count(len(plan.cells), "cell")
         print(f"{name}: nothing to train, {cells} finished before ({seconds:.1f} s)")
-    print(f"{_count(runs, 'run')} in {_short(folder)}")
+    here = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    print(f"{_count(runs, 'run')} in {here}")
     if plan.config.only:
         print("these tables hold only the cells that only.<axis> keeps; without it, all of them")
     own = plan.config.tracking  # the targets of make look in the usual places alone
@@ -202,8 +193,8 @@ def _runs(cells: Iterable[Planned]) -> int:
     return sum(planned.runs for planned in cells)
 
 
-def _seconds(plan: Plan, cells: Iterable[Planned]) -> float:
-    return sum(planned.seconds for planned in cells) / plan.config.execution.processes()
+def _time(plan: Plan, cells: Iterable[Planned]) -> str:
+    return duration(sum(p.seconds for p in cells) / plan.config.execution.processes())
 
 
 def _shown(cell: Cell, axis: str) -> str:
@@ -212,8 +203,3 @@ def _shown(cell: Cell, axis: str) -> str:
     if axis in REGISTRIES:
         return str(getattr(cell, axis).short)
     return cell.params()[axis]
-
-
-def _short(path: Path) -> str:
-    """Return a path as it is seen from here, if it is in the project."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -5,24 +5,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_studies import template
+from small_studies import Command
 
 from study.ablation.store import FinishedCell
-from study.ablation.store.tables import curves_table, runs_table
+from study.ablation.store.tables import CURVES, RUNS, table
 
 UPDATES = np.array([0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144])
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory) -> Path:
-    """An empty database of MLflow's, made once for all test processes (it takes 5 s)."""
-    return template(tmp_path_factory.getbasetemp())
+@pytest.fixture
+def command(tmp_path, migrated, monkeypatch):
+    """The command in an empty folder."""
+    monkeypatch.setenv("COLUMNS", "100")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    return Command(tmp_path, migrated)
 
 
 @pytest.fixture
-def mlflow_root(migrated, tmp_path, monkeypatch) -> Path:
+def mlflow_root(migrated, tmp_path) -> Path:
     """A project folder that has an empty store in its default place."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     shutil.copy(migrated, tmp_path / "mlflow.db")
     return tmp_path
 
@@ -45,18 +47,12 @@ def make_cell():
             "replica": replicas,
             "stage": ["tune", "evaluate", "evaluate"],
             "learning_rate": [0.1, 0.1, 100.0],
-            "seed": [0, 3, 3],
-            "initial_objective": [1.0, 1.5, 1.5],
-            "final_objective": [0.25, 0.125, np.inf],
-            "score": [-0.5, -1.0, 0.0],
-            "test_score": [0.75, 0.875, np.nan],
-            "updates_to_target": [None, 100.5, None],
-            "diverged_at": [None, None, 13],
-            "weight_norm": [1.0, 2.0, np.nan],
-            "outcome": ["plateau", "solved", "diverged"],
+            **{"seed": [0, 3, 3], "initial_objective": [1.0, 1.5, 1.5], "runaway": [False] * 3},
+            **{"final_objective": [0.25, 0.125, np.inf], "score": [-0.5, -1.0, 0.0]},
+            **{"test_score": [0.75, 0.875, np.nan], "weight_norm": [1.0, 2.0, np.nan]},
+            **{"updates_to_target": [None, 100.5, None], "diverged_at": [None, None, 13]},
+            **{"outcome": ["plateau", "solved", "diverged"], "failed": [False, False, True]},
             "diverged_by": ["", "", "nonfinite"],
-            "failed": [False, False, True],
-            "runaway": [False, False, False],
         }
         objective = np.stack([1 / (1 + UPDATES), 1.5 / (1 + UPDATES), 1.5 + UPDATES])  # (3, 12)
         objective[2, UPDATES >= 8] = [np.inf] + [np.nan] * 6
@@ -72,8 +68,8 @@ def make_cell():
             cell=digit * 40,
             name=f"digits · tanh · {gradient} · all · sgd",
             metrics={"score": -0.75, "time.train": 2.5, "worst": float("inf")},
-            runs=runs_table(runs | {name: [value] * 3 for name, value in same.items()}),
-            curves=curves_table(curves),
+            runs=table(runs | {name: [value] * 3 for name, value in same.items()}, RUNS),
+            curves=table(curves, CURVES),
             started=1000.0,
             ended=1001.5,
         )

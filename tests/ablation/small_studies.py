@@ -52,15 +52,8 @@ def tiny_protocol(**changes):
 
 
 def tiny_config(*grids, only=None, execution=None, **protocol):
-    return read(
-        "tiny",
-        {
-            "grids": list(grids),
-            "protocol": {**TINY, **protocol},
-            "only": only or {},
-            "execution": execution or {},
-        },
-    )
+    content = {"grids": list(grids), "protocol": {**TINY, **protocol}}
+    return read("tiny", {**content, "only": only or {}, "execution": execution or {}})
 
 
 def tiny_plan(*grids, **keys):
@@ -90,8 +83,7 @@ def own(**protocol):
 
 
 def job_of(cell, protocol, reference_rate=None, block=32, claims="", **rates):
-    if reference_rate is not None:
-        rates[TRANSFER] = reference_rate
+    rates |= {} if reference_rate is None else {TRANSFER: reference_rate}
     return Job("0" * 40, cell.name, cell.specification(), protocol, rates, claims, block, ())
 
 
@@ -169,19 +161,15 @@ class Command:
         """Begin in a process of its own, with a process group of its own."""
         return start([*words, *self.places()], **options)
 
-    def runs(self, experiment: str):
-        return self._table(experiment, "runs")
+    def runs(self, experiment: str, name: str = "runs"):
+        return pq.read_table(self.tables / experiment / f"{name}.parquet")
 
     def curves(self, experiment: str):
-        return self._table(experiment, "curves")
-
-    def _table(self, experiment: str, name: str):
-        return pq.read_table(self.tables / experiment / f"{name}.parquet")
+        return self.runs(experiment, "curves")
 
 
 def start(words: Sequence[str], **options) -> subprocess.Popen[str]:
     environment = {**os.environ, "COLUMNS": "100", **options.pop("env", {})}
-    environment.pop("MLFLOW_TRACKING_URI", None)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
     return subprocess.Popen(
         [Path(sys.executable).with_name("study"), *words],
@@ -190,6 +178,12 @@ def start(words: Sequence[str], **options) -> subprocess.Popen[str]:
         start_new_session=True,
         **{**pipes, **options},
     )
+
+
+def python(program: str, *words: object, **options) -> subprocess.CompletedProcess[str]:
+    """Run a program's text in another process, which must end well."""
+    command = [sys.executable, "-c", program, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=True, **options)
 
 
 def finish(process: subprocess.Popen[str], seconds: float = 120.0) -> Said:

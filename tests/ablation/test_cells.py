@@ -1,11 +1,16 @@
-"""Cells that are identical are one cell, and train alike; others are not."""
+"""Identical cells are one cell and train alike; an identity is all that decides results."""
+
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
-import yaml
-from small_studies import make_cell
+from small_studies import TINY, make_cell, tiny_config, tiny_protocol
 
-from study.ablation.planning.cells import Facts
+from study.ablation.configuration.protocol import Branch, Refine
+from study.ablation.planning import cells
+from study.ablation.planning.cells import Facts, identity
+from study.ablation.planning.plan import make_plan
 from study.ablation.running.worker import _problem
 from study.learning.core.training import train
 from study.learning.design import Budget
@@ -26,51 +31,6 @@ def trained(axes, dtype="float32"):
     return train(_problem(cell, seeds), cell.design(), budget, seeds, rates).parameters
 
 
-def pairs(text):
-    """Read lines such as ``relu hidden: exact | removed``: two rules on an activation."""
-    for line in text.strip().splitlines():
-        common, _, both = line.partition(": ")
-        axes = dict(zip(("activation", "location"), common.split(), strict=True))
-        one, other = ({**axes, "gradient": yaml.safe_load(rule)} for rule in both.split(" | "))
-        yield pytest.param(one, other, id=line)
-
-
-# what stands in research: one cell for both, and the same bits
-SAME = """
-relu hidden: floor: {minimum: 0.1} | leaky_backward: {slope: 0.1}
-relu hidden: blend: {amount: 0.3} | leaky_backward: {slope: 0.3}
-relu hidden: power: {exponent: 0.5} | exact
-relu hidden: other_slope: {factor: 2.0} | exact
-relu hidden: leaky_backward: {slope: 1.0} | removed
-relu hidden: leaky_backward: {slope: 0.0} | exact
-relu hidden: relu_at_zero: {value: 0.0} | exact
-tanh all: floor: {minimum: 0.0} | exact
-tanh all: offset: {amount: 0.0} | exact
-tanh all: ceiling: {maximum: 1.0} | exact
-tanh all: constant: {value: 1.0} | removed
-tanh all: floor: {minimum: 1.0} | removed
-tanh all: blend: {amount: 1.0} | removed
-tanh all: substitute: {activation: tanh} | exact
-logistic all: power: {exponent: 0.0} | constant: {value: 0.25}
-logistic all: offset: {amount: 0.1, absolute: true} | offset: {amount: 0.4}
-logistic all: floor: {minimum: 0.05, absolute: true} | floor: {minimum: 0.2}
-logistic all: window: {threshold: 0.2, outside: 0.01, absolute: true} | \
-window: {threshold: 0.8, outside: 0.04}
-"""
-# one cell too, but computed by other operations, which round otherwise
-SAME_BUT_FOR_ROUNDING = """
-tanh all: power: {exponent: 1.0} | exact
-softsign hidden: bump | power: {exponent: 0.5}
-"""
-DIFFERENT = """
-relu all: floor: {minimum: 0.5} | leaky_backward: {slope: 0.5}
-relu all: power: {exponent: 0.5} | exact
-tanh hidden: floor: {minimum: 0.1} | blend: {amount: 0.1}
-logistic all: offset: {amount: 0.1, absolute: true} | offset: {amount: 0.1}
-logistic all: floor: {minimum: 1.0} | removed
-tanh all: constant: {value: 0.5} | removed
-leaky_relu hidden: floor: {minimum: 0.3} | exact
-"""
 REMOVED = {"gradient": "removed"}
 STEEPER = {"activation": "relu", "gradient": {"other_slope": {"factor": 2.0}}}
 LINEAR = {**REMOVED, "objective": "linear_squared_error", "dataset": "diabetes"}
@@ -87,35 +47,13 @@ ONE_PLACE = {  # axes, and two locations that are one
 }
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        *pairs(SAME),
-        *(
-            pytest.param(*({**axes, "location": place} for place in places), id=name)
-            for name, (axes, places) in ONE_PLACE.items()
-        ),
-    ],
-)
-def test_identical_cells_are_one_and_train_alike_to_the_bit(one, other):
+@pytest.mark.parametrize(("axes", "places"), ONE_PLACE.values(), ids=ONE_PLACE)
+def test_identical_cells_are_one_and_train_alike_to_the_bit(axes, places):
+    """Rules that are equal are in tests/learning/test_gradient_algebra.py."""
+    one, other = ({**axes, "location": place} for place in places)
     assert canonical(one) == canonical(other)
     assert hash(canonical(one)) == hash(canonical(other))
     np.testing.assert_array_equal(trained(one), trained(other))
-
-
-@pytest.mark.parametrize(("one", "other"), list(pairs(SAME_BUT_FOR_ROUNDING)))
-def test_identical_cells_that_round_otherwise(one, other):
-    assert canonical(one) == canonical(other)
-    np.testing.assert_allclose(trained(one, "float64"), trained(other, "float64"), rtol=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [*pairs(DIFFERENT), ({**REMOVED, "location": "all"}, {**REMOVED, "location": "hidden"})],
-)
-def test_different_cells_stay_apart(one, other):
-    assert canonical(one) != canonical(other)
-    assert np.abs(trained(one) - trained(other)).max() > 1e-4
 
 
 @pytest.mark.parametrize("activation", ["tanh", "logistic", "relu", "softsign", "leaky_relu"])
@@ -128,24 +66,15 @@ def test_the_canonical_cell_trains_like_the_one_that_was_asked_for(activation, o
             cell = make_cell(**axes, location=location)
             simple = cell.canonical(3)
             assert simple.canonical(3) == simple
+            assert make_cell(**cell.specification()) == cell
             assert (simple.gradient == EXACT) == (simple.location == "none")
             if simple == cell or simple.gradient == cell.gradient == EXACT:
                 continue
             if simple.location in ("output", "all") and objective != "squared_error":
                 continue
-            np.testing.assert_allclose(
-                trained({**axes, "location": location}, "float64"),
-                trained(
-                    {
-                        **axes,
-                        "gradient": simple.gradient.specification(),
-                        "location": simple.location,
-                    },
-                    "float64",
-                ),
-                rtol=1e-9,
-                err_msg=f"{cell.name} is not {simple.name}",
-            )
+            one, other = (trained(c.specification(), "float64") for c in (cell, simple))
+            said = f"{cell.name} is not {simple.name}"
+            np.testing.assert_allclose(one, other, rtol=1e-9, err_msg=said)
 
 
 MATCH = {"gradient": "floor", "location": "hidden", "consistent": True}
@@ -161,15 +90,12 @@ def test_consistent_is_a_word(value):
     assert cell.reference().consistent == "false" and cell.reference().gradient == EXACT
 
 
-def test_exact_matches_itself():
+def test_exact_matches_itself_and_linear_outputs_have_no_match():
     exact = make_cell(gradient="exact", location="hidden")
-    for axes in ({"gradient": "exact"}, {"gradient": {"floor": {"minimum": 0.0}}}):
+    for gradient in ("exact", {"floor": {"minimum": 0.0}}):
         for consistent in ("true", "forward"):
-            cell = make_cell(**axes, location="hidden", consistent=consistent)
+            cell = make_cell(gradient=gradient, location="hidden", consistent=consistent)
             assert cell.canonical(3) == exact.canonical(3)
-
-
-def test_with_linear_outputs_matched_everywhere_is_matched_in_the_hidden_layers():
     cell = make_cell(**MATCH | {"location": "all"}, objective="linear_squared_error")
     assert cell.canonical(3) == make_cell(**MATCH, objective="linear_squared_error")
 
@@ -192,21 +118,6 @@ def test_exact_is_its_own_reference_and_that_of_all_rules():
     assert reference.name == "iris · tanh · exact · none · sgd · 5-4"
 
 
-def test_a_cell_survives_plain_containers():
-    cell = make_cell(
-        dataset={"moons": {"noise": 0.3}},
-        gradient={"floor": {"minimum": 0.05, "absolute": True}},
-        activation={"leaky_relu": {"slope": 0.2}},
-        optimizer={"adam": {"beta_1": 0.5}},
-        initialisation="he",
-        gain=2,
-        location="all",
-    )
-    again = make_cell(**cell.specification())
-    assert again == cell
-    assert again.specification() == cell.specification()
-
-
 def test_names_say_what_is_unusual():
     cell = make_cell(
         dataset={"moons": {"noise": 0.3}},
@@ -226,3 +137,113 @@ def test_names_say_what_is_unusual():
     flagged = make_cell(gradient={"floor": {"minimum": 0.05, "absolute": True}})
     assert flagged.params()["gradient.absolute"] == "true"
     assert "gradient.absolute" not in make_cell(gradient="floor").params()
+
+
+GRID = {
+    "dataset": ["iris", "wine"],
+    "hidden": [[5], [4, 4]],
+    "activation": ["tanh", "relu"],
+    "gradient": ["exact", "removed", {"floor": {"minimum": [0.01, 0.1], "absolute": True}}],
+    "location": ["hidden", "all"],
+    "optimizer": ["sgd", {"adam": {"beta_1": 0.8, "beta_2": 0.9}}],
+}
+
+
+def identities(config):
+    return {planned.cell.name: planned.identity for planned in make_plan(config).cells}
+
+
+def mirrored(value):
+    """The same content, everything in the opposite order."""
+    if isinstance(value, dict):
+        return {key: mirrored(value[key]) for key in reversed(value)}
+    if isinstance(value, list) and all(isinstance(v, int) for v in value):
+        return value  # widths of layers: their order is content
+    return [mirrored(v) for v in reversed(value)] if isinstance(value, list) else value
+
+
+def of(cell, protocol, digest="d", reference=None):
+    return identity(cell, digest, protocol.seen(cell.optimizer.name), reference)
+
+
+CELL = make_cell(gradient={"floor": {"minimum": 0.1}}, location="all")
+BASE = of(CELL, tiny_protocol())
+
+
+def test_what_does_not_matter():
+    assert re.fullmatch("[0-9a-f]{40}", BASE)
+    protocol = {**TINY, "learning_rates": mirrored(TINY["learning_rates"])}
+    assert identities(tiny_config(GRID)) == identities(tiny_config(mirrored(GRID)))
+    assert identities(tiny_config(GRID)) == identities(tiny_config(GRID, **mirrored(protocol)))
+    # nor how the grid is cut
+    halves = [{**GRID, "dataset": dataset} for dataset in ("wine", "iris")]
+    whole = identities(tiny_config(GRID))
+    assert identities(tiny_config(*halves)) == whole
+    one = identities(tiny_config(GRID, only={"dataset": ["wine"], "gradient": ["removed"]}))
+    assert one.items() <= whole.items()
+    # nor the way a value is written
+    written = make_cell(gradient={"floor": {}}, location="all", gain=1, optimizer={"sgd": None})
+    assert of(written, tiny_protocol()) == BASE
+    assert of(make_cell(gradient="floor", location="all"), tiny_protocol()) == BASE
+
+
+OTHERWISE = {"batch_size": None, "dtype": "float64", "branch": Branch(EXACT, 5), "refine": None}
+OTHERWISE["learning_rates"] = {"sgd": (0.1, 0.5), "adam": (0.01, 0.1)}
+
+
+def changed(record):
+    """Every field of a record in turn has another value; flags are turned, numbers one more."""
+    for name, value in vars(record).items():
+        other = OTHERWISE.get(name, not value if isinstance(value, bool) else value)
+        number = name not in OTHERWISE and type(value) is int
+        yield name, replace(record, **{name: value + 1 if number else other})
+
+
+def test_the_protocol_that_a_cell_sees_matters():
+    """No part of it is forgotten, but for transfer, which the reference says."""
+    base, refine = tiny_protocol(refine=Refine()), Refine()
+    protocols = [protocol for name, protocol in changed(base) if name != "transfer"]
+    protocols += [replace(base, refine=other) for _, other in changed(refine)]
+    for cell in (CELL, CELL.reference()):
+        assert len({of(cell, protocol) for protocol in (base, *protocols)}) == 1 + 12 + 4
+
+
+def test_being_evaluated_at_exacts_rate_matters_for_those_who_are():
+    with_transfer = identities(tiny_config(GRID))
+    without = identities(tiny_config(GRID, transfer=False))
+    same = {name for name in with_transfer if with_transfer[name] == without[name]}
+    assert same == {name for name in with_transfer if "· exact ·" in name}
+    assert of(CELL, tiny_protocol(), reference="a" * 40) != BASE
+
+
+AXES = {
+    "dataset": "wine",
+    "objective": "linear_squared_error",
+    "hidden": [4, 5],
+    "initialisation": "he",
+    "gain": 2.0,
+    "activation": "logistic",
+    "gradient": {"floor": {"minimum": 0.2}},
+    "location": "output",
+    "consistent": "true",
+    "optimizer": "adam",
+}
+
+
+@pytest.mark.parametrize("axis", AXES)
+def test_every_axis_matters(axis):
+    spec = {**CELL.specification(), axis: AXES[axis]}
+    assert of(make_cell(**spec), tiny_protocol()) != BASE
+    assert set(AXES) == set(cells.AXES)
+
+
+def test_data_and_numerics_matter(monkeypatch):
+    assert of(CELL, tiny_protocol(), digest="e") != BASE
+    monkeypatch.setattr(cells, "NUMERICS_VERSION", cells.NUMERICS_VERSION + 1)
+    assert of(CELL, tiny_protocol()) != BASE
+
+
+def test_the_digest_is_that_of_the_data():
+    """Two parameters of a generated dataset are two data."""
+    grid = {"dataset": {"moons": {"noise": [0.1, 0.2]}}, "hidden": [4]}
+    assert len(set(identities(tiny_config(grid)).values())) == 2

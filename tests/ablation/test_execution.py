@@ -8,19 +8,15 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from small_studies import in_order, job_of, tiny_config
+from small_studies import in_order, tiny_config
 
 from study.ablation.planning.plan import make_plan
+from study.ablation.running import progress
 from study.ablation.running.execution import StoreFailed, carry_out, training
+from study.ablation.running.progress import Tally
 from study.ablation.running.signals import NUMBERS, Terminated
-from study.ablation.running.tally import Tally
 from study.ablation.running.worker import FailedCell, train_cell
 from study.errors import UsageError
-from study.learning.activations import ACTIVATIONS
-from study.learning.core.kernels import Kernel
-from study.learning.core.warm_up import compile_kernels
-from study.learning.optimizers import OPTIMIZERS
-from study.learning.rules import GRADIENTS
 
 GRID = {"dataset": "iris", "hidden": [5], "gradient": ["exact", "removed", "random_sign"]}
 OWN = '''
@@ -53,50 +49,32 @@ def share(z, y, slope, constants, key, step):
     slope[:] = slope * constants[0]
 
 
-def guesses(z, y, slope, constants, key, step):
-    slope[:] = somewhere_else
-
-
 def descend(w, g, state, rate, constants):
     w -= rate * np.sign(g)
 
 
-def sees(layer, z):
+def dies(layer, z, again=True):
+    marker = Path(__file__).with_suffix(".died")
+    if os.getpid() != PARENT and (again or not marker.exists()):
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
     return z[:, :1, 0]
 
 
-def breaks(layer, z):
-    if z.shape[-1] > 50:  # the data, not the few numbers with which records are tried
-        raise RuntimeError("no numbers\\nat all")
-    return sees(layer, z)
-
-
-def dies(layer, z):
-    if os.getpid() != PARENT:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return sees(layer, z)
-
-
 def dies_once(layer, z):
-    marker = Path(__file__).with_suffix(".died")
-    if os.getpid() != PARENT and not marker.exists():
-        marker.touch()
-        dies(layer, z)
-    return sees(layer, z)
+    return dies(layer, z, again=False)
 
 
 said = {"formula": "as the code says", "reference": "a test"}
 part = {"part": Parameter(0.5, "a part")}
 half = Gradient(name="half", factor=share, parameters=part, **said)
-seen = Gradient(name="seen", prepare=sees, **said)  # nothing to compile
-broken = Gradient(name="broken", prepare=breaks, **said)
 deadly = Gradient(name="deadly", prepare=dies, **said)
 frail = Gradient(name="frail", prepare=dies_once, **said)
-unknown = Gradient(name="unknown", factor=guesses, **said)
 bend = Activation(
     name="bend", derivative="1 / (1 + z²)", value=value, slope=slope, bounds=(-1.6, 1.6), **said
 )
 signs = Optimizer(name="signs", kernel=descend, **said)
+paced = Optimizer(name="paced", kernel=descend, learning_rates="1 a decade from 0.1 to 1", **said)
 task = {"source": "drawn", "licence": "MIT", "task": "classification"}
 cloud = Dataset(name="cloud", load=lambda seed: Raw(X, (X[:, 0] > 0).astype(int)), **task, **said)
 '''.replace("PARENT", str(os.getpid()))
@@ -107,14 +85,12 @@ class Memory:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.cells = {}
-        self.prepared = False
+        self.cells = None
 
     def prepare(self):
-        self.prepared = True
+        self.cells = self.cells or {}
 
     def record(self, cell):
-        assert self.prepared
         assert cell.cell not in self.cells, "recorded twice"
         self.cells[cell.cell] = cell
         pq.write_table(cell.runs, self.folder / f"{cell.cell}.parquet")
@@ -145,28 +121,6 @@ def own(tmp_path, monkeypatch, request):
     return write
 
 
-def test_results_do_not_depend_on_workers_or_blocks(own):
-    """Bit for bit, with records of a user's own that each worker imports for itself."""
-    record, streams = own(), []
-    grid = {"dataset": record("cloud"), "hidden": [4], "gradient": ["exact", record("seen")]}
-    for execution in ({"workers": 1}, {"workers": 2, "block": 3}):
-        plan, tally = make_plan(tiny_config(grid, GRID, execution=execution)), Tally()
-        with training(plan, tally) as results:
-            streams.append({cell.cell: cell for cell in results})
-        assert streams[-1].keys() == {cell.identity for cell in plan.cells}
-        assert (tally.failed, tally.cells) == ([], len(plan.cells))
-        assert len(plan.cells) == 2 + 3
-        assert (tally.runs, tally.updates) == (plan.runs, plan.runs * 6)
-    one, two = streams
-    for identity, cell in one.items():
-        other = two[identity]
-        assert in_order(cell.runs).equals(in_order(other.runs)), cell.name
-        assert in_order(cell.curves).equals(in_order(other.curves)), cell.name
-        assert cell.name == other.name
-    names = {cell.name for cell in one.values()}
-    assert "cloud · tanh · seen · hidden · sgd · 4" in names
-
-
 def test_records_of_a_users_own_make_one_cell(own):
     """An optimizer has learning rates of its own, or says what is missing."""
     record = own()
@@ -184,6 +138,8 @@ def test_records_of_a_users_own_make_one_cell(own):
         (cell,) = results
     assert cell.name == "cloud · bend · half(part=0.25) · hidden · signs · 4"
     assert set(cell.runs["learning_rate"].to_pylist()) == {0.01, 0.001}
+    (cell,) = planned({**grid, "optimizer": record("paced")}).cells
+    assert cell.protocol.learning_rates["paced"] == (0.1, 1.0)
 
 
 def test_identity_follows_the_file_of_a_users_own_record(own):
@@ -196,46 +152,19 @@ def test_identity_follows_the_file_of_a_users_own_record(own):
     assert after[1] != before[1]
 
 
-def test_a_users_own_record_needs_a_name_of_its_own(own):
-    record = own(OWN.replace('name="half"', 'name="exact"'))("half")
-    with pytest.raises(UsageError) as caught:
-        planned({**GRID, "gradient": record})
-    assert str(caught.value) == (
-        f"gradient _target_ '{record['_target_']}' has the name of one of the study's own, "
-        "'exact': give it another, or runs could not be told apart"
-    )
-
-
-def test_an_error_in_one_cell_stops_no_other(own, memory):
-    plan = planned({**GRID, "gradient": ["removed", own()("broken"), "exact"]})
-    tally = carry_out(plan, memory, set())
-    (failed,) = tally.failed
-    assert failed.error == "RuntimeError: no numbers at all"
-    assert "in breaks" in failed.traceback
-    assert {cell.name.split(" · ")[2] for cell in memory.cells.values()} == {"exact", "removed"}
-    assert str(tally).endswith("1 cells failed")
-    assert tally.cells == 2
-
-
-def test_a_rule_that_cannot_be_compiled_is_a_mistake_before_anything_is_trained(own, memory):
-    plan = planned({**GRID, "gradient": ["removed", own()("unknown")]})
-    with pytest.raises(UsageError, match=r"^factor 'guesses' can't be compiled: .*somewhere_else"):
-        carry_out(plan, memory, set())
-    assert (memory.prepared, memory.cells) == (False, {})
-
-
 def test_a_failed_reference_takes_along_what_needs_its_rate(memory, monkeypatch):
     plan = planned(GRID, {**GRID, "dataset": "wine"})
     reference = plan.cells[0]
 
     def train(job):
         if job.identity == reference.identity:
-            raise OSError("the disk is gone")
+            raise OSError("the disk\nis gone")
         return train_cell(job)
 
     monkeypatch.setattr("study.ablation.running.worker.train_cell", train)
     tally = carry_out(plan, memory, set())
     assert tally.failed[0].cell == reference.identity
+    assert "in train\n" in tally.failed[0].traceback and str(tally).endswith("3 cells failed")
     assert [failed.error for failed in tally.failed] == [
         "OSError: the disk is gone",
         "a cell whose learning rate it takes failed",
@@ -313,6 +242,7 @@ def test_what_is_finished_is_not_trained_again(memory):
         del memory.cells[one.identity]
     tally = carry_out(plan, memory, {reference.identity})
     assert (tally.cells, tally.runs) == (2, sum(one.runs for one in others))
+    assert (tally.failed, tally.updates) == ([], tally.runs * 6)
     rate = whole[reference.identity].metrics["learning_rate"]
     for one in others:
         again, before = memory.cells[one.identity], whole[one.identity]
@@ -322,17 +252,16 @@ def test_what_is_finished_is_not_trained_again(memory):
     assert (nothing.cells, nothing.runs) == (0, 0)
 
 
-def test_kernels_are_compiled_before_workers_start(monkeypatch):
-    """Afterwards no training needs the compiler."""
-    grid = {**GRID, "optimizer": ["sgd", "adam"], "activation": ["gelu", "relu"]}
-    plan = planned(grid, dtype="float64")
-    for family in (OPTIMIZERS, GRADIENTS, ACTIVATIONS):
-        for record in family.values():
-            for value in vars(record).values():
-                if isinstance(value, Kernel):
-                    monkeypatch.setattr(value, "_compiled", {})
-    compile_kernels((one.cell.design() for one in plan.cells), "float64")
-    monkeypatch.setattr("study.learning.core.kernels._compile", None)  # whoever calls it now fails
-    for one in plan.cells:
-        rate = None if one.reference is None else 0.5
-        train_cell(job_of(one.cell, plan.config.protocol, rate))
+def test_a_log_gets_a_line_a_minute(monkeypatch, capsys):
+    """A terminal gets a bar: tests/ablation/test_command.py."""
+    clock = [100.0]
+    monkeypatch.setattr(progress, "monotonic", lambda: clock[0])
+    with progress.progress() as show:
+        show(0, 4000, "compiling")
+        clock[0] += progress.EVERY / 2
+        show(10, 4000, "too early")
+        clock[0] += progress.EVERY / 2
+        show(1000, 4000, "7 stuck")  # in 60 s, so 3,000 more take 180 s
+        clock[0] += progress.EVERY / 2
+        show(1001, 4000, "too early again")
+    assert capsys.readouterr().err == "1,000 of 4,000 trainings, 03:00 left, 7 stuck\n"

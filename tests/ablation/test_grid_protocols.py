@@ -1,23 +1,39 @@
-"""Grids with a protocol of their own."""
+"""Grids with a protocol of their own, and experiments that are the union of others."""
 
-import copy
+import hashlib
+import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from small_studies import GRID, own, tiny_config, tiny_plan, tiny_protocol
+from small_studies import (
+    GRID,
+    TINY,
+    TINY_WORDS,
+    cases,
+    composed,
+    own,
+    tiny_config,
+    tiny_plan,
+    tiny_protocol,
+)
 
+from study.ablation.configuration.composition import included
 from study.ablation.configuration.protocol import Refine, amended
+from study.ablation.configuration.schema import read
 from study.ablation.planning.plan import make_plan
 from study.errors import UsageError
+from study.learning.optimizers import OPTIMIZERS
 
 REFINE = {"per_decade": 8, "rates": 9, "seeds": 5, "recentre_decades": 3}
 
 
+BOTH = "exact · none", "removed · hidden"
+
+
 def by_name(plan):
     return {planned.name: planned for planned in plan.cells}
-
-
-# ---------------------------------------------------------------- differences
 
 
 def test_a_grid_states_differences():
@@ -31,6 +47,27 @@ def test_a_grid_states_differences():
     assert "protocol" not in config.grids[1].axes
 
 
+RATES = """
+1 a decade from 1e-3 to 1e2
+    0.001 0.01 0.1 1.0 10.0 100.0
+2 a decade from 3.16e-3 to 0.1
+    0.00316228 0.01 0.0316228 0.1
+8 a decade from 1 to 1
+    1.0
+[1, 0.1]
+    0.1 1.0
+"""
+
+
+@pytest.mark.parametrize(("text", "rates"), cases(RATES))
+def test_ranges_of_rates(text, rates):
+    """The optimizers that are not named have the rates of their records."""
+    found = tiny_config(GRID, learning_rates={"sgd": text}).protocol.learning_rates
+    assert found["sgd"] == tuple(map(float, rates.split()))
+    assert list(found) == list(OPTIMIZERS)
+    assert found["rprop"][::2] == (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+
+
 def test_keys_within_keys_are_kept():
     config = tiny_config(
         own(refine={"seeds": 3}, learning_rates={"sgd": [0.5]}), own(refine=None), refine=REFINE
@@ -39,10 +76,7 @@ def test_keys_within_keys_are_kept():
     assert first.refine == Refine(8, 9, 3, 3)
     assert first.learning_rates == {**config.protocol.learning_rates, "sgd": (0.5,)}
     assert second.refine is None
-    usual = {"refine": {"rates": 9, "seeds": 5}, "updates": 6}
-    before = copy.deepcopy(usual)
-    amended(usual, {"refine": {"seeds": 3}, "updates": 7, "decay": False})
-    assert usual == before, "amending changes nothing that was given"
+    assert config.protocol.refine == Refine(), "amending changes nothing that was given"
 
 
 def test_identity_knows_results_not_how_protocols_were_written():
@@ -55,20 +89,15 @@ def test_identity_knows_results_not_how_protocols_were_written():
     assert [p.identity for p in stated.cells] == [p.identity for p in usual.cells]
 
 
-# ---------------------------------------------------------------- what cells become of it
-
-
 def test_each_cell_has_its_own_protocol_and_reference():
     plan = tiny_plan(GRID, own(updates=60))
     cells = by_name(plan)
-    base = "iris · tanh · {} · sgd · 5"
-    exact, removed = base.format("exact · none"), base.format("removed · hidden")
-    assert set(cells) == {exact, removed, f"{exact} · 60 updates", f"{removed} · 60 updates"}
-    assert cells[removed].reference == cells[exact].identity
-    assert cells[f"{removed} · 60 updates"].reference == cells[f"{exact} · 60 updates"].identity
-    assert cells[f"{exact} · 60 updates"].protocol.updates == 60
-    assert cells[f"{exact} · 60 updates"].seconds > cells[exact].seconds
-    assert plan.duplicates == 0
+    base = "iris · tanh · {} · sgd · 5{}"
+    for ending, updates in (("", 6), (" · 60 updates", 60)):
+        exact, removed = (cells.pop(base.format(x, ending)) for x in BOTH)
+        assert removed.reference == exact.identity
+        assert exact.protocol.updates == removed.protocol.updates == updates
+    assert not cells and plan.duplicates == 0
 
 
 def test_one_cell_with_two_numbers_of_seeds_is_made_once_with_the_larger():
@@ -80,21 +109,14 @@ def test_one_cell_with_two_numbers_of_seeds_is_made_once_with_the_larger():
         alone = tiny_plan(many)
         assert [p.identity for p in plan.cells] == [p.identity for p in alone.cells]
     # and exact has as many as those that are compared with it
-    exact = {**GRID, "gradient": "exact", "protocol": {"evaluation_seeds": 2}}
-    removed = {**GRID, "gradient": "removed", "protocol": {"evaluation_seeds": 5}}
-    plan = tiny_plan(exact, removed)
-    assert [(p.cell.gradient.name, p.protocol.evaluation_seeds) for p in plan.cells] == [
-        ("exact", 5),
-        ("removed", 5),
-    ]
+    plan = tiny_plan({**few, "gradient": "exact"}, {**many, "gradient": "removed"})
+    assert [p.protocol.evaluation_seeds for p in plan.cells] == [5, 5]
 
 
 def test_transfer_is_made_if_one_of_two_grids_asks_for_it():
-    without, asked = own(transfer=False), own(transfer=True)
-    for grids in ((without, asked), (asked, without)):
-        plan = tiny_plan(*grids)
+    for transfer in (False, True):
+        plan = tiny_plan(own(transfer=transfer), own(transfer=not transfer))
         assert [p.reference is None for p in plan.cells] == [True, False]
-        assert len(plan.cells) == 2
 
 
 def test_seeds_are_nested_and_never_shared_between_uses():
@@ -107,15 +129,6 @@ def test_seeds_are_nested_and_never_shared_between_uses():
     assert [len(seeds) for seeds in uses] == [1000, 1000, 10**5]
     assert len(set().union(*uses)) == sum(map(len, uses)), "the scored seeds choose no rate"
     assert replace(many, tune=False).evaluation() == many.evaluation()
-
-
-def test_full_batches_are_a_grids_own():
-    grid = {"dataset": "iris", "hidden": [5], "optimizer": "rprop"}
-    rates = {"rprop": [0.1], "sgd": [0.1]}
-    full = {**grid, "protocol": {"batch_size": "full"}}
-    assert len(tiny_plan(full, learning_rates=rates).cells) == 1
-    with pytest.raises(UsageError, match=r"needs protocol\.batch_size=full"):
-        tiny_plan(grid, learning_rates=rates)
 
 
 def test_fixed_rates_are_evaluated_each_and_nothing_is_tuned():
@@ -149,9 +162,6 @@ def test_names_say_what_is_unusual():
     assert tiny_protocol(evaluation_seeds=9, transfer=False).differences(usual, "sgd") == []
 
 
-# ---------------------------------------------------------------- branches
-
-
 def branched(gradient="removed", rate="own", **protocol):
     branch = {"gradient": "exact", "updates": 4, "rate": rate}
     grid = {**GRID, "gradient": gradient, "protocol": {"branch": branch, **protocol}}
@@ -161,9 +171,7 @@ def branched(gradient="removed", rate="own", **protocol):
 def test_a_branch_needs_the_rates_of_both_rules():
     plan = branched()
     cells = by_name(plan)
-    exact, removed = (
-        cells[f"iris · tanh · {x} · sgd · 5"] for x in ("exact · none", "removed · hidden")
-    )
+    exact, removed = (cells[f"iris · tanh · {x} · sgd · 5"] for x in BOTH)
     (last,) = (p for p in plan.cells if p.protocol.branch)
     assert last.name == f"{removed.name} · after 4 updates of exact, own rate"
     assert last.needs == {"trunk": exact.identity, "own": removed.identity}
@@ -173,13 +181,9 @@ def test_a_branch_needs_the_rates_of_both_rules():
         [last.name],
     ]
     assert last.trunk == exact.cell
-
-
-def test_waves_are_as_many_as_it_takes():
-    """Exact, then what is also evaluated at its rate, then what branches with that rule's rate."""
-    branch = {"gradient": "exact", "updates": 4}
+    # exact, then what is also evaluated at its rate, then what branches with that rule's rate
     grid = {**GRID, "gradient": "removed"}
-    plan = tiny_plan(grid, {**grid, "protocol": {"branch": branch}})
+    plan = tiny_plan(grid, {**grid, "protocol": {"branch": {"gradient": "exact", "updates": 4}}})
     assert [[p.wave for p in wave] for wave in plan.waves(())] == [[0], [1], [2]]
 
 
@@ -195,18 +199,145 @@ def test_a_branch_and_back():
 
 
 def test_everything_about_a_branch_matters():
-    found = {branched().cells[-1].identity}
-    for change in (
-        {"rate": "tenth"},
-        {"gradient": "offset"},
-        {"updates": 7},
-        {"dtype": "float64"},
-    ):
-        found.add(branched(**change).cells[-1].identity)
-    assert len(found) == 5
+    changes = {}, {"rate": "tenth"}, {"gradient": "offset"}, {"updates": 7}, {"dtype": "float64"}
+    assert len({branched(**change).cells[-1].identity for change in changes}) == 5
 
 
 def test_a_first_rule_that_cannot_be_is_skipped_with_its_reason():
     branch = {"gradient": "leaky_backward", "updates": 4}
     with pytest.raises(UsageError, match=r"^grids\[0\] yields no cell: gradient leaky_backward"):
         tiny_plan({**GRID, "protocol": {"branch": branch}})
+
+
+FIRST = {"about": "one", "claims": ["C1"], "grids": [GRID]}
+SECOND = {
+    "about": "two",
+    "claims": ["C1", "C2"],
+    "protocol": {"evaluation_seeds": 5},
+    "grids": [GRID, own(updates=60)],
+}
+
+
+def union(grids=(), commanded=(), **files):
+    container = {"include": list(files), "grids": list(grids), "protocol": dict(TINY)}
+    container["claims"] = ["C9"]
+    return read("all", container, files, commanded)
+
+
+def test_a_union_has_the_grids_of_all_with_their_protocols():
+    config = union(first=FIRST, second=SECOND, grids=[own(decay=False)])
+    assert [(g.key, g.experiment) for g in config.grids] == [
+        ("first: grids[0]", "first"),
+        ("second: grids[0]", "second"),
+        ("second: grids[1]", "second"),
+        ("grids[0]", "all"),
+    ]
+    seen = [
+        (g.protocol.updates, g.protocol.evaluation_seeds, g.protocol.decay) for g in config.grids
+    ]
+    assert seen == [(6, 3, True), (6, 5, True), (60, 5, True), (6, 3, False)]
+    assert config.claims == ("C9", "C1", "C2")
+    plan = make_plan(config)
+    assert len(plan.cells) == 2 + 2 + 2
+    assert [len(plan.made_by(name)) for name in ("first", "second", "all")] == [2, 2, 2]
+    assert len(plan.shared_with("second")) == 2
+    assert plan.cells[0].protocol.evaluation_seeds == 5
+
+
+def test_what_an_experiment_makes_alone_it_makes_in_a_union():
+    """The same identities, where no other has more seeds: results need not be made again."""
+    alone = read("second", {**SECOND, "protocol": {**TINY, **SECOND["protocol"]}})
+    names = {p.identity for p in make_plan(alone).cells}
+    assert names <= {p.identity for p in make_plan(union(first=FIRST, second=SECOND)).cells}
+
+
+def test_the_command_line_has_the_last_word():
+    """A key that it sets holds for all grids: they no longer differ in it."""
+    config = union(first=FIRST, second=SECOND, commanded=["updates", "evaluation_seeds"])
+    assert {(g.protocol.updates, g.protocol.evaluation_seeds) for g in config.grids} == {(6, 3)}
+    kept = amended(
+        {"learning_rates": {"sgd": [1], "adam": [1]}},
+        {"learning_rates": {"sgd": [2], "adam": [2]}},
+        ["learning_rates.sgd"],
+    )
+    assert kept == {"learning_rates": {"sgd": [1], "adam": [2]}}
+
+
+def test_mistakes_in_an_included_file_name_it():
+    """Those in a protocol are in tests/bad_input/test_configurations.py."""
+    impossible = {"grids": [{"dataset": "iris", "location": "output", "gradient": "frozen"}]}
+    for file, line in (
+        ({"about": "nothing"}, "experiment 'wrong': grids takes a list"),
+        ({**FIRST, "include": ["first"]}, "unknown configuration key 'wrong: include'"),
+        (impossible, r"wrong: grids\[0\] yields no cell: "),
+    ):
+        with pytest.raises(UsageError, match=line):
+            make_plan(union(first=FIRST, wrong=file))
+
+
+def test_files_that_are_included(tmp_path):
+    """Only others, and with the same defaults."""
+    defaults = [{"override /protocol": "study"}]
+    files = {
+        "all": {"defaults": defaults, "include": ["one"]},
+        "one": {"defaults": defaults, **FIRST},
+        "other": FIRST,
+        "nested": {"defaults": defaults, "include": ["one"]},
+    }
+    for name, content in files.items():
+        (tmp_path / f"{name}.yaml").write_text(json.dumps(content))
+    assert included(tmp_path, "all", ["one"]) == {"one": FIRST}
+    assert included(tmp_path, "all", None) == {}
+    for include, line in (
+        (["on"], "unknown include 'on'. Did you mean 'one'\\? Valid: nested, one, other"),
+        (["all"], "unknown include 'all'. Valid: nested, one, other"),
+        ("one", "include takes a list, not 'one'"),
+        (["other"], "all cannot include other: it has other defaults"),
+    ):
+        with pytest.raises(UsageError, match=line):
+            included(tmp_path, "all", include)
+
+
+def test_hydra_hands_over_what_the_command_line_set():
+    config = composed("experiment=paper", "protocol.updates=3", "protocol.evaluation_seeds=2")
+    assert {(g.protocol.updates, g.protocol.evaluation_seeds) for g in config.grids} == {(3, 2)}
+    refine = composed("experiment=smoke", "protocol.refine.seeds=3").protocol.refine
+    assert refine == Refine(seeds=3), "where the protocol has no second stage"
+    assert composed("experiment=smoke", "tracking.uri=''").tracking.uri is None
+
+
+ORDINARY = "{dataset: iris, hidden: [4], gradient: [exact, removed], protocol: {transfer: false}}"
+BRANCHED = (
+    "{dataset: iris, hidden: [4], gradient: removed, "
+    "protocol: {transfer: false, dtype: float64, branch: {gradient: exact, updates: 4}}}"
+)
+
+
+def test_what_a_study_records(command, tmp_path, monkeypatch):
+    """The digest of its claims, as a tag of every scored run; whose protocols its grids have."""
+    claims = tmp_path / "claims.yaml"
+    monkeypatch.setattr("study.conf.claims_path", lambda: claims)
+    words = ("experiment=smoke", f"grids=[{ORDINARY}, {BRANCHED}]", "claims=[C3]", *TINY_WORDS)
+    said = command(*words)
+    assert said.code == 2
+    assert said.err == "study: conf/claims.yaml cannot be read: No such file or directory\n"
+    assert command(*words, "dry_run=true").code == 0
+    claims.write_bytes(b"fixed\n")
+    assert command(*words).code == 0
+    digest = hashlib.sha256(b"fixed\n").hexdigest()
+    with closing(sqlite3.connect(command.database)) as database:
+        rows = database.execute(
+            "SELECT DISTINCT stage.value, claims.value FROM params AS stage"
+            " LEFT JOIN tags AS claims ON claims.run_uuid = stage.run_uuid"
+            " AND claims.key = 'claims' WHERE stage.key = 'stage'"
+        ).fetchall()
+        (tag,) = database.execute("SELECT value FROM experiment_tags WHERE key = 'study.claims'")
+    assert sorted(rows) == [("evaluate", digest), ("tune", None)]
+    assert tag == (digest,)
+    (record,) = [json.loads(p.read_text()) for p in command.folder.rglob("study-*.json")]
+    assert record["claims sha256"] == digest
+    branch = {"branch.gradient": "exact", "branch.updates": 4, "branch.rate": "own"}
+    assert [grid["protocol"] for grid in record["configuration"]["grids"]] == [
+        {"transfer": False},
+        {"transfer": False, "dtype": "float64", "branch": branch},
+    ]

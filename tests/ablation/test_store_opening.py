@@ -1,12 +1,12 @@
 """Where a store is, who writes it, and one clear line for every way in which it cannot serve."""
 
+import contextlib
 import shutil
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from small_studies import python
 
 from study.ablation.store import client as store_client
 from study.ablation.store import open_store, sqlite_path, sqlite_uri, tracking_uri
@@ -23,15 +23,8 @@ from study.ablation.store import open_store
 store = open_store(None, "small", Path(sys.argv[1]))
 print(sorted(store.finished(["a" * 40, "b" * 40])))
 store.close()
-print([name for name in ("mlflow", "sqlalchemy", "pyarrow") if name in sys.modules])
+print([name for name in ("mlflow", "sqlalchemy", "pandas") if name in sys.modules])
 """
-
-
-@pytest.fixture
-def elsewhere(tmp_path, monkeypatch):
-    """A project folder without a store."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return tmp_path
 
 
 @pytest.fixture
@@ -47,93 +40,59 @@ def quickly(migrated, monkeypatch):
 @pytest.fixture
 def opened():
     """Open stores of the experiment `small`, which are closed at the end."""
-    stores = []
+    with contextlib.ExitStack() as stack:
 
-    def open_one(root, uri=None, experiment="small"):
-        stores.append(open_store(uri, experiment, root))
-        return stores[-1]
+        def open_one(root, uri=None, experiment="small"):
+            return stack.enter_context(contextlib.closing(open_store(uri, experiment, root)))
 
-    yield open_one
-    for store in stores:
-        store.close()
+        yield open_one
 
 
-def test_address_is_argument_then_environment_then_default(elsewhere, monkeypatch):
-    assert tracking_uri(None, elsewhere) == f"sqlite:///{elsewhere}/mlflow.db"
+def test_address_is_argument_then_environment_then_default(tmp_path, monkeypatch):
+    assert tracking_uri(None, tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
-    assert tracking_uri(None, elsewhere) == "http://127.0.0.1:5000"
-    assert tracking_uri("postgresql+psycopg://h/d", elsewhere) == "postgresql+psycopg://h/d"
-    monkeypatch.chdir(elsewhere)
-    assert tracking_uri("sqlite:///own/x.db", elsewhere) == f"sqlite:///{elsewhere}/own/x.db"
+    assert tracking_uri(None, tmp_path) == "http://127.0.0.1:5000"
+    assert tracking_uri("postgresql+psycopg://h/d", tmp_path) == "postgresql+psycopg://h/d"
+    monkeypatch.chdir(tmp_path)
+    assert tracking_uri("sqlite:///own/x.db", tmp_path) == f"sqlite:///{tmp_path}/own/x.db"
 
 
 @pytest.mark.parametrize("name", ["plain.db", "a b.db", "50%25.db", "what?.db", "#1.db"])
-def test_paths_survive_as_addresses(elsewhere, name):
-    assert sqlite_path(sqlite_uri(elsewhere / name)) == elsewhere / name
+def test_paths_survive_as_addresses(tmp_path, name):
+    assert sqlite_path(sqlite_uri(tmp_path / name)) == tmp_path / name
     assert sqlite_path("http://host") is None
 
 
-@pytest.mark.parametrize(
-    ("uri", "line"),
-    [
-        ("sqlite://", "names no file"),
-        ("sqlite:///:memory:", "names no file"),
-        ("mlruns", "is no address"),
-        ("postgresql+nothing://me:secret@host/db", r"cannot use postgresql.nothing://...@host/db"),
-        (
-            "postgresql+psycopg:/host/db",
-            r"tracking.uri 'postgresql.psycopg:/host/db' is no address that MLflow takes",
-        ),
-        ("http://me:secret@127.0.0.1:9", r"no MLflow server answers at http://.*@127.0.0.1:9: "),
-        ("http://127.0.0.1:port", "no MLflow server answers at"),
-    ],
-)
-def test_addresses_that_cannot_serve(elsewhere, uri, line):
-    with pytest.raises(UsageError, match=line) as error:
-        open_store(uri, "small", elsewhere)
-    assert "\n" not in str(error.value) and "secret" not in str(error.value)
-    assert list(elsewhere.iterdir()) == []
-
-
-@pytest.mark.parametrize("name", ["", "../up", "a//b", "what?", ".hidden", "/root"])
-def test_experiments_name_folders(elsewhere, name):
-    with pytest.raises(UsageError, match="cannot name a folder"):
-        open_store(None, name, elsewhere)
-
-
-def test_asking_makes_nothing(elsewhere, opened):
-    store = opened(elsewhere)
+def test_asking_makes_nothing_and_imports_nothing_heavy(mlflow_root, opened, make_cell, tmp_path):
+    store = opened(tmp_path / "none")
     assert isinstance(store, BulkStore)
-    assert store.finished([A]) == set()
-    assert store.experiment_id is None
-    assert list(elsewhere.iterdir()) == []
-
-
-def test_asking_imports_nothing_heavy(mlflow_root, opened, make_cell):
+    assert (store.finished([A]), store.experiment_id) == (set(), None)
+    assert not (tmp_path / "none").exists()
     opened(mlflow_root).record(make_cell("a"))
-    command = [sys.executable, "-c", LIGHT, str(mlflow_root)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert said.splitlines() == [str([A]), "[]"]
+    assert python(LIGHT, mlflow_root).stdout.splitlines() == [str([A]), "[]"]
 
 
-def test_a_store_elsewhere_has_its_artifacts_beside_it(elsewhere, migrated, opened, make_cell):
-    folder = elsewhere / "my # folder"
+def test_a_store_elsewhere_has_its_artifacts_beside_it(tmp_path, migrated, opened, make_cell):
+    folder = tmp_path / "my # folder"
     folder.mkdir()
     shutil.copy(migrated, folder / "x.db")
-    store = opened(elsewhere / "root", sqlite_uri(folder / "x.db"), "sub/small")
+    store = opened(tmp_path / "root", sqlite_uri(folder / "x.db"), "sub/small")
     store.record(make_cell("a"))
     [(runs, _)] = store.tables([A])
     assert folder / "mlartifacts" / "sub" / "small" in runs.parents
     client = store_client.connect(sqlite_uri(folder / "x.db"))
     [parent] = client.search_runs([store.experiment_id], "tags.role = 'cell'")
-    fetched = client.download_artifacts(parent.info.run_id, "runs.parquet", str(elsewhere))
+    fetched = client.download_artifacts(parent.info.run_id, "runs.parquet", str(tmp_path))
     assert Path(fetched).read_bytes() == runs.read_bytes()
-    assert sorted(path.name for path in elsewhere.iterdir()) == [folder.name, "runs.parquet"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [folder.name, "runs.parquet"]
 
 
-def test_database_is_made_whole_or_not_at_all(elsewhere, quickly, opened, monkeypatch):
-    path = elsewhere / "new" / "mlflow.db"
-    store = opened(elsewhere, sqlite_uri(path))
+def test_database_is_made_whole_or_not_at_all(tmp_path, quickly, opened, monkeypatch):
+    path = tmp_path / "new" / "mlflow.db"
+    path.parent.mkdir()
+    path.touch()  # an empty file is no store yet
+    store = opened(tmp_path, sqlite_uri(path))
+    assert store.finished([A]) == set()
 
     def interrupted(self, uri):
         sqlite_path(uri).write_bytes(b"half a database")
@@ -143,46 +102,38 @@ def test_database_is_made_whole_or_not_at_all(elsewhere, quickly, opened, monkey
         patch.setattr(Database, "_migrate", interrupted)
         with pytest.raises(KeyboardInterrupt):
             store.prepare()
-    assert list(path.parent.iterdir()) == []
+    assert list(path.parent.iterdir()) == [path] and not path.read_bytes()
     store.prepare()
-    connection = sqlite3.connect(path)
-    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    connection.close()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     store.close()
     assert sorted(p.name for p in path.parent.iterdir()) == ["mlartifacts", "mlflow.db"]
 
 
 @pytest.mark.parametrize("finished", [True, False])
-def test_what_a_kill_left_beside_a_store_goes(elsewhere, migrated, quickly, opened, finished):
-    if finished:
-        shutil.copy(migrated, elsewhere / "mlflow.db")
-    leftover = elsewhere / "mlflow.db.new-x"
+def test_what_a_kill_left_beside_a_store_goes(tmp_path, migrated, quickly, opened, finished):
+    """But not what another study is making, which has the folder locked."""
+    leftover = tmp_path / "mlflow.db.new-x"
     leftover.mkdir()
     (leftover / "mlflow.db").touch()
-    opened(elsewhere).prepare()
-    assert not list(elsewhere.glob("mlflow.db.*"))
+    if finished:
+        shutil.copy(migrated, tmp_path / "mlflow.db")
+        with _locked(tmp_path, wait=True) as alone:
+            assert alone
+            opened(tmp_path).prepare()
+            assert leftover.exists()
+    opened(tmp_path).prepare()
+    assert not list(tmp_path.glob("mlflow.db.*"))
 
 
-def test_what_another_study_is_making_stays(elsewhere, migrated, opened):
-    """It has the folder locked."""
-    shutil.copy(migrated, elsewhere / "mlflow.db")
-    (elsewhere / "mlflow.db.new-x").mkdir()
-    with _locked(elsewhere, wait=True) as alone:
-        assert alone
-        opened(elsewhere).prepare()
-        assert (elsewhere / "mlflow.db.new-x").exists()
-    opened(elsewhere).prepare()
-    assert not (elsewhere / "mlflow.db.new-x").exists()
-
-
-def test_the_first_of_two_makers_wins(elsewhere, migrated, opened, monkeypatch, make_cell):
+def test_the_first_of_two_makers_wins(tmp_path, migrated, opened, monkeypatch, make_cell):
     def overtaken(self, uri):
         shutil.copy(migrated, sqlite_path(uri))
-        shutil.copy(migrated, elsewhere / "mlflow.db")
-        opened(elsewhere).record(make_cell("a"))
+        shutil.copy(migrated, tmp_path / "mlflow.db")
+        opened(tmp_path).record(make_cell("a"))
 
     monkeypatch.setattr(Database, "_migrate", overtaken)
-    store = opened(elsewhere)
+    store = opened(tmp_path)
     store.prepare()
     assert store.finished([A]) == {A}
 
@@ -205,38 +156,21 @@ def test_two_processes_share_an_experiment(mlflow_root, opened, monkeypatch, mak
     assert runs.stat().st_mtime_ns == written
 
 
-def test_an_empty_file_is_no_store_yet(elsewhere, quickly, opened, make_cell):
-    (elsewhere / "mlflow.db").touch()
-    store = opened(elsewhere)
-    assert store.finished([A]) == set()
-    store.record(make_cell("a"))
-    assert store.finished([A]) == {A}
-
-
-def test_what_is_no_store(elsewhere):
+def test_what_is_no_store(tmp_path):
     """Beside the damaged files of the fault tests."""
-    path = elsewhere / "mlflow.db"
-    with sqlite3.connect(path) as connection:
+    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
         connection.execute("CREATE TABLE recipes (name)")
-    connection.close()
-    with pytest.raises(UsageError, match=r"a database, but not a whole one of MLflow's$"):
-        open_store(None, "small", elsewhere)
-    path.unlink()
-    path.mkdir()
-    with pytest.raises(UsageError, match=r"cannot use the store .*: unable to open database file"):
-        open_store(None, "small", elsewhere)
-    (elsewhere / "file").touch()
-    with pytest.raises(UsageError, match=r"file/mlflow.db: Not a directory$"):
-        open_store(sqlite_uri(elsewhere / "file" / "mlflow.db"), "small", elsewhere)
+    (tmp_path / "folder").mkdir()
+    for place, line in (
+        ("mlflow.db", "a database, but not a whole one of MLflow's$"),
+        ("folder", "cannot use the store .*: unable to open database file"),
+        ("mlflow.db/mlflow.db", "mlflow.db/mlflow.db: Not a directory$"),
+    ):
+        with pytest.raises(UsageError, match=line):
+            open_store(sqlite_uri(tmp_path / place), "small", tmp_path)
 
 
-def test_artifacts_that_cannot_be_written(mlflow_root, opened):
-    (mlflow_root / "mlartifacts").touch()
-    with pytest.raises(UsageError, match=r"cannot make .*mlartifacts/small: Not a directory$"):
-        opened(mlflow_root).prepare()
-
-
-def test_a_locked_store_is_one_line(mlflow_root, opened, monkeypatch):
+def test_a_store_or_folder_that_cannot_be_written_is_one_line(mlflow_root, opened, monkeypatch):
     monkeypatch.setattr("study.ablation.store.database.PATIENCE", 0.05)
     other = sqlite3.connect(mlflow_root / "mlflow.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -246,6 +180,10 @@ def test_a_locked_store_is_one_line(mlflow_root, opened, monkeypatch):
         store.prepare()
     other.execute("ROLLBACK")
     other.close()
+    (mlflow_root / "mlartifacts").touch()
+    with pytest.raises(UsageError, match=r"cannot make .*mlartifacts/small: Not a directory$"):
+        store.prepare()
+    (mlflow_root / "mlartifacts").unlink()
     store.prepare()
 
 

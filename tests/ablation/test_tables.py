@@ -1,17 +1,20 @@
-"""One schema for training, stores and publishing."""
+"""One schema for training, stores and publishing; what of it is laid out for MLflow."""
 
+from dataclasses import replace
+
+import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from study.ablation.store.rows import entries, run_id, run_prefix, source_tags, thin
 from study.ablation.store.tables import (
     CURVES,
     FINALS,
     RUNS,
-    concatenate,
-    curves_table,
-    identify,
     is_variant_parameter,
-    runs_table,
+    table,
 )
 
 
@@ -22,9 +25,6 @@ def test_every_column_has_a_type_and_a_meaning():
     assert {name for name, c in RUNS.items() if c.kind == "metric" and c.indexed} == set(FINALS)
     curves = [name for name, column in CURVES.items() if column.kind == "metric"]
     assert set(curves) - {"objective"} <= set(RUNS)  # every probe has its last value
-
-
-def test_parameters_of_variants_are_known_by_their_prefix():
     for name in ("gradient.minimum", "initialisation.radius", "dataset.noise"):
         assert is_variant_parameter(name)
     for name in ("gradient", "gradient.", ".minimum", "objective.scale", "time.train"):
@@ -42,7 +42,7 @@ def test_columns_come_out_in_order_and_type(make_cell):
     assert runs.schema.field("diverged_at").type == pa.float64()
     assert runs.schema.field("failed").type == pa.bool_()
     assert runs["saturated"].null_count == 3  # a metric nobody gave
-    again = runs_table(runs.to_pydict())
+    again = table(runs.to_pydict(), RUNS)
     assert (again.schema, str(again.to_pydict())) == (runs.schema, str(runs.to_pydict()))
 
 
@@ -50,34 +50,67 @@ def test_unknown_and_missing_columns_are_named(make_cell):
     columns = make_cell("a").runs.to_pydict()
     for strange in ("objective.scale", "run_id"):
         with pytest.raises(ValueError, match=rf"unknown: \['{strange}'\], missing: \[\]"):
-            runs_table(columns | {strange: [1, 2, 3]})
+            table(columns | {strange: [1, 2, 3]}, RUNS)
     for name in ("seed", "updates", "outcome"):
         rest = {key: value for key, value in columns.items() if key != name}
         with pytest.raises(ValueError, match=rf"unknown: \[\], missing: \['{name}'\]"):
-            runs_table(rest)
+            table(rest, RUNS)
+    without = columns | {"gradient.minimum": [None, None, None]}
+    assert "gradient.minimum" not in table(without, RUNS).column_names
     with pytest.raises(ValueError, match=r"missing: \['update'\]"):
-        curves_table({"replica": ["a"], "objective": [1.0]})
+        table({"replica": ["a"], "objective": [1.0]}, CURVES)
 
 
-def test_a_parameter_without_any_value_is_no_column(make_cell):
-    columns = make_cell("a").runs.to_pydict() | {"gradient.minimum": [None, None, None]}
-    assert "gradient.minimum" not in runs_table(columns).column_names
+@given(st.sets(st.integers(0, 10**6), min_size=1, max_size=60), st.integers(2, 9))
+def test_thinning_keeps_both_ends_and_few(updates, most):
+    updates = tuple(sorted(updates))
+    kept = thin(updates, most)
+    assert list(kept) == sorted(set(kept))
+    assert len(kept) <= most
+    assert len(kept) == len(updates) or len(updates) > most
+    assert (kept[0], kept[-1]) == (0, len(updates) - 1)
+    powers = tuple(2**k - 1 for k in range(15))  # log2(1 + update) = 0, 1, ..., 14
+    assert (thin(powers, 8), thin((), 8)) == ((0, 2, 4, 6, 8, 10, 12, 14), ())
 
 
-def test_tables_of_cells_are_stacked(make_cell):
-    cells = [
-        make_cell("a", **{"gradient.minimum": 0.1}),
-        make_cell("b", "exact"),
-        make_cell("c", **{"gradient.minimum": "low", "gradient.absolute": True}),
-    ]
-    ids = {"tune/0.1/0": "1", "evaluate/0.1/3": "2", "evaluate/100/3": "3"}
-    texts = {"experiment": "e", "parent_run_id": "p"}
-    parts = [identify(c.runs, RUNS, ids, cell=c.cell, **texts) for c in cells]
-    numbers = concatenate(parts[:2], RUNS)
-    assert numbers.column_names[:5] == ["experiment", "cell", "run_id", "parent_run_id", "dataset"]
-    assert numbers["run_id"].to_pylist() == ["1", "2", "3"] * 2
-    assert numbers["gradient.minimum"].to_pylist() == [0.1] * 3 + [None] * 3
-    words = concatenate(parts, RUNS)
-    assert words["gradient.minimum"].to_pylist() == ["0.1"] * 3 + [None] * 3 + ["low"] * 3
-    assert words["gradient.absolute"].to_pylist() == [None] * 6 + [True] * 3
-    assert words["cell"].to_pylist() == [c.cell for c in cells for _ in range(3)]
+def test_no_run_has_more_than_five_values_and_three_curves(make_cell):
+    """Also a runaway that reached its target; curves come in any order."""
+    cell = make_cell("a")
+    at = cell.runs.column_names.index("diverged_at")
+    runaway = cell.runs.set_column(at, "diverged_at", [[None, 55.0, 13.0]])
+    shuffled = cell.curves.take(np.random.default_rng(0).permutation(len(cell.curves)))
+    cell = replace(cell, runs=runaway)
+    parent, *children = found = entries(cell, {})
+    cell = replace(cell, curves=shuffled)
+    assert entries(cell, {}) == found
+    assert [key for key, _, _ in parent.metrics] == ["score", "time.train"]
+    for child in children:
+        keys = [key for key, _, _ in child.metrics]
+        curves = {key: keys.count(key) for key in keys if keys.count(key) > 1}
+        assert set(curves) <= {"objective", "descent_cosine", "saturated"}
+        assert max(curves.values()) <= 8
+        assert np.isfinite([value for _, value, _ in child.metrics]).all()
+        if child is children[1]:
+            assert [key for key in keys if key not in curves] == [
+                *("final_objective", "initial_objective", "test_score"),
+                *("updates_to_target", "diverged_at"),
+            ]
+        assert len(keys) - sum(curves.values()) <= 5
+
+
+def test_ids_follow_from_names():
+    prefix = run_prefix("default", "a" * 40)
+    assert len(prefix) == 20
+    assert run_id(prefix, "") == prefix + "0" * 12
+    ids = {run_id(prefix, f"tune/0.1/{seed}") for seed in range(100)}
+    assert len(ids) == 100 and {len(i) for i in ids} == {32} and {i[:20] for i in ids} == {prefix}
+    assert prefix not in (run_prefix("default", "b" * 40), run_prefix("other", "a" * 40))
+
+
+def test_source_is_named_with_and_without_a_repository(tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    tags = source_tags(tmp_path)
+    assert tags["mlflow.source.name"] == "study"
+    assert "mlflow.source.git.commit" not in tags
+    monkeypatch.setenv("PATH", str(tmp_path))  # no git at all
+    assert source_tags(tmp_path) == tags

@@ -23,53 +23,48 @@ def fine(*finals):
     return [(final, False) for final in finals]
 
 
-def test_the_lowest_median_wins_not_the_lowest_mean_or_minimum():
+def failing(share, of):
+    """Trainings with the lower final objective, some of which fail."""
+    return [(9.0, True)] * share + [(0.1, False)] * (of - share)
+
+
+DIVERGED = [(NAN, True), (-INF, True), (INF, True)]
+THIRDS = [(0.3, True), (0.3, False), (0.3, False)]
+CHOICES = {
     # medians 3, 2, 4; means 2.4, 17.3, 2.7
-    table = {0.1: fine(1.2, 3.0, 3.0), 1.0: fine(1.0, 2.0, 49.0), 10.0: fine(0.1, 4.0, 4.0)}
-    assert best(table) == 1.0
-    # the median of an even number is the middle: 2.5 against 2.4
-    assert best({0.1: fine(1.0, 4.0), 1.0: fine(2.0, 2.8)}) == 1.0
+    "the lowest median, not the lowest mean or minimum": (
+        {0.1: fine(1.2, 3.0, 3.0), 1.0: fine(1.0, 2.0, 49.0), 10.0: fine(0.1, 4.0, 4.0)},
+        1.0,
+    ),
+    "the middle of an even number": ({0.1: fine(1.0, 4.0), 1.0: fine(2.0, 2.8)}, 1.0),
+    "a tie": ({0.1: fine(2.0, 2.0), 1.0: fine(2.0, 2.0)}, 0.1),
+    "a tie, turned": ({1.0: fine(2.0, 2.0), 0.1: fine(2.0, 2.0)}, 0.1),
+    # a fifth may fail
+    **{
+        f"{share} of {of} fail": ({0.1: fine(*[0.5] * of), 1.0: failing(share, of)}, rate)
+        for share, of, rate in ((1, 5, 1.0), (2, 5, 0.1), (1, 3, 0.1), (2, 10, 1.0), (3, 10, 0.1))
+    },
+    "none qualifies: the least share of failures": (
+        {0.1: [(0.1, True)] * 3, 1.0: THIRDS, 10.0: [(0.2, True), (0.2, True), (0.2, False)]},
+        1.0,
+    ),
+    "of two with the same share the lower median": (
+        {0.1: [(0.1, True)] * 3, 1.0: THIRDS, 10.0: [(0.2, True), (0.2, False), (0.2, False)]},
+        10.0,
+    ),
+    "what is not finite is worst": ({0.1: [(5.0, True)] * 3, 1.0: DIVERGED}, 0.1),
+    "whatever it is": ({0.1: DIVERGED, 1.0: DIVERGED}, 0.1),
+    "a median does not see one of five": (
+        {0.1: fine(*[0.5] * 5), 1.0: [*fine(*[0.1] * 4), (NAN, True)]},
+        1.0,
+    ),
+    "all fail": ({0.1: [(0.9, True)] * 3, 1.0: [(0.8, True)] * 3}, 1.0),
+}
 
 
-@pytest.mark.parametrize("order", [(0.1, 1.0, 10.0), (10.0, 1.0, 0.1)])
-def test_a_tie_goes_to_the_smaller_rate(order):
-    assert best({rate: fine(2.0, 2.0) for rate in order}) == 0.1
-
-
-@pytest.mark.parametrize(
-    ("failures", "of", "chosen"),
-    [(1, 5, 1.0), (2, 5, 0.1), (1, 3, 0.1), (2, 10, 1.0), (3, 10, 0.1)],
-)
-def test_a_fifth_may_fail(failures, of, chosen):
-    """The rate 1 has the lower median; it is chosen unless too many of its trainings fail."""
-    runs = [(9.0, True)] * failures + [(0.1, False)] * (of - failures)
-    assert best({0.1: fine(*[0.5] * of), 1.0: runs}) == chosen
-
-
-def test_where_none_qualifies_the_least_share_of_failures_does():
-    table = {
-        0.1: [(0.1, True)] * 3,
-        1.0: [(0.3, True), (0.3, False), (0.3, False)],
-        10.0: [(0.2, True), (0.2, True), (0.2, False)],
-    }
-    assert best(table) == 1.0
-    table[10.0] = [(0.2, True), (0.2, False), (0.2, False)]
-    assert best(table) == 10.0, "of two with the same share the lower median wins"
-
-
-@pytest.mark.parametrize("few", [1, 2, 3, 4])
-def test_beyond_the_bound_one_failure_more_is_too_many(few):
-    runs = {n: [(0.1 if n > few else 0.3, k < n) for k in range(5)] for n in (few, few + 1)}
-    assert best({0.1: runs[few + 1], 1.0: runs[few]}) == 1.0
-
-
-def test_what_is_not_finite_is_worst_whatever_it_is():
-    diverged = [(NAN, True), (-INF, True), (INF, True)]
-    assert best({0.1: [(5.0, True)] * 3, 1.0: diverged}) == 0.1
-    assert best({0.1: diverged, 1.0: diverged}) == 0.1
-    # one of five may diverge: it counts as infinite, which a median does not see
-    assert best({0.1: fine(*[0.5] * 5), 1.0: [*fine(*[0.1] * 4), (NAN, True)]}) == 1.0
-    assert best({0.1: [(0.9, True)] * 3, 1.0: [(0.8, True)] * 3}) == 1.0, "where all fail"
+@pytest.mark.parametrize(("table", "rate"), CHOICES.values(), ids=CHOICES)
+def test_choices_by_hand(table, rate):
+    assert best(table) == rate
 
 
 def test_trainings_of_a_rate_may_come_in_parts():
@@ -141,6 +136,8 @@ def test_the_grid_moves_until_its_best_is_inside(lowest, direction):
     assert coarse == [[-2.0, -1.5, -1.0, -0.5, 0.0], *more]
     assert log10([rate]) == [lowest + direction * 0.05]  # the nearest eighth around ±1.5 or ±3.5
     assert len(bowl.calls) == 4
+    short = all(float(f"{rate:.6g}") == rate for rates, _ in bowl.calls for rate in rates)
+    assert short, "rates are rounded, so that equal ones have equal names"
 
 
 @pytest.mark.parametrize("direction", [1, -1])
@@ -173,23 +170,3 @@ def test_a_coarse_grid_moves_in_its_own_steps(first, lowest, coarse):
     rate = choose_rate(tiny_protocol(refine=REFINE), first, bowl)
     assert [log10(rates) for rates, seeds in bowl.calls if seeds == [1, 2]] == coarse
     assert abs(log10([rate])[0] - lowest) <= 0.0625
-
-
-def test_names_of_rates_are_short():
-    """Recentred and refined rates are rounded, so that equal ones have equal names."""
-    bowl = Bowl(lowest=1.7)
-    choose_rate(tiny_protocol(refine=REFINE), FIRST, bowl)
-    for rates, _ in bowl.calls:
-        assert all(float(f"{rate:.6g}") == rate for rate in rates)
-        assert len(set(rates)) == len(rates)
-
-
-def test_the_tuner_never_sees_a_seed_that_is_scored():
-    for refine in (None, REFINE):
-        protocol = tiny_protocol(refine=refine, tuning_seeds=7, evaluation_seeds=60)
-        for lowest in (-9.0, -1.0, 9.0):
-            bowl = Bowl(lowest)
-            choose_rate(protocol, FIRST, bowl)
-            used = {seed for _, seeds in bowl.calls for seed in seeds}
-            assert used == {*protocol.tuning(), *protocol.refining()}
-            assert not used & set(protocol.evaluation())

@@ -1,8 +1,6 @@
 """What a worker hands back: tables in the schema, the same whatever the stacks were."""
 
 import os
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +10,10 @@ import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_studies import job_of, make_cell, tiny_protocol
+from small_studies import in_order, job_of, make_cell, python, tiny_protocol
 
-from study.ablation.configuration.protocol import Branch, Refine
+from study.ablation.configuration.protocol import Branch
+from study.ablation.running.tuning import Trials
 from study.ablation.running.worker import _problem, attempt, blocks, train_cell
 from study.learning.core.training import initial, train
 from study.learning.design import Budget
@@ -75,6 +74,9 @@ def test_runs_are_all_stages_of_all_seeds(plain):
         names = {f"{stage}/{rate:g}/{seed}" for seed, rate in expected}
         assert {row["replica"] for row in found} == names
         assert {row["claims"] for row in found} == {None if stage == "tune" else "d" * 64}
+    tuned, trials = plain.runs.to_pandas().query("stage == 'tune'"), Trials()
+    trials.add(tuned["learning_rate"], tuned["final_objective"], tuned["failed"])
+    assert chosen == trials.best(), "what is scored never chooses a rate"
     assert plain.metrics["runs"] == len(plain.runs) == 4 + 3 + 3
     assert plain.metrics["reference_learning_rate"] == 0.5
     curves = Counter(plain.curves["replica"].to_pylist())
@@ -85,26 +87,12 @@ def test_runs_are_all_stages_of_all_seeds(plain):
 @pytest.mark.parametrize("name", CELLS)
 def test_no_result_depends_on_the_stacks(name):
     """To the bit: alone, in odd numbers, all together."""
-    whole = train_cell(job_of(axes(name), PROTOCOL, 0.5, block=32))
-    for block in (1, 7):
-        cut = train_cell(job_of(axes(name), PROTOCOL, 0.5, block=block))
-        for one, other, keys in (
-            (whole.runs, cut.runs, [("replica", "ascending")]),
-            (whole.curves, cut.curves, [("replica", "ascending"), ("update", "ascending")]),
-        ):
-            assert_same(one.sort_by(keys), other.sort_by(keys))
-        timeless = [
-            {k: v for k, v in f.metrics.items() if not k.startswith("time.")} for f in (whole, cut)
-        ]
-        assert timeless[0] == timeless[1]
-
-
-def assert_same(one, other):
-    assert one.schema == other.schema
-    for column in one.column_names:
-        a, b = (np.array(t[column].to_pylist(), dtype=object) for t in (one, other))
-        unequal = [(x, y) for x, y in zip(a, b, strict=True) if x != y and (x == x or y == y)]
-        assert not unequal, f"{column}: {unequal[:3]}"
+    whole, *cut = (train_cell(job_of(axes(name), PROTOCOL, 0.5, block=b)) for b in (32, 1, 7))
+    for other in cut:
+        assert in_order(whole.runs).equals(in_order(other.runs))
+        assert in_order(whole.curves).equals(in_order(other.curves))
+        changed = {k for k, v in whole.metrics.items() if other.metrics[k] != v}
+        assert changed <= {"time.seconds", "time.processor_seconds"}
 
 
 def test_numbers_are_those_of_the_core(plain):
@@ -129,15 +117,14 @@ def test_params_stand_in_every_row():
         gradient={"floor": {"minimum": 0.05, "absolute": True}}, location="all", gain=2, hidden=[3]
     )
     finished = train_cell(job_of(cell, replace(PROTOCOL, batch_size=None, dtype="float64")))
-    for row in rows(finished.runs):
-        assert (row["dataset"], row["gradient"], row["location"]) == ("iris", "floor", "all")
-        assert (row["gradient.minimum"], row["gradient.absolute"]) == (0.05, True)
-        assert (row["gain"], row["hidden"], row["consistent"]) == (2.0, "3", "false")
-        assert (row["updates"], row["batch_size"], row["dtype"]) == (6, "full", "float64")
+    expected = {
+        **{"dataset": "iris", "gradient": "floor", "location": "all", "consistent": "false"},
+        **{"gradient.minimum": 0.05, "gradient.absolute": True, "gain": 2.0, "hidden": "3"},
+        **{"updates": 6, "batch_size": "full", "dtype": "float64", "decay": True, "claims": None},
+    }
+    assert all(expected.items() <= row.items() for row in rows(finished.runs))
     assert finished.name == cell.name
-    assert {row["decay"] for row in rows(finished.runs)} == {True}
     assert set(finished.runs["stage"].to_pylist()) == {"tune", "evaluate"}, "no reference"
-    assert set(finished.runs["claims"].to_pylist()) == {None}
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5])
@@ -148,12 +135,12 @@ def test_where_the_rates_agree_transfer_is_evaluation(rate, plain):
 
     def of(cell, stage):
         found = cell.runs.filter(pc.equal(cell.runs["stage"], stage))
-        return found.drop_columns(["replica", "stage"])
+        return found.drop_columns(["replica", "stage"]).to_pandas()
 
-    assert_same(of(finished, "evaluate"), of(finished, "transfer"))
+    assert of(finished, "evaluate").equals(of(finished, "transfer"))
     assert len(of(finished, "transfer")) == 3
     if rate == 0.5:  # and they are what is trained where the rate is another's
-        assert_same(of(plain, "transfer"), of(finished, "transfer"))
+        assert of(plain, "transfer").equals(of(finished, "transfer"))
 
 
 def test_the_aggregate_is_that_of_the_evaluation(plain):
@@ -180,10 +167,8 @@ def test_spectra_are_taken_of_the_first_evaluation_seeds():
         start = initial(design, problem, [row["seed"]])
         spectrum = tangent_spectrum(design, problem, alone.parameters, 32, [row["seed"]], start)
         assert row["negative_eigenvalues"] == spectrum.negative[0]
-    assert {row["stage"] for row in rows(finished.runs) if row["seed"] in seen} == {
-        "evaluate",
-        "transfer",
-    }
+    stages = {row["stage"] for row in rows(finished.runs) if row["seed"] in seen}
+    assert stages == {"evaluate", "transfer"}
     unprobed = train_cell(job_of(cell, replace(protocol, probes=0)))
     assert np.isnan([row["negative_eigenvalues"] for row in rows(unprobed.runs)]).all()
 
@@ -192,27 +177,13 @@ def test_divergence_is_a_result():
     """Linear outputs at a rate of 1e4: not finite, failed, no score; the tables say where."""
     protocol = tiny_protocol(updates=60, learning_rates={"sgd": (1e4,)})
     finished = train_cell(job_of(axes("regression"), protocol))
+    expected = {"outcome": "diverged", "failed": True, "runaway": False, "score": 0.0}
     for row in rows(finished.runs):
-        assert row["outcome"] == "diverged"
+        assert expected.items() <= row.items()
         assert row["diverged_by"] in ("nonfinite", "objective")
-        assert row["failed"]
-        assert not row["runaway"]
-        assert row["score"] == 0.0
-        assert row["diverged_at"] > 0
-        assert np.isnan(row["test_score"])
-        assert row["initial_objective"] > 0.0
-    assert finished.metrics["failed_rate"] == finished.metrics["diverged_rate"] == 1.0
-    assert finished.metrics["score"] == 0.0
-
-
-def test_recentring_adds_trainings_to_the_tables():
-    refine = Refine(per_decade=8, rates=3, seeds=2, recentre_decades=1)
-    protocol = tiny_protocol(refine=refine, learning_rates={"sgd": (1e-5, 1e-4)})
-    finished = train_cell(job_of(axes("plain"), protocol))
-    tuned = rows(finished.runs, stage="tune")
-    assert {row["learning_rate"] for row in tuned if row["seed"] < 1000} == {1e-5, 1e-4, 1e-3}
-    assert {row["seed"] for row in tuned} == {1, 2, 1001, 1002}
-    assert len(tuned) == 3 * 2 + 3 * 2
+        assert row["diverged_at"] > 0 and np.isnan(row["test_score"])
+    rates = {"failed_rate": 1.0, "diverged_rate": 1.0, "score": 0.0}
+    assert rates.items() <= finished.metrics.items()
 
 
 def test_an_error_becomes_a_result():
@@ -225,9 +196,6 @@ def test_an_error_becomes_a_result():
     assert attempt(without_rates).error == "KeyError: 'sgd'"
 
 
-# ---------------------------------------------------------------- other ways than one chosen rate
-
-
 def test_fixed_rates_are_all_evaluated_and_none_is_chosen():
     protocol = tiny_protocol(tune=False, learning_rates={"sgd": (0.1, 0.3, 1.0)})
     finished = train_cell(job_of(axes("plain"), protocol))
@@ -238,19 +206,16 @@ def test_fixed_rates_are_all_evaluated_and_none_is_chosen():
     assert "learning_rate" not in finished.metrics
     # the very trainings of a cell that has that rate alone
     alone = train_cell(job_of(axes("plain"), tiny_protocol(learning_rates={"sgd": (0.3,)})))
-    same = [f.runs.filter(pc.equal(f.runs["learning_rate"], 0.3)) for f in (finished, alone)]
-    assert_same(same[0], same[1].filter(pc.equal(same[1]["stage"], "evaluate")))
+    keys = {"stage": "evaluate", "learning_rate": 0.3}
+    assert str(rows(finished.runs, **keys)) == str(rows(alone.runs, **keys))
 
 
-def branched(gradient, location, first, rate, trunk, own, block=32):
+def branched(gradient, location, first, rate, trunk, own):
     """A cell on iris that branches after 4 updates under another rule."""
-    protocol = tiny_protocol(branch=Branch(resolved(first), 4, rate, location))
+    first = resolve("gradient", GRADIENTS, first)
+    protocol = tiny_protocol(branch=Branch(first, 4, rate, location))
     cell = make_cell(gradient=gradient, location="none" if gradient == "exact" else location)
-    return train_cell(job_of(cell, protocol, block=block, trunk=trunk, own=own))
-
-
-def resolved(gradient):
-    return resolve("gradient", GRADIENTS, gradient)
+    return train_cell(job_of(cell, protocol, trunk=trunk, own=own))
 
 
 @pytest.mark.parametrize("location", ["hidden", "all"])
@@ -263,15 +228,11 @@ def test_a_branch_goes_on_from_another_rules_weights(first, second, rate, factor
     assert {row["learning_rate"] for row in rows(finished.runs)} == {2.0 * factor}
     for row in rows(finished.runs):
         seed = [row["seed"]]
-        cells = [make_cell(gradient=g, location=location) for g in (first, second)]
-        problem = _problem(cells[0], seed)
-        trunk = train(problem, cells[0].design(), Budget(4, 16), seed, [0.5])
-        budget = Budget(6, 16, checkpoints=4, probes=2)
-        by_hand = train(
-            *(problem, cells[1].design(), budget, seed, [2.0 * factor]),
-            start=trunk.parameters,
-            done=4,
-        )
+        one, two = (make_cell(gradient=g, location=location) for g in (first, second))
+        problem, budget = _problem(one, seed), Budget(6, 16, checkpoints=4, probes=2)
+        trunk = train(problem, one.design(), Budget(4, 16), seed, [0.5])
+        last = (problem, two.design(), budget, seed, [2.0 * factor])
+        by_hand = train(*last, start=trunk.parameters, done=4)
         assert row["initial_objective"] == trunk.final_objective[0] == by_hand.initial_objective[0]
         assert row["final_objective"] == by_hand.final_objective[0]
         assert row["path_length"] == by_hand.path_length[0] > 0.0
@@ -290,9 +251,6 @@ def test_on_an_equal_path_the_rates_are_found_for_each_seed():
     chosen = [row["learning_rate"] for row in rows(finished.runs)]
     assert len(set(chosen)) == 3
     assert finished.metrics["learning_rate"] == np.median(chosen)
-    by_ones = branched("removed", "hidden", "exact", "equal_path", trunk=0.5, own=2.0, block=1)
-    order = [("replica", "ascending")]
-    assert_same(finished.runs.sort_by(order), by_ones.runs.sort_by(order))
 
 
 def test_linear_algebra_has_one_thread_also_where_it_is_loaded_late():
@@ -306,11 +264,5 @@ def test_linear_algebra_has_one_thread_also_where_it_is_loaded_late():
         "print(sorted({(p['user_api'], p['num_threads']) for p in found}))\n"
     )
     environment = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env=environment | {"PYTHONPATH": str(Path(__file__).parent)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = python(program, env=environment | {"PYTHONPATH": str(Path(__file__).parent)})
     assert done.stdout == "[('blas', 1)]\n"

@@ -1,12 +1,8 @@
 """The command in an empty folder, and a store and tables that no bad input may make."""
 
-import sys
-from pathlib import Path
-
 import pytest
 from hydra.core.global_hydra import GlobalHydra
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "ablation"))  # small_studies
+from small_studies import run
 
 
 @pytest.fixture(scope="module")
@@ -15,8 +11,6 @@ def refused(tmp_path_factory):
 
     One for all examples of a module: what a refusal leaves behind would be seen by the next one.
     """
-    from small_studies import run
-
     folder = tmp_path_factory.mktemp("empty")
     new = tmp_path_factory.mktemp("places") / "new"
     places = [f"tracking.uri=sqlite:///{new}/mlflow.db", f"tracking.tables={new}/tables"]

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from study.ablation.configuration import composition, overrides
+from study.ablation.store import open_store
 from study.conf import configuration_folder
 from study.errors import UsageError
 
@@ -31,8 +32,6 @@ def unread(*words):
     return str(caught.value)
 
 
-# ---- the command line itself ------------------------------------------------------------------
-
 UNREADABLE = st.text(min_size=1, max_size=12).filter(lambda text: text[0] not in "-~+") | (
     st.sampled_from(["=", "==", "=5", "a b", "'", '"', "a=b=c", "..=1", ".x=3", "protocol.=3"])
 )
@@ -51,24 +50,17 @@ def test_words_without_sense(word):
             composition.with_configuration([SMOKE, word], lambda config: 0)
 
 
-@QUICK
-@given(
-    st.sampled_from(["grids", "only.dataset", "protocol.learning_rates.sgd"]),
-    st.sampled_from(["[", "[{", "{", "[1", "[1}", "{a: }}", "]", "[,]", "(", "[a b:", "${", "f("]),
-)
-def test_grammar(key, value):
-    assert unread(f"{key}={value}").startswith(f"cannot read {key}={value}: key=value, ")
+@pytest.mark.parametrize("value", "[ [{ { [1 [1} {a:}} ] [,] ( [a: ${ f(".split())
+def test_grammar(value):
+    for key in ("grids", "only.dataset", "protocol.learning_rates.sgd"):
+        assert unread(f"{key}={value}").startswith(f"cannot read {key}={value}: key=value, ")
+
+
+NO_NAMES = ["../smoke", "/etc/passwd", "./smoke", "smoke.yaml", "..", "Smoke", "null", ""]
 
 
 @QUICK
-@given(
-    st.sampled_from(
-        ["../smoke", "/etc/passwd", "./smoke", "smoke.yaml", "..", "Smoke", "null", ""]
-    )
-    | LETTERS.map(lambda name: f"../{name}")
-    | LETTERS
-    | st.integers().map(str)
-)
+@given(st.sampled_from(NO_NAMES) | LETTERS | st.integers().map(str))
 def test_experiments(name):
     assume(name not in (*EXPERIMENTS, "true", "false", "yes", "no", "on", "off", "nan", "inf"))
     line = unread(f"experiment={name}")
@@ -76,13 +68,11 @@ def test_experiments(name):
     assert line.endswith(f"Valid: {', '.join(EXPERIMENTS)}")
 
 
-@pytest.mark.parametrize("group", ["protocol", "tracking", "execution"])
-@pytest.mark.parametrize(
-    "option", ["nope", "7", "null", "../quick", "[a, b]", "[1]", "quick.yaml"]
-)
-def test_groups(group, option):
-    line = unread(f"{group}={option}")
-    assert group in line and "Valid: " in line
+@pytest.mark.parametrize("option", ["nope", "7", "null", "../quick", "[a, b]", "quick.yaml"])
+def test_groups(option):
+    for group in ("protocol", "tracking", "execution"):
+        line = unread(f"{group}={option}")
+        assert group in line and "Valid: " in line
 
 
 HYDRAS = {  # what Hydra, or its grammar of flags, knows better
@@ -98,36 +88,24 @@ HYDRAS = {  # what Hydra, or its grammar of flags, knows better
     "twice": (["+experiment=smoke"], "experiment is chosen twice: experiment=..., without +, tak"),
     "list": (["about=[a]"], "about takes a text, not ['a']"),
     "package": (["experiment@foo=smoke"], ""),
-    "rates": (
-        ["protocol.learning_rates=[0.1]"],
-        "protocol.learning_rates takes rates by optimizer (sgd, momentum, nesterov, adagrad, rms",
-    ),
+    "rates": (["protocol.learning_rates=[0.1]"], "protocol.learning_rates takes rates by opt"),
     "grids by name": (["grids={dataset: iris}"], "grids takes a list, not {dataset: iris}"),
     "only": (["only=[3]"], "only takes values by name, not [3]"),
-    "grid that is not there": (
-        ["grids.9.hidden=[3]"],
-        "unknown configuration key 'grids.9'. Did you mean 'grids.0'? Valid: grids.0",
-    ),
-    "grid without number": (
-        ["grids.x=[3]"],
-        "unknown configuration key 'grids.x': grids are counted",
-    ),
+    "no such grid": (["grids.9.hidden=[3]"], "unknown configuration key 'grids.9'. Did you mean"),
+    "no number": (["grids.x=[3]"], "unknown configuration key 'grids.x': grids are counted"),
     "key of a grid": (["grids.0.hiden=[3]"], "unknown axis in grids[0] 'hiden'. Did you mean 'h"),
     "a bare word": (["train"], "'train' sets nothing: key=value does, such as experiment=smoke"),
     "a job of many": (["protocol=quick,nope", "-m"], "unknown protocol 'nope'. Valid: "),
     "too much": (["execution.max_runs=10"], "the plan has 320 trainings (about "),
     "two jobs": (["experiment=smoke,default"], "Ambiguous value for argument 'experiment=smoke,"),
     "key": (["protocol.updats=3"], "unknown configuration key 'protocol.updats'. Did you mean "),
-    "key, added": (["+foo=3"], "unknown configuration key 'foo'. Valid: about, claims, grids, "),
+    "key, added": (["+foo=3"], "unknown configuration key 'foo'. Valid: about, claims, "),
     "key of a group": (["foo.bar=3"], "unknown configuration key 'foo'. Valid: about, claims, "),
     "key below a number": (["protocol.updates.x=3"], "protocol.updates takes a whole number, not"),
     "deleted": (["~protocol.updates"], "protocol.updates is missing"),
     "no grids": (["~grids"], "experiment 'smoke': grids takes a list of products of axes"),
     "axis": (["only.gradint=[floor]"], "unknown configuration key 'only.gradint'. Did you mean "),
-    **{
-        f"interpolation {value}": ([f"about={value}"], "about: ")
-        for value in ("${nope}", "${oc.env:NOT_SET_AT_ALL}", "${nope:1}", "${about}")
-    },
+    **{v: ([f"about={v}"], "about: ") for v in ("${nope}", "${oc.env:NO_SUCH}", "${about}")},
 }
 
 
@@ -136,8 +114,6 @@ def test_what_hydra_finds(refused, words, line):
     said = refused(SMOKE, *words)
     assert said.startswith(line) and len(said) < 500, said
 
-
-# ---- tracking, the environment, the small commands ---------------------------------------------
 
 ADDRESSES = [
     *("x", "../x", "ftp://x", "sqlite:", "sqlite://", "sqlite:///", "sqlite:///:memory:", "http"),
@@ -148,11 +124,8 @@ ADDRESSES = [
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_addresses(address, monkeypatch, tmp_path):
     """The line names where the address came from."""
-    from study.ablation.store import open_store
-
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     for uri in (address, None):
-        if uri is None:
-            monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
         with pytest.raises(UsageError) as caught:
             open_store(uri, "smoke", tmp_path)
         line = str(caught.value)
@@ -161,8 +134,15 @@ def test_addresses(address, monkeypatch, tmp_path):
 
 
 def test_a_password_is_not_shown(refused):
-    for address in ("postgresql+psycopg://me:secret@h/x", "ftp://me:secret@h/x"):
-        assert "secret" not in refused(SMOKE, f"tracking.uri='{address}'")
+    for address, line in (
+        ("postgresql+psycopg://me:secret@h/x", ""),
+        ("postgresql+nothing://me:secret@h/x", "cannot use postgresql+nothing://***@h/x"),
+        ("ftp://me:secret@h/x", "tracking.uri 'ftp://***@h/x' is no address that MLflow takes"),
+        ("http://me:secret@127.0.0.1:9", "no MLflow server answers at http://***@127.0.0.1:9: "),
+        ("http://127.0.0.1:port", "no MLflow server answers at"),
+    ):
+        said = refused(SMOKE, f"tracking.uri='{address}'")
+        assert said.startswith(line) and "secret" not in said
 
 
 SMALL = {  # words of small commands, and how the line begins
@@ -192,11 +172,8 @@ def test_small_commands(refused, words):
     assert line.startswith(SMALL[words]) and len(line) < 1200, line
 
 
-@QUICK
-@given(
-    st.sampled_from(["ui experiment=", "publish ", "verify "]), LETTERS, st.sampled_from("./ \\")
-)
-def test_names_that_leave_their_folder(refused, command, name, sign):
-    word, _, option = command.partition(" ")
-    line = refused(word, f"{option}..{sign}{name}", study=False)
-    assert line.startswith("experiment ") and "cannot name a folder" in line
+@pytest.mark.parametrize("name", ["../up", "..\\up", ".. up", "..", "a//b", "what?", "/root"])
+def test_names_that_leave_their_folder(refused, name):
+    for words in (["ui", f"experiment={name}"], ["publish", name], ["verify", name]):
+        line = refused(*words, study=False)
+        assert line.startswith("experiment ") and "cannot name a folder" in line

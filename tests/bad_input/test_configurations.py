@@ -59,9 +59,6 @@ def misspelt(draw, names):
     return wrong, name
 
 
-# ---- names ----------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("axis", REGISTRIES)
 @PROPERTY
 @given(data=st.data())
@@ -107,14 +104,10 @@ def test_unknown_keys(where, data):
 def test_rates_of_an_optimizer_that_does_not_exist():
     said = "learning_rates.sdg'. Did you mean '{0}.learning_rates.sgd'? Valid: {0}.learning_rates."
     rates = {"sgd": [0.1], "sdg": [0.1]}
-    for line, where in (
-        (refusal(GRID, learning_rates=rates), "protocol"),
-        (refusal(own(learning_rates=rates)), "grids[0].protocol"),
-    ):
+    lines = refusal(GRID, learning_rates=rates), refusal(own(learning_rates=rates))
+    for line, where in zip(lines, ("protocol", "grids[0].protocol"), strict=True):
         assert line.startswith(f"unknown configuration key '{where}.{said.format(where)}")
 
-
-# ---- types and ranges -----------------------------------------------------------------------
 
 WHOLE = {  # key -> least and largest valid value
     "protocol.updates": (1, 10**8),
@@ -151,50 +144,39 @@ def test_flags(key):
 
 
 SGD = "protocol.learning_rates.sgd"
-LIST = f"{SGD} takes a list of rates, or a range such as '2 a decade from 1e-3 to 10', not "
+LIST = " takes a list of rates, or a range such as '2 a decade from 1e-3 to 10', not "
+RATES = " takes learning rates from 1e-30 to 1e+30, not "
 BRANCH = {"gradient": "exact", "updates": 3}
-BATCHES = [*("16", "half", 1.5, True, [16]), *(0, -1, 10**7 + 1), None]
-PROTOCOLS = [  # key, value, line
-    *(("protocol.batch_size", value, "protocol.batch_size ") for value in BATCHES),
-    (
-        "protocol.batch_size",
-        "half",
-        "protocol.batch_size takes a whole number or full, not 'half'",
-    ),
-    ("protocol.batch_size", 0, "protocol.batch_size = 0 is out of range: 1 to 10000000"),
-    ("protocol.updates", None, "protocol.updates takes a whole number, not None"),
-    (
-        "protocol.updats",
-        3,
-        "unknown configuration key 'protocol.updats'. Did you mean 'protocol.u",
-    ),
-    ("protocol.dtype", "float16", "unknown protocol.dtype 'float16'. Did you mean 'float64'?"),
+BATCHES = [*("16", 1.5, True, [16]), *(-1, 10**7 + 1), None]
+MEANT = "unknown {}. Did you mean {}"
+PROTOCOLS = [  # key, value, line: the whole, or what follows the key
+    *(("protocol.batch_size", value, " ") for value in BATCHES),
+    ("protocol.batch_size", "half", " takes a whole number or full, not 'half'"),
+    ("protocol.batch_size", 0, " = 0 is out of range: 1 to 10000000"),
+    ("protocol.updates", None, " takes a whole number, not None"),
+    ("protocol.updats", 3, MEANT.format("configuration key 'protocol.updats'", "'protocol.u")),
+    ("protocol.dtype", "float16", MEANT.format("protocol.dtype 'float16'", "'float64'?")),
     *(("protocol.dtype", value, "unknown protocol.dtype ") for value in (5, None, ["float32"])),
-    ("protocol.refine", "twice", "protocol.refine takes keys with values, not 'twice'"),
-    ("protocol.refine", {"sed": 3}, "unknown configuration key 'protocol.refine.sed'. Did you me"),
-    ("protocol.learning_rates", [0.1], "protocol.learning_rates takes rates by optimizer (sgd, "),
+    ("protocol.refine", "twice", " takes keys with values, not 'twice'"),
+    ("protocol.refine", {"sed": 3}, MEANT.format("configuration key 'protocol.refine.sed'", "")),
+    ("protocol.learning_rates", [0.1], " takes rates by optimizer (sgd, "),
     *((SGD, value, LIST) for value in ([], 0.1, {"low": 1}, None, "0.1 to 1", "3 a decade")),
-    *((SGD, [0.1, v], f"{SGD} takes learning rates from ") for v in (0, -1, "a", [1], True, "1")),
-    (SGD, [float("nan")], f"{SGD} takes learning rates from 1e-30 to 1e+30, not nan"),
-    (SGD, [1, 1.0], f"{SGD} has 1.0 twice: each value once"),
+    *((SGD, [0.1, v], RATES) for v in (0, -1, "a", [1], True, "1", 1e31, float("nan"))),
+    (SGD, [1, 1.0], " has 1.0 twice: each value once"),
     (SGD, "2 a decade from 0.1 to much", LIST),
-    (SGD, "2 a decade from 1 to 0.1", f"{SGD} takes a range upwards, not from 1 to 0.1"),
-    (SGD, "2 a decade from 0 to 1", f"{SGD} takes learning rates from 1e-30 to 1e+30, not 0"),
-    (SGD, "0 a decade from 0.1 to 1", f"{SGD} takes from 1 to 100 rates a decade, not 0"),
-    ("protocol.branch", "exact", "protocol.branch takes keys with values, not 'exact'"),
-    ("protocol.branch", {"updates": 3}, "protocol.branch.gradient is missing"),
-    ("protocol.branch", {"gradient": "exact"}, "protocol.branch.updates is missing"),
+    (SGD, "2 a decade from 1 to 0.1", " takes a range upwards, not from 1 to 0.1"),
+    (SGD, "2 a decade from 0 to 1", f"{RATES}0"),
+    (SGD, "0 a decade from 0.1 to 1", " takes from 1 to 100 rates a decade, not 0"),
+    ("protocol.branch", "exact", " takes keys with values, not 'exact'"),
+    ("protocol.branch", {"updates": 3}, ".gradient is missing"),
+    ("protocol.branch", {"gradient": "exact"}, ".updates is missing"),
     *(
         ("protocol.branch", {**BRANCH, key: value}, line)
         for key, value, line in (
-            ("rates", 1, "unknown configuration key 'protocol.branch.rates'. Did you mean '"),
-            (
-                "rate",
-                "ten",
-                "unknown protocol.branch.rate 'ten'. Did you mean 'tenth'? Valid: own,",
-            ),
-            ("location", "all", "protocol.branch.location is the location of the grid: leave it"),
-            ("gradient", "exat", "unknown gradient 'exat'. Did you mean 'exact'?"),
+            ("rates", 1, MEANT.format("configuration key 'protocol.branch.rates'", "'")),
+            ("rate", "ten", MEANT.format("protocol.branch.rate 'ten'", "'tenth'? Valid: own,")),
+            ("location", "all", ".location is the location of the grid: leave it"),
+            ("gradient", "exat", MEANT.format("gradient 'exat'", "'exact'?")),
         )
     ),
 ]
@@ -203,6 +185,7 @@ PROTOCOLS = [  # key, value, line
 @pytest.mark.parametrize(("key", "value", "line"), PROTOCOLS, ids=str)
 def test_protocols(key, value, line):
     """An experiment's, a grid's, one in a grid's list, and that of a file that is included."""
+    line = line if line.startswith("unknown") else key + line
     assert refusal_at(key, value).startswith(line)
     _, name, *within = key.split(".")
     protocol = {name: {within[0]: value} if within else value}
@@ -217,10 +200,13 @@ def test_protocols(key, value, line):
         assert said.startswith(line.replace("protocol.", f"wrong: {where}"))
 
 
-def test_a_branch_takes_rates_that_were_chosen():
+def test_protocols_of_grids():
     line = refusal(own(branch=BRANCH, tune=False))
     where = "grids[0].protocol."
     assert line == f"{where}branch takes rates that were chosen, and {where}tune is false"
+    for given_, where in (("updates", ""), ([{}, "updates"], "[1]")):
+        line = refusal({**GRID, "protocol": given_})
+        assert line == f"grids[0].protocol{where} takes keys with values, not 'updates'"
 
 
 OTHERS = [
@@ -244,22 +230,6 @@ def test_other_keys(key, value, line):
     assert refusal_at(key, value).startswith(line)
 
 
-@PROPERTY
-@given(
-    st.floats(max_value=0.0) | st.floats(1e31, allow_infinity=True) | st.just(float("nan")),
-)
-def test_learning_rates_that_are_none(rate):
-    assert refusal_at(SGD, [0.1, rate]).startswith(f"{SGD} takes learning rates from 1e-30 to ")
-
-
-def test_a_protocol_is_a_mapping_or_several():
-    for given_, where in (("updates", ""), ([{}, "updates"], "[1]")):
-        line = refusal({**GRID, "protocol": given_})
-        assert line == f"grids[0].protocol{where} takes keys with values, not 'updates'"
-
-
-# ---- values of axes ---------------------------------------------------------------------------
-
 BAD_VALUES = {
     "hidden": [0, -3, [0], "x", [[8], ["x"]], 1.5, True, [100_001], {"a": 1}, None],
     "gain": [0, -1, "x", float("inf"), float("nan"), None, {"a": 1}, [1, [2]], True, 1e300],
@@ -280,17 +250,17 @@ def test_values_of_axes(axis):
         assert refusal({}, only={axis: []}) == f"only.{axis} has no value"
 
 
-@pytest.mark.parametrize(
-    ("axis", "values"),
-    [
-        ("activation", ["tanh", "relu", "tanh"]),
-        ("gradient", [{"floor": {"minimum": [0.1, 0.2]}}, {"floor": {"minimum": 0.2}}]),
-        ("hidden", [[8], [4], [8]]),
-        ("gain", [1, 2, 1.0]),
-    ],
-)
-def test_values_that_are_there_twice(axis, values):
-    line = refusal({axis: values})
+TWICE = {
+    "activation": ["tanh", "relu", "tanh"],
+    "gradient": [{"floor": {"minimum": [0.1, 0.2]}}, {"floor": {"minimum": 0.2}}],
+    "hidden": [[8], [4], [8]],
+    "gain": [1, 2, 1.0],
+}
+
+
+@pytest.mark.parametrize("axis", TWICE)
+def test_values_that_are_there_twice(axis):
+    line = refusal({axis: TWICE[axis]})
     assert line.startswith(f"grids[0].{axis} has ") and line.endswith(" twice: each value once")
 
 
@@ -301,10 +271,8 @@ def test_values_that_are_there_twice(axis, values):
         ("gradient", "floor", "absolute", [1, "x"]),
         ("gradient", "relu_at_zero", "arm", ["x", 5]),
         ("gradient", "substitute", "activation", ["tahn", 5]),
-        ("dataset", "moons", "noise", [-1, "x", float("inf")]),
         ("dataset", "moons", "patterns", [2, 1.5, 1e9]),
         ("optimizer", "adam", "beta_1", [-1, 2, "x"]),
-        ("initialisation", "uniform", "r", [-1, "x"]),
     ],
 )
 def test_parameters_of_variants(axis, name, parameter, values):
@@ -312,15 +280,6 @@ def test_parameters_of_variants(axis, name, parameter, values):
         assert f"{name}.{parameter}" in refusal({axis: {name: {parameter: value}}})
     line = refusal({axis: {name: {f"{parameter}s": values[0]}}})
     assert line.startswith(f"unknown parameter of {axis} {name!r} '{parameter}s'. Did you mean ")
-
-
-@PROPERTY
-@given(st.sampled_from(AXES), LETTERS.map("no_{}".format))
-def test_only_what_no_grid_has(axis, name):
-    assert refusal({}, only={axis: name}).startswith(f"unknown value of only.{axis} {name!r}.")
-
-
-# ---- size -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("gains", "floors"), [(400, 250), (30, 40)])
@@ -343,26 +302,15 @@ def test_a_limit_that_can_be_raised():
         "raise that, or narrow the grids with only.<axis>"
     )
     assert tiny_plan(GRID, execution={"max_runs": 17}).runs == 17
-
-
-def test_more_seeds_than_anyone_has_time_for():
     line = refusal(GRID, evaluation_seeds=1_000_000)
     assert " hours, 42.0 GB), more than execution.max_runs = 1,000,000" in line
-
-
-def test_networks_beyond_the_memory():
     line = refusal({"hidden": [[100_000, 100_000]]})
     assert line.startswith("a stack of iris ") and "GB: make hidden smaller" in line
 
 
-@PROPERTY
-@given(st.integers(121, 10**7))
-def test_batches_larger_than_the_data(size):
-    assert refusal({}, batch_size=size) == (
-        f"protocol.batch_size = {size} is more than the 120 training patterns of dataset 'iris': "
-        "full takes all of them"
-    )
-
-
 def test_a_batch_may_hold_all_the_data():
     assert tiny_plan(GRID, batch_size=120).runs
+    assert refusal({}, batch_size=121) == (
+        "protocol.batch_size = 121 is more than the 120 training patterns of dataset 'iris': "
+        "full takes all of them"
+    )

@@ -1,28 +1,11 @@
 """What fault tests share: a template of a store, the tables of a study that nothing disturbs."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "ablation"))
-
 from faulty import FEW, MANY
-from small_studies import Command, job_of, template, tiny_protocol
+from small_studies import Command, job_of, tiny_protocol
 from small_studies import make_cell as cell_of
 
 from study.ablation.running.worker import train_cell
-
-
-@pytest.fixture(autouse=True)
-def _own_store(monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory) -> Path:
-    """An empty database of MLflow's."""
-    return template(tmp_path_factory.getbasetemp())
 
 
 def undisturbed(words, migrated, folder):

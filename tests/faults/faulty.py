@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -32,11 +33,8 @@ GO_ON = (
 
 
 def query(database: Path, sql: str) -> list[tuple]:
-    connection = sqlite3.connect(database, timeout=60)
-    try:
+    with contextlib.closing(sqlite3.connect(database, timeout=60)) as connection:
         return connection.execute(sql).fetchall()
-    finally:
-        connection.close()
 
 
 def check_whole(database: Path, artifacts: Path | None = None) -> int:
@@ -108,21 +106,18 @@ def check_clean(command: Command) -> None:
     assert names - {"mlflow.db-wal", "mlflow.db-shm"} == {"mlflow.db", "mlartifacts"}
 
 
-def catches(process: int, number: signal.Signals) -> bool:
-    """Whether a process has a handler for a signal by now."""
-    try:
-        status = Path(f"/proc/{process}/status").read_text()
-    except OSError:
-        return False
-    mask = next(line for line in status.splitlines() if line.startswith("SigCgt"))
-    return bool(int(mask.split()[1], 16) >> (number - 1) & 1)
+def handles(process: int, number: signal.Signals, how: str = "SigCgt") -> bool:
+    """Whether a process catches a signal by now, or blocks it ("SigBlk")."""
+    with contextlib.suppress(OSError):
+        status = Path(f"/proc/{process}/status").read_text().splitlines()
+        mask = next(line for line in status if line.startswith(how))
+        return bool(int(mask.split()[1], 16) >> (number - 1) & 1)
+    return False
 
 
 def kill(process: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(process, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def hook(folder: Path, code: str) -> dict[str, str]:

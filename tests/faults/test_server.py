@@ -1,5 +1,6 @@
-"""A tracking server that goes away in the middle, for a while or for too long."""
+"""Servers: one that goes away for a while or for good; what is unpickled, listened to and told."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -9,8 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
-from faulty import GO_ON, MANY, check_same, check_whole, long
-from small_studies import Command, finish, recorded, start, wait_for
+from faulty import FEW, GO_ON, MANY, check_same, check_whole, hook, long, needs_proc
+from small_studies import Command, finish, python, recorded, start, wait_for
+
+from study.ablation.store import sqlite_uri
 
 MLFLOW = str(Path(sys.executable).with_name("mlflow"))
 
@@ -30,16 +33,13 @@ class Server:
         self._process: subprocess.Popen | None = None
 
     def start(self) -> None:
-        quiet = {
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        }
+        names = (
+            ("MLFLOW_DISABLE_TELEMETRY", "true"),
+            ("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false"),
+        )
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self._process = subprocess.Popen(
-            self._words,
-            env={**os.environ, **quiet},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
+            self._words, env={**os.environ, **dict(names)}, start_new_session=True, **silent
         )
         wait_for(self._answers, 180)
 
@@ -50,11 +50,10 @@ class Server:
             self._process = None
 
     def _answers(self) -> bool:
-        try:
+        with contextlib.suppress(OSError):
             socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-        except OSError:
-            return False
-        return True
+            return True
+        return False
 
 
 @pytest.fixture
@@ -78,32 +77,24 @@ def begin(server, command, **environment):
     return process
 
 
-def check_end(server, command, many):
-    """Whatever was before, the same command ends it."""
-    said = finish(start(words(server, command)), 600)
+def check_end(process, command, many):
+    """A study ends well, and has all its cells."""
+    said = finish(process, 600)
     assert (said.code, said.err) == (0, ""), said
-    assert check_whole_at_server(command) == 10
+    assert check_whole(command.database, artifacts=command.folder.parent / "artifacts") == 10
     check_same(command, many, ids=False)
-
-
-def check_whole_at_server(command) -> int:
-    folder = command.folder.parent / "artifacts"
-    return check_whole(command.database, artifacts=folder)
 
 
 @long
 def test_a_server_that_comes_back_in_time(server, many):
-    """The study waits for it."""
+    """The study waits for it; the same command has nothing to do."""
     server, command = server
     process = begin(server, command)
     server.kill()
     time.sleep(3.0)
     server.start()
-    said = finish(process, 600)
-    assert (said.code, said.err) == (0, ""), said
-    assert check_whole_at_server(command) == 10
-    check_same(command, many, ids=False)
-    check_end(server, command, many)
+    for study in (process, start(words(server, command))):
+        check_end(study, command, many)
 
 
 @long
@@ -120,7 +111,7 @@ def test_a_server_that_stays_away(server, many):
     said = finish(start(words(server, command)), 600)
     assert (said.code, said.err, said.out) == (2, f"study: {gone}\n", "")
     server.start()
-    check_end(server, command, many)
+    check_end(start(words(server, command)), command, many)
 
 
 @long
@@ -131,4 +122,79 @@ def test_a_study_that_is_killed_beside_a_server(server, many, moment):
     time.sleep(moment)
     process.kill()
     finish(process)
-    check_end(server, command, many)
+    check_end(start(words(server, command)), command, many)
+
+
+WATCHED = """
+import sys
+
+def watch(event, arguments):
+    if event == "pickle.find_class":
+        print("unpickled:", *arguments, file=sys.stderr)
+
+sys.addaudithook(watch)
+"""
+
+
+def test_resuming_and_exporting_unpickle_nothing(few, tmp_path):
+    """Python tells its auditor whenever a pickle looks a class up."""
+    watched = hook(tmp_path / "hook", WATCHED)
+    script = "import pickle, pathlib; pickle.loads(pickle.dumps(pathlib.Path()))"
+    seen = python(script, env={**os.environ, **watched})
+    assert "unpickled: pathlib" in seen.stderr, "the test itself can see it"
+    said = finish(few.start(*FEW, env=watched))
+    assert said.out.startswith("default: nothing to train, 3 cells finished before")
+    assert (said.code, said.err) == (0, "")
+
+
+def listening(port: int) -> set[str]:
+    """The addresses on which this machine listens at a port, from /proc/net."""
+    found = set()
+    for name in ("tcp", "tcp6"):
+        path = Path("/proc/net") / name
+        for line in path.read_text().splitlines()[1:] if path.exists() else ():
+            _, local, _, state, *_ = line.split()
+            address, _, number = local.rpartition(":")
+            if state == "0A" and int(number, 16) == port:
+                found.add(address)
+    return found
+
+
+@long
+@needs_proc
+def test_the_ui_listens_on_this_machine_alone_and_tells_nobody(few):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = start(["ui", f"port={port}", f"tracking.uri={sqlite_uri(few.database)}"])
+    try:
+        wait_for(lambda: listening(port) or process.poll() is not None, 180)
+        assert listening(port) == {"0100007F"}, "127.0.0.1"
+        variables = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
+        assert b"MLFLOW_DISABLE_TELEMETRY=true" in variables
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+@long
+def test_telemetry_is_off(tmp_path, migrated, monkeypatch):
+    """In each process that imports MLflow: the one that migrates, and a study's with a client."""
+    monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
+    told = hook(
+        tmp_path / "hook",
+        "import atexit, sys\n"
+        "def tell():\n"
+        "    if 'mlflow' in sys.modules:\n"
+        "        from mlflow.environment_variables import MLFLOW_DISABLE_TELEMETRY\n"
+        "        from mlflow.telemetry.client import get_telemetry_client\n"
+        f"        with open({str(tmp_path / 'said')!r}, 'a') as file:\n"
+        "            print(MLFLOW_DISABLE_TELEMETRY.get(), get_telemetry_client(), file=file)\n"
+        "atexit.register(tell)\n",
+    )
+    command = Command(tmp_path / "study", None)
+    said = finish(command.start(*FEW, "execution.workers=1", env=told))
+    assert (said.code, said.err) == (0, "")
+    assert (tmp_path / "said").read_text() == "True None\n"
+    script = "import sys; from study.ablation.store.client import connect; connect(sys.argv[1])"
+    python(script, sqlite_uri(migrated), env={**os.environ, **told})
+    assert (tmp_path / "said").read_text() == "True None\nTrue None\n"

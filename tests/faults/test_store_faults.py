@@ -4,13 +4,15 @@ Each fault is met by the command in this process and, in the long part, in one o
 """
 
 import contextlib
+import itertools
 import os
 import shutil
 import sqlite3
 import subprocess
+import time
 
 import pytest
-from faulty import FEW, GO_ON, PART, check_clean, check_same, check_whole, hook, long, query
+from faulty import FEW, GO_ON, PART, check_clean, check_same, check_whole, long, query
 from small_studies import Command, Said, finish
 
 ONE = "execution.workers=1"
@@ -73,62 +75,43 @@ def check_goes_on(run, command: Command, few: Command, trained: int = 1) -> None
     check_clean(command)
 
 
-def no_database(command):
-    command.database.write_text("notes " * 1000)
-
-
-def cut_short(command):
-    os.truncate(command.database, command.database.stat().st_size // 2)
-
-
-def cut_very_short(command):
-    os.truncate(command.database, 50)
-
-
-def newer(command):
-    connection = sqlite3.connect(command.database)
-    with connection:
+def newer(database):
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = 'f00dfeed0000'")
-    connection.close()
 
 
-BROKEN = [
-    (no_database, "file is not a database; put a copy of it back, or move it away"),
-    (cut_short, "database disk image is malformed; put a copy of it back, or move it away"),
-    (cut_very_short, "; put a copy of it back, or move it away to have its cells trained again"),
-    (newer, "was made by a newer MLflow (schema f00dfeed0000)"),
-]
+BACK = "put a copy of it back, or move it away to have its cells trained again"
+BROKEN = {
+    f"file is not a database; {BACK}": lambda path: path.write_text("notes " * 1000),
+    f"image is malformed; {BACK}": lambda path: os.truncate(path, path.stat().st_size // 2),
+    f"; {BACK}": lambda path: os.truncate(path, 50),
+    "was made by a newer MLflow (schema f00dfeed0000)": newer,
+}
 
 
-@pytest.mark.parametrize(("harm", "line"), BROKEN, ids=lambda p: getattr(p, "__name__", ""))
-def test_a_file_that_is_no_whole_store(harm, line, run, begun, few):
-    copy = begun.database.with_name("copy")
-    shutil.copy(begun.database, copy)
-    harm(begun)
+@pytest.mark.parametrize("line", BROKEN)
+def test_a_file_that_is_no_whole_store(line, run, begun, few):
+    whole = begun.database.read_bytes()
+    BROKEN[line](begun.database)
     harmed = begun.database.read_bytes()
     check_line(run(begun, *THREE_CELLS), 2, str(begun.database), line)
     assert begun.database.read_bytes() == harmed, "it is the user's to mend"
     for end in ("-wal", "-shm"):
         begun.database.with_name(f"mlflow.db{end}").unlink(missing_ok=True)
-    copy.replace(begun.database)
+    begun.database.write_bytes(whole)
     check_goes_on(run, begun, few)
 
 
-def test_artifacts_that_were_moved(run, begun, few):
+@pytest.mark.parametrize("back", [True, False])
+def test_artifacts_that_are_gone(back, run, begun, few):
+    """They are put back, or an empty folder says that they are lost."""
     before, folder = contents(begun), begun.database.parent / "mlartifacts" / "default"
     folder.rename(folder.with_name("moved"))
     said = run(begun, *THREE_CELLS)
     check_line(said, 2, "2 cells are recorded", f"put {folder} back, or make it anew, empty")
     assert contents(begun) == before
-    folder.with_name("moved").rename(folder)
-    check_goes_on(run, begun, few)
-
-
-def test_artifacts_that_are_gone_for_good(run, begun, few):
-    folder = begun.database.parent / "mlartifacts" / "default"
-    shutil.rmtree(folder)
-    folder.mkdir()
-    check_goes_on(run, begun, few, trained=3)
+    folder.with_name("moved").rename(folder) if back else folder.mkdir()
+    check_goes_on(run, begun, few, trained=1 if back else 3)
 
 
 def test_a_table_that_was_cut_short(run, begun, few):
@@ -141,9 +124,6 @@ def test_a_table_that_was_cut_short(run, begun, few):
     assert "\n1 cell of them recorded, but without whole tables\n" in said.out
     assert check_whole(begun.database) == 3
     check_same(begun, few)
-
-
-# ---------------------------------------------------------------- file systems
 
 
 @pytest.fixture
@@ -228,93 +208,16 @@ def test_a_full_disk_for_the_tables(run, few, begun, tmp_path, mounting):
     check_same(begun, few)
 
 
-# ---------------------------------------------------------------- others, and the clock
-
-
-@long
-def test_a_store_that_is_locked_for_too_long(begun, few, tmp_path):
-    """At the start, and when a cell is to be recorded: another program holds it then."""
-    impatient = hook(
-        tmp_path / "hook",
-        "import study.ablation.store.database as database\ndatabase.PATIENCE = 0.5\n",
-    )
-    before = contents(begun)
-    other = sqlite3.connect(begun.database, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    said = finish(begun.start(*THREE_CELLS, env=impatient))
-    check_line(said, 2, "database is locked; another program has held it for")
-    other.execute("ROLLBACK")
-    late = hook(  # it is taken from the study in the middle, whose own connection is not it
-        tmp_path / "hook",
-        "import sqlite3\n"
-        "import study.ablation.store.database as database\n"
-        "import study.ablation.store.bulk as bulk\n"
-        "database.PATIENCE = 0.5\n"
-        "place = bulk.BulkStore.record\n"
-        "def record(self, cell):\n"
-        "    global other\n"
-        "    other = sqlite3.connect(self._database.path, isolation_level=None)\n"
-        "    other.execute('BEGIN IMMEDIATE')\n"
-        "    place(self, cell)\n"
-        "bulk.BulkStore.record = record\n",
-    )
-    said = finish(begun.start(*THREE_CELLS, env=late))
-    check_line(said, 1, "database is locked; another program has held it for")
-    other.close()
-    assert contents(begun) == before
-    check_goes_on(Command.__call__, begun, few)
-
-
-@long
-def test_a_store_of_an_older_mlflow(tmp_path, few):
-    """It says how to bring it up to date, and takes nothing by halves."""
-    command = Command(tmp_path / "study", None)
-    make = (
-        "import sys, sqlalchemy as sa\n"
-        "from alembic import command\n"
-        "from mlflow.store.db.utils import _get_alembic_config\n"
-        "from mlflow.store.tracking.dbmodels.initial_models import Base\n"
-        "Base.metadata.create_all(sa.create_engine(sys.argv[1]))\n"
-        "command.upgrade(_get_alembic_config(sys.argv[1]), '0584bdc529eb')\n"
-    )
-    uri = f"sqlite:///{command.database}"
-    python = shutil.which("python", path=os.path.dirname(os.sys.executable))
-    subprocess.run([python, "-c", make, uri], check=True, capture_output=True)
-    old = command.database.read_bytes()
-    said = finish(command.start(*THREE_CELLS))
-    check_line(said, 2, "was made by an older MLflow (schema 0584bdc529eb)", "mlflow db upgrade")
-    assert command.database.read_bytes() == old
-    mlflow = os.path.join(os.path.dirname(python), "mlflow")
-    subprocess.run([mlflow, "db", "upgrade", uri], check=True, capture_output=True)
-    said = finish(command.start(*THREE_CELLS))
-    assert (said.code, said.err) == (0, "")
-    assert check_whole(command.database) == 3
-    check_same(command, few)
-
-
-@long
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_clock_that_is_set_back(workers, migrated, few, tmp_path):
+def test_a_clock_that_is_set_back(migrated, few, tmp_path, monkeypatch):
     """By a day, at every third look: no time is negative, the tables are the same."""
-    back = hook(
-        tmp_path / "hook",
-        "import time\n"
-        "clock, looks = time.time, [0]\n"
-        "def backwards():\n"
-        "    looks[0] += 1\n"
-        "    return clock() - 86400.0 * (looks[0] // 3)\n"
-        "time.time = backwards\n",
-    )
+    clock, looks = time.time, itertools.count()
+    monkeypatch.setattr(time, "time", lambda: clock() - 86400.0 * (next(looks) // 3))
     command = Command(tmp_path / "study", migrated)
-    words = [*FEW, f"execution.workers={workers}"]
-    said = finish(command.start(*words, env=back))
+    said = command(*THREE_CELLS)
     assert (said.code, said.err) == (0, ""), said
     assert check_whole(command.database) == 3
     check_same(command, few)
-    assert query(command.database, "SELECT count(*) FROM runs WHERE end_time < start_time") == [
-        (0,)
-    ]
+    backwards = "SELECT count(*) FROM runs WHERE end_time < start_time"
+    assert query(command.database, backwards) == [(0,)]
     times = query(command.database, "SELECT min(value) FROM metrics WHERE key LIKE 'time.%'")
     assert times[0][0] >= 0.0
-    said = finish(command.start(*words, env=back))
-    assert said.out.startswith("default: nothing to train")

@@ -4,6 +4,9 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import closing
+from functools import partial
+from unittest.mock import Mock
 
 import pytest
 from faulty import MANY, check_clean, check_same, check_whole, long, query
@@ -14,34 +17,23 @@ from study.ablation.store.client import WRITER, ClientStore
 
 
 @long
-@pytest.mark.parametrize("start", ["from-no-store", "from-an-empty-one"])
+@pytest.mark.parametrize("start", ["from-no-store", "from-an-empty-one", "two-parts"])
 def test_two_at_once(start, migrated, many, tmp_path):
-    command = Command(tmp_path / "study", migrated if start == "from-an-empty-one" else None)
-    both = [command.start(*MANY, "execution.workers=2") for _ in range(2)]
-    said = [finish(process, 600) for process in both]
-    assert [(s.code, s.err) for s in said] == [(0, ""), (0, "")], said
-    assert check_whole(command.database) == 10
-    check_same(command, many)
-    check_clean(command)
-
-
-@long
-def test_two_parts_of_one_experiment_at_once(migrated, many, tmp_path):
-    """As people share an experiment's datasets out."""
-    command = Command(tmp_path / "study", migrated)
+    """The same study twice, or two parts of one, as people share an experiment's datasets out."""
+    command = Command(tmp_path / "study", None if start == "from-no-store" else migrated)
     both = []
     for part in ("iris", "moons"):
-        command.tables = tmp_path / part
-        both.append(command.start(*MANY, "execution.workers=2", f"only.dataset=[{part}]"))
+        only = []
+        if start == "two-parts":
+            command.tables, only = tmp_path / part, [f"only.dataset=[{part}]"]
+        both.append(command.start(*MANY, "execution.workers=2", *only))
     said = [finish(process, 600) for process in both]
     assert [(s.code, s.err) for s in said] == [(0, ""), (0, "")], said
     assert check_whole(command.database) == 10
     last = command(*MANY, "execution.workers=1")
     assert last.out.startswith("default: nothing to train")
     check_same(command, many)
-
-
-# ---------------------------------------------------------------- two clients, without locks
+    check_clean(command)
 
 
 @pytest.fixture
@@ -50,21 +42,9 @@ def clients(migrated, trained, tmp_path):
     command = Command(tmp_path / "study", migrated)
     location = (command.database.parent / "mlartifacts" / "default").as_uri()
     uri = sqlite_uri(command.database)
-    pair = [ClientStore(uri, "default", location, tmp_path) for _ in range(2)]
-    yield command.database, *pair, trained
-    for store in pair:
-        store.close()
-
-
-def test_the_second_of_two_clients_takes_what_the_first_has_recorded(clients):
-    database, one, two, cell = clients
-    for store in (one, two):
-        store.prepare()
-    one.record(cell)
-    two.record(cell)
-    assert check_whole(database) == 1
-    assert query(database, "SELECT count(*) FROM runs") == [(1 + len(cell.runs),)]
-    assert one.tables([cell.cell]) == two.tables([cell.cell])
+    make = partial(ClientStore, uri, "default", location, tmp_path)
+    with closing(make()) as one, closing(make()) as two:
+        yield command.database, one, two, trained
 
 
 def test_two_clients_that_record_a_cell_at_the_same_time_leave_it_once(clients, monkeypatch):
@@ -82,43 +62,29 @@ def test_two_clients_that_record_a_cell_at_the_same_time_leave_it_once(clients, 
     assert one.tables([cell.cell]) == two.tables([cell.cell])
 
 
-def interrupted(store, cell, monkeypatch):
-    """Record a cell as far as its parent's end."""
-
-    def stop(*arguments):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(store._client, "log_artifact", stop)
-        with pytest.raises(KeyboardInterrupt):
-            store.record(cell)
-
-
-def alive_elsewhere():
-    """A process that lives, and whose child this is not."""
-    return subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-
-
 @pytest.mark.parametrize(
     ("writer", "kept"),
     [("alive", 1), ("dead", 0), ("elsewhere", 1), ("long ago", 0), ("long ago elsewhere", 0)],
 )
 def test_only_what_nobody_writes_is_removed(clients, monkeypatch, writer, kept):
     database, one, two, cell = clients
-    interrupted(one, cell, monkeypatch)
+    monkeypatch.setattr(one._client, "log_artifact", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        one.record(cell)
     (parent,) = (run for (run,) in query(database, "SELECT run_uuid FROM tags WHERE value='cell'"))
     now, here = time.time(), socket.gethostname()
-    with alive_elsewhere() as other:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
         dead = subprocess.Popen([sys.executable, "-c", ""])
         dead.wait()
         said = {
-            "alive": f"{here} {other.pid} {now:.0f}",
-            "dead": f"{here} {dead.pid} {now:.0f}",
-            "elsewhere": f"another.host {dead.pid} {now:.0f}",
-            "long ago": f"{here} {other.pid} {now - 7200:.0f}",
-            "long ago elsewhere": f"another.host {dead.pid} {now - 7200:.0f}",
+            "alive": (here, other, now),
+            "dead": (here, dead, now),
+            "elsewhere": ("another.host", dead, now),
+            "long ago": (here, other, now - 7200),
+            "long ago elsewhere": ("another.host", dead, now - 7200),
         }
-        one._client.set_tag(parent, WRITER, said[writer])
+        host, process, since = said[writer]
+        one._client.set_tag(parent, WRITER, f"{host} {process.pid} {since:.0f}")
         two.prepare()
         other.communicate(b"\n")
     left = "SELECT count(*) FROM runs WHERE lifecycle_stage = 'active' AND run_uuid = "

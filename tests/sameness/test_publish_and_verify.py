@@ -15,7 +15,7 @@ from study.ablation.planning import cells as cells_module
 from study.ablation.planning import plan
 from study.ablation.publishing import provenance, publish, verify
 from study.ablation.running import worker
-from study.ablation.store.tables import CURVES, RUNS
+from study.datasets import ROOT
 
 WORDS = [*TINY_WORDS, "only.optimizer=[sgd]", "only.activation=[tanh]"]  # 3 cells
 
@@ -85,14 +85,12 @@ def test_published_runs_are_the_exported_ones_to_the_bit(made):
     found = pq.read_table(made.home / "published" / "smoke" / "runs.parquet")
     assert found.column_names[:3] == ["experiment", "cell", "replica"]
     rest = exported.drop_columns(["run_id", "parent_run_id"])
-    again = found.drop_columns(["replica"])
-    assert again.to_pandas().equals(rest.to_pandas())
-    keys = list(zip(found["cell"].to_pylist(), found["replica"].to_pylist(), strict=True))
-    assert len(set(keys)) == len(found)
-    columns = (found[name].to_pylist() for name in ("replica", "learning_rate", "seed"))
-    for key, rate, seed in zip(*columns, strict=True):
-        _, said_rate, said_seed = key.split("/")
-        assert (float(said_rate), int(said_seed)) == (rate, seed)
+    frame = found.to_pandas()
+    assert frame.drop(columns="replica").equals(rest.to_pandas())
+    assert not frame.duplicated(["cell", "replica"]).any()
+    for row in found.to_pylist():
+        _, rate, seed = row["replica"].split("/")
+        assert (float(rate), int(seed)) == (row["learning_rate"], row["seed"])
 
 
 def test_curves_are_quantiles_that_occurred(made):
@@ -130,14 +128,9 @@ def test_written_twice_the_bytes_are_the_same(made, published):
     assert {path.name: path.read_bytes() for path in published.iterdir()} == before
 
 
-def test_the_dictionary_has_every_column(published):
-    text = publish.dictionary()
-    for column in RUNS.values():
-        shown = f"| `{column.name}` | {column.type} | {column.meaning} |" in text
-        assert shown == (column.name not in ("run_id", "parent_run_id"))
-    for name in pq.read_table(published / "curves.parquet").column_names:
-        assert f"`{name}`" in text
-    assert CURVES["update"].meaning in text
+def test_the_dictionary_is_the_page_beside_the_results():
+    """`make publish` writes it; whoever changes a column or the page publishes anew."""
+    assert publish.dictionary() == (ROOT / "data/published/README.md").read_text()
 
 
 def test_large_results_are_cut(made, monkeypatch):
@@ -170,11 +163,12 @@ def test_what_is_not_published(made, published, tmp_path, monkeypatch):
     assert said.code == 2 and "MB of a file to commit: publish a narrower" in said.err
 
 
-# ---- verify -------------------------------------------------------------------------------------
+def verified(*words):
+    return command("verify", "smoke", "execution.workers=1", *words)
 
 
 def test_equal_to_the_bit(published, tmp_path):
-    said = command("verify", "smoke", "execution.workers=1")
+    said = verified()
     assert (said.code, said.err) == (0, "")
     lines = said.out.splitlines()
     assert lines[0].startswith("smoke: 3 of 3 published cells, about ")
@@ -184,11 +178,10 @@ def test_equal_to_the_bit(published, tmp_path):
 
 
 def test_narrowed_and_sampled(published):
-    said = command("verify", "smoke", "cells=1", "seed=3", "execution.workers=1")
-    assert said.code == 0
-    assert said.out.splitlines()[0].startswith("smoke: 1 of 3 published cells")
-    assert command("verify", "smoke", "cells=1", "seed=3", "execution.workers=1").out == said.out
-    said = command("verify", "smoke", "only.gradient=[removed]", "execution.workers=1")
+    said = verified("cells=1", "seed=3")
+    assert said.code == 0 and said.out.startswith("smoke: 1 of 3 published cells")
+    assert verified("cells=1", "seed=3").out == said.out
+    said = verified("only.gradient=[removed]")
     assert "floor" not in said.out and "removed" in said.out
 
 
@@ -196,7 +189,7 @@ def test_what_is_not_equal_to_the_bit(published):
     """A last digit is within the interval; a shift is different."""
     replace_runs(published, moved("removed", 1e-15))
     replace_runs(published, moved("floor", 0.5))
-    said = command("verify", "smoke", "execution.workers=1")
+    said = verified()
     assert said.code == 1
     assert "1 equal to the bit, 1 equal within the interval, 1 different" in said.out
     (line,) = [line for line in said.out.splitlines() if line.startswith("  different")]
@@ -210,57 +203,43 @@ def test_a_cell_that_raises_an_error_is_different(published, monkeypatch):
         return honest(job)
 
     monkeypatch.setattr(worker, "train_cell", train)
-    said = command("verify", "smoke", "execution.workers=1")
+    said = verified()
     assert said.code == 1
     assert "2 equal to the bit, 0 equal within the interval, 1 different" in said.out
     assert ": OSError: no memory\n" in said.out
 
 
-def test_cells_of_another_version(published, monkeypatch):
-    """Their identity is not in the plan of this code: a line says why."""
-    for module in (cells_module, verify):
-        monkeypatch.setattr(module, "NUMERICS_VERSION", verify.NUMERICS_VERSION + 1)
-    plan._facts.cache_clear()
-    said = command("verify", "smoke", "execution.workers=1")
-    assert said.code == 1
-    assert "3 published cells are not in the plan of this version: results are of numerics" in (
-        said.out
-    )
-    assert said.out.count("not in the plan  ") == 3
-
-
-def test_one_cell_too_many(published):
+def test_cells_that_are_not_in_the_plan_of_this_version(published, monkeypatch):
+    """A line says why."""
     cells = manifest_of(published)["cells"]
     manifest_of(published, cells={**cells, "f" * 40: "iris · of another day"})
-    said = command("verify", "smoke", "execution.workers=1")
+    said = verified()
     assert said.code == 1
     assert "1 published cells are not in the plan of this version: the experiment" in said.out
     assert "iris · of another day (ffffffffffff)" in said.out
     assert "3 equal to the bit" in said.out
+    for module in (cells_module, verify):
+        monkeypatch.setattr(module, "NUMERICS_VERSION", verify.NUMERICS_VERSION + 1)
+    plan._facts.cache_clear()
+    said = verified()
+    assert said.code == 1
+    assert "4 published cells are not in the plan of this version: results are of" in said.out
+    assert said.out.count("not in the plan  ") == 4
 
 
 def spoil(folder, how):
-    manifest = folder / "manifest.json"
-    content = manifest_of(folder)
-    if how == "missing":
-        (folder / "runs.parquet").unlink()
-    elif how == "changed":
-        with (folder / "runs.parquet").open("ab") as file:
-            file.write(b"x")
-    elif how == "no manifest":
-        manifest.unlink()
+    if how == "no manifest":
+        (folder / "manifest.json").unlink()
     elif how == "a path":
         manifest_of(folder, sha256={"../../../../etc/passwd": "0"})
     else:
+        content = manifest_of(folder)
         del content["overrides"]
-        manifest.write_text("{" if how == "no json" else json.dumps(content))
+        (folder / "manifest.json").write_text(json.dumps(content))
 
 
-SPOILT = {
-    "missing": "smoke/runs.parquet is missing; restore it with: git checkout -- data",
-    "changed": "smoke/runs.parquet is not the published file; restore it with: git checkout",
+SPOILT = {  # more is in tests/evidence/test_sources.py
     "no manifest": "nothing is published of experiment 'smoke'; there is: nothing yet",
-    "no json": "manifest.json is damaged; restore it with: git checkout",
     "no key": "manifest.json is damaged; restore it with: git checkout",
     "a path": "data/published/smoke/passwd is missing",
 }
@@ -286,13 +265,10 @@ def test_what_a_sample_costs():
     execution = SimpleNamespace(processes=lambda: 1)
     whole = SimpleNamespace(cells=cells, config=SimpleNamespace(execution=execution))
     names = {c.identity for c in cells}
-    taken = verify.choose(whole, names, "", 0)
-    paid = {c.identity for c in taken} | {"0"}
-    assert sum(c.seconds for c in cells if c.identity in paid) <= verify.SECONDS
-    assert len(taken) == 2
-    assert (
-        len({tuple(c.identity for c in verify.choose(whole, names, "", s)) for s in range(9)}) > 1
-    )
+    taken = [{c.identity for c in verify.choose(whole, names, "", seed)} for seed in range(9)]
+    paid = sum(c.seconds for c in cells if c.identity in {*taken[0], "0"})
+    assert len(taken[0]) == 2 and paid <= verify.SECONDS
+    assert any(other != taken[0] for other in taken)
     assert verify.choose(whole, names, "all", 0) == list(cells)
     assert len(verify.choose(whole, names, "7", 0)) == 7
     dear = SimpleNamespace(cells=(planned(0, None, 900.0),), config=whole.config)

@@ -2,16 +2,14 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import pyarrow.parquet as pq
 import pytest
-from small_studies import TINY, in_order, tiny_config
+from small_studies import TINY, in_order, python, tiny_config
 
 from study.ablation.planning.plan import make_plan
 from study.ablation.running.execution import training
-from study.ablation.running.tally import Tally
+from study.ablation.running.progress import Tally
 
 TABLES = ("runs", "curves")
 
@@ -36,7 +34,7 @@ import pyarrow.parquet as pq
 from study.ablation.configuration.schema import read
 from study.ablation.planning.plan import make_plan
 from study.ablation.running.execution import training
-from study.ablation.running.tally import Tally
+from study.ablation.running.progress import Tally
 
 content, folder = json.loads(sys.argv[1]), sys.argv[2]
 with training(make_plan(read("elsewhere", content)), Tally()) as results:
@@ -78,23 +76,19 @@ def test_a_bigger_grid_around_it_in_another_order(alone):
 
 
 def test_another_process_another_folder_and_workers(alone, tmp_path):
-    """Hashes of texts differ there; warnings would be shown; nothing is said of divergence."""
+    """Identities and results: hashes of texts differ there, and warnings would be shown."""
     content = {
+        "about": "the same in other words",
         "grids": [GRID],
         "protocol": {**TINY, "learning_rates": RATES},
-        "execution": {"workers": 2},
+        "tracking": {"uri": "sqlite:///elsewhere.db", "tables": "elsewhere"},
+        "execution": {"workers": 2, "block": 3, "max_runs": 5000},
     }
     tables, folder = tmp_path / "tables", tmp_path / "another" / "folder"
     tables.mkdir()
     folder.mkdir(parents=True)
-    done = subprocess.run(
-        [sys.executable, "-W", "always", "-c", PROGRAM, json.dumps(content), tables],
-        cwd=folder,
-        env={**os.environ, "PYTHONHASHSEED": "7"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    other = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONWARNINGS": "always"}
+    done = python(PROGRAM, json.dumps(content), tables, cwd=folder, env=other)
     names = {path.name.partition(".")[0] for path in tables.iterdir()}
     read = {
         cell: [in_order(pq.read_table(tables / f"{cell}.{name}.parquet")) for name in TABLES]

@@ -22,16 +22,8 @@ STOPPED = (130, 143)  # by a signal: the jobs of a multirun that are left don't 
 def with_configuration(overrides: Sequence[str], run: Callable[[Config], int]) -> int:
     """Compose the configuration that `overrides` ask for and hand it to `run`.
 
-    Hydra's own flags (``--help``, ``--cfg job``, ``--multirun``, shell completion) work.
-
-    Returns
-    -------
-    What `run` returned, the largest of several jobs.
-
-    Raises
-    ------
-    UsageError
-        For whatever Hydra, or the schema, finds wrong.
+    Hydra's own flags (``--help``, ``--cfg job``, ``--multirun``, shell completion) work. Of what
+    `run` returned for several jobs, the largest is returned.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as exceptions, not as printed pages
     import hydra
@@ -56,7 +48,9 @@ def with_configuration(overrides: Sequence[str], run: Callable[[Config], int]) -
         try:  # kept, not raised: Hydra would print a page about it
             container: Any = OmegaConf.to_container(composed, resolve=True)
             files = included(folder / "experiment", experiment, container.get("include"))
-            config = read(experiment, container, files, _protocol_keys(given))
+            keys = [word.lstrip("+~").partition("=")[0] for word in given]
+            commanded = [k.removeprefix("protocol.") for k in keys if k.startswith("protocol.")]
+            config = read(experiment, container, files, commanded)
             running[0] = True
             codes.append(run(replace(config, overrides=given)))
         except OmegaConfBaseException as error:
@@ -88,24 +82,9 @@ def with_configuration(overrides: Sequence[str], run: Callable[[Config], int]) -
 
 
 def included(folder: Path, experiment: str, include: Any) -> dict[str, Mapping[str, Any]]:
-    """Read the experiments under an experiment's ``include``.
+    """Read the files of a folder that an experiment's ``include`` names, by name.
 
-    An included file's defaults must be those of the experiment that includes it: they hold for
-    all grids.
-
-    Parameters
-    ----------
-    folder
-        Of the experiment files.
-    experiment
-        Who includes.
-    include
-        A list of names, or nothing.
-
-    Raises
-    ------
-    UsageError
-        For a name without a file, and for a file with other defaults.
+    Their defaults must be those of the experiment that includes them: they hold for all grids.
     """
     options = sorted(path.stem for path in folder.glob("*.yaml") if path.stem != experiment)
     found: dict[str, Mapping[str, Any]] = {}
@@ -117,9 +96,3 @@ def included(folder: Path, experiment: str, include: Any) -> dict[str, Mapping[s
             raise UsageError(f"{experiment} cannot include {name}: it has other defaults")
         found[name] = content
     return found
-
-
-def _protocol_keys(overrides: Sequence[str]) -> list[str]:
-    """Return which keys of the protocol a command line sets: they hold for all grids."""
-    keys = [word.lstrip("+~").partition("=")[0] for word in overrides]
-    return [key.removeprefix("protocol.") for key in keys if key.startswith("protocol.")]

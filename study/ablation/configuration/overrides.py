@@ -23,20 +23,7 @@ def sweeps(words: Sequence[str]) -> bool:
 
 
 def prepared(words: Sequence[str], folder: Path) -> list[str]:
-    """Check flags and overrides, and return them as Hydra should read them.
-
-    Parameters
-    ----------
-    words
-        Of the command line.
-    folder
-        Where the configuration is.
-
-    Raises
-    ------
-    UsageError
-        For the first flag or override that cannot be read, and for an option that no group has.
-    """
+    """Check flags, overrides and options of groups; return the words as Hydra should read them."""
     from hydra._internal.utils import get_args_parser
 
     parser = get_args_parser()
@@ -71,7 +58,11 @@ def _ready(word: str, groups: dict[str, Path | None], several: bool) -> str:
         if override.type is OverrideType.ADD:
             raise UsageError(f"{key} is chosen twice: {key}=..., without +, takes another one")
         if plain and (group := groups[key]):
-            _check_option(key, value, group)
+            names = sorted(path.stem for path in group.glob("*.yaml"))
+            if isinstance(value, list):
+                raise UsageError(f"{key} takes one name, not {value!r}. Valid: {', '.join(names)}")
+            if value not in names:
+                raise UsageError(unknown(key, "null" if value is None else str(value), names))
         return word
     own = override.package is None and not key.startswith("hydra")
     return FORCED + word if own and plain else word
@@ -93,26 +84,8 @@ def _read(word: str) -> Any:
         raise UsageError(said) from None
 
 
-def _check_option(group: str, value: Any, folder: Path) -> None:
-    names = sorted(path.stem for path in folder.glob("*.yaml"))
-    if isinstance(value, list):
-        raise UsageError(f"{group} takes one name, not {value!r}. Valid: {', '.join(names)}")
-    if value not in names:
-        raise UsageError(unknown(group, "null" if value is None else str(value), names))
-
-
 def explain(error: Exception, words: Sequence[str], folder: Path) -> str:
-    """Return in one line what Hydra found wrong, with the culprit and what is valid.
-
-    Parameters
-    ----------
-    error
-        What Hydra raised.
-    words
-        Of the command line.
-    folder
-        Where the configuration is.
-    """
+    """Return in one line what Hydra found wrong, with the culprit and what is valid."""
     from hydra.errors import MissingConfigException
 
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:

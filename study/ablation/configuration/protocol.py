@@ -92,52 +92,31 @@ def _not_said(given: Any) -> str:
 
 @dataclass(frozen=True)
 class Refine:
-    """Stage B of tuning: a finer grid of learning rates around the best of stage A.
-
-    Parameters
-    ----------
-    per_decade
-        Rates in a decade.
-    rates
-        How many, around the best.
-    seeds
-        How many others than those of stage A.
-    recentre_decades
-        How far stage A may be extended until its best rate is an interior one.
-    """
+    """Stage B of tuning: a finer grid around the best rate of stage A, with seeds of its own."""
 
     __pydantic_config__ = NO_OTHER_KEYS
 
-    per_decade: Annotated[Whole, between(1, 100)] = 8
-    rates: Annotated[Whole, between(1, 1000)] = 9
+    per_decade: Annotated[Whole, between(1, 100)] = 8  # rates in a decade
+    rates: Annotated[Whole, between(1, 1000)] = 9  # how many, around the best
     seeds: Annotated[Whole, between(1, EVALUATION_SEEDS_FROM - REFINING_SEEDS_FROM)] = 5
-    recentre_decades: Annotated[Whole, between(0, 20)] = 3
+    recentre_decades: Annotated[Whole, between(0, 20)] = 3  # by which stage A may be extended
 
 
 @dataclass(frozen=True)
 class Branch:
-    """A training before the training, under another rule: what is scored branches off from it.
-
-    Parameters
-    ----------
-    gradient
-        The rule of the first phase, which has the rate that was chosen for it.
-    updates
-        Of the first phase; the second has the protocol's.
-    rate
-        Of the second phase: ``own``, the one chosen for its rule; ``tenth`` of that;
-        ``equal_path``, at which it moves as far as the first rule would when it went on.
-    location
-        Where the first rule applies: the location that the grid states.
-    """
+    """A training before the training, under another rule: what is scored branches off from it."""
 
     __pydantic_config__ = NO_OTHER_KEYS
 
+    # the rule of the first phase, which has the rate that was chosen for it
     gradient: Annotated[
         Variant[Gradient], PlainValidator(lambda given: resolve("gradient", GRADIENTS, given))
     ]
-    updates: Annotated[Whole, between(1, 10**8)]
+    updates: Annotated[Whole, between(1, 10**8)]  # of the first phase
+    # of the second phase: ``own``, the one chosen for its rule; ``tenth`` of that; ``equal_path``,
+    # at which it moves as far as the first rule would when it went on
     rate: Annotated[str, one_of(*BRANCH_RATES)] = "own"
+    # where the first rule applies: the location that the grid states
     location: Annotated[str, PlainValidator(_not_said)] = "hidden"
 
     def params(self) -> dict[str, str | int]:
@@ -151,53 +130,35 @@ class Branch:
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a cell is trained.
-
-    Parameters
-    ----------
-    updates
-        Budget of a training.
-    batch_size
-        Patterns in a batch, or None for ``full``.
-    learning_rates
-        Stage A of tuning: optimizer -> rates.
-    tuning_seeds, evaluation_seeds
-        How many; no seed is both.
-    refine
-        Stage B, or None.
-    tune
-        Whether the best of the rates is chosen. Otherwise all of them are evaluated.
-    transfer
-        Also evaluate at the rate that was chosen for exact.
-    decay
-        Let the rate fall linearly to 0 over the second half.
-    checkpoints, probes
-        How often the objective, and the probes, are measured.
-    dtype
-        float32 or float64.
-    branch
-        What is trained before, under another rule, or None. With a branch nothing is tuned: the
-        rates are those of the cells without it.
-    """
+    """How a cell is trained."""
 
     __pydantic_config__ = NO_OTHER_KEYS
 
-    updates: Annotated[Whole, between(1, 10**8)]
+    updates: Annotated[Whole, between(1, 10**8)]  # budget of a training
+    # patterns in a batch, or None for ``full``
     batch_size: Annotated[Annotated[Whole, between(1, 10**7)] | None, BeforeValidator(_batch)]
+    # stage A of tuning: optimizer -> rates
     learning_rates: Annotated[
         Mapping[str, Annotated[tuple[float, ...], PlainValidator(rates)]],
         BeforeValidator(_by_optimizer),
     ]
+    # numbers of seeds; no seed is both
     tuning_seeds: Annotated[Whole, between(1, REFINING_SEEDS_FROM - TUNING_SEEDS_FROM)]
     evaluation_seeds: Annotated[Whole, between(1, 10**6)]
-    refine: Refine | None = None
-    tune: Flag = True
-    transfer: Flag = True
-    decay: Flag = True
+    refine: Refine | None = None  # stage B, or None
+    tune: Flag = True  # choose the best of the rates; otherwise all of them are evaluated
+    transfer: Flag = True  # also evaluate at the rate that was chosen for exact
+    decay: Flag = True  # let the rate fall linearly to 0 over the second half
+    # how often the objective, and the probes, are measured
     checkpoints: Annotated[Whole, between(2, 10**4)] = 20
     probes: Annotated[Whole, between(0, 10**4)] = 8
     dtype: Annotated[str, one_of("float32", "float64")] = "float32"
-    branch: Branch | None = None
+    branch: Branch | None = None  # trained before; its rates are those of cells without a branch
+
+    @property
+    def batches(self) -> str:
+        """The size of its batches, for people."""
+        return "full batches" if self.batch_size is None else f"batches of {self.batch_size}"
 
     @property
     def tunes(self) -> bool:
@@ -273,18 +234,16 @@ class Protocol:
         """Say in words what a cell with this optimizer sees of it that is not `usual`."""
         own, other = self.seen(optimizer), usual.seen(optimizer)
         different = {key for key in own if own[key] != other.get(key)}
-        said = []
-        if self.branch is not None:
-            trunk = f"{self.branch.updates:,} updates of {self.branch.gradient.short}"
-            said.append(f"after {trunk}, {BRANCH_RATES[self.branch.rate]}")
-        full = self.batch_size is None
         words = {
             "updates": f"{self.updates:,} updates",
-            "batch_size": "full batches" if full else f"batches of {self.batch_size}",
+            "batch_size": self.batches,
             "decay": "falling rate" if self.decay else "constant rate",
             "dtype": self.dtype,
         }
-        said += [text for key, text in words.items() if key in different]
+        said = [text for key, text in words.items() if key in different]
+        if self.branch is not None:
+            trunk = f"{self.branch.updates:,} updates of {self.branch.gradient.short}"
+            said.insert(0, f"after {trunk}, {BRANCH_RATES[self.branch.rate]}")
         if self.branch is None and not self.tune and usual.tune:
             said.append(f"{len(own['learning_rates'])} rates, none chosen")
         elif different & {"learning_rates", "tuning_seeds", "refine"}:
@@ -295,20 +254,7 @@ class Protocol:
 
 
 def read_protocol(given: Any, where: str = "protocol.") -> Protocol:
-    """Check what a configuration says of a protocol.
-
-    Parameters
-    ----------
-    given
-        Plain containers.
-    where
-        What stands before its keys in messages.
-
-    Raises
-    ------
-    UsageError
-        For the first key that is unknown, missing, of a wrong type or out of range.
-    """
+    """Check what a configuration says of a protocol; `where` stands before keys in messages."""
     protocol: Protocol = checked(Protocol, given, where)
     if protocol.branch and not protocol.tune:
         raise UsageError(f"{where}branch takes rates that were chosen, and {where}tune is false")
@@ -327,18 +273,11 @@ def amended(
 ) -> dict[str, Any]:
     """Return a protocol with differences, in plain containers; keys within keys are kept.
 
-    Parameters
-    ----------
-    usual, differences
-        Plain containers.
-    commanded
-        Dotted keys that the command line set: these stay as they are in `usual`.
+    Dotted keys that the command line set, `commanded`, stay as they are in `usual`.
     """
     found = dict(usual)
-    for key, value in differences.items():
-        if key in commanded:
-            continue
-        before = usual.get(key)
+    for key in (key for key in differences if key not in commanded):
+        value, before = differences[key], usual.get(key)
         if isinstance(value, Mapping) and isinstance(before, Mapping):
             within = [c.removeprefix(f"{key}.") for c in commanded if c.startswith(f"{key}.")]
             value = amended(before, value, within)

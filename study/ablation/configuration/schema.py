@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
 from study.ablation.configuration.protocol import Protocol, amended, read_protocol
 from study.checked import NO_OTHER_KEYS, Flag, Text, Whole, between, checked
+from study.datasets import ROOT
 from study.errors import UsageError
 
 Place = Annotated[Text | None, AfterValidator(lambda text: text or None)]
@@ -18,88 +20,51 @@ Place = Annotated[Text | None, AfterValidator(lambda text: text or None)]
 
 @dataclass(frozen=True)
 class Part:
-    """What an experiment file says that others may include.
-
-    Parameters
-    ----------
-    about
-        What it is for, in a sentence.
-    claims
-        Which claims of conf/claims.yaml its trainings serve.
-    grids
-        Products of axes, as they are written.
-    protocol
-        What of the protocol its grids have of their own.
-    """
+    """What an experiment file says that others may include."""
 
     __pydantic_config__ = NO_OTHER_KEYS
 
-    about: Text = ""
-    claims: tuple[Text, ...] = ()
-    grids: tuple[dict[str, Any], ...] = ()
-    protocol: dict[str, Any] = field(default_factory=dict)
+    about: Text = ""  # what it is for, in a sentence
+    claims: tuple[Text, ...] = ()  # which claims of conf/claims.yaml its trainings serve
+    grids: tuple[dict[str, Any], ...] = ()  # products of axes, as they are written
+    protocol: dict[str, Any] = field(default_factory=dict)  # what its grids have of their own
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A product of axes, and how its cells are trained.
+    """A product of axes, and how its cells are trained."""
 
-    Parameters
-    ----------
-    key
-        Where it stands, for messages: ``grids[0]``, or ``core: grids[0]`` if included.
-    axes
-        Axis -> value or list of values, as they were written.
-    protocol
-        The experiment's, with the differences that the grid states. A grid that states a list of
-        differences becomes several grids.
-    experiment
-        Whose file states it.
-    """
-
-    key: str
-    axes: Mapping[str, Any]
-    protocol: Protocol
-    experiment: str = ""
+    key: str  # where it stands, for messages: ``grids[0]``, or ``core: grids[0]`` if included
+    axes: Mapping[str, Any]  # axis -> value or list of values, as they were written
+    protocol: Protocol  # with the grid's differences; a list of these makes several grids
+    experiment: str = ""  # whose file states it
 
 
 @dataclass(frozen=True)
 class Tracking:
-    """Where results go.
-
-    Parameters
-    ----------
-    uri
-        MLflow's tracking URI; None for MLFLOW_TRACKING_URI, else mlflow.db at the root.
-    tables
-        Folder of the exported tables; None for data/results.
-    """
+    """Where results go."""
 
     __pydantic_config__ = NO_OTHER_KEYS
 
+    # MLflow's tracking URI; None for MLFLOW_TRACKING_URI, else mlflow.db at the root
     uri: Place = None
-    tables: Place = None
+    tables: Place = None  # folder of the exported tables; None for data/results
+
+    def folder(self, experiment: str) -> Path:
+        """Return the folder of an experiment's tables."""
+        tables = Path(self.tables).absolute() if self.tables else ROOT / "data" / "results"
+        return tables / experiment
 
 
 @dataclass(frozen=True)
 class Execution:
-    """How the work is done; no result depends on it.
-
-    Parameters
-    ----------
-    workers
-        Processes; None for one a core.
-    block
-        The largest number of trainings that are stacked together.
-    max_runs
-        A larger plan is refused.
-    """
+    """How the work is done; no result depends on it."""
 
     __pydantic_config__ = NO_OTHER_KEYS
 
-    workers: Annotated[Whole, between(1, 4096)] | None = None
-    block: Annotated[Whole, between(1, 10**6)] = 32
-    max_runs: Annotated[Whole, between(1, 10**9)] = 1_000_000
+    workers: Annotated[Whole, between(1, 4096)] | None = None  # processes; None for one a core
+    block: Annotated[Whole, between(1, 10**6)] = 32  # most trainings that are stacked together
+    max_runs: Annotated[Whole, between(1, 10**9)] = 1_000_000  # a larger plan is refused
 
     def processes(self) -> int:
         """Return the number of workers: all cores this process may use, unless told."""
@@ -107,54 +72,38 @@ class Execution:
         return self.workers or (len(affinity(0)) if affinity else os.cpu_count() or 1)
 
 
-@dataclass(frozen=True)
-class Composed(Part):
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What is said once for all grids."""
+
+    __pydantic_config__ = NO_OTHER_KEYS
+
+    about: Text = ""  # what it is for, in a sentence
+    claims: tuple[Text, ...] = ()  # which of conf/claims.yaml its trainings, or its parts', serve
+    tracking: Tracking = Tracking()
+    execution: Execution = Execution()
+    only: dict[str, Any] = field(default_factory=dict)  # axis -> values the plan is narrowed to
+    dry_run: Flag = False  # show the plan alone
+
+
+@dataclass(frozen=True, kw_only=True)
+class Composed(Settings):
     """Everything that the configuration of an experiment may say; see conf/config.yaml."""
 
     include: tuple[Text, ...] = ()
-    only: dict[str, Any] = field(default_factory=dict)
-    tracking: Tracking = Tracking()
-    execution: Execution = Execution()
-    dry_run: Flag = False
+    grids: tuple[dict[str, Any], ...] = ()
+    protocol: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Config:
-    """The whole configuration; axes and `only` are read by `study.ablation.planning.grids`.
-
-    Parameters
-    ----------
-    experiment
-        Its name.
-    grids
-        Of the experiment itself, after those of the experiments it includes.
-    protocol
-        The experiment's usual one: grids may state differences.
-    tracking, execution
-        Where results go, and how the work is done.
-    only
-        Axis -> values the plan is narrowed to.
-    dry_run
-        Show the plan alone.
-    about, claims
-        What it is for, and which claims it and its parts serve.
-    parts
-        The experiments it includes, by name.
-    overrides
-        The words of the command line that it was composed from, for the record.
-    """
+@dataclass(frozen=True, kw_only=True)
+class Config(Settings):
+    """The whole configuration; axes and `only` are read by `study.ablation.planning.grids`."""
 
     experiment: str
-    grids: Sequence[Grid]
-    protocol: Protocol
-    tracking: Tracking = Tracking()
-    execution: Execution = Execution()
-    only: Mapping[str, Any] = field(default_factory=dict)
-    dry_run: bool = False
-    about: str = ""
-    claims: tuple[str, ...] = ()
-    parts: Mapping[str, Part] = field(default_factory=dict)
-    overrides: tuple[str, ...] = ()
+    grids: Sequence[Grid]  # of the experiment itself, after those of the experiments it includes
+    protocol: Protocol  # the experiment's usual one: grids may state differences
+    parts: Mapping[str, Part]  # the experiments it includes, by name
+    overrides: tuple[str, ...] = ()  # the words of the command line that it was composed from
 
 
 def read(
@@ -163,60 +112,35 @@ def read(
     included: Mapping[str, Mapping[str, Any]] | None = None,
     commanded: Iterable[str] = (),
 ) -> Config:
-    """Check a composed configuration.
+    """Check a composed configuration; refuse the first key that is unknown, missing or wrong.
 
-    Parameters
-    ----------
-    experiment
-        Its name.
-    container
-        What was composed, in plain containers.
-    included
-        The files of the experiments under ``include``, by name, in plain containers.
-    commanded
-        Dotted keys of the protocol that the command line set; they hold for all grids.
-
-    Raises
-    ------
-    UsageError
-        For the first key that is unknown, missing, of a wrong type or out of range.
+    With it come the files of the experiments under ``include``, by name, and the dotted keys of
+    the protocol that the command line set: these hold for all grids.
     """
     said = checked(Composed, {key: v for key, v in container.items() if v is not None})
+    settings = {f.name: getattr(said, f.name) for f in fields(Settings)}
     usual = read_protocol(said.protocol)
-    grids: list[Grid] = []
-    files = {name: checked(Part, file, f"{name}: ") for name, file in (included or {}).items()}
-    stated = [(name, file, f"{name}: ") for name, file in files.items()]
+    parts = {name: checked(Part, file, f"{name}: ") for name, file in (included or {}).items()}
+    stated = [(name, part, f"{name}: ") for name, part in parts.items()]
     if said.grids or not stated:
         stated.append((experiment, Part(grids=said.grids), ""))
-    for name, file, where in stated:
-        if not file.grids:
+    grids: list[Grid] = []
+    for name, part, where in stated:
+        if not part.grids:
             raise UsageError(f"experiment {name!r}: grids takes a list of products of axes")
-        grids += _grids(name, file, said.protocol, tuple(commanded), where)
-    return Config(
-        experiment=experiment,
-        grids=grids,
-        protocol=usual,
-        tracking=said.tracking,
-        execution=said.execution,
-        only={axis: values for axis, values in said.only.items() if values is not None},
-        dry_run=said.dry_run,
-        about=said.about,
-        claims=tuple(dict.fromkeys(c for p in (said, *files.values()) for c in p.claims)),
-        parts=files,
-    )
+        grids += _grids(name, part, said.protocol, tuple(commanded), where)
+    settings["claims"] = tuple(dict.fromkeys(c for p in (said, *parts.values()) for c in p.claims))
+    settings["only"] = {axis: values for axis, values in said.only.items() if values is not None}
+    return Config(experiment=experiment, grids=grids, protocol=usual, parts=parts, **settings)
 
 
 def _grids(
-    experiment: str,
-    file: Part,
-    usual: Mapping[str, Any],
-    commanded: tuple[str, ...],
-    where: str,
+    experiment: str, part: Part, usual: Mapping[str, Any], commanded: Iterable[str], where: str
 ) -> Iterator[Grid]:
     """Make the grids of a file; an included file's own protocol is a difference too."""
-    usual = amended(usual, file.protocol, commanded)
+    usual = amended(usual, part.protocol, commanded)
     read_protocol(usual, f"{where}protocol.")
-    for number, grid in enumerate(file.grids):
+    for number, grid in enumerate(part.grids):
         key = f"{where}grids[{number}]"
         axes = {axis: value for axis, value in grid.items() if axis != "protocol"}
         given = grid.get("protocol") or {}
@@ -224,5 +148,4 @@ def _grids(
         for n, one in enumerate(given if several else [given]):
             place = f"{key}.protocol[{n}]." if several else f"{key}.protocol."
             own = checked(dict[str, Any], one, place)
-            protocol = read_protocol(amended(usual, own, commanded), place)
-            yield Grid(key, axes, protocol, experiment)
+            yield Grid(key, axes, read_protocol(amended(usual, own, commanded), place), experiment)

@@ -74,12 +74,9 @@ def _gain(given: Any) -> float:
     return float(given)
 
 
-def _widths(given: Any) -> Any:
-    return [given] if isinstance(given, int) else given
-
-
-def _word(given: Any) -> Any:
-    return plain(given) if isinstance(given, bool) else given  # YAML reads true, not "true"
+# one width is a list of it; YAML reads true, not "true"
+_widths = BeforeValidator(lambda given: [given] if isinstance(given, int) else given)
+_word = BeforeValidator(lambda given: plain(given) if isinstance(given, bool) else given)
 
 
 @dataclass(frozen=True)
@@ -99,16 +96,13 @@ class Cell:
 
     dataset: Annotated[Variant[Dataset], _variant("dataset")]
     objective: Annotated[Variant[Objective], _variant("objective")]
-    hidden: Annotated[
-        tuple[Annotated[Whole, between(1, 100_000)], ...],
-        BeforeValidator(_widths),
-    ]
+    hidden: Annotated[tuple[Annotated[Whole, between(1, 100_000)], ...], _widths]
     initialisation: Annotated[Variant[Initialisation], _variant("initialisation")]
     gain: Annotated[float, PlainValidator(_gain)]
     activation: Annotated[Variant[Activation], _variant("activation")]
     gradient: Annotated[Variant[Gradient], _variant("gradient")]
     location: Annotated[str, one_of("hidden", "output", "all", "none")]
-    consistent: Annotated[str, one_of("false", "true", "forward"), BeforeValidator(_word)]
+    consistent: Annotated[str, one_of("false", "true", "forward"), _word]
     optimizer: Annotated[Variant[Optimizer], _variant("optimizer")]
 
     @property
@@ -198,24 +192,15 @@ class Cell:
         return replace(self, gradient=gradient, location=location)
 
     def impossible(self, data: Facts, full_batch: bool) -> str:
-        """Return the reason why the (canonical) cell can't be trained, or "".
-
-        Parameters
-        ----------
-        data
-            Of the cell's dataset.
-        full_batch
-            Whether the protocol trains on full batches.
-        """
-        objective, rule = self.objective.record, self.gradient.record
+        """Return the reason why the (canonical) cell can't be trained on these data, or ""."""
+        objective, rule, design = self.objective.record, self.gradient.record, self.design()
+        f = design.activation
         if data.task not in objective.tasks:
             return f"objective {objective.name} is not for {data.task}"
         if self.optimizer.record.full_batch and not full_batch:
             return f"optimizer {self.optimizer.name} needs protocol.batch_size=full"
         if self.location == "none" and self.gradient != EXACT:
             return f"location none is for exact alone, not for {rule.name}"
-        design = self.design()
-        f = design.activation
         if reason := design.misplaced(data.outputs):
             return reason
         if self.consistent != "false" and self.location != "hidden":
@@ -233,13 +218,7 @@ _TYPES = get_type_hints(Cell, include_extras=True)
 
 
 def axis_value(axis: str, given: Any) -> Any:
-    """Return a value of an axis as cells have it.
-
-    Raises
-    ------
-    UsageError
-        For a value that the axis has not.
-    """
+    """Return a value of an axis as cells have it, or refuse it."""
     return checked(_TYPES[axis], given, axis)
 
 
@@ -254,19 +233,11 @@ def identity(
     protocol: Mapping[str, Any],
     reference: str | Mapping[str, str] | None,
 ) -> str:
-    """Return the cell's identity, 40 hex digits of everything that decides its results.
+    """Return the identity of a canonical cell: 40 hex digits of what decides its results.
 
-    Parameters
-    ----------
-    cell
-        Canonical.
-    digest
-        Of the data.
-    protocol
-        The part of the protocol that the cell sees.
-    reference
-        Identity of the cell at whose rate this one is also evaluated; of a branched cell the
-        identities, by use, of those whose rates it takes.
+    Beside the digest of its data and what it sees of the protocol that is the reference: the
+    identity of the cell at whose rate it is also evaluated. A branched cell has the identities,
+    by use, of those whose rates it takes.
     """
     content = {
         "cell": cell.specification(),

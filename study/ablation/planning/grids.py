@@ -17,7 +17,7 @@ from study.errors import UsageError, unknown
 from study.learning.variants import Variant, plain, resolve
 
 
-@dataclass(frozen=True)
+@dataclass
 class Value:
     """A value of an axis: how tables name it, what cells have, and whether ``only`` keeps it."""
 
@@ -42,21 +42,11 @@ class Product:
 
 @dataclass(frozen=True)
 class Request:
-    """A cell that grids ask for.
+    """A cell that grids ask for."""
 
-    Parameters
-    ----------
-    cell
-        Canonical.
-    protocol
-        How it is trained.
-    experiments
-        Whose grids ask for it.
-    """
-
-    cell: Cell
-    protocol: Protocol
-    experiments: tuple[str, ...] = ()
+    cell: Cell  # canonical
+    protocol: Protocol  # how it is trained
+    experiments: tuple[str, ...] = ()  # whose grids ask for it
 
     @property
     def key(self) -> str:
@@ -102,40 +92,19 @@ class Request:
 
 @dataclass
 class Expansion:
-    """What came of the grids.
+    """What came of the grids."""
 
-    Parameters
-    ----------
-    asked
-        Cells by key, each once, in the order of the grids.
-    skipped
-        (cell, reason) of the combinations that cannot be trained.
-    duplicates
-        How many combinations equal a cell that was there already.
-    """
-
-    asked: dict[str, Request] = field(default_factory=dict)
-    skipped: list[tuple[str, str]] = field(default_factory=list)
-    duplicates: int = 0
+    asked: dict[str, Request] = field(default_factory=dict)  # each cell once, by its key
+    skipped: list[tuple[str, str]] = field(default_factory=list)  # (cell, why it is impossible)
+    duplicates: int = 0  # how many combinations equal a cell that was there already
 
 
 def products(grids: Sequence[Grid], only: Mapping[str, Any]) -> list[Product]:
     """Read the axes of grids, without combining them.
 
-    Parameters
-    ----------
-    grids
-        Axis -> value or list of values. A variant is a name, or a name with parameters; a list in
-        place of a parameter's value expands. An axis that is not named has one value, that of
-        `cells.DEFAULTS`.
-    only
-        Axis -> values: keep the combinations with these alone. A name stands for all its
-        parameters.
-
-    Raises
-    ------
-    UsageError
-        For axes and values that are unknown, and a value of `only` that no grid has.
+    A variant is a name, or a name with parameters; a list in place of a parameter's value expands.
+    An axis that a grid does not name has one value, that of `cells.DEFAULTS`. With `only` the
+    combinations of these values alone are kept, where a name stands for all its parameters.
     """
     read = [Product(grid, _axes(grid)) for grid in grids]
     for axis, given in only.items():
@@ -145,16 +114,10 @@ def products(grids: Sequence[Grid], only: Mapping[str, Any]) -> list[Product]:
         for name in wanted:
             if name not in names:
                 raise UsageError(unknown(f"value of only.{axis}", name, names))
-        read = [_narrowed(product, axis, set(wanted)) for product in read]
+        for product in read:
+            for value in product.axes[axis]:
+                value.kept = value.label in wanted or _base(value.label) in wanted
     return read
-
-
-def _narrowed(product: Product, axis: str, wanted: set[str]) -> Product:
-    values = [
-        replace(value, kept=not wanted.isdisjoint((value.label, _base(value.label))))
-        for value in product.axes[axis]
-    ]
-    return replace(product, axes={**product.axes, axis: values})
 
 
 def expand(
@@ -164,19 +127,7 @@ def expand(
 ) -> Expansion:
     """Make the cells of all grids. The data of datasets that `only` leaves out are not loaded.
 
-    Parameters
-    ----------
-    narrowed
-        The grids.
-    only
-        What narrowed them, for the message of an empty plan.
-    facts_of
-        Looks at the data of a dataset.
-
-    Raises
-    ------
-    UsageError
-        For a value of a grid that yields no cell, and an empty plan.
+    A value of a grid that yields no cell, and an empty plan, raise `UsageError`.
     """
     found = Expansion()
     for product in narrowed:
@@ -208,9 +159,8 @@ def _expand(product: Product, facts_of: Callable[[Variant[Any]], Facts], found: 
         if reason:
             found.skipped.append((cell.name, reason))
             continue
-        before = found.asked.get(asked.key)
-        found.asked[asked.key] = asked.united(before)
-        found.duplicates += before is not None
+        found.duplicates += asked.key in found.asked
+        found.asked[asked.key] = asked.united(found.asked.get(asked.key))
     for (axis, label), reason in reasons.items():
         if not alive:
             raise UsageError(f"{product.grid.key} yields no cell: {reason}")
@@ -258,11 +208,10 @@ def _axes(grid: Grid) -> dict[str, list[Value]]:
 
 def _values(key: str, axis: str, given: Any) -> list[Any]:
     """Return the values of an axis, the lists within them expanded."""
-    if axis == "hidden":
-        single = not isinstance(given, list) or all(isinstance(w, int) for w in given)
-        values = [given] if single else given
-    else:
-        values = given if isinstance(given, list) else [given]
+    several = isinstance(given, list)
+    if axis == "hidden" and several:  # a list of numbers is one network
+        several = not all(isinstance(width, int) for width in given)
+    values = given if several else [given]
     if axis in REGISTRIES:
         values = [variant for value in values for variant in _variants(key, value)]
     if not values:
@@ -296,14 +245,12 @@ def _combinations(key: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _wanted(axis: str, given: Any) -> list[str]:
     if axis not in AXES:
         raise UsageError(unknown("configuration key", f"only.{axis}", [f"only.{a}" for a in AXES]))
-    wanted = []
-    for value in _values(f"only.{axis}", axis, given):
-        if isinstance(value, Mapping):
-            registry = REGISTRIES[axis]
-            wanted.append(str(resolve(axis, registry, value)))
-        else:
-            wanted.append(_label(axis, value))
-    return wanted
+    return [
+        str(resolve(axis, REGISTRIES[axis], value))
+        if isinstance(value, Mapping)
+        else _label(axis, value)
+        for value in _values(f"only.{axis}", axis, given)
+    ]
 
 
 def _label(axis: str, value: Any) -> str:

@@ -14,9 +14,8 @@ from study import datasets
 from study.ablation.configuration.protocol import OWN, TRANSFER, TRUNK, Protocol
 from study.ablation.configuration.schema import Config
 from study.ablation.planning.cells import Cell, Facts, identity
-from study.ablation.planning.cost import seconds_a_run
+from study.ablation.planning.cost import check_cell, check_runs, check_size, seconds_a_run
 from study.ablation.planning.grids import Expansion, Product, Request, expand, products
-from study.ablation.planning.limits import check_cell, check_runs, check_size
 from study.errors import UsageError, unknown
 from study.learning.design import Design
 from study.learning.optimizers import OPTIMIZERS
@@ -25,43 +24,19 @@ from study.learning.variants import Variant
 
 @dataclass(frozen=True)
 class Planned:
-    """A cell of the plan.
+    """A cell of the plan."""
 
-    Parameters
-    ----------
-    cell
-        Canonical.
-    protocol
-        How it is trained.
-    identity
-        Its 40 hex digits.
-    name
-        For people: the cell's, and what of its protocol is not the experiment's usual one.
-    needs
-        Whose chosen rates it is trained at: use -> identity of that cell.
-    wave
-        0 without needs, else one more than the latest of the cells it needs.
-    tuning, scoring
-        Trainings that choose the rate (the least number: recentring may add some), and others.
-    seconds
-        Estimate, on one core.
-    experiments
-        Whose grids ask for it, or for a cell that needs it; the first one makes it.
-    trunk
-        The cell of a branch's first phase, or None.
-    """
-
-    cell: Cell
-    protocol: Protocol
-    identity: str
-    name: str
-    needs: Mapping[str, str]
-    wave: int
-    tuning: int
-    scoring: int
-    seconds: float
-    experiments: tuple[str, ...]
-    trunk: Cell | None = None
+    cell: Cell  # canonical
+    protocol: Protocol  # how it is trained
+    identity: str  # its 40 hex digits
+    name: str  # for people: the cell's, and what of its protocol is not the experiment's usual one
+    needs: Mapping[str, str]  # whose chosen rates it is trained at: use -> identity of that cell
+    wave: int  # 0 without needs, else one more than the latest of the cells it needs
+    tuning: int  # trainings that choose the rate, at the least: recentring may add some
+    scoring: int  # other trainings
+    seconds: float  # estimate, on one core
+    experiments: tuple[str, ...]  # that ask for it, or for what needs it; the first one makes it
+    trunk: Cell | None = None  # the cell of a branch's first phase, or None
 
     @property
     def reference(self) -> str | None:
@@ -80,27 +55,13 @@ class Planned:
 
 @dataclass(frozen=True)
 class Plan:
-    """All cells of an experiment: those that others need first, else in the order of the grids.
+    """All cells of an experiment: those that others need first, else in the order of the grids."""
 
-    Parameters
-    ----------
-    config
-        Where it comes from.
-    cells
-        Each once.
-    skipped
-        (cell, reason) of combinations that can't be trained.
-    duplicates
-        How many combinations repeat a cell.
-    claims
-        Digest of conf/claims.yaml, if the experiment serves claims.
-    """
-
-    config: Config
-    cells: tuple[Planned, ...]
-    skipped: tuple[tuple[str, str], ...]
-    duplicates: int
-    claims: str = ""
+    config: Config  # where it comes from
+    cells: tuple[Planned, ...]  # each once
+    skipped: tuple[tuple[str, str], ...]  # (cell, reason) of combinations that can't be trained
+    duplicates: int  # how many combinations repeat a cell
+    claims: str = ""  # digest of conf/claims.yaml, if the experiment serves claims
 
     @property
     def runs(self) -> int:
@@ -129,25 +90,11 @@ class Plan:
 
 
 def make_plan(config: Config, claims: str = "") -> Plan:
-    """Expand a configuration into its plan.
-
-    Parameters
-    ----------
-    config
-        Checked.
-    claims
-        Digest of conf/claims.yaml, which marks every scored training; no part of an identity.
+    """Expand a checked configuration into its plan; whatever in it can't be raises `UsageError`.
 
     Two grids may ask for one cell with different numbers of evaluation seeds: it is made once,
     with the larger number. The exact cell that others are compared with has their protocol, and
     their seeds. A cell with a branch takes the rates of the cells of both its rules without one.
-
-    Raises
-    ------
-    UsageError
-        For anything in the grids that can't be, an optimizer without learning rates, data that
-        can't be loaded, batches larger than the data, networks larger than the memory, a plan
-        over ``execution.max_runs``.
     """
     grids = products(config.grids, config.only)
     check_size(grids, config.execution)
@@ -192,8 +139,7 @@ def _planned(
     asked: Request, others: Mapping[str, Planned], usual: Protocol, order: list[str]
 ) -> Planned:
     cell, protocol, optimizer = asked.cell, asked.protocol, asked.cell.optimizer.name
-    needs = {use: other.identity for use, other in others.items()}
-    data = _facts(cell.dataset)
+    needs, data = {use: other.identity for use, other in others.items()}, _facts(cell.dataset)
     tuning = protocol.tuning_runs(optimizer)
     rates = 1 if protocol.tune else len(protocol.learning_rates[optimizer])
     together = rates * protocol.evaluation_seeds
@@ -218,15 +164,11 @@ def _planned(
 def _check_rates(config: Config, grids: Sequence[Product], found: Expansion) -> None:
     own = {given.value.name for product in grids for given in product.axes["optimizer"]}
     valid = [*OPTIMIZERS, *sorted(own - set(OPTIMIZERS))]
-    protocols = {"protocol": config.protocol}
-    protocols |= {f"{grid.key}.protocol": grid.protocol for grid in config.grids}
+    protocols = {"": config.protocol} | {f"{grid.key}.": grid.protocol for grid in config.grids}
     for where, protocol in protocols.items():
-        key = f"{where}.learning_rates."
-        for name in protocol.learning_rates:
-            if name not in valid:
-                raise UsageError(
-                    unknown("configuration key", key + name, [key + v for v in valid])
-                )
+        key = f"{where}protocol.learning_rates."
+        for name in (name for name in protocol.learning_rates if name not in valid):
+            raise UsageError(unknown("configuration key", key + name, [key + v for v in valid]))
     for asked in found.asked.values():
         name = asked.cell.optimizer.name
         if name not in asked.protocol.learning_rates:
@@ -236,6 +178,5 @@ def _check_rates(config: Config, grids: Sequence[Product], found: Expansion) -> 
 @lru_cache(maxsize=1024)
 def _facts(dataset: Variant[Any]) -> Facts:
     data = datasets.load(dataset, seed=0)
-    return Facts(
-        len(data.inputs), data.inputs.shape[1], data.targets.shape[1], data.task, data.digest
-    )
+    patterns, inputs = data.inputs.shape
+    return Facts(patterns, inputs, data.targets.shape[1], data.task, data.digest)

@@ -22,12 +22,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+import pyarrow as pa
 
 BIT, WITHIN, DIFFERENT = "equal to the bit", "equal within the interval", "different"
 LEVEL = 0.01
@@ -38,30 +35,14 @@ TESTS = 2  # of a cell: scores and failures
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of a cell.
+    """What came of a cell."""
 
-    Parameters
-    ----------
-    word
-        `BIT`, `WITHIN` or `DIFFERENT`.
-    reason
-        Why, where it is not equal to the bit.
-    """
-
-    word: str
-    reason: str = ""
+    word: str  # `BIT`, `WITHIN` or `DIFFERENT`
+    reason: str = ""  # why, where it is not equal to the bit
 
 
 def judge(published: pa.Table, fresh: pa.Table, cells: int) -> Verdict:
-    """Compare the trainings of one cell.
-
-    Parameters
-    ----------
-    published, fresh
-        Runs with ``replica`` as key, of the same columns (in any order).
-    cells
-        How many cells are compared, for the level of each.
-    """
+    """Compare the trainings of one of so many `cells`, by tables with ``replica`` as key."""
     if _bits(published) == _bits(fresh):
         return Verdict(BIT)
     pairs = _paired(published, fresh)
@@ -70,7 +51,7 @@ def judge(published: pa.Table, fresh: pa.Table, cells: int) -> Verdict:
     before, after, failed_before, failed_after = pairs
     level = LEVEL / (TESTS * max(cells, 1))
     low, high = interval(after - before, level)
-    words = f"scores differ by {_signed(low)} to {_signed(high)} in log10"
+    words = f"scores differ by {low:+.2g} to {high:+.2g} in log10"
     if low > MARGIN or high < -MARGIN:
         return Verdict(DIFFERENT, f"{words}, beyond ±{MARGIN:.3f}")
     chance = mcnemar(failed_before, failed_after)
@@ -124,11 +105,5 @@ def _paired(published: pa.Table, fresh: pa.Table) -> list[np.ndarray] | None:
     if not before or before.keys() != after.keys():
         return None
     pairs = [(*before[seed], *after[seed]) for seed in sorted(before)]
-    scores, failed, scores_now, failed_now = (
-        np.array(column) for column in zip(*pairs, strict=True)
-    )
+    scores, failed, scores_now, failed_now = map(np.array, zip(*pairs, strict=True))
     return [scores.astype(float), scores_now.astype(float), failed, failed_now]
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.2g}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import importlib.metadata
 import json
 import os
 import platform
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,9 @@ import llvmlite.binding
 import threadpoolctl
 
 from study.ablation.configuration.protocol import Protocol
-from study.ablation.configuration.schema import Execution, Grid
+from study.ablation.configuration.schema import Execution
 from study.ablation.planning.plan import Plan
-from study.ablation.running.tally import Tally
+from study.ablation.running.progress import Tally
 from study.ablation.store import artifacts
 from study.ablation.store.rows import git
 from study.learning import NUMERICS_VERSION
@@ -35,7 +35,8 @@ def study_record(
     plan: Plan, tally: Tally, started: float, ended: float, root: Path
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Return tags for the experiment, and files (name -> text) with the whole record."""
-    commit, dirty = git_state(root)
+    commit, changes = git(root, "rev-parse", "HEAD"), git(root, "status", "--porcelain")
+    lock = root / "requirements.lock"
     wall, workers = ended - started, plan.config.execution.processes()
     record: dict[str, Any] = {
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
@@ -55,9 +56,9 @@ def study_record(
         "machine": machine(),
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES}
         | {"python": platform.python_version(), "numerics": str(NUMERICS_VERSION)},
-        "lock sha256": _digest(root / "requirements.lock"),
+        "lock sha256": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else "",
         "commit": commit,
-        "uncommitted changes": dirty,
+        "uncommitted changes": bool(changes),
         "configuration": configuration(plan),
         "claims sha256": plan.claims,
         "cells by identity": {p.identity: p.name for p in plan.cells},
@@ -78,17 +79,7 @@ def study_record(
 
 
 def export(plan: Plan, records: Sequence[str], folder: Path) -> None:
-    """Put the records of all studies that trained cells of a plan beside its exported tables.
-
-    Parameters
-    ----------
-    plan
-        Whose tables are exported.
-    records
-        Texts as `study_record` makes them, in the order of their dates.
-    folder
-        Where the tables are.
-    """
+    """Put the records of all studies that trained cells of a plan beside its exported tables."""
     mine = {planned.identity for planned in plan.cells}
     read = [json.loads(text) for text in records]
     took_part = [record for record in read if mine & record["cells by identity"].keys()]
@@ -115,11 +106,6 @@ def machine() -> dict[str, Any]:
     }
 
 
-def git_state(root: Path) -> tuple[str, bool]:
-    """Return the commit ("" outside git) and whether the tree has uncommitted changes."""
-    return git(root, "rev-parse", "HEAD"), bool(git(root, "status", "--porcelain"))
-
-
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -128,39 +114,28 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-
-
-def _grid(plan: Plan, grid: Grid) -> dict[str, Any]:
-    """Return a grid as it was written, and what of the protocol is its own."""
-    usual, own = _plain(plan.config.protocol), _plain(grid.protocol)
-    differences = {key: value for key, value in own.items() if usual[key] != value}
-    return {"experiment": grid.experiment, **grid.axes} | (
-        {"protocol": differences} if differences else {}
-    )
-
-
-def _plain(protocol: Protocol) -> dict[str, Any]:
-    content = dict(vars(protocol))
-    if protocol.refine:
-        content["refine"] = dict(vars(protocol.refine))
-    if protocol.branch:
-        content["branch"] = protocol.branch.params()
-    return content
-
-
 def configuration(plan: Plan) -> dict[str, Any]:
     """Return a plan's configuration, and the overrides that it was composed from."""
-    config = plan.config
+    config, usual = plan.config, _plain(plan.config.protocol)
+    grids = []
+    for grid in config.grids:  # as it was written, and what of the protocol is its own
+        grids.append({"experiment": grid.experiment, **grid.axes})
+        own = {key: v for key, v in _plain(grid.protocol).items() if usual[key] != v}
+        grids[-1] |= {"protocol": own} if own else {}
     return {
         "experiment": config.experiment,
         "overrides": list(config.overrides),
         "about": config.about,
         "claims": list(config.claims),
         "included": list(config.parts),
-        "grids": [_grid(plan, grid) for grid in config.grids],
+        "grids": grids,
         "only": dict(config.only),
-        "protocol": _plain(config.protocol),
-        "execution": dataclasses.asdict(config.execution),
+        "protocol": usual,
+        "execution": asdict(config.execution),
     }
+
+
+def _plain(protocol: Protocol) -> dict[str, Any]:
+    refine, branch = protocol.refine, protocol.branch
+    parts = {"refine": refine and asdict(refine), "branch": branch and branch.params()}
+    return vars(protocol) | parts

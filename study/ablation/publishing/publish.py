@@ -21,44 +21,38 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
+from study.ablation.configuration.composition import with_configuration
+from study.ablation.configuration.schema import Config
+from study.ablation.planning.plan import Plan, make_plan
+from study.ablation.publishing.provenance import RECORDS_FILE, configuration
 from study.ablation.publishing.published import MANIFEST
 from study.ablation.store import artifacts, check_name
 from study.ablation.store.tables import CURVES, REPLICA, RUNS, replica
 from study.datasets import ROOT
 from study.errors import UsageError
+from study.learning import NUMERICS_VERSION
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
-
-    from study.ablation.configuration.schema import Config
-    from study.ablation.planning.plan import Plan
 
 FOLDER = ROOT / "data" / "published"
 MOST_BYTES = 5_000_000
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 MEDIANS = ("descent_cosine", "saturated", "weight_norm")
 OF_A_SESSION = (
-    "started",
-    "wall seconds",
-    "workers",
-    "processor seconds in cells",
-    "trainings",
-    "machine",
-    "versions",
-    "lock sha256",
-    "commit",
-    "uncommitted changes",
+    *("started", "wall seconds", "workers", "processor seconds in cells", "trainings"),
+    *("machine", "versions", "lock sha256", "commit", "uncommitted changes"),
 )
 """What the manifest keeps of the record of a study."""
 
 
 def command(arguments: Sequence[str]) -> int:
     """``study publish NAME [key=value ...]``, with the overrides that made the results."""
-    from study.ablation.configuration.composition import with_configuration
-
-    return with_configuration(words(arguments, "publish"), _publish)
+    return with_configuration(words(arguments, "publish"), publish)
 
 
 def words(arguments: Sequence[str], name: str) -> list[str]:
@@ -69,43 +63,25 @@ def words(arguments: Sequence[str], name: str) -> list[str]:
     return [f"experiment={arguments[0]}", *arguments[1:]]
 
 
-def _publish(config: Config) -> int:
-    from study.ablation.planning.plan import make_plan
+def publish(config: Config) -> int:
+    """Write the published form of a plan's exported results into a folder, which is made anew.
 
-    tables = config.tracking.tables
-    results = Path(tables).absolute() if tables else ROOT / "data" / "results"
-    folder = FOLDER / config.experiment
-    publish(make_plan(config), results / config.experiment, folder)
-    for path in sorted(folder.iterdir()):
-        print(f"{path.stat().st_size / 1e6:8.3f} MB  {path}")
-    return 0
-
-
-def publish(plan: Plan, results: Path, folder: Path) -> None:
-    """Write the published form of exported results.
-
-    Parameters
-    ----------
-    plan
-        Whose results they are.
-    results
-        Folder of runs.parquet, curves.parquet and study.json, as an export leaves them.
-    folder
-        Where to write; what was published there before goes.
-
-    Raises
-    ------
-    UsageError
-        Where results are missing or of another plan, or too large to commit.
+    Results that are missing, or of another plan, or too large to commit, raise `UsageError`.
     """
-    from study.ablation.publishing.provenance import RECORDS_FILE
-
+    plan, folder = make_plan(config), FOLDER / config.experiment
+    results = config.tracking.folder(config.experiment)
     runs, curves = (artifacts.read(results / f"{name}.parquet") for name in ("runs", "curves"))
-    _check_plan(plan, runs, results)
+    wanted, had = {planned.identity for planned in plan.cells}, set(runs["cell"].to_pylist())
+    if wanted != had:
+        raise UsageError(
+            f"{results} holds other cells than the plan ({len(wanted - had):,} are missing, "
+            f"{len(had - wanted):,} too many): publish with the overrides that made them, or make "
+            "ablation again"
+        )
+    path = results / RECORDS_FILE
     try:
-        records = json.loads((results / RECORDS_FILE).read_text(encoding="utf-8"))
+        records = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        path = results / RECORDS_FILE
         raise UsageError(f"cannot read {path}: make ablation makes it") from error
     files = _parts(keyed(runs))
     files["curves.parquet"] = _bytes(curve_quantiles(runs, curves))
@@ -121,12 +97,13 @@ def publish(plan: Plan, results: Path, folder: Path) -> None:
     for name, content in {**files, MANIFEST: manifest.encode()}.items():
         artifacts.write_whole(folder / name, partial(Path.write_bytes, data=content))
     artifacts.write_text(folder.parent / "README.md", dictionary())
+    for path in sorted(folder.iterdir()):
+        print(f"{path.stat().st_size / 1e6:8.3f} MB  {path}")
+    return 0
 
 
 def keyed(runs: pa.Table) -> pa.Table:
     """Return exported runs with ``cell`` and ``replica`` in place of MLflow's ids."""
-    import pyarrow as pa
-
     columns = (runs[name].to_pylist() for name in ("stage", "learning_rate", "seed"))
     replicas = [replica(*row) for row in zip(*columns, strict=True)]
     table = runs.drop_columns(["run_id", "parent_run_id"])
@@ -140,8 +117,7 @@ def curve_quantiles(runs: pa.Table, curves: pa.Table) -> pa.Table:
     A diverged training's objective counts as infinite; quantiles are values that occurred
     (``inverted_cdf``).
     """
-    import pandas as pd
-    import pyarrow as pa
+    import pandas as pd  # slow
 
     names = runs.select(["run_id", "cell", "stage"]).to_pandas()
     frame = curves.to_pandas().merge(names, on="run_id", validate="many_to_one")
@@ -150,31 +126,15 @@ def curve_quantiles(runs: pa.Table, curves: pa.Table) -> pa.Table:
     groups = frame.groupby(["cell", "stage", "update"], sort=False)
     columns: dict[str, pd.Series[Any]] = {"runs": groups.size()}
     for q in QUANTILES:
-        columns[f"objective_{100 * q:02.0f}"] = groups["objective"].agg(_quantile, q)
+        quantile = partial(np.quantile, q=q, method="inverted_cdf")
+        columns[f"objective_{100 * q:02.0f}"] = groups["objective"].agg(quantile)
     for name in MEDIANS:
         columns[name] = groups[name].median()
     return pa.Table.from_pandas(pd.DataFrame(columns).reset_index(), preserve_index=False)
 
 
-def _quantile(values: pd.Series[float], q: float) -> float:
-    return float(np.quantile(values, q, method="inverted_cdf"))
-
-
-def _check_plan(plan: Plan, runs: pa.Table, results: Path) -> None:
-    wanted = {planned.identity for planned in plan.cells}
-    had = set(runs["cell"].to_pylist())
-    if wanted != had:
-        raise UsageError(
-            f"{results} holds other cells than the plan ({len(wanted - had):,} are missing, "
-            f"{len(had - wanted):,} too many): publish with the overrides that made them, or make "
-            "ablation again"
-        )
-
-
 def _parts(runs: pa.Table) -> dict[str, bytes]:
     """Return runs.parquet; where it is too large, without tuning runs, and both in parts."""
-    import pyarrow.compute as pc
-
     whole = _bytes(runs)
     if len(whole) <= MOST_BYTES:
         return {"runs.parquet": whole}
@@ -196,9 +156,6 @@ def _cut(table: pa.Table) -> list[bytes]:
 
 
 def _bytes(table: pa.Table) -> bytes:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     sink = pa.BufferOutputStream()
     floats = [f.name for f in table.schema if f.type == pa.float64()]
     pq.write_table(
@@ -217,9 +174,6 @@ def _bytes(table: pa.Table) -> bytes:
 def _manifest(
     plan: Plan, runs: int, records: Sequence[Mapping[str, Any]], files: Mapping[str, bytes]
 ) -> dict[str, Any]:
-    from study.ablation.publishing.provenance import configuration
-    from study.learning import NUMERICS_VERSION
-
     return {
         "experiment": plan.config.experiment,
         "overrides": [word for word in plan.config.overrides if _decides(word)],
@@ -239,48 +193,11 @@ def _decides(word: str) -> bool:
 
 def dictionary() -> str:
     """Return the data dictionary, in Markdown, from the columns' own words."""
-    lines = [
-        "# Published results",
-        "",
-        "One folder an experiment. `study publish NAME` writes them, this page from the words "
-        "in study/ablation/store/tables.py; `make verify EXPERIMENT=NAME` trains some cells "
-        "anew and compares them.",
-        "",
-        "## runs.parquet (and runs-*.parquet, tuning-*.parquet where that would be over 5 MB)",
-        "",
-        "A row is a training. `cell` and `replica` are its key.",
-        "",
-        *_rows([RUNS["experiment"], RUNS["cell"], REPLICA]),
-        *_rows(c for c in RUNS.values() if c.kind != "identity")[2:],
-        "| `gradient.minimum`, ... | double or string | a variant's parameter; null where the "
-        "variant has none of that name |",
-        "",
-        "## curves.parquet",
-        "",
-        "A row is a checkpoint of the scored trainings of a cell and stage.",
-        "",
-        "| column | type | meaning |",
-        "|---|---|---|",
-        "| `cell`, `stage` | string | as in the runs |",
-        "| `update` | int64 | " + CURVES["update"].meaning + " |",
-        "| `runs` | int64 | how many trainings |",
-        *(
-            f"| `objective_{100 * q:02.0f}` | float64 | quantile {q:g} over seeds of the "
-            "objective on the whole training set; infinite once diverged |"
-            for q in QUANTILES
-        ),
-        *(f"| `{n}` | float64 | median over seeds: {CURVES[n].meaning} |" for n in MEDIANS),
-        "",
-        "## manifest.json",
-        "",
-        "`experiment` and `overrides` make the plan again, `configuration` is what they gave, "
-        "`cells` names each identity, `sessions` say which machine, versions, lock and commit "
-        "made the results and in what time, `sha256` are digests of the files.",
-        "",
-    ]
-    return "\n".join(lines)
+    from jinja2 import Template
 
-
-def _rows(columns: Any) -> list[str]:
-    rows = [f"| `{c.name}` | {c.type} | {c.meaning} |" for c in columns]
-    return ["| column | type | meaning |", "|---|---|---|", *rows]
+    template = Path(__file__).with_name("dictionary.md.jinja").read_text(encoding="utf-8")
+    runs = [RUNS["experiment"], RUNS["cell"], REPLICA]
+    runs += [column for column in RUNS.values() if column.kind != "identity"]
+    quantiles = {f"objective_{100 * q:02.0f}": f"{q:g}" for q in QUANTILES}
+    page = Template(template, trim_blocks=True, keep_trailing_newline=True)
+    return page.render(runs=runs, quantiles=quantiles, medians=MEDIANS, curves=CURVES)

@@ -13,19 +13,10 @@ MANIFEST = "manifest.json"
 
 
 def manifest(folder: Path, *needed: str) -> dict[str, Any]:
-    """Return the manifest of a published folder, after a check of all files that it names.
+    """Return the manifest of a published folder, with the keys `needed`.
 
-    Parameters
-    ----------
-    folder
-        A folder in data/published.
-    needed
-        Keys that it must have, beside the digests.
-
-    Raises
-    ------
-    UsageError
-        Where the manifest is missing or broken, or a file is missing or is another one.
+    A manifest that is missing or broken, and a file of it that is missing or another one, raise
+    `UsageError`.
     """
     name = f"data/published/{folder.name}"
     restore = f"restore it with: git checkout -- {name}"

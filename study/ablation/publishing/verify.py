@@ -5,23 +5,23 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from study.ablation.configuration.composition import with_configuration
+from study.ablation.configuration.schema import Config
 from study.ablation.messages import SHOWN, duration
 from study.ablation.planning.plan import Plan, Planned, make_plan
 from study.ablation.publishing import agreement, publish
 from study.ablation.publishing.published import MANIFEST, manifest
+from study.ablation.running.execution import training
+from study.ablation.running.progress import Tally
 from study.ablation.store import FinishedCell, artifacts
 from study.errors import UsageError, unknown
 from study.learning import NUMERICS_VERSION
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from study.ablation.configuration.schema import Config
 
 SECONDS = 60.0  # that a sample may cost, on each worker
 HELD, FAILED = 0, 1
@@ -29,20 +29,9 @@ OWN_WORDS = ("only.", "execution.")
 
 
 def command(arguments: Sequence[str]) -> int:
-    """``study verify NAME [cells=all|N] [seed=0] [only.<axis>=...]``.
-
-    Returns
-    -------
-    0 where all agree, else 1.
-
-    Raises
-    ------
-    UsageError
-        Where nothing is published, and for other words.
-    """
+    """``study verify NAME [cells=all|N] [seed=0] [only.<axis>=...]``: 0 where all agree."""
     name, *rest = publish.words(arguments, "verify")
-    options = {"cells": "", "seed": "0"}
-    own = []
+    options, own = {"cells": "", "seed": "0"}, []
     for word in rest:
         key, _, value = word.partition("=")
         if key in options:
@@ -67,15 +56,7 @@ def command(arguments: Sequence[str]) -> int:
 
 
 def read(folder: Path) -> tuple[dict[str, Any], pa.Table]:
-    """Return what was published: the manifest, and all runs.
-
-    Raises
-    ------
-    UsageError
-        Where nothing is published, or a file is not the one of the manifest.
-    """
-    import pyarrow as pa
-
+    """Return what was published, if it is whole: the manifest, and all runs."""
     if not (folder / MANIFEST).is_file():
         there = sorted(p.parent.name for p in folder.parent.glob(f"*/{MANIFEST}"))
         raise UsageError(
@@ -92,14 +73,12 @@ def verify(
     config: Config, content: Mapping[str, Any], runs: pa.Table, many: str, seed: int
 ) -> int:
     """Choose cells, train them, print a verdict each; 0 where all hold."""
-    from study.ablation.running.execution import training
-    from study.ablation.running.tally import Tally
-
     whole = make_plan(dataclasses.replace(config, only={}))
     narrow = make_plan(config) if config.only else whole
     names: dict[str, str] = content["cells"]
     gone = [cell for cell in names if cell not in {p.identity for p in whole.cells}]
-    _say_gone(gone, names, content["numerics"])
+    if gone:
+        _say_gone(gone, names, content["numerics"])
     chosen = choose(narrow, set(names), many, seed)
     if not chosen:
         if gone:
@@ -118,7 +97,8 @@ def verify(
             if not isinstance(result, FinishedCell):
                 verdicts[result.cell] = agreement.Verdict(agreement.DIFFERENT, result.error)
             elif result.cell in names:
-                published = _of(runs, result.cell)
+                mine = runs.filter(pc.equal(runs["cell"], result.cell))
+                published = mine.drop_columns(["experiment", "cell"])
                 verdicts[result.cell] = agreement.judge(published, result.runs, len(chosen))
     for planned in chosen:
         verdict = verdicts[planned.identity]
@@ -133,17 +113,8 @@ def verify(
 def choose(plan: Plan, published: set[str], many: str, seed: int) -> list[Planned]:
     """Return cells of the plan that are published, in the plan's order.
 
-    Parameters
-    ----------
-    plan
-        What may be chosen from.
-    published
-        Identities.
-    many
-        "all", a number, or "" for as many as cost `SECONDS` on each worker, the cells at whose
-        rate they are evaluated included; one at the least.
-    seed
-        Of the sample.
+    `many` is "all", a number, or "" for as many as cost `SECONDS` on each worker, the cells at
+    whose rate they are evaluated included; one at the least. `seed` is that of the sample.
     """
     there = [p for p in plan.cells if p.identity in published]
     order = np.random.default_rng(seed).permutation(len(there))
@@ -173,21 +144,10 @@ def with_needs(plan: Plan, cells: set[str]) -> set[str]:
     return found
 
 
-def _of(runs: pa.Table, cell: str) -> pa.Table:
-    import pyarrow.compute as pc
-
-    return runs.filter(pc.equal(runs["cell"], cell)).drop_columns(["experiment", "cell"])
-
-
 def _say_gone(gone: Sequence[str], names: Mapping[str, str], then: int) -> None:
-    if not gone:
-        return
-    now = NUMERICS_VERSION
-    why = (
-        f"results are of numerics version {then}, this is {now}"
-        if then != now
-        else "the experiment, its data or the code that it names changed since"
-    )
+    why = "the experiment, its data or the code that it names changed since"
+    if then != NUMERICS_VERSION:
+        why = f"results are of numerics version {then}, this is {NUMERICS_VERSION}"
     print(f"{len(gone):,} published cells are not in the plan of this version: {why}")
     for cell in gone[:SHOWN]:
         print(f"  {'not in the plan':26} {names[cell]} ({cell[:12]})")

@@ -25,8 +25,7 @@ from study.ablation.running.worker import FailedCell, Job, attempt, one_thread
 from study.ablation.store import FinishedCell
 
 Result = FinishedCell | FailedCell
-TRIES = 2
-"""How many workers a cell may cost."""
+TRIES = 2  # workers that a cell may cost
 
 
 class Engine(Protocol):
@@ -86,19 +85,11 @@ class Worker:
 
 
 class Workers:
-    """As many worker processes as there is work for, up to a number.
-
-    Parameters
-    ----------
-    most
-        How many at a time.
-    stop
-        Holds signals back while a worker starts, so that `close` knows of every worker.
-    """
+    """As many worker processes as there is work for, up to a number."""
 
     def __init__(self, most: int, stop: Stop) -> None:
         self._most = most
-        self._stop = stop
+        self._stop = stop  # holds signals while a worker starts: `close` knows of every worker
         self._workers: list[Worker] = []
 
     def train(self, jobs: Iterable[Job]) -> Iterator[Result]:
@@ -149,7 +140,7 @@ class Workers:
         assert job is not None
         deaths[job.identity] += 1
         if deaths[job.identity] == TRIES:
-            return FailedCell(job.identity, f"its worker died {TRIES} times ({how})", "")
+            return FailedCell(job.identity, f"its worker died {TRIES} times ({how})")
         waiting.append(job)
         line = f"study: a worker died ({how}); its cell is tried again: {job.name}"
         tqdm.write(line, file=sys.stderr)

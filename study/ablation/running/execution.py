@@ -9,11 +9,10 @@ from contextlib import closing, contextmanager
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from study.ablation.planning.plan import Plan, Planned
+from study.ablation.planning.plan import Plan
 from study.ablation.running.engines import Engine, Result, local_engine
-from study.ablation.running.progress import progress
+from study.ablation.running.progress import Tally, progress
 from study.ablation.running.signals import Stop
-from study.ablation.running.tally import Tally
 from study.ablation.running.worker import FailedCell, Job
 from study.ablation.store import FinishedCell, Store
 from study.errors import UsageError
@@ -33,28 +32,19 @@ def train(
     """Train the unfinished cells of a plan and yield each as it ends.
 
     A cell that raises an error, or whose worker dies twice, fails alone; so do the cells that
-    need its learning rate.
-
-    Parameters
-    ----------
-    plan
-        The cells.
-    engine
-        Where they are trained.
-    finished
-        Identities of cells that are not trained again.
-    rates
-        Learning rates that finished cells have chosen, by identity; see `known_rates`.
+    need its learning rate. `rates` are those that finished cells have chosen, by identity.
     """
     known = dict(rates or {})
     for wave in plan.waves(finished):
         jobs = []
         for planned in wave:
-            if all(needed in known for needed in planned.needs.values()):
-                jobs.append(_job(plan, planned, known))
-            else:
-                error = "a cell whose learning rate it takes failed"
-                yield FailedCell(planned.identity, error, "")
+            cell, block, path = planned.cell, plan.config.execution.block, tuple(sys.path)
+            own = {use: known[needed] for use, needed in planned.needs.items() if needed in known}
+            if own.keys() < planned.needs.keys():
+                yield FailedCell(planned.identity, "a cell whose learning rate it takes failed")
+                continue
+            what = (planned.identity, planned.name, cell.specification(), planned.protocol)
+            jobs.append(Job(*what, own, plan.claims, block, path))
         for result in engine.train(jobs):
             if isinstance(result, FinishedCell) and "learning_rate" in result.metrics:
                 known[result.cell] = result.metrics["learning_rate"]
@@ -72,14 +62,8 @@ def training(
 
     The stream shows its progress and counts each result in `tally` once the caller asks for the
     next. SIGINT and SIGTERM wait while the caller handles a result, so that it can be recorded
-    whole; else they are raised at once.
-
-    Raises
-    ------
-    UsageError
-        For a user's own record that can't be compiled.
-    KeyboardInterrupt, Terminated
-        On SIGINT and SIGTERM; cells in training are dropped whole.
+    whole; else they are raised at once, and cells in training are dropped whole. A user's own
+    record that can't be compiled raises `UsageError`.
     """
     todo = [planned for planned in plan.cells if planned.identity not in finished]
     total = sum(planned.runs for planned in todo)
@@ -105,14 +89,8 @@ def training(
 def carry_out(plan: Plan, store: Store, finished: Collection[str]) -> Tally:
     """Train and record all cells of the plan that are not finished; this process alone writes.
 
-    Raises
-    ------
-    UsageError
-        For a store that can't be written, and as `training`; then nothing was trained.
-    KeyboardInterrupt, Terminated
-        As `training`; recorded cells stay.
-    StoreFailed
-        When the store can no longer be written; recorded cells stay.
+    What stops it leaves the recorded cells: a signal, or `StoreFailed` when the store can no
+    longer be written. `UsageError` comes before anything is trained.
     """
     tally = Tally()
     with training(plan, tally, finished, known_rates(plan, store, finished)) as results:
@@ -143,16 +121,3 @@ def known_rates(plan: Plan, store: Store, finished: Collection[str]) -> dict[str
         own = table.filter(pc.equal(table["stage"], "evaluate"))
         rates[cell] = float(own["learning_rate"][0].as_py())
     return rates
-
-
-def _job(plan: Plan, planned: Planned, rates: Mapping[str, float]) -> Job:
-    return Job(
-        identity=planned.identity,
-        name=planned.name,
-        specification=planned.cell.specification(),
-        protocol=planned.protocol,
-        rates={use: rates[needed] for use, needed in planned.needs.items()},
-        claims=plan.claims,
-        block=plan.config.execution.block,
-        path=tuple(sys.path),
-    )

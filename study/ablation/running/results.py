@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from study.ablation.configuration.protocol import Protocol
@@ -14,9 +15,6 @@ from study.ablation.planning.cells import Cell
 from study.ablation.store import tables
 from study.learning.core.training import Outcome
 from study.learning.diagnostics.probes import PROBES
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 Array = NDArray[Any]
 ATTRIBUTES = {"learning_rate": "rates", "seed": "seeds", "constant_objective": "constant"} | {
@@ -32,30 +30,17 @@ ATTRIBUTES = {"learning_rate": "rates", "seed": "seeds", "constant_objective": "
 
 @dataclass(frozen=True)
 class Trained:
-    """A stack of trainings, and the stage they belong to.
-
-    ``negative_eigenvalues`` (R,) are NaN where the spectrum was not taken.
-    """
+    """A stack of trainings, and the stage they belong to."""
 
     stage: str
     outcome: Outcome
-    negative_eigenvalues: Array
+    negative_eigenvalues: Array  # (R,), NaN where the spectrum was not taken
 
 
 def tables_of(
     cell: Cell, protocol: Protocol, done: Sequence[Trained], claims: str
 ) -> tuple[pa.Table, pa.Table]:
-    """Return a cell's runs and curves.
-
-    Parameters
-    ----------
-    cell, protocol
-        What was trained, and how.
-    done
-        All its trainings.
-    claims
-        What the scored ones are marked with; "" for nothing.
-    """
+    """Return a cell's runs and curves from all its trainings; the scored ones carry `claims`."""
     stages = [t.stage for t in done for _ in t.outcome.seeds]
     outcomes = [t.outcome for t in done]
     keys = (joined(outcomes, name).tolist() for name in ("rates", "seeds"))
@@ -79,7 +64,7 @@ def tables_of(
     }
     for name in ("objective", "weight_norm", *PROBES):
         curves[name] = np.concatenate([outcome.curves[name].ravel() for outcome in outcomes])
-    return tables.runs_table(runs), tables.curves_table(curves)
+    return tables.table(runs, tables.RUNS), tables.table(curves, tables.CURVES)
 
 
 def aggregate(scored: Sequence[Outcome]) -> dict[str, float]:

@@ -23,9 +23,8 @@ class Trials:
 
     def add(self, rates: Array, finals: Array, failed: Array) -> None:
         """Take in trainings: their rates, final objectives and whether they FAILED."""
-        for rate, final, failure in zip(
-            rates.tolist(), finals.tolist(), failed.tolist(), strict=True
-        ):
+        columns = (column.tolist() for column in (rates, finals, failed))
+        for rate, final, failure in zip(*columns, strict=True):
             self.finals.setdefault(rate, []).append(final if np.isfinite(final) else np.inf)
             self.failures.setdefault(rate, []).append(bool(failure))
 
@@ -54,16 +53,8 @@ def choose_rate(
     Stage A tries the rates `first` with the tuning seeds. Without ``protocol.refine`` its best
     rate is chosen. With it, stage A is extended by a decade at a time until its best rate is an
     interior one. Stage B then tries a finer grid around that rate with seeds of its own, and the
-    choice is made among stage B's trainings alone.
-
-    Parameters
-    ----------
-    protocol
-        Seeds, and stage B.
-    first
-        Rates of stage A.
-    train
-        ``train(rates, seeds)`` returns rates, final objectives and failures of the trainings.
+    choice is made among stage B's trainings alone. ``train(rates, seeds)`` returns rates, final
+    objectives and failures of the trainings.
     """
     coarse = Trials()
     coarse.add(*train(first, protocol.tuning()))

@@ -43,53 +43,25 @@ PATTERNS = 32  # at most
 
 @dataclass(frozen=True)
 class Job:
-    """A cell to train, in plain containers, so that any process can train it.
+    """A cell to train, in plain containers, so that any process can train it."""
 
-    Parameters
-    ----------
-    identity, name
-        Of the cell.
-    specification
-        See `Cell.specification`.
-    protocol
-        The cell's.
-    rates
-        Rates chosen for other cells, by what this one uses them for; see `Planned.needs`.
-    claims
-        Digest of the claims that were registered before seeds were scored; "" for none.
-    block
-        Trainings in a stack, at the most.
-    path
-        Where modules are found, for users' own records.
-    """
-
-    identity: str
+    identity: str  # of the cell
     name: str
-    specification: Mapping[str, Any]
-    protocol: Protocol
-    rates: Mapping[str, float]
-    claims: str
-    block: int
-    path: tuple[str, ...]
+    specification: Mapping[str, Any]  # see `Cell.specification`
+    protocol: Protocol  # the cell's
+    rates: Mapping[str, float]  # chosen for other cells, by their use; see `Planned.needs`
+    claims: str  # digest of the claims that were registered before seeds were scored; "" for none
+    block: int  # trainings in a stack, at the most
+    path: tuple[str, ...]  # where modules are found, for users' own records
 
 
 @dataclass(frozen=True)
 class FailedCell:
-    """A cell whose training raised an error, which a user's own record may do.
+    """A cell whose training raised an error, which a user's own record may do."""
 
-    Parameters
-    ----------
-    cell
-        Its identity.
-    error
-        The error in one line.
-    traceback
-        The error in full.
-    """
-
-    cell: str
-    error: str
-    traceback: str
+    cell: str  # its identity
+    error: str  # the error in one line
+    traceback: str = ""  # the error in full
 
 
 @contextmanager
@@ -155,16 +127,8 @@ def train_cell(job: Job) -> FinishedCell:
         metrics["learning_rate"] = float(np.median(joined(scored, "rates")))
     if reference is not None:
         metrics["reference_learning_rate"] = reference
-    runs, curves = results.tables_of(cell, protocol, done, job.claims)
-    return FinishedCell(
-        cell=job.identity,
-        name=job.name,
-        metrics=metrics,
-        runs=runs,
-        curves=curves,
-        started=started,
-        ended=started + seconds,
-    )
+    tables = results.tables_of(cell, protocol, done, job.claims)
+    return FinishedCell(job.identity, job.name, metrics, *tables, started, started + seconds)
 
 
 def _unbranched(cell: Cell, protocol: Protocol) -> Trainer:
@@ -185,12 +149,7 @@ def negative_eigenvalues(
 ) -> Array:
     """Return the share of negative eigenvalues of K~ at the end of trainings, (R,).
 
-    Parameters
-    ----------
-    design, problem, outcome
-        What was trained, from its own initial weights.
-    seeds
-        Seeds whose networks are measured; the others get NaN.
+    The trainings began at their own initial weights. Those of other seeds than `seeds` get NaN.
     """
     found = np.full(len(outcome.seeds), np.nan)
     which = np.flatnonzero(np.isin(outcome.seeds, seeds))
@@ -201,14 +160,8 @@ def negative_eigenvalues(
         sets = which // (len(outcome.seeds) // len(problem.inputs))
         problem = replace(problem, inputs=problem.inputs[sets], targets=problem.targets[sets])
     patterns = min(PATTERNS, max(1, ROWS // problem.widths[1]))
-    found[which] = tangent_spectrum(
-        design,
-        problem,
-        outcome.parameters[which],
-        patterns,
-        own,
-        start=initial(design, problem, own),
-    ).negative
+    weights, start = outcome.parameters[which], initial(design, problem, own)
+    found[which] = tangent_spectrum(design, problem, weights, patterns, own, start).negative
     return found
 
 

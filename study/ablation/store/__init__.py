@@ -12,14 +12,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
+
+import pyarrow as pa
 
 from study.ablation.store import artifacts, rows
 from study.errors import UsageError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 SQLITE = "sqlite:///"
 BULK = (SQLITE, "postgresql")
@@ -28,75 +27,36 @@ SCHEMES = ("sqlite", "postgresql", "mysql", "mssql", "https?", "databricks")
 
 @dataclass(frozen=True)
 class FinishedCell:
-    """A cell whose trainings have all ended.
+    """A cell whose trainings have all ended."""
 
-    Parameters
-    ----------
-    cell
-        Its identity, 40 hex digits.
-    name
-        Its name for people, as in ``digits · tanh · floor(minimum=0.1) · all · sgd``.
-    metrics
-        Its aggregate; names of times begin with ``time.``. MLflow gets the finite values.
-    runs, curves
-        Tables as `tables.runs_table` and `tables.curves_table` make them, keyed by ``replica``.
-    started, ended
-        Seconds since the epoch.
-    """
-
-    cell: str
-    name: str
-    metrics: Mapping[str, float]
-    runs: pa.Table
-    curves: pa.Table
-    started: float
+    cell: str  # its identity, 40 hex digits
+    name: str  # its name for people, as in ``digits · tanh · floor(minimum=0.1) · all · sgd``
+    metrics: Mapping[str, float]  # its aggregate; names of times begin with ``time.``
+    runs: pa.Table  # as `tables.table` makes it, keyed by ``replica``
+    curves: pa.Table  # likewise
+    started: float  # seconds since the epoch
     ended: float
 
 
 @dataclass(frozen=True)
 class Parent:
-    """A cell's run, as it was found.
+    """A cell's run, as it was found."""
 
-    Parameters
-    ----------
-    run_id
-        MLflow's id.
-    folder
-        Of its tables; None where they are on another machine.
-    whole
-        Whether it ended and nothing of it was deleted.
-    run
-        MLflow's own object, where its client is used.
-    """
-
-    run_id: str
-    folder: Path | None
-    whole: bool
-    run: Any = None
+    run_id: str  # MLflow's id
+    folder: Path | None  # of its tables; None where they are on another machine
+    whole: bool  # whether it ended and nothing of it was deleted
+    run: Any = None  # MLflow's own object, where its client is used
 
 
 class Store(ABC):
-    """The cells of one experiment: a sink of finished cells that knows what is recorded.
-
-    Parameters
-    ----------
-    uri
-        MLflow's tracking URI.
-    experiment
-        Name of the experiment.
-    location
-        URI of its artifacts, for when it is made; None where a server decides.
-    root
-        Folder of the project, whose commit the runs name.
-    """
+    """The cells of one experiment: a sink of finished cells that knows what is recorded."""
 
     def __init__(self, uri: str, experiment: str, location: str | None, root: Path) -> None:
-        self.uri = uri
+        self.uri = uri  # MLflow's tracking URI
         self.experiment = experiment
-        self.damaged = 0
-        """How many of the cells last asked for are recorded, but their tables are not whole."""
-        self._location = location
-        self._root = root
+        self.damaged = 0  # how many cells last asked for are recorded, their tables not whole
+        self._location = location  # of artifacts, a URI; None while a server is to decide
+        self._root = root  # of the project, whose commit the runs name
         self._id: str | None = None
         self._parents: dict[str, list[Parent]] = {}
         self._source: dict[str, str] | None = None
@@ -105,10 +65,7 @@ class Store(ABC):
     def experiment_id(self) -> str | None:
         """MLflow's id of the experiment, None while there is none.
 
-        Raises
-        ------
-        UsageError
-            Where the experiment was deleted in MLflow, whose name stays taken.
+        An experiment that was deleted in MLflow raises `UsageError`: its name stays taken.
         """
         if self._id is None and (found := self._look_up()) is not None:
             identity, location, stage = found
@@ -124,12 +81,8 @@ class Store(ABC):
     def finished(self, cells: Iterable[str]) -> set[str]:
         """Return which of `cells` are recorded whole: nothing deleted, tables in place.
 
-        Reads only: a store that does not exist yet is not made, and has no cells.
-
-        Raises
-        ------
-        UsageError
-            Where cells are recorded, but the whole folder of their tables is gone.
+        Reads only: a store that does not exist yet is not made, and has no cells. Where cells
+        are recorded, but the whole folder of their tables is gone, it raises `UsageError`.
         """
         if self.experiment_id is None:
             return set()
@@ -148,13 +101,7 @@ class Store(ABC):
         return found
 
     def prepare(self) -> None:
-        """Make database and experiment if they are missing, before anything is trained.
-
-        Raises
-        ------
-        UsageError
-            Where the store cannot be written, or the experiment was deleted in MLflow.
-        """
+        """Make database and experiment if they are missing, or raise `UsageError`."""
         if self._source is None:
             self._prepare()
             self._source = rows.source_tags(self._root)
@@ -167,13 +114,7 @@ class Store(ABC):
             self._parents[cell.cell] = [self._write(cell, rows.entries(cell, self._source))]
 
     def tables(self, cells: Sequence[str]) -> list[tuple[Path, Path]]:
-        """Return the files runs.parquet and curves.parquet of each cell, in the order given.
-
-        Raises
-        ------
-        UsageError
-            For a cell that is not finished.
-        """
+        """Return the files runs.parquet and curves.parquet of finished cells, in this order."""
         unfinished = set(cells) - self.finished(cells)
         if unfinished:
             raise UsageError(f"cells not finished: {', '.join(sorted(unfinished))}")
@@ -182,14 +123,12 @@ class Store(ABC):
         runs, curves = artifacts.FILES
         return [(folder / runs, folder / curves) for folder in folders]
 
-    def export(self, cells: Iterable[str], folder: Path) -> tuple[Path, Path, int]:
-        """Write the tables of exactly these finished cells, in the order given, into a folder.
+    def export(self, cells: Sequence[str], folder: Path) -> tuple[Path, Path, int]:
+        """Write the tables of exactly these finished cells, in this order, into a folder.
 
-        Returns
-        -------
-        The paths of runs.parquet and curves.parquet, and how many trainings they hold.
+        Returned are the paths of runs.parquet and curves.parquet, and how many runs they hold.
         """
-        return artifacts.export(self.tables(list(cells)), folder)
+        return artifacts.export(self.tables(cells), folder)
 
     @abstractmethod
     def describe(self, tags: Mapping[str, str], files: Mapping[str, str]) -> None:
@@ -237,21 +176,7 @@ def open_store(uri: str | None, experiment: str, root: Path) -> Store:
 
     SQLite and PostgreSQL at a schema that `bulk` knows are written in bulk;
     anything else goes through MLflow's public client, which takes some 25 times as long.
-
-    Parameters
-    ----------
-    uri
-        A tracking URI; None stands for MLFLOW_TRACKING_URI or, without that, for
-        ``<root>/mlflow.db``.
-    experiment
-        Name of the experiment.
-    root
-        Folder of the project.
-
-    Raises
-    ------
-    UsageError
-        For a URI or a database that cannot serve.
+    An address (see `tracking_uri`) or a database that cannot serve raises `UsageError`.
     """
     check_name(experiment)
     address = tracking_uri(uri, root)
@@ -286,17 +211,7 @@ def check_name(experiment: str) -> None:
 def tracking_uri(uri: str | None, root: Path) -> str:
     """Resolve the address of a store; SQLite addresses become absolute.
 
-    Parameters
-    ----------
-    uri
-        As in `open_store`.
-    root
-        Folder of the project.
-
-    Raises
-    ------
-    UsageError
-        For an address that MLflow 3 does not take.
+    None stands for MLFLOW_TRACKING_URI or, without that, for ``<root>/mlflow.db``.
     """
     said = "tracking.uri" if uri else "MLFLOW_TRACKING_URI"
     address = uri or os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(root / "mlflow.db")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from study.ablation.store.tables import CURVES, RUNS, concatenate, identify
 from study.errors import UsageError
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from study.ablation.store import FinishedCell
 
 FILES = ("runs.parquet", "curves.parquet")
@@ -50,25 +52,12 @@ def write_cell(
 
 
 def write_tables(folder: Path, *tables: pa.Table) -> list[Path]:
-    """Write runs and curves, each under its name only when it is whole.
-
-    Raises
-    ------
-    UsageError
-        Where the folder cannot be written.
-    """
-    import pyarrow.parquet as pq
-
+    """Write runs and curves, each under its name only when it is whole."""
     paths = [folder / name for name in FILES]
+    # types survive without arrow's own schema, which is longer than a small cell's data
+    how = {"compression": "zstd", "write_statistics": False, "store_schema": False}
     for path, table in zip(paths, tables, strict=True):
-
-        def write(target: Path, table: pa.Table = table) -> None:
-            # types survive without arrow's own schema, which is longer than a small cell's data
-            pq.write_table(
-                table, target, compression="zstd", write_statistics=False, store_schema=False
-            )
-
-        write_whole(path, write)
+        write_whole(path, partial(pq.write_table, table, **how))
     return paths
 
 
@@ -78,13 +67,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a file beside `path` and then give it that name.
-
-    Raises
-    ------
-    UsageError
-        Where the folder cannot be written.
-    """
+    """Let `write` fill a file beside `path` and then give it that name, or say why it cannot."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,43 +80,17 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def export(files: Sequence[Sequence[Path]], folder: Path) -> tuple[Path, Path, int]:
-    """Write the tables of cells as one pair.
-
-    Parameters
-    ----------
-    files
-        For each cell its runs and its curves, in the order wanted.
-    folder
-        Where runs.parquet and curves.parquet go.
-
-    Returns
-    -------
-    The two paths, and how many trainings they hold.
-
-    Raises
-    ------
-    UsageError
-        For no cells at all, and for a file that cannot be read.
-    """
+    """Write the tables of cells, given by the files of each, as one pair; see `Store.export`."""
     if not files:
         raise UsageError("there is nothing to export: no cell is finished")
-    runs = concatenate([read(path) for path, _ in files], RUNS)
-    curves = concatenate([read(path) for _, path in files], CURVES)
-    runs_path, curves_path = write_tables(folder, runs, curves)
-    return runs_path, curves_path, len(runs)
+    schemas = zip(zip(*files, strict=True), (RUNS, CURVES), strict=True)
+    tables = [concatenate([read(path) for path in paths], schema) for paths, schema in schemas]
+    runs_path, curves_path = write_tables(folder, *tables)
+    return runs_path, curves_path, len(tables[0])
 
 
 def read(path: Path) -> pa.Table:
-    """Return a table.
-
-    Raises
-    ------
-    UsageError
-        Where there is none.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+    """Return a table, or say that its cell has lost it."""
     try:
         with pq.ParquetFile(path) as file:
             return file.read(use_threads=False)  # threads cost more than such a file

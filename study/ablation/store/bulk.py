@@ -56,7 +56,7 @@ CHILDREN = "SELECT run_uuid FROM tags WHERE \"key\" = 'mlflow.parentRunId' AND v
 
 
 class BulkStore(Store):
-    """Writes rows through SQLAlchemy's core; see `Store` for the parameters."""
+    """Writes rows through SQLAlchemy."""
 
     REVISIONS = ("dc11669786a5",)  # MLflow 3.17.2
 
@@ -126,12 +126,8 @@ class BulkStore(Store):
 
         now = _milliseconds(time.time())
         experiment = {
-            "name": self.experiment,
-            "workspace": "default",
-            "artifact_location": self._location,
-            "lifecycle_stage": "active",
-            "creation_time": now,
-            "last_update_time": now,
+            **{"name": self.experiment, "workspace": "default", "lifecycle_stage": "active"},
+            **{"artifact_location": self._location, "creation_time": now, "last_update_time": now},
         }
         with contextlib.suppress(IntegrityError), self._database.writing() as connection:
             _insert(connection, "experiments", [experiment])  # another process may be first
@@ -158,7 +154,7 @@ class BulkStore(Store):
         """
         for salt in ("", str(self._id)):
             prefix = rows.run_prefix(self.experiment, cell, salt)
-            there = _select(connection, OF_A_CELL, prefix=prefix, end=f"{prefix}g")
+            there = _execute(connection, OF_A_CELL, {"prefix": prefix, "end": f"{prefix}g"}).all()
             if all(run.experiment_id == self._number() for run in there):
                 break
         else:
@@ -170,7 +166,7 @@ class BulkStore(Store):
                 return prefix, None
         stale = {run.run_uuid for run in there}
         for old in self._parents.get(cell, ()):  # also those with ids of a server
-            children = _select(connection, CHILDREN, parent=old.run_id)
+            children = _execute(connection, CHILDREN, {"parent": old.run_id})
             stale |= {old.run_id, *(child.run_uuid for child in children)}
         return prefix, sorted(stale)
 
@@ -182,17 +178,26 @@ class BulkStore(Store):
         ids: Mapping[str, str],
     ) -> None:
         """Insert runs, table by table in the order of its key, so that pages fill up."""
-        begin, end = _milliseconds(cell.started), _milliseconds(cell.ended)
+        end = _milliseconds(cell.ended)
+        same = {
+            # as MLflow's client leaves these columns: tags say it
+            **{"source_type": "UNKNOWN", "source_name": "", "source_version": ""},
+            **{"entry_point_name": "", "user_id": entries[0].tags["mlflow.user"]},
+            **{"status": "FINISHED", "lifecycle_stage": "active"},
+            **{"start_time": _milliseconds(cell.started), "end_time": end},
+            "experiment_id": self._number(),
+        }
+        home = str(self._location).rstrip("/")
         new: dict[str, list[dict[str, Any]]] = {table: [] for table in OF_A_RUN}
         for entry in entries:
             run = {"run_uuid": ids[entry.replica]}
-            new["runs"].append(run | self._run_row(run["run_uuid"], entry, begin, end))
+            uri = f"{home}/{run['run_uuid']}/artifacts"
+            new["runs"].append({**run, **same, "name": entry.name, "artifact_uri": uri})
             for table, texts in (("params", entry.params), ("tags", entry.tags_below(ids[""]))):
                 new[table] += [{**run, "key": k, "value": v} for k, v in texts.items()]
-            common = {**run, "timestamp": end, "is_nan": False}
             metrics = [
-                {**common, "key": key, "value": value, "step": step}
-                for key, value, step in entry.metrics
+                {**run, "timestamp": end, "is_nan": False, "key": key, "value": v, "step": step}
+                for key, v, step in entry.metrics
             ]
             new["metrics"] += metrics
             last = {row["key"]: row for row in sorted(metrics, key=itemgetter("step"))}
@@ -200,23 +205,6 @@ class BulkStore(Store):
         for table, given in new.items():
             given.sort(key=lambda row: (row.get("key", ""), row.get("step", 0), row["run_uuid"]))
             _insert(connection, table, given)
-
-    def _run_row(self, run_id: str, entry: rows.Entry, begin: int, end: int) -> dict[str, Any]:
-        assert self._location is not None
-        return {
-            "name": entry.name,
-            "source_type": "UNKNOWN",  # as MLflow's client leaves these columns: tags say it
-            "source_name": "",
-            "entry_point_name": "",
-            "source_version": "",
-            "user_id": entry.tags["mlflow.user"],
-            "status": "FINISHED",
-            "start_time": begin,
-            "end_time": end,
-            "lifecycle_stage": "active",
-            "artifact_uri": f"{self._location.rstrip('/')}/{run_id}/artifacts",
-            "experiment_id": self._number(),
-        }
 
     def _number(self) -> int:
         assert self.experiment_id is not None
@@ -228,24 +216,16 @@ class BulkStore(Store):
         return folder
 
 
-def _select(connection: sa.Connection, sql: str, **values: str) -> Sequence[Any]:
+def _execute(connection: sa.Connection, sql: str, rows: Any) -> Any:
     import sqlalchemy as sa
 
-    return connection.execute(sa.text(sql), values).all()
-
-
-def _execute(connection: sa.Connection, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    import sqlalchemy as sa
-
-    if rows:
-        connection.execute(sa.text(sql), rows)
+    return connection.execute(sa.text(sql), rows) if rows else None
 
 
 def _insert(connection: sa.Connection, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    import sqlalchemy as sa
-
-    if rows:
-        connection.execute(sa.table(table, *map(sa.column, rows[0])).insert(), rows)
+    names = list(rows[0]) if rows else []
+    columns, values = (", ".join(map(form.format, names)) for form in ('"{}"', ":{}"))
+    _execute(connection, f"INSERT INTO {table} ({columns}) VALUES ({values})", rows)
 
 
 def _milliseconds(seconds: float) -> int:

@@ -16,7 +16,7 @@ import tempfile
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -25,24 +25,19 @@ from study.ablation.store import FinishedCell, Parent, Store, artifacts, masked,
 from study.errors import UsageError
 
 PAGE = 1000
+WRITER = "study.writer"  # tag of a cell's run while it is written: host, process, time
+STALE = 3600.0  # seconds after which nobody is assumed to be writing an unfinished cell
 
-WRITER = "study.writer"
-"""Tag of a cell's run while it is written: host, process and time of its writer."""
-
-STALE = 3600.0
-"""Seconds after which nobody is assumed to be writing an unfinished cell any more."""
-
-QUIET = {
+QUIET = {  # variables of the environment, to be set before MLflow is imported
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5",  # a minute's patience, as with a locked file
 }
-"""Environment variables that MLflow reads; set before it is imported."""
 
 
 class ClientStore(Store):
-    """Writes through `mlflow.MlflowClient`; see `Store` for the parameters."""
+    """Writes through `mlflow.MlflowClient`."""
 
     def __init__(self, uri: str, experiment: str, location: str | None, root: Path) -> None:
         super().__init__(uri, experiment, location, root)
@@ -54,13 +49,11 @@ class ClientStore(Store):
     def describe(self, tags: Mapping[str, str], files: Mapping[str, str]) -> None:
         """Set tags of the experiment and put texts under ``study/`` of its artifacts."""
         self.prepare()
-        repository = self._repository()
-        with _one_line_errors(self.uri):
-            with tempfile.TemporaryDirectory(prefix="study-") as folder:
-                for name, text in files.items():
-                    path = Path(folder) / name
-                    path.write_text(text, encoding="utf-8")
-                    repository.log_artifact(str(path), "study")
+        with _one_line_errors(self.uri), tempfile.TemporaryDirectory(prefix="study-") as folder:
+            for name, text in files.items():
+                path = Path(folder) / name
+                path.write_text(text, encoding="utf-8")
+                self._repository().log_artifact(str(path), "study")
             for key, value in tags.items():
                 self._client.set_experiment_tag(self.experiment_id, key, value)
 
@@ -71,10 +64,8 @@ class ClientStore(Store):
         repository = self._repository()
         names = sorted(entry.path for entry in repository.list_artifacts("study"))
         with _one_line_errors(self.uri), tempfile.TemporaryDirectory(prefix="study-") as folder:
-            return [
-                Path(repository.download_artifacts(name, folder)).read_text(encoding="utf-8")
-                for name in names
-            ]
+            files = [Path(repository.download_artifacts(name, folder)) for name in names]
+            return [file.read_text(encoding="utf-8") for file in files]
 
     def close(self) -> None:
         """Remove what was fetched."""
@@ -129,10 +120,9 @@ class ClientStore(Store):
             chosen = self._chosen(cell.cell)
             assert chosen is not None
             for parent in parents:  # leave one, the same whichever of two writers chooses
-                info = parent.run.info
-                if parent is not chosen and info.lifecycle_stage == "active":
-                    if info.status == "FINISHED" or not _being_written(parent.run):
-                        self._delete(parent.run)
+                active = parent.run.info.lifecycle_stage == "active"
+                if parent is not chosen and active and not _being_written(parent.run):
+                    self._delete(parent.run)
         return chosen
 
     def _write_runs(self, cell: FinishedCell, entries: Sequence[rows.Entry]) -> None:
@@ -145,9 +135,8 @@ class ClientStore(Store):
         with tempfile.TemporaryDirectory(prefix="study-") as folder:
             for path in artifacts.write_cell(Path(folder), cell, self.experiment, ids):
                 self._client.log_artifact(ids[""], str(path))
-        for child in self._children(ids[""]):  # a request whose answer was lost is made twice
-            if child not in ids.values():
-                self._client.delete_run(child)
+        # a request whose answer was lost is made twice
+        self._delete_children(ids[""], but=ids.values())
         self._end(ids[""], cell)
         self._client.delete_tag(ids[""], WRITER)
 
@@ -160,26 +149,20 @@ class ClientStore(Store):
     def _search(self, condition: str, view: str) -> Iterator[Any]:
         from mlflow.entities import ViewType
 
-        token: str | None = None
-        while True:
+        there, token = [self.experiment_id], None
+        while token != "":
             with _one_line_errors(self.uri):
                 page = self._client.search_runs(
-                    [self.experiment_id],
-                    condition,
-                    getattr(ViewType, view),
-                    max_results=PAGE,
-                    page_token=token,
+                    there, condition, getattr(ViewType, view), PAGE, page_token=token
                 )
             yield from page
-            token = page.token
-            if not token:
-                return
+            token = page.token or ""
 
     def _fetch(self, parent: Parent) -> Path:
         folder = Path(self._fetched.name) / parent.run_id
         folder.mkdir(exist_ok=True)
-        for name in artifacts.FILES:
-            with _one_line_errors(self.uri):
+        with _one_line_errors(self.uri):
+            for name in artifacts.FILES:
                 self._client.download_artifacts(parent.run_id, name, str(folder))
         return folder
 
@@ -200,14 +183,14 @@ class ClientStore(Store):
     def _end(self, run_id: str, cell: FinishedCell) -> None:
         self._client.set_terminated(run_id, "FINISHED", round(cell.ended * 1000))
 
-    def _children(self, parent: str) -> list[str]:
-        found = self._search(f"tags.`{rows.PARENT}` = '{parent}'", "ACTIVE_ONLY")
-        return [run.info.run_id for run in found]
+    def _delete_children(self, parent: str, but: Collection[str] = ()) -> None:
+        for run in list(self._search(f"tags.`{rows.PARENT}` = '{parent}'", "ACTIVE_ONLY")):
+            if run.info.run_id not in but:
+                self._client.delete_run(run.info.run_id)
 
     def _delete(self, parent: Any) -> None:
         """Delete a cell's run and its children, the parent last: a kill leaves it to be found."""
-        for child in self._children(parent.info.run_id):
-            self._client.delete_run(child)
+        self._delete_children(parent.info.run_id)
         if parent.info.lifecycle_stage == "active":
             self._client.delete_run(parent.info.run_id)
 
@@ -234,18 +217,12 @@ def _alive(process: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:  # another user's
-        return True
+        pass
     return True
 
 
 def connect(uri: str) -> Any:
-    """Import MLflow, silent and without telemetry, and return its client for an address.
-
-    Raises
-    ------
-    UsageError
-        Where MLflow cannot use it.
-    """
+    """Import MLflow, silent and without telemetry, and return its client for an address."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it warns at every retry

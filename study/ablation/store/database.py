@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +23,10 @@ from study.errors import UsageError
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-PATIENCE = 60.0
-"""Seconds to wait for another writer of an SQLite file."""
-
+PATIENCE = 60.0  # seconds to wait for another writer of an SQLite file
 AGAIN = "put a copy of it back, or move it away to have its cells trained again"
+# errors, SQLAlchemy's and SQLite's, that no programming mistake raises
 ENVIRONMENT = ("OperationalError", "DatabaseError")
-"""Errors, SQLAlchemy's and SQLite's, that no programming mistake raises."""
-
 HINTS = {
     sqlite3.SQLITE_BUSY: f"another program has held it for {PATIENCE:.0f} s",
     sqlite3.SQLITE_CANTOPEN: "is there such a folder, and may it be written?",
@@ -38,43 +36,37 @@ HINTS = {
 }
 """Advice by SQLite's error code."""
 
+MARK = "alembic_version"
+SQLITE_TABLES = "SELECT name FROM sqlite_master"
+TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
+
 MIGRATE = "import os, mlflow.db; mlflow.db.upgrade.callback(os.environ['MLFLOW_TRACKING_URI'])"
 """What `mlflow db upgrade` does. It runs in a process of its own, since importing MLflow takes 3 s
 and nothing else here needs it."""
 
 
 class Database:
-    """A database that MLflow's tracking store uses or will use.
+    """A database that MLflow's tracking store uses or will use, at an absolute address.
 
     SQLite files are read by the standard library: asking what is finished needs no slow import.
-
-    Parameters
-    ----------
-    uri
-        An absolute SQLite address or that of another database which SQLAlchemy knows.
     """
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
         self.path = sqlite_path(uri)
         self.shown = shown(uri)
-        self._engine: sa.Engine | None = None
 
     def revision(self) -> str | None:
         """Return the revision of MLflow's schema, None where nothing is there yet.
 
-        Raises
-        ------
-        UsageError
-            For what is no database, or not MLflow's, or of a newer MLflow.
+        What is no database, or not MLflow's, or of a newer MLflow, raises `UsageError`.
         """
         if self.path and not self._file_has_content():
             return None
-        names = self._table_names()
+        names = self.read(SQLITE_TABLES if self.path else TABLES)
         if not names:
             return None
-        mark = "alembic_version"
-        rows = self.read(f"SELECT version_num FROM {mark}") if mark in names else []
+        rows = self.read(f"SELECT version_num FROM {MARK}") if (MARK,) in names else []
         if not rows:
             raise UsageError(f"{self.shown} is a database, but not a whole one of MLflow's")
         revision = str(rows[0][0])
@@ -84,13 +76,7 @@ class Database:
         return revision
 
     def check_not_older(self) -> None:
-        """Refuse a database of an older MLflow, which MLflow itself might migrate unasked.
-
-        Raises
-        ------
-        UsageError
-            For one that the installed MLflow would have to bring up to date.
-        """
+        """Refuse a database of an older MLflow, which MLflow itself might migrate unasked."""
         revision = self.revision()
         follows = re.compile(rf"^down_revision = ['\"]{revision}['\"]", re.MULTILINE)
         if any(follows.search(path.read_text(encoding="utf-8")) for path in _schemas()):
@@ -105,11 +91,6 @@ class Database:
         An SQLite file is made in a folder beside its place and appears whole. A kill during
         MLflow's first migration would otherwise leave a file that no later start can open. Of
         several studies that start at once one makes it.
-
-        Raises
-        ------
-        UsageError
-            Where it cannot be made.
         """
         made = self.revision() is not None
         if self.path is None:
@@ -149,20 +130,19 @@ class Database:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
 
-    @property
+    @cached_property
     def engine(self) -> sa.Engine:
         """SQLAlchemy's engine, made at first use."""
-        if self._engine is None:
-            import sqlalchemy as sa
+        import sqlalchemy as sa
 
-            waits = {"timeout": PATIENCE} if self.path else {}
-            try:
-                self._engine = sa.create_engine(self.uri, connect_args=waits)
-            except (ImportError, sa.exc.ArgumentError) as error:  # no driver or dialect, a typo
-                raise UsageError(f"cannot use {self.shown}: {_first_line(error)}") from error
-            if self.path:
-                sa.event.listen(self._engine, "connect", _set_up_sqlite)
-        return self._engine
+        waits = {"timeout": PATIENCE} if self.path else {}
+        try:
+            engine = sa.create_engine(self.uri, connect_args=waits)
+        except (ImportError, sa.exc.ArgumentError) as error:  # no driver or dialect, a typo
+            raise UsageError(f"cannot use {self.shown}: {_first_line(error)}") from error
+        if self.path:
+            sa.event.listen(engine, "connect", _set_up_sqlite)
+        return engine
 
     @contextlib.contextmanager
     def one_line_errors(self) -> Iterator[None]:
@@ -179,26 +159,13 @@ class Database:
 
     def close(self) -> None:
         """Close all connections."""
-        if self._engine is not None:
-            self._engine.dispose()
-            self._engine = None
-
-    def _table_names(self) -> set[str]:
-        if self.path is not None:
-            return {name for (name,) in self.read("SELECT name FROM sqlite_master")}
-        import sqlalchemy as sa
-
-        with self.one_line_errors():
-            return set(sa.inspect(self.engine).get_table_names())
+        if engine := self.__dict__.pop("engine", None):
+            engine.dispose()
 
     def _migrate(self, uri: str) -> None:
-        environment = os.environ | {
-            "MLFLOW_TRACKING_URI": uri,
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-        }
-        done = subprocess.run(
-            [sys.executable, "-c", MIGRATE], env=environment, capture_output=True, text=True
-        )
+        own = {"MLFLOW_TRACKING_URI": uri, "MLFLOW_DISABLE_TELEMETRY": "true"}
+        words = [sys.executable, "-c", MIGRATE]
+        done = subprocess.run(words, env=os.environ | own, capture_output=True, text=True)
         if done.returncode:
             *_, reason = done.stderr.strip().splitlines() or ["no reason given"]
             raise UsageError(f"MLflow cannot make its tables in {self.shown}: {reason}")
@@ -243,13 +210,11 @@ def _locked(folder: Path, wait: bool) -> Iterator[bool]:
     It is not where another process has locked it and we don't wait, and on file systems that
     can't lock folders.
     """
-    handle = os.open(folder, os.O_RDONLY)
+    handle, alone = os.open(folder, os.O_RDONLY), False
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        alone = True
-    except OSError:
-        alone = False
-    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            alone = True
         yield alone
     finally:
         os.close(handle)

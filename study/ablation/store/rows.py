@@ -14,47 +14,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from study.ablation.store.tables import CURVES, FINALS, REPLICA, RUNS, is_variant_parameter
 from study.learning.variants import plain
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from study.ablation.store import FinishedCell
 
-STEPS = 8
-"""Most points of a curve in MLflow (a metric row costs some 0.3 kB with its indexes)."""
-
-LAST_VALUES = 5
-"""Most metrics in MLflow that are no curve."""
-
-OF_A_TRAINING = ("stage", "learning_rate", "seed")
-"""Params in which the trainings of a cell differ."""
-
+STEPS = 8  # most points of a curve in MLflow (a metric row costs some 0.3 kB with its indexes)
+LAST_VALUES = 5  # most metrics in MLflow that are no curve
+OF_A_TRAINING = ("stage", "learning_rate", "seed")  # params in which trainings of a cell differ
 PARENT = "mlflow.parentRunId"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A run as MLflow has it.
+    """A run as MLflow has it."""
 
-    Parameters
-    ----------
-    replica
-        Key of the training within its cell, empty for the cell itself.
-    name
-        For people.
-    params, tags
-        Texts by name.
-    metrics
-        Finite values as (name, value, step).
-    """
-
-    replica: str
-    name: str
-    params: Mapping[str, str]
-    metrics: Sequence[tuple[str, float, int]]
+    replica: str  # key of the training within its cell, empty for the cell itself
+    name: str  # for people
+    params: Mapping[str, str]  # texts by name
+    metrics: Sequence[tuple[str, float, int]]  # finite values as (name, value, step)
     tags: Mapping[str, str]
 
     def tags_below(self, parent: str) -> dict[str, str]:
@@ -94,14 +75,7 @@ def source_tags(root: Path) -> dict[str, str]:
 
 
 def entries(cell: FinishedCell, source: Mapping[str, str]) -> list[Entry]:
-    """Return a cell's parent run and, after it, a child for each training.
-
-    Parameters
-    ----------
-    cell
-        The cell.
-    source
-        Tags of every run, from `source_tags`.
+    """Return a cell's parent run and a child for each training, all with the tags `source`.
 
     Children lack the tag with their parent's id; see `Entry.tags_below`.
     """
@@ -142,18 +116,9 @@ def entries(cell: FinishedCell, source: Mapping[str, str]) -> list[Entry]:
 
 @functools.lru_cache(maxsize=4096)
 def thin(updates: tuple[int, ...], most: int = STEPS) -> tuple[int, ...]:
-    """Choose points of a curve, evenly on the scale log(1 + update), with the first and last.
+    """Choose at most `most` positions in `updates`, which are where a curve has finite values.
 
-    Parameters
-    ----------
-    updates
-        Where the curve has finite values, ascending.
-    most
-        How many to keep at most.
-
-    Returns
-    -------
-    Positions in `updates`, ascending.
+    They are even on the scale log(1 + update), the first and the last among them.
     """
     if len(updates) <= most:
         return tuple(range(len(updates)))
@@ -169,17 +134,14 @@ def _finite(value: float | None) -> bool:
 
 def _curve_points(curves: pa.Table) -> dict[str, list[tuple[str, float, int]]]:
     """Thin the indexed curves of each training; values that are not finite are left out."""
-    names = [c.name for c in CURVES.values() if c.kind == "metric" and c.indexed]
-    columns: dict[str, list[Any]] = curves.select([REPLICA.name, "update", *names]).to_pydict()
-    rows: dict[str, list[int]] = defaultdict(list)
-    updates = columns["update"]
-    for row in sorted(range(len(updates)), key=updates.__getitem__):
-        rows[columns[REPLICA.name][row]].append(row)
+    columns = curves.sort_by("update").to_pydict()
+    found: dict[tuple[str, str], list[tuple[str, float, int]]] = defaultdict(list)
+    for name in (c.name for c in CURVES.values() if c.kind == "metric" and c.indexed):
+        three = (columns[column] for column in (REPLICA.name, name, "update"))
+        for replica, value, update in zip(*three, strict=True):
+            if _finite(value):
+                found[replica, name].append((name, value, update))
     points: dict[str, list[tuple[str, float, int]]] = defaultdict(list)
-    for replica, own in rows.items():
-        for name in names:
-            finite = [row for row in own if _finite(columns[name][row])]
-            for kept in thin(tuple(updates[row] for row in finite)):
-                row = finite[kept]
-                points[replica].append((name, columns[name][row], updates[row]))
+    for (replica, _), curve in found.items():
+        points[replica] += [curve[i] for i in thin(tuple(update for *_, update in curve))]
     return points

@@ -1,49 +1,32 @@
 """The columns of runs.parquet and curves.parquet: type, meaning, and their role in MLflow.
 
-One schema serves training, stores and publishing. Types are named by pyarrow's aliases, so that
-importing this module stays cheap.
+One schema serves training, stores and publishing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+import pyarrow as pa
 
 from study.learning.variants import plain
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 Kind = Literal["identity", "param", "metric", "tag"]
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table.
+    """A column of a table."""
 
-    Parameters
-    ----------
-    name
-        Its name in the table and in MLflow.
-    kind
-        ``identity`` (ids, filled by the store), ``param``, ``metric`` or ``tag``.
-    type
-        Alias of a pyarrow type.
-    meaning
-        What it contains, with the unit.
-    indexed
-        Whether MLflow has it too. Every column is in the tables, which are authoritative.
-    optional
-        Whether it may be missing when a table is made, and is then null, as a metric is.
-    """
-
-    name: str
-    kind: Kind
-    type: str
-    meaning: str
-    indexed: bool = True
-    optional: bool = False
+    name: str  # its name in the table and in MLflow
+    kind: Kind  # ``identity`` (ids, filled by the store), ``param``, ``metric`` or ``tag``
+    type: str  # alias of a pyarrow type
+    meaning: str  # what it contains, with the unit
+    indexed: bool = True  # whether MLflow has it too; the tables, which count, have all columns
+    optional: bool = False  # whether it may be missing when a table is made, as a metric may
 
 
 REPLICA = Column("replica", "identity", "string", "stage/learning rate/seed: key within a cell")
@@ -119,12 +102,8 @@ CURVES: dict[str, Column] = {
 """One row per training and checkpoint; NaN where a probe was not taken, or after divergence."""
 
 FINALS = (
-    "final_objective",
-    "initial_objective",
-    "test_score",
-    "updates_to_target",
-    "diverged_at",
-    "score",
+    *("final_objective", "initial_objective", "test_score"),
+    *("updates_to_target", "diverged_at", "score"),
 )
 """The last values that MLflow has of a training, the most important first."""
 
@@ -146,73 +125,22 @@ def replica(stage: str, rate: float, seed: int) -> str:
     return f"{stage}/{plain(rate)}/{seed}"
 
 
-def runs_table(columns: Mapping[str, Any]) -> pa.Table:
-    """Make the runs of a cell from columns, in the schema's types and order.
+def table(columns: Mapping[str, Any], schema: Mapping[str, Column]) -> pa.Table:
+    """Make the runs or curves of a cell, in the types and the order of `RUNS` or `CURVES`.
 
     Parameters
     ----------
     columns
-        Sequences or arrays of one length: ``replica``, every param and tag of `RUNS`, any of its
-        metrics (null where absent), and the parameters of variants.
+        Sequences or arrays of one length: ``replica``, every param and tag of the schema, any of
+        its metrics (null where absent); for runs the parameters of variants.
+    schema
+        `RUNS` or `CURVES`.
 
     Raises
     ------
     ValueError
         For a column that is unknown or missing.
     """
-    return _table(columns, RUNS)
-
-
-def curves_table(columns: Mapping[str, Any]) -> pa.Table:
-    """Make the curves of a cell: ``replica``, ``update`` and any of the metrics of `CURVES`."""
-    return _table(columns, CURVES)
-
-
-def identify(
-    table: pa.Table, schema: Mapping[str, Column], run_ids: Mapping[str, str], **texts: str
-) -> pa.Table:
-    """Add the ids that the store knows to a cell's table and drop the key ``replica``.
-
-    Parameters
-    ----------
-    table
-        As `runs_table` or `curves_table` makes it.
-    schema
-        `RUNS` or `CURVES`.
-    run_ids
-        Id of the run of each replica.
-    texts
-        Other identities, the same for all rows.
-    """
-    import pyarrow as pa
-
-    keys = table[REPLICA.name].to_pylist()
-    columns = {name: table[name] for name in table.column_names if name != REPLICA.name}
-    columns |= {name: pa.repeat(text, len(table)) for name, text in texts.items()}
-    columns["run_id"] = pa.array([run_ids[key] for key in keys], pa.string())
-    return pa.table({name: columns[name] for name in _order(columns, schema)})
-
-
-def concatenate(tables: Iterable[pa.Table], schema: Mapping[str, Column]) -> pa.Table:
-    """Stack tables of many cells; a variant's parameter is null where a cell has none.
-
-    Two records may give one parameter name to a number and to a word: such a column is text.
-    """
-    import pyarrow as pa
-
-    parts = list(tables)
-    types: dict[str, set[Any]] = {}
-    for part in parts:
-        for field in part.schema:
-            types.setdefault(field.name, set()).add(field.type)
-    mixed = {name for name, found in types.items() if len(found) > 1}
-    whole = pa.concat_tables([_as_text(p, mixed) for p in parts], promote_options="default")
-    return whole.select(_order(whole.column_names, schema)).combine_chunks()
-
-
-def _table(columns: Mapping[str, Any], schema: Mapping[str, Column]) -> pa.Table:
-    import pyarrow as pa
-
     own = {REPLICA.name: REPLICA}  # and what is not the store's to fill in
     own |= {c.name: c for c in schema.values() if c.kind != "identity" or c.name == "update"}
     others = [name for name in columns if name not in own]
@@ -232,18 +160,39 @@ def _table(columns: Mapping[str, Any], schema: Mapping[str, Column]) -> pa.Table
     return pa.table(arrays)
 
 
+def identify(
+    table: pa.Table, schema: Mapping[str, Column], run_ids: Mapping[str, str], **texts: str
+) -> pa.Table:
+    """Put the ids of runs, by replica, and other texts in place of a cell's key ``replica``."""
+    columns = dict(zip(table.column_names, table.columns, strict=True))
+    ids = [run_ids[key] for key in columns.pop(REPLICA.name).to_pylist()]
+    columns |= {name: pa.repeat(text, len(table)) for name, text in texts.items()}
+    columns["run_id"] = pa.array(ids, pa.string())
+    return pa.table({name: columns[name] for name in _order(columns, schema)})
+
+
+def concatenate(tables: Sequence[pa.Table], schema: Mapping[str, Column]) -> pa.Table:
+    """Stack tables of many cells; a variant's parameter is null where a cell has none.
+
+    Two records may give one parameter name to a number and to a word: such a column is text.
+    """
+    kinds = {(field.name, field.type) for table in tables for field in table.schema}
+    mixed = {name for name, number in Counter(name for name, _ in kinds).items() if number > 1}
+    parts = [_as_text(table, mixed) for table in tables]
+    whole = pa.concat_tables(parts, promote_options="default")
+    return whole.select(_order(whole.column_names, schema)).combine_chunks()
+
+
 def _order(names: Iterable[str], schema: Mapping[str, Column]) -> list[str]:
     """Put names into the schema's order, the parameters of variants after the other params."""
     given = set(names)
-    variants = sorted(name for name in given if name not in schema)
-    params = [n for n, c in schema.items() if n in given and c.kind in ("identity", "param")]
-    rest = [n for n, c in schema.items() if n in given and c.kind in ("metric", "tag")]
-    return params + variants + rest
+    known = [(name, column.kind) for name, column in schema.items() if name in given]
+    first = [name for name, kind in known if kind in ("identity", "param")]
+    last = [name for name, kind in known if kind in ("metric", "tag")]
+    return first + sorted(given - set(schema)) + last
 
 
 def _as_text(table: pa.Table, names: set[str]) -> pa.Table:
-    import pyarrow as pa
-
     for name in names.intersection(table.column_names):
         texts = [None if v is None else plain(v) for v in table[name].to_pylist()]
         at = table.column_names.index(name)
