@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from study.evidence.statistics import Interval, newcombe_of_counts, paired_counts, wilcoxon
+from study.evidence.statistics import Interval, newcombe_of_counts, paired_counts
 
 SD_TO_MARGIN = 3.29
 """2 z(0.95): power 90 % for two one-sided 5 % tests when the true difference is 0."""
@@ -24,12 +25,7 @@ Pair = tuple[ArrayLike, ArrayLike]
 Matrix = NDArray[np.float64]
 
 
-def exceeds(differences: ArrayLike, margin: float) -> float:
-    """p-value of "the differences centre above the margin", by the signed-rank test."""
-    return wilcoxon(np.asarray(differences, float) - margin, "greater")
-
-
-def holm(p: Mapping[str, float]) -> dict[str, float]:
+def holm(p: Mapping[Any, float]) -> dict[Any, float]:
     """Adjust p-values for their number, by steps from the smallest.
 
     The i-th smallest of m becomes max over j <= i of min(1, (m - j + 1) p_j).
@@ -38,7 +34,7 @@ def holm(p: Mapping[str, float]) -> dict[str, float]:
     ----------
     Holm (1979), Scandinavian Journal of Statistics 6, 65-70.
     """
-    adjusted: dict[str, float] = {}
+    adjusted = {}
     least = 0.0
     for rank, name in enumerate(sorted(p, key=lambda name: p[name])):
         least = max(least, min(1.0, (len(p) - rank) * p[name]))
@@ -47,15 +43,7 @@ def holm(p: Mapping[str, float]) -> dict[str, float]:
 
 
 def required_pairs(deviation: float, margin: float = math.log10(1.05)) -> int:
-    """Pairs that an equivalence test needs: (3.29 SD / margin)², rounded up.
-
-    Parameters
-    ----------
-    deviation
-        Standard deviation of the paired differences.
-    margin
-        Half width of the range of equivalence.
-    """
+    """Pairs that an equivalence test within ± `margin` needs: (3.29 SD / margin)², rounded up."""
     # slightly less, so that a rounding error does not raise a whole number
     return math.ceil((SD_TO_MARGIN * deviation / margin) ** 2 * (1 - 1e-12))
 

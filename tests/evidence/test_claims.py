@@ -270,9 +270,8 @@ def test_a_slope_with_another_sign_in_scores_is_mixed(of_excess):
         values = [slope + 0.001 * np.sin(np.arange(20.0)) for slope in (of_excess, of_score)]
         place = ("digits", "digits", np.arange(20), np.array([], dtype=np.intp))
         effect, also = (Ranked((Measured(*place, value),)) for value in values)
-        margins = {"effect": 0.0, "also": 0.0}
-        asked = decisions.Asked({"effect": effect, "also": also}, margins, {}, 0.05)
-        return decisions.resolved(decisions.positive(asked), 0.05)
+        asked = (decisions.Asked(found, 0.0, 0.05) for found in (effect, also))
+        return decisions.resolved(decisions.positive(*asked), 0.05)
 
     assert resolved(-of_excess) == "mixed"
     assert resolved(of_excess) == ("supported" if of_excess > 0 else "contradicted")

@@ -228,15 +228,15 @@ def test_all_columns_of_the_real_file_and_each_comparison_and_decision_are_known
 
 
 def test_every_claim_is_checked_again_and_by_experiments_that_there_are():
-    found = read_rechecks(CLAIMS)
-    assert {r.claim for r in found.rechecks} == {claim.id for claim in CLAIMS.claims}
+    _, found = read_rechecks(CLAIMS)
+    assert {r.claim for r, _ in found} == {claim.id for claim in CLAIMS.claims}
     known = {path.stem for path in (configuration_folder() / "experiment").glob("*.yaml")}
-    assert {r.experiment for r in found.rechecks} <= known
+    assert {r.experiment for r, _ in found} <= known
     originals = {(c.id, p.name): p for c in CLAIMS.claims for p in c.parts}
-    for recheck in found.rechecks:
-        original = originals[recheck.claim, recheck.part.name]
+    for recheck, part in found:
+        original = originals[recheck.claim, recheck.part]
         other = recheck.experiment != CLAIMS.experiment or recheck.seed
-        assert other or recheck.part != original, recheck
+        assert other or part != original, recheck
 
 
 def test_a_recheck_changes_one_thing_and_is_judged_by_the_claims_own_rule(read):
@@ -244,18 +244,17 @@ def test_a_recheck_changes_one_thing_and_is_judged_by_the_claims_own_rule(read):
     part = next(p for c in CLAIMS.claims if c.id == "C4" for p in c.parts if p.name == "hidden")
     runs = Runs(table(*settling(0.4, 0.4)))
     for where, verdict in (({}, "supported"), ({"batch_size": "8"}, "not decided")):
-        (recheck,) = read({"rechecks": [RECHECK | {"where": where}]}).rechecks
-        assert recheck.part.where == tuple({**one, **where} for one in part.where)
-        assert (recheck.part.arms, recheck.part.contrasts) == (part.arms, part.contrasts)
-        assert judge_part(runs, CLAIMS, recheck.part).verdict == verdict
-    (recheck,) = read(
-        {"rechecks": [RECHECK | {"contrasts": {"effect": {"rate": "exact"}}}]}
-    ).rechecks
-    assert recheck.part.contrasts[0].options.rate == "exact"
-    assert recheck.part.contrasts[0].margin == part.contrasts[0].margin
+        ((_, again),) = read({"rechecks": [RECHECK | {"where": where}]})[1]
+        assert again.where == tuple({**one, **where} for one in part.where)
+        assert (again.arms, again.contrasts) == (part.arms, part.contrasts)
+        assert judge_part(runs, CLAIMS, again).verdict == verdict
+    change = {"contrasts": {"effect": {"rate": "exact"}}}
+    ((_, again),) = read({"rechecks": [RECHECK | change]})[1]
+    assert again.contrasts[0].options.rate == "exact"
+    assert again.contrasts[0].margin == part.contrasts[0].margin
 
 
 def test_a_file_of_rechecks_may_be_missing_or_hold_none_but_is_not_empty(read, refused, tmp_path):
-    assert read_rechecks(CLAIMS, tmp_path / "none.yaml").rechecks == ()
-    assert read("rechecks: []").rechecks == ()
+    assert read_rechecks(CLAIMS, tmp_path / "none.yaml") == (CLAIMS, [])
+    assert read("rechecks: []")[1] == []
     assert "rechecks.yaml" in refused("")

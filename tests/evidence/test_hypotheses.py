@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from study.evidence import hypotheses, resampling, statistics
+from study.evidence.effects import Measured
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.3, -0.6])
@@ -17,8 +18,9 @@ def test_beyond_a_margin_is_scipys_one_sided_test(shift):
     d = np.random.default_rng(3).normal(shift, 0.5, 25)
     above = scipy.stats.wilcoxon(d + 0.4, alternative="greater", method="exact").pvalue
     below = scipy.stats.wilcoxon(d - 0.4, alternative="less", method="exact").pvalue
-    assert hypotheses.exceeds(d, -0.4) == pytest.approx(above, abs=1e-12)
-    assert hypotheses.exceeds(-d, -0.4) == pytest.approx(below, abs=1e-12)
+    measured = Measured("", "", d, d, d)
+    assert measured.above(-0.4) == pytest.approx(above, abs=1e-12)
+    assert measured.below(0.4) == pytest.approx(below, abs=1e-12)
 
 
 @given(st.integers(0, 10_000), st.floats(0.05, 1.0))
@@ -26,7 +28,8 @@ def test_beyond_a_margin_is_scipys_one_sided_test(shift):
 def test_both_tests_hold_where_the_interval_of_90_percent_lies_inside(seed, margin):
     d = np.random.default_rng(seed).normal(0.1, 0.6, 12)
     _, low, high = statistics.hodges_lehmann(d, 0.90)
-    both = max(hypotheses.exceeds(d, -margin), hypotheses.exceeds(-d, -margin))
+    measured = Measured("", "", d, d, d)
+    both = max(measured.above(-margin), measured.below(margin))
     assert (-margin < low and high < margin) == (both <= 0.05)
 
 

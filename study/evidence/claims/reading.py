@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from study.checked import Number, between, checked, refuse_twice
 from study.conf import claims_path, read_yaml
 from study.errors import UsageError, unknown
-from study.evidence.claims.decisions import DECISIONS, Decision
+from study.evidence.claims.decisions import DECISIONS
 from study.evidence.claims.kinds import COMPARISONS
 from study.evidence.claims.records import Claim, Claims, Part
-from study.evidence.comparison import Contrast
+from study.evidence.comparison import UNITS, Contrast
 
 SHARED = ("arms", "contrasts", "decision")
 """What a claim may say once for all of its parts."""
@@ -41,55 +42,49 @@ def claims_from(given: Mapping[str, Any]) -> Claims:
         For a key, a name or a value that is missing, unknown or of another kind.
     """
     file = "claims.yaml: "
-    shared = checked(Claims, _without(given, "claims"), file)
-    entries = checked(list[Any], given["claims"], f"{file}claims")
-    made = [_claim(f"{file}claim {k}", entry, shared.tasks) for k, entry in enumerate(entries, 1)]
+    claims: Claims = checked(Claims, given, file)
+    entries = checked(list[Any], claims.claims, f"{file}claims")
+    made = [_claim(f"{file}claim {k}", entry, claims.tasks) for k, entry in enumerate(entries, 1)]
     refuse_twice(f"{file}id", [claim.id for claim in made])
-    return checked(Claims, {**given, "claims": made}, file)
+    return replace(claims, claims=tuple(made))
 
 
 def _claim(culprit: str, given: Any, tasks: Collection[str]) -> Claim:
     entry = checked(dict[str, Any], given, culprit)
     name = entry["id"] if isinstance(entry.get("id"), str) else culprit
-    shared = {key: entry[key] for key in SHARED if key in entry}
-    entry = {key: value for key, value in entry.items() if key not in SHARED}
-    entries = checked(list[Any], entry.get("parts", []), f"{name}: parts")
-    claim = checked(Claim, _without(entry, "parts"), f"{name}: ")
+    shared = {key: entry.pop(key) for key in SHARED if key in entry}
+    claim: Claim = checked(Claim, entry, f"{name}: ")
     parts = tuple(
-        _part(f"{name}, part {k}", part, shared, name, tasks) for k, part in enumerate(entries, 1)
+        _part(name, k, shared, part, tasks)
+        for k, part in enumerate(checked(list[Any], claim.parts, f"{name}: parts"), 1)
     )
     refuse_twice(f"{name}: name", [part.name for part in parts])
     if not any(part.role == "primary" for part in parts):
         raise UsageError(f"{name} has no primary part")
-    return checked(Claim, {**vars(claim), "parts": parts}, f"{name}: ")
+    return replace(claim, parts=parts)
 
 
 def _part(
-    culprit: str, entry: Any, shared: dict[str, Any], claim: str, tasks: Collection[str]
+    claim: str, number: int, shared: dict[str, Any], entry: Any, tasks: Collection[str]
 ) -> Part:
+    culprit = f"{claim}, part {number}"
     given = {**shared, **checked(dict[str, Any], entry, culprit)}
     if isinstance(given.get("name"), str):
         culprit = f"{claim}, part {given['name']!r}"
-    where = given.get("where")
-    if "where" in given and not isinstance(where, list):
-        given["where"] = [where]
-    contrasts = checked(dict[str, Any], given.get("contrasts", {}), f"{culprit}: contrasts")
-    part = checked(Part, _without(given, "contrasts"), f"{culprit}: ")
+    if "where" in given and not isinstance(given["where"], list):
+        given["where"] = [given["where"]]
+    part: Part = checked(Part, given, f"{culprit}: ")
+    contrasts = checked(dict[str, Any], part.contrasts, f"{culprit}: contrasts")
     refuse_unknown(f"{culprit}: decision", part.decision, DECISIONS)
     refuse_unknown_tasks(culprit, part, tasks)
-    decision = DECISIONS[part.decision]
+    wanted = DECISIONS[part.decision].contrasts
     for name in contrasts:
-        refuse_unknown(f"{culprit}: {part.decision}: contrast", name, decision.contrasts)
-    lacking = [name for name in decision.contrasts if name not in contrasts]
+        refuse_unknown(f"{culprit}: {part.decision}: contrast", name, wanted)
+    lacking = [name for name in wanted if name not in contrasts]
     if lacking:
         raise UsageError(f"{culprit}: {part.decision} lacks the contrast {', '.join(lacking)}")
     made = [contrast_of(f"{culprit}: {n}", n, entry, part) for n, entry in contrasts.items()]
-    return checked(Part, {**vars(part), "contrasts": made}, f"{culprit}: ")
-
-
-def _without(given: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """Leave out what a key holds, which is checked apart; a key that is missing stays missing."""
-    return {**given, key: []} if key in given else given
+    return replace(part, contrasts=tuple(made))
 
 
 def refuse_unknown(kind: str, name: str, valid: Collection[str]) -> None:
@@ -115,15 +110,28 @@ def contrast_of(culprit: str, name: str, given: Any, part: Part) -> Contrast:
         For an arm or option that is missing or unknown, or a value that won't do.
     """
     decision = DECISIONS[part.decision]
-    given = checked(dict[str, Any], given, culprit)
-    own = {key: value for key, value in given.items() if key in OWN}
-    limits = {key: value for key, value in given.items() if key in decision.limits}
-    options = {k: value for k, value in given.items() if k not in OWN and k not in limits}
-    contrast = checked(Contrast, {"name": name, **own}, f"{culprit}: ")
+    options = checked(dict[str, Any], given, culprit)
+    own = {key: options.pop(key) for key in OWN if key in options}
+    limits = {key: options.pop(key) for key in decision.limits if key in options}
+    contrast: Contrast = checked(Contrast, {"name": name, **own}, f"{culprit}: ")
     refuse_unknown(f"{culprit}: comparison", contrast.comparison, COMPARISONS)
-    comparison = COMPARISONS[contrast.comparison]
-    _check_arms(culprit, contrast, part, decision)
-    margin = Annotated[Number, between(comparison.least_margin)]
+    comparison, weights = COMPARISONS[contrast.comparison], contrast.weights
+    if decision.units and comparison.unit not in decision.units:
+        fitting = [name for name, kind in COMPARISONS.items() if kind.unit in decision.units]
+        refuse_unknown(f"{culprit}: comparison for {part.decision}", contrast.comparison, fitting)
+    for arm in weights:
+        refuse_unknown(f"{culprit}: arm", arm, part.arms)
+    fewest, most = comparison.arms
+    if not fewest <= len(weights) <= most:
+        wanted = f"{fewest}" if fewest == most else f"{fewest} or more"
+        raise UsageError(
+            f"{culprit}: {contrast.comparison} takes weights of {wanted} arms, "
+            f"not of {len(weights)}"
+        )
+    total = sum(weights.values())
+    if abs(total) > ROUNDING or 0.0 in weights.values():
+        raise UsageError(f"{culprit}: weights must not be 0 and add up to 0, not to {total:g}")
+    margin = Annotated[Number, between(UNITS[comparison.unit][2])]
     checked(margin, contrast.margin, f"{culprit}: margin")
     for limit in decision.limits:
         if limit not in limits:
@@ -134,23 +142,4 @@ def contrast_of(culprit: str, name: str, given: Any, part: Part) -> Contrast:
                 f"{culprit}: {limit} = {value:g} is above the margin, {contrast.margin:g}"
             )
     made = checked(comparison.options, options, f"{culprit}: ")
-    return Contrast(name, contrast.comparison, contrast.weights, contrast.margin, made, limits)
-
-
-def _check_arms(culprit: str, contrast: Contrast, part: Part, decision: Decision) -> None:
-    comparison = COMPARISONS[contrast.comparison]
-    if decision.units and comparison.unit not in decision.units:
-        fitting = [name for name, kind in COMPARISONS.items() if kind.unit in decision.units]
-        refuse_unknown(f"{culprit}: comparison for {part.decision}", comparison.name, fitting)
-    for arm in contrast.weights:
-        refuse_unknown(f"{culprit}: arm", arm, part.arms)
-    fewest, most = comparison.arms
-    if not fewest <= len(contrast.weights) <= most:
-        wanted = f"{fewest}" if fewest == most else f"{fewest} or more"
-        raise UsageError(
-            f"{culprit}: {comparison.name} takes weights of {wanted} arms, "
-            f"not of {len(contrast.weights)}"
-        )
-    total = sum(contrast.weights.values())
-    if abs(total) > ROUNDING or 0.0 in contrast.weights.values():
-        raise UsageError(f"{culprit}: weights must not be 0 and add up to 0, not to {total:g}")
+    return replace(contrast, options=made, limits=limits)

@@ -22,40 +22,22 @@ LARGEST_SEED = 2**31 - 1
 
 @dataclass(frozen=True)
 class Recheck:
-    """A part of a claim with one thing changed.
+    """A part of a claim with one thing changed, as the file says it.
 
     Parameters
     ----------
-    claim
-        Its id.
-    part
-        As changed; the name is that of the claim's part.
+    claim, part
+        The claim's id; the part's name.
     doubt, change
         Why the verdict could be wrong; what differs from the claim's part.
     experiment
         Whose runs are looked at.
     seed
         Of the nets of a claim that needs no training.
+    where, arms, contrasts
+        What is changed: columns of both, and options of contrasts.
     """
 
-    claim: str
-    part: Part
-    doubt: str
-    change: str
-    experiment: str
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class Rechecks:
-    """All of them, and the claims with the tasks that they add."""
-
-    claims: Claims
-    rechecks: tuple[Recheck, ...]
-
-
-@dataclass(frozen=True)
-class _Entry:
     __pydantic_config__ = NO_OTHER_KEYS
 
     claim: Text
@@ -77,15 +59,15 @@ class _File:
     tasks: dict[str, Selected] = field(default_factory=dict)
 
 
-def read_rechecks(claims: Claims, path: Path | None = None) -> Rechecks:
-    """Read conf/rechecks.yaml; without such a file there are none.
+def read_rechecks(
+    claims: Claims, path: Path | None = None
+) -> tuple[Claims, list[tuple[Recheck, Part]]]:
+    """Read conf/rechecks.yaml, or another file; without it there are none.
 
-    Parameters
-    ----------
-    claims
-        What is checked again.
-    path
-        Of the file, that of the checkout unless given.
+    Returns
+    -------
+    claims, rechecks
+        The claims with the tasks that the file adds, and all rechecks with their changed parts.
 
     Raises
     ------
@@ -94,19 +76,20 @@ def read_rechecks(claims: Claims, path: Path | None = None) -> Rechecks:
     """
     path = path or claims_path().with_name("rechecks.yaml")
     if not path.is_file():
-        return Rechecks(claims, ())
+        return claims, []
     file = "rechecks.yaml: "
     found = checked(_File, read_yaml(path), file)
     refuse_twice(f"{file}with those of claims.yaml, tasks", [*claims.tasks, *found.tasks])
-    both = replace(claims, tasks={**claims.tasks, **found.tasks})
-    made = [
-        _recheck(f"{file}recheck {k}", checked(_Entry, entry, f"{file}recheck {k}: "), both)
-        for k, entry in enumerate(found.rechecks, 1)
-    ]
-    return Rechecks(both, tuple(made))
+    claims = replace(claims, tasks={**claims.tasks, **found.tasks})
+    made = []
+    for k, given in enumerate(found.rechecks, 1):
+        entry: Recheck = checked(Recheck, given, f"{file}recheck {k}: ")
+        entry = replace(entry, experiment=entry.experiment or claims.experiment)
+        made.append((entry, _changed(f"{file}recheck {k}", entry, claims)))
+    return claims, made
 
 
-def _recheck(culprit: str, entry: _Entry, claims: Claims) -> Recheck:
+def _changed(culprit: str, entry: Recheck, claims: Claims) -> Part:
     known = {claim.id: claim for claim in claims.claims}
     refuse_unknown(f"{culprit}: claim", entry.claim, known)
     culprit = f"{culprit}, {entry.claim}"
@@ -133,11 +116,4 @@ def _recheck(culprit: str, entry: _Entry, claims: Claims) -> Recheck:
                 raise UsageError(unknown(f"{where}: option", key, options))
         own = {key: getattr(contrast, key) for key in OWN}
         contrasts.append(contrast_of(where, contrast.name, {**own, **options, **change}, changed))
-    return Recheck(
-        claim=entry.claim,
-        part=replace(changed, contrasts=tuple(contrasts)),
-        doubt=entry.doubt,
-        change=entry.change,
-        experiment=entry.experiment or claims.experiment,
-        seed=entry.seed,
-    )
+    return replace(changed, contrasts=tuple(contrasts))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, SkipValidation
 
 from study.checked import NO_OTHER_KEYS, Flag, Number, Text, one_of
 from study.errors import unknown
@@ -35,23 +35,17 @@ def _columns(*valid: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-Selected = Annotated[dict[str, Any], _columns(*COLUMNS)]
-"""A selection whose columns a run table can have."""
-Where = Annotated[dict[str, Any], _columns(*COLUMNS, "task")]
-"""The same, by the names of tasks too."""
-
-
-def _single_line(text: str) -> str:
-    return " ".join(text.split())
-
-
-Line = Annotated[Text, AfterValidator(_single_line)]
-
-
 def _level(level: float) -> float:
     if not 0.0 < level < 1.0:
         raise ValueError(f"= {level:g} is out of range: above 0 and below 1")
     return level
+
+
+Selected = Annotated[dict[str, Any], _columns(*COLUMNS)]
+"""A selection whose columns a run table can have."""
+Where = Annotated[dict[str, Any], _columns(*COLUMNS, "task")]
+"""The same, by the names of tasks too."""
+Line = Annotated[Text, AfterValidator(lambda text: " ".join(text.split()))]
 
 
 @dataclass(frozen=True)
@@ -60,14 +54,11 @@ class Part:
 
     Parameters
     ----------
-    name
-        For people.
-    role
-        See `ROLES`.
-    where
-        The runs: selections, any of which may hold; ``task`` names tasks of the file.
-    arms
-        Name -> selection, within `where`.
+    name, role
+        For people; see `ROLES`.
+    where, arms
+        The runs: selections, any of which may hold, ``task`` names tasks of the file; and name ->
+        selection, within `where`.
     contrasts, decision
         What is estimated, and the name in ``DECISIONS`` of what judges it.
     """
@@ -78,7 +69,7 @@ class Part:
     role: Annotated[str, one_of(*ROLES)]
     where: tuple[Where, ...]
     arms: dict[str, Selected]
-    contrasts: tuple[Contrast, ...]
+    contrasts: SkipValidation[tuple[Contrast, ...]]
     decision: Text
 
 
@@ -110,7 +101,7 @@ class Claim:
     direction: Line
     test: Line
     rule: Line
-    parts: tuple[Part, ...]
+    parts: SkipValidation[tuple[Part, ...]]
     combine: Annotated[str, one_of(*COMBINATIONS)] = "all"
     holm: Flag = True
 
@@ -125,10 +116,8 @@ class Claims:
         Whose runs decide.
     level
         Two-sided level of the tests.
-    tasks
-        Name -> selection.
-    always
-        A selection that holds wherever a claim says nothing else.
+    tasks, always
+        Selections by name, and one that holds wherever a claim says nothing else.
     claims
         In order.
     """
@@ -139,4 +128,4 @@ class Claims:
     level: Annotated[Number, AfterValidator(_level)]
     tasks: dict[str, Selected]
     always: Selected
-    claims: tuple[Claim, ...]
+    claims: SkipValidation[tuple[Claim, ...]]
