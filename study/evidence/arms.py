@@ -63,12 +63,9 @@ class Study:
 
     Parameters
     ----------
-    runs
-        The table.
-    where
-        Selections, any of which may hold; ``task`` names entries of `tasks`.
-    arms
-        Name -> selection, within `where`.
+    where, arms
+        Selections, any of which may hold, ``task`` names entries of `tasks`; and name ->
+        selection, within `where`.
     tasks, always
         Selections by name, and one that holds wherever nothing else is said.
     checks
@@ -92,10 +89,8 @@ class Study:
 
         Parameters
         ----------
-        arms
-            Names of the arms that are needed.
-        free
-            Columns that vary within an arm, such as gain and depth.
+        arms, free
+            Names of the arms; columns that vary within an arm, such as gain and depth.
         rate
             ``own``: each arm at the rate tuned for it. ``exact``: all at the rate tuned for exact,
             which are the rows of stage ``transfer``, and exact's own evaluation.
@@ -126,11 +121,16 @@ class Study:
                 here = {arm: stratum[mask[stratum.index]] for arm, mask in masks.items()}
                 lacking = [f"{arm} ({name})" for arm, frame in here.items() if frame.empty]
                 absent |= dict.fromkeys(lacking)
-                if not lacking:
-                    here = _of_one_grid(here, free)
-                    self._refuse_two_runs(name, here, free)
-                    found.append(Place(name, str(here[arms[0]]["dataset"].iloc[0]), here))
-        return tuple(found), _missing(list(absent))
+                if lacking:
+                    continue
+                here = _of_one_grid(here, free)
+                for arm, frame in here.items():
+                    for seed in frame.loc[frame.duplicated([*free, "seed"]), "seed"]:
+                        raise UsageError(f"{self.name}: two runs of {arm} in {name}, seed {seed}")
+                found.append(Place(name, str(here[arms[0]]["dataset"].iloc[0]), here))
+        more = f" and {len(absent) - NAMED} more" if len(absent) > NAMED else ""
+        missing = f"no runs of {', '.join([*absent][:NAMED])}{more}" if absent else ""
+        return tuple(found), missing
 
     def _tasks(self) -> Iterator[tuple[str, Selection]]:
         for where in self.where:
@@ -138,20 +138,6 @@ class Study:
             named = where.get("task", "")
             for task in named if isinstance(named, list) else [named]:
                 yield task, {**self.tasks[task], **rest} if task else rest
-
-    def _refuse_two_runs(self, place: str, arms: Arms, free: Sequence[str]) -> None:
-        for arm, frame in arms.items():
-            twice = frame.duplicated([*free, "seed"])
-            if twice.any():
-                seed = frame.loc[twice, "seed"].iloc[0]
-                raise UsageError(f"{self.name}: two runs of {arm} in {place}, seed {seed}")
-
-
-def _missing(absent: Sequence[str]) -> str:
-    if not absent:
-        return ""
-    more = f" and {len(absent) - NAMED} more" if len(absent) > NAMED else ""
-    return f"no runs of {', '.join(absent[:NAMED])}{more}"
 
 
 def _of_arm(selection: Selection, rate: str) -> dict[str, Any]:

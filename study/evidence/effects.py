@@ -15,9 +15,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from study.evidence.hypotheses import holm, newcombe_stratified, shares_exceed
-from study.evidence.resampling import draws, hodges_lehmann_of
-from study.evidence.statistics import Interval, hodges_lehmann, newcombe_paired, wilcoxon
+from study.evidence.hypotheses import holm, shares_differ, shares_exceed
+from study.evidence.statistics import Interval, hodges_lehmann, resampled, wilcoxon
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -103,7 +102,7 @@ class Paired(TaskEffect):
     @cached_property
     def interval(self) -> Interval:
         """Estimate with 95 % limits."""
-        return newcombe_paired(self.first, self.second)
+        return shares_differ([(self.first, self.second)])
 
     def turned(self) -> Self:
         """Return the opposite effect."""
@@ -163,8 +162,9 @@ class Ranked(Effect):
             if key not in drawn:
                 seed = [zlib.crc32(key[0].encode()), zlib.crc32(key[1])]
                 random = np.random.default_rng(seed)
-                drawn[key] = draws(random, len(task.seeds), self.resamples)
-            total += hodges_lehmann_of(task.values, drawn[key])
+                n = len(task.seeds)  # counts of n out of n with replacement
+                drawn[key] = random.multinomial(n, np.full(n, 1.0 / n), size=self.resamples)
+            total += resampled(task.values, drawn[key])
         return total / len(self.tasks)
 
     def interval(self, confidence: float = 0.95) -> Interval:
@@ -193,7 +193,7 @@ class Shares(Effect):
     def interval(self, confidence: float = 0.95) -> Interval:
         """Return the estimate with its limits."""
         pairs, together = self._strata
-        return newcombe_stratified(pairs, confidence, together)
+        return shares_differ(pairs, confidence, together)
 
     def above(self, margin: float) -> float:
         """Return the p-value at which the lower limit meets the margin."""

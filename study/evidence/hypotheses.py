@@ -16,13 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from study.evidence.statistics import Interval, newcombe_of_counts, paired_counts
+from study.evidence.statistics import Interval, newcombe, paired_counts
 
 SD_TO_MARGIN = 3.29
 """2 z(0.95): power 90 % for two one-sided 5 % tests when the true difference is 0."""
 
 Pair = tuple[ArrayLike, ArrayLike]
-Matrix = NDArray[np.float64]
 
 
 def holm(p: Mapping[Any, float]) -> dict[Any, float]:
@@ -48,12 +47,12 @@ def required_pairs(deviation: float, margin: float = math.log10(1.05)) -> int:
     return math.ceil((SD_TO_MARGIN * deviation / margin) ** 2 * (1 - 1e-12))
 
 
-def newcombe_stratified(
+def shares_differ(
     strata: Sequence[Pair], confidence: float = 0.95, together: Sequence[Hashable] = ()
 ) -> Interval:
-    """Mean over strata of p1 - p2, from each stratum's paired interval.
+    """Mean over strata of p1 - p2, from each stratum's paired interval by Newcombe.
 
-    With d_i, l_i, u_i the estimate and limits of `newcombe_paired`, k strata of equal weight and
+    With d_i, l_i, u_i a stratum's estimate and limits, k strata of equal weight and
     x_i = d_i - l_i, the lower limit is d - √(Σ_ij r_ij x_i x_j) / k, d the mean of the d_i; with
     x_i = u_i - d_i the upper one is d + the same. r_ij is the correlation of the pairs'
     differences in strata that belong together, if it is positive; else 0, and r_ii = 1.
@@ -73,45 +72,45 @@ def newcombe_stratified(
     Yan & Su (2010), Statistics in Biopharmaceutical Research 2, 329-335; Zou & Donner (2008),
     Statistics in Medicine 27, 1693-1702 (recovery of variance estimates).
     """
+    return _stratified(*_prepared(strata, together), norm.ppf(0.5 + confidence / 2))
+
+
+def _prepared(
+    strata: Sequence[Pair], together: Sequence[Hashable]
+) -> tuple[list[tuple[int, ...]], NDArray[np.float64]]:
+    """Return the counts of each stratum, and r, (k, k)."""
     if not strata:
         raise ValueError("a stratified interval needs at least one stratum")
-    counts = [paired_counts(*pair) for pair in strata]
-    return _stratified(counts, _correlations(strata, together), norm.ppf(0.5 + confidence / 2))
-
-
-def _correlations(strata: Sequence[Pair], together: Sequence[Hashable]) -> Matrix:
-    """Return r of `newcombe_stratified`, (k, k)."""
-    found = np.eye(len(strata))
+    r = np.eye(len(strata))
     differences = [np.asarray(a, float) - np.asarray(b, float) for a, b in strata]
     for i, j in combinations(range(len(together)), 2):
         one, two = differences[i], differences[j]
         if together[i] == together[j] and one.std() > 0 and two.std() > 0:
-            found[i, j] = found[j, i] = max(np.corrcoef(one, two)[0, 1], 0.0)
-    return found
+            r[i, j] = r[j, i] = max(np.corrcoef(one, two)[0, 1], 0.0)
+    return [paired_counts(*pair) for pair in strata], r
 
 
-def _stratified(counts: Sequence[tuple[int, ...]], correlations: Matrix, z: float) -> Interval:
-    each = newcombe_of_counts(counts, z)
+def _stratified(counts: Sequence[tuple[int, ...]], r: NDArray[np.float64], z: float) -> Interval:
+    each = newcombe(counts, z)
     middle = float(each[:, 0].mean())
     reach = [each[:, 0] - each[:, 1], each[:, 2] - each[:, 0]]
-    down, up = (math.sqrt(x @ correlations @ x) / len(each) for x in reach)
+    down, up = (math.sqrt(x @ r @ x) / len(each) for x in reach)
     return Interval(middle, middle - down, middle + up)
 
 
 def shares_exceed(
     strata: Sequence[Pair], margin: float, together: Sequence[Hashable] = ()
 ) -> float:
-    """p-value of "p1 - p2 is above the margin", by inversion of `newcombe_stratified`.
+    """p-value of "p1 - p2 is above the margin", by inversion of `shares_differ`.
 
     It is (1 - c)/2 with c the confidence at which the lower limit meets the margin, and its
     complement, from the upper limit, where the estimate is not above the margin.
     """
-    counts = [paired_counts(*pair) for pair in strata]
-    correlations = _correlations(strata, together)
-    above = _stratified(counts, correlations, 0.0).estimate > margin
+    counts, r = _prepared(strata, together)
+    above = _stratified(counts, r, 0.0).estimate > margin
 
     def gap(z: float) -> float:
-        limits = _stratified(counts, correlations, z)
+        limits = _stratified(counts, r, z)
         return (limits.low if above else limits.high) - margin
 
     smallest, largest = 0.0, 8.0

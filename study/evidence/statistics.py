@@ -16,6 +16,8 @@ from scipy.stats import norm, rankdata
 from study.learning import outcomes
 
 Array = NDArray[np.float64]
+BEST = np.log10(outcomes.SCORE_FLOOR) + 1e-12
+"""The least score there is, to rounding."""
 
 
 class Interval(NamedTuple):
@@ -29,19 +31,8 @@ class Interval(NamedTuple):
 def remaining(final: ArrayLike, constant: ArrayLike, optimum: ArrayLike = 0.0) -> Array:
     """Share of the removable objective that is left: (L - L*) / (L_const - L*).
 
-    Parameters
-    ----------
-    final
-        Objective L; any shape. NaN stays NaN.
-    constant
-        L_const, the objective of the best constant predictor.
-    optimum
-        L*, the smallest objective possible where the noise is known; NaN counts as 0.
-
-    Returns
-    -------
-    array
-        1 for the best constant predictor, 0 at the optimum; no unit.
+    L_const is that of the best constant predictor. L* is the smallest objective possible where
+    the noise is known; NaN counts as 0. A final objective of NaN stays NaN.
     """
     least = np.nan_to_num(np.asarray(optimum, float), nan=0.0)
     values = np.asarray(final, float), np.asarray(constant, float), least
@@ -49,25 +40,12 @@ def remaining(final: ArrayLike, constant: ArrayLike, optimum: ArrayLike = 0.0) -
 
 
 def score(
-    final: ArrayLike,
-    constant: ArrayLike,
-    optimum: ArrayLike = 0.0,
-    failed: ArrayLike = False,
+    final: ArrayLike, constant: ArrayLike, optimum: ArrayLike = 0.0, failed: ArrayLike = False
 ) -> Array:
     """Score of a training: s = log10 clip((L - L*) / (L_const - L*), 1e-3, 1); 0 where it failed.
 
-    Parameters
-    ----------
-    final, constant, optimum
-        As in `remaining`.
-    failed
-        True for runs that diverged or are stuck; a non-finite objective counts as failed too.
-
-    Returns
-    -------
-    array
-        Decades below the best constant predictor, from -3 (best) to 0. A difference of scores is
-        the logarithm of a ratio of objectives.
+    Decades below the best constant predictor, from -3 (best) to 0. A difference of scores is the
+    logarithm of a ratio of objectives. A non-finite objective counts as failed too.
     """
     left = remaining(final, constant, optimum)
     lost = np.asarray(failed, bool) | ~np.isfinite(left)
@@ -75,16 +53,9 @@ def score(
 
 
 def wilson(count: ArrayLike, total: ArrayLike, confidence: float = 0.95) -> tuple[Array, Array]:
-    """Wilson's score interval for a proportion.
+    """Wilson's score interval for a proportion; no trials give NaN.
 
     (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n), p = count/n.
-
-    Parameters
-    ----------
-    count, total
-        Successes and trials; any shape. No trials give NaN.
-    confidence
-        Two-sided level.
 
     References
     ----------
@@ -105,8 +76,17 @@ def _wilson(count: ArrayLike, total: ArrayLike, z: float) -> tuple[Array, Array]
     return low, high
 
 
-def newcombe_paired(first: ArrayLike, second: ArrayLike, confidence: float = 0.95) -> Interval:
-    """Difference of two proportions on the same units, with Newcombe's paired interval.
+def paired_counts(first: ArrayLike, second: ArrayLike) -> tuple[int, int, int, int]:
+    """Count the units where both, only the first, only the second, and neither are true."""
+    one, two = np.asarray(first, bool), np.asarray(second, bool)
+    if one.shape != two.shape or one.ndim != 1 or one.size == 0:
+        raise ValueError(f"pairs need two equal lengths, not {one.shape} and {two.shape}")
+    both, only = int(np.sum(one & two)), int(np.sum(one & ~two))
+    return both, only, int(np.sum(~one & two)), int(np.sum(~one & ~two))
+
+
+def newcombe(counts: ArrayLike, z: float) -> Array:
+    """Differences of two proportions on the same units, with Newcombe's paired intervals.
 
     With a, b, c, d the units where both, only the first, only the second and neither are true,
     p1 = (a+b)/n and p2 = (a+c)/n with Wilson limits l, u, the limits of p1 - p2 are
@@ -119,38 +99,17 @@ def newcombe_paired(first: ArrayLike, second: ArrayLike, confidence: float = 0.9
 
     Parameters
     ----------
-    first, second
-        Booleans (n,), paired by position.
-    confidence
-        Two-sided level.
+    counts, z
+        Those of `paired_counts`, (k, 4); the normal quantile of the level.
 
-    Raises
-    ------
-    ValueError
-        If the two differ in length or are empty.
+    Returns
+    -------
+    array
+        Estimates with low and high limits, (k, 3).
 
     References
     ----------
     Newcombe (1998), Statistics in Medicine 17, 2635-2650, method 10.
-    """
-    z = float(norm.ppf(0.5 + confidence / 2))
-    estimate, low, high = newcombe_of_counts([paired_counts(first, second)], z)[0].tolist()
-    return Interval(estimate, low, high)
-
-
-def paired_counts(first: ArrayLike, second: ArrayLike) -> tuple[int, int, int, int]:
-    """Count the units where both, only the first, only the second, and neither are true."""
-    one, two = np.asarray(first, bool), np.asarray(second, bool)
-    if one.shape != two.shape or one.ndim != 1 or one.size == 0:
-        raise ValueError(f"pairs need two equal lengths, not {one.shape} and {two.shape}")
-    both, only = int(np.sum(one & two)), int(np.sum(one & ~two))
-    return both, only, int(np.sum(~one & two)), int(np.sum(~one & ~two))
-
-
-def newcombe_of_counts(counts: ArrayLike, z: float) -> Array:
-    """Return Newcombe's paired intervals (k, 3) from counts (k, 4); see `newcombe_paired`.
-
-    z is the normal quantile of the level.
     """
     a, b, c, d = np.asarray(counts, float).T
     n = a + b + c + d
@@ -186,14 +145,8 @@ def wilcoxon(differences: ArrayLike, alternative: str = "two-sided") -> float:
 
     Zeros take part in the ranking and are then left out. The distribution is that of all 2^m
     signs of the m others, so it is exact with zeros and ties at any sample size; scipy's test is
-    exact without ties only.
-
-    Parameters
-    ----------
-    differences
-        Paired differences (n,).
-    alternative
-        "two-sided", "greater" (differences tend to be positive) or "less".
+    exact without ties only. `alternative` is "two-sided", "greater" (differences tend to be
+    positive) or "less".
 
     References
     ----------
@@ -229,18 +182,7 @@ def hodges_lehmann(differences: ArrayLike, confidence: float = 0.95) -> Interval
     distribution. Exact for a continuous distribution; with ties at least the confidence asked,
     and a shift that Pratt's test of zeros keeps always lies inside (the tests enumerate it).
 
-    Parameters
-    ----------
-    differences
-        Paired differences (n,), finite.
-    confidence
-        Two-sided level.
-
-    Returns
-    -------
-    Interval
-        In the differences' unit. Below 6 pairs no limits have 95 % confidence: they are infinite.
-        No pairs: all NaN.
+    Below 6 pairs no limits have 95 % confidence: they are infinite. No pairs: all NaN.
 
     Raises
     ------
@@ -263,3 +205,38 @@ def hodges_lehmann(differences: ArrayLike, confidence: float = 0.95) -> Interval
     k = _walsh_rank(d.size, confidence)
     low, high = (walsh[k - 1], walsh[-k]) if k else (-math.inf, math.inf)
     return Interval(float(np.median(walsh)), float(low), float(high))
+
+
+def resampled(values: ArrayLike, counts: NDArray[np.int64]) -> Array:
+    """Hodges-Lehmann estimates (resamples,) of many draws with replacement, exact for each.
+
+    A draw is how often each value is in it: counts (resamples, n), all rows with the same sum.
+    Its Walsh averages are those of the data, each as often as the counts say. So they are ranked
+    once, for all draws; the median is then found by bisection over the ranks.
+    """
+    order = np.argsort(np.asarray(values, float), kind="stable")
+    x, c = np.asarray(values, float)[order], np.ascontiguousarray(counts[:, order])
+    n = len(x)
+    levels, rank = np.unique((x[:, None] + x[None, :]) / 2, return_inverse=True)
+    rank = rank.reshape(n, n)
+    every = np.arange(len(levels))
+    # how many of x_1 .. x_n make an average of at most level k with x_i; rows of rank rise
+    partners = np.stack([np.searchsorted(row, every, side="right") for row in rank], axis=1)
+    halves = np.searchsorted(np.ascontiguousarray(rank.diagonal()), every, side="right")
+    upto = np.concatenate([np.zeros((len(c), 1), np.int64), np.cumsum(c, axis=1)], axis=1)
+    size = int(c[0].sum())
+    pairs = size * (size + 1) // 2
+    rows = np.arange(len(c))
+
+    def smallest(k: int) -> Array:
+        low, high = np.zeros(len(c), np.intp), np.full(len(c), len(levels) - 1)
+        while (low < high).any():
+            level = (low + high) // 2
+            # Walsh averages up to a level: of a value with itself once and with others once
+            ordered = (c * upto[rows[:, None], partners[level]]).sum(axis=1)
+            enough = (ordered + upto[rows, halves[level]]) // 2 >= k
+            high, low = np.where(enough, level, high), np.where(enough, low, level + 1)
+        return np.asarray(levels[low], float)
+
+    first = smallest((pairs + 1) // 2)
+    return first if pairs % 2 else (first + smallest(pairs // 2 + 1)) / 2

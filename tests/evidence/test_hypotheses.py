@@ -9,7 +9,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from study.evidence import hypotheses, resampling, statistics
+from study.evidence import hypotheses, statistics
 from study.evidence.effects import Measured
 
 
@@ -56,6 +56,11 @@ def test_required_pairs_have_a_power_of_90_percent():
     assert power == pytest.approx(0.90, abs=2e-3)
 
 
+def newcombe_paired(first, second):
+    counts = statistics.paired_counts(first, second)
+    return statistics.newcombe([counts], scipy.stats.norm.ppf(0.975))[0]
+
+
 PAIRS = [
     ([True] * 12 + [False] * 28, [True] * 2 + [False] * 38),
     ([True] * 5 + [False] * 15, [False] * 20),
@@ -73,34 +78,34 @@ def test_strata_are_put_together_by_their_distances_and_correlation(strata, toge
     """Without a key, or with different ones, strata are independent; no r is negative."""
     one, two = (np.subtract(*np.array(pair, float)) for pair in strata)
     r = max(0.0, np.corrcoef(one, two)[0, 1]) if together == ("x", "x") else 0.0
-    each = np.array([statistics.newcombe_paired(*pair) for pair in strata])
+    each = np.array([newcombe_paired(*pair) for pair in strata])
     middle = each[:, 0].mean()
     down, up = (
         math.sqrt(x[0] ** 2 + x[1] ** 2 + 2 * r * x[0] * x[1]) / 2
         for x in (each[:, 0] - each[:, 1], each[:, 2] - each[:, 0])
     )
-    found = hypotheses.newcombe_stratified(strata, together=together)
+    found = hypotheses.shares_differ(strata, together=together)
     assert found == pytest.approx((middle, middle - down, middle + up))
 
 
 def test_one_stratum_is_newcombes_own_interval_and_none_has_none():
-    own = statistics.newcombe_paired(*PAIRS[0])
-    assert hypotheses.newcombe_stratified(PAIRS[:1]) == pytest.approx(own)
+    own = newcombe_paired(*PAIRS[0])
+    assert hypotheses.shares_differ(PAIRS[:1]) == pytest.approx(tuple(own))
     with pytest.raises(ValueError, match="at least one stratum"):
-        hypotheses.newcombe_stratified([])
+        hypotheses.shares_differ([])
 
 
 @pytest.mark.parametrize("margin", [-0.1, 0.0, 0.1, 0.2, 0.3, 0.4])
 @pytest.mark.parametrize("level", [0.90, 0.95])
 def test_the_p_value_of_rates_is_the_interval_inverted(margin, level):
-    _, low, high = hypotheses.newcombe_stratified(PAIRS, level)
+    _, low, high = hypotheses.shares_differ(PAIRS, level)
     tail = (1 - level) / 2
     assert (low > margin) == (hypotheses.shares_exceed(PAIRS, margin) < tail)
     assert (high < margin) == (hypotheses.shares_exceed(PAIRS, margin) > 1 - tail)
 
 
 def test_the_p_value_at_a_limit_is_the_level_and_beyond_all_limits_0_or_1():
-    estimate, low, high = hypotheses.newcombe_stratified(PAIRS, 0.95)
+    estimate, low, high = hypotheses.shares_differ(PAIRS, 0.95)
     for margin, p in ((low, 0.025), (high, 0.975), (-1.5, 0.0), (1.5, 1.0)):
         assert hypotheses.shares_exceed(PAIRS, margin) == pytest.approx(p, abs=1e-8)
     assert hypotheses.shares_exceed(PAIRS, estimate) == pytest.approx(0.5, abs=1e-3)
@@ -111,7 +116,6 @@ def test_the_p_value_at_a_limit_is_the_level_and_beyond_all_limits_0_or_1():
 def test_resampled_estimates_are_those_of_each_draw(n, kind):
     random = np.random.default_rng(n)
     values = random.normal(size=n) if kind == "continuous" else random.integers(-2, 3, n) / 1.0
-    counts = resampling.draws(random, n, 30)
-    assert (counts.sum(axis=1) == n).all()
+    counts = random.multinomial(n, np.full(n, 1 / n), size=30)
     expected = [statistics.hodges_lehmann(np.repeat(values, c)).estimate for c in counts]
-    np.testing.assert_allclose(resampling.hodges_lehmann_of(values, counts), expected, atol=1e-12)
+    np.testing.assert_allclose(statistics.resampled(values, counts), expected, atol=1e-12)

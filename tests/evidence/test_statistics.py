@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from study.evidence import statistics
+from study.evidence.hypotheses import shares_differ
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def outcomes(both, first, second, neither):
 
 @pytest.mark.parametrize("table, limits", PUBLISHED.values(), ids=PUBLISHED)
 def test_newcombe_reproduces_published_limits(table, limits):
-    got = statistics.newcombe_paired(*outcomes(*table))
+    got = shares_differ([outcomes(*table)])
     assert got.estimate == pytest.approx((table[1] - table[2]) / sum(table))
     assert (got.low, got.high) == pytest.approx(limits, abs=5e-4)
 
@@ -67,20 +68,20 @@ def test_newcombe_reproduces_published_limits(table, limits):
 @given(st.tuples(*[st.integers(0, 9)] * 4).filter(any))
 def test_newcombe_is_antisymmetric_and_stays_in_range(table):
     one, two = outcomes(*table)
-    ab, ba = statistics.newcombe_paired(one, two), statistics.newcombe_paired(two, one)
+    ab, ba = shares_differ([(one, two)]), shares_differ([(two, one)])
     assert ab.low == pytest.approx(-ba.high, abs=1e-12)
     assert -1 - 1e-12 <= ab.low <= ab.estimate <= ab.high <= 1 + 1e-12
 
 
 def test_newcombe_without_events_is_not_a_point():
-    got = statistics.newcombe_paired([False] * 10, [False] * 10)
+    got = shares_differ([([False] * 10, [False] * 10)])
     _, upper = statistics.wilson(0, 10)
     assert got == pytest.approx((0.0, -float(upper), float(upper)))
 
 
 def test_newcombe_refuses_broken_pairs():
     with pytest.raises(ValueError, match="equal lengths"):
-        statistics.newcombe_paired([True], [True, False])
+        statistics.paired_counts([True], [True, False])
 
 
 def enumerated(differences):

@@ -22,11 +22,9 @@ from study.evidence.comparison import (
     pooled,
 )
 from study.evidence.effects import Effect, Measured, Paired, TaskEffect
-from study.evidence.statistics import Interval
+from study.evidence.statistics import BEST, Interval
 from study.learning.diagnostics.probes import PATTERNS
-from study.learning.outcomes import SCORE_FLOOR
 
-BEST = np.log10(SCORE_FLOOR) + 1e-12
 Array = NDArray[np.float64]
 
 
