@@ -7,6 +7,7 @@ import itertools
 import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
@@ -26,65 +27,41 @@ from study.learning.design import Design
 from study.learning.objectives import LOGISTIC
 from study.learning.optimizers import Updater
 from study.learning.problem import Encoding, encoding_of, unscored
+from study.learning.rules import EXACT
 
 Array = NDArray[Any]
 
 
+@dataclass(eq=False, repr=False)
 class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
     """A stack of one replica behind scikit-learn's interface, for its two subclasses."""
 
     _parameter_constraints = settings.CONSTRAINTS
 
-    def __init__(
-        self,
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
-        *,
-        gradient: Any = "exact",
-        gradient_location: str = "hidden",
-        objective: Any = "auto",
-        solver: Any = "adam",
-        alpha: float = 0.0,
-        batch_size: Any = "auto",
-        learning_rate_init: float = 0.001,
-        max_iter: int = 200,
-        shuffle: bool = True,
-        random_state: Any = None,
-        tol: float = 1e-4,
-        verbose: bool = False,
-        warm_start: bool = False,
-        momentum: float = 0.9,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        n_iter_no_change: float = 10,
-        dtype: str = "float64",
-        coef_init: Sequence[Any] | None = None,
-        intercept_init: Sequence[Any] | None = None,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.gradient = gradient
-        self.gradient_location = gradient_location
-        self.objective = objective
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate_init = learning_rate_init
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.dtype = dtype
-        self.coef_init = coef_init
-        self.intercept_init = intercept_init
+    hidden_layer_sizes: Any = (100,)
+    activation: Any = "relu"
+    _: KW_ONLY
+    gradient: Any = "exact"
+    gradient_location: str = "hidden"
+    objective: Any = "auto"
+    solver: Any = "adam"
+    alpha: float = 0.0
+    batch_size: Any = "auto"
+    learning_rate_init: float = 0.001
+    max_iter: int = 200
+    shuffle: bool = True
+    random_state: Any = None
+    tol: float = 1e-4
+    verbose: bool = False
+    warm_start: bool = False
+    momentum: float = 0.9
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    n_iter_no_change: float = 10
+    dtype: str = "float64"
+    coef_init: Sequence[Any] | None = None
+    intercept_init: Sequence[Any] | None = None
 
     def fit(self, X: Any, y: Any) -> Any:
         """Train on patterns.
@@ -132,7 +109,9 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
         x, targets = self._checked(X, y, incremental, first)
         design, random = self._design(), check_random_state(self.random_state)
         widths = (x.shape[1], *design.hidden, targets.shape[1])
-        settings.check_design(design, targets.shape[1])
+        reason = design.misplaced(targets.shape[1]) if design.gradient != EXACT else ""
+        if reason:
+            raise UsageError(f"gradient {design.gradient} at {design.location!r}: {reason}")
         size = self._batch_size(design, len(x))
         if first:
             self._begin(design, widths, targets, random)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.neural_network import MLPClassifier
+from sklearn.utils._param_validation import StrOptions
 
 from study.errors import UsageError
 from study.learning.design import Design
 from study.learning.named import named_design
 from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.optimizers import OPTIMIZERS, Optimizer
-from study.learning.rules import EXACT
 from study.learning.variants import Variant, resolve
 
-LOCATIONS = ("hidden", "output", "all")
 OBJECTIVE_OF_TASK = {
     "classification": "cross_entropy",
     "multilabel": "unit_cross_entropy",
@@ -27,35 +25,16 @@ SOLVER_NUMBERS = {"momentum": 0.9, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e
 """scikit-learn's parameters of its solvers, with their defaults."""
 
 
-def _from(low: float, kind: type = Real, closed: str = "left") -> Interval:
-    return Interval(kind, low, None, closed=closed)  # below infinity
-
-
-_SHARE = Interval(Real, 0, 1, closed="left")
+_NUMBERS = (
+    *("hidden_layer_sizes", "alpha", "batch_size", "learning_rate_init", "max_iter", "tol"),
+    *("momentum", "beta_1", "beta_2", "epsilon", "n_iter_no_change"),
+)
 CONSTRAINTS = {
-    "hidden_layer_sizes": ["array-like", _from(1, Integral)],
-    "gradient_location": [StrOptions(set(LOCATIONS))],
-    "alpha": [_from(0)],
-    "batch_size": [StrOptions({"auto"}), _from(1, Integral)],
-    "learning_rate_init": [_from(0, closed="neither")],
-    "max_iter": [_from(1, Integral)],
-    "tol": [_from(0)],
-    "momentum": [Interval(Real, 0, 1, closed="both")],
-    "beta_1": [_SHARE],
-    "beta_2": [_SHARE],
-    "epsilon": [_from(0, closed="neither")],
-    "n_iter_no_change": [_from(1, Integral), Options(Real, {math.inf})],
+    **{name: MLPClassifier._parameter_constraints[name] for name in _NUMBERS},
+    "gradient_location": [StrOptions({"hidden", "output", "all"})],
     "dtype": [StrOptions({"float32", "float64"})],
 }
-"""What plain numbers and words may be; the other parameters are checked where they are used."""
-
-
-def widths_of(hidden: Any) -> tuple[int, ...]:
-    """Return the widths of the hidden layers from scikit-learn's ``hidden_layer_sizes``."""
-    given = list(hidden) if hasattr(hidden, "__iter__") else [hidden]
-    if not all(isinstance(width, Integral) and int(width) > 0 for width in given):
-        raise UsageError(f"hidden_layer_sizes takes widths from 1, not {hidden!r}")
-    return tuple(int(width) for width in given)
+"""What plain numbers (as in scikit-learn) and words may be; the other parameters are checked where they are used."""
 
 
 def design_of(given: Mapping[str, Any], task: str) -> Design:
@@ -63,37 +42,26 @@ def design_of(given: Mapping[str, Any], task: str) -> Design:
 
     Parameters
     ----------
-    given
-        The estimator's parameters.
-    task
-        "classification", "multilabel" or "regression".
+    given, task
+        The estimator's parameters; "classification", "multilabel" or "regression".
 
     Raises
     ------
     UsageError
         For a name, a parameter or a combination that does not exist.
     """
+    hidden = given["hidden_layer_sizes"]
+    widths = list(hidden) if hasattr(hidden, "__iter__") else [hidden]
+    if not all(isinstance(width, Integral) and int(width) > 0 for width in widths):
+        raise UsageError(f"hidden_layer_sizes takes widths from 1, not {hidden!r}")
     return named_design(
-        widths_of(given["hidden_layer_sizes"]),
+        tuple(map(int, widths)),
         given["activation"],
         gradient=given["gradient"],
         location=given["gradient_location"],
         objective=_objective(given["objective"], task),
         optimizer=_optimizer(given),
     )
-
-
-def check_design(design: Design, outputs: int) -> None:
-    """Refuse a gradient that can't stand where it is asked for.
-
-    Raises
-    ------
-    UsageError
-        With the reason.
-    """
-    reason = design.misplaced(outputs) if design.gradient != EXACT else ""
-    if reason:
-        raise UsageError(f"gradient {design.gradient} at {design.location!r}: {reason}")
 
 
 def _objective(spec: Any, task: str) -> Objective:

@@ -134,8 +134,10 @@ def variants_of(
         record = registry.get(name)
         if record is None or not set(given) <= set(record.parameters):
             numbers = (int, float, np.number)
-            plainly = {k: v if isinstance(v, numbers) else str(v) for k, v in given.items()}
-            unknown = {k: Parameter(v, "") for k, v in plainly.items()}
+            unknown = {
+                k: Parameter(float(v) if isinstance(v, numbers) else str(v), "")
+                for k, v in given.items()
+            }
             record = Record(name=name, formula="", reference="", parameters=unknown)
         values = {k: _like(record.parameters[k].default, v) for k, v in given.items()}
         found.append(Variant(record, values))
