@@ -24,21 +24,20 @@ from typing import Any
 
 import numpy as np
 
-from study.datasets import bundled, downloaded, generated
-from study.datasets.cache import ROOT as ROOT
-from study.datasets.cache import cache_folder as cache_folder
+from study.datasets.generated import GENERATED
 from study.datasets.prepare import prepare
 from study.datasets.record import Data as Data
 from study.datasets.record import Dataset as Dataset
 from study.datasets.record import Raw as Raw
 from study.datasets.record import one_line
+from study.datasets.stored import BUNDLED, DOWNLOADED
+from study.datasets.stored import ROOT as ROOT
+from study.datasets.stored import cache_folder as cache_folder
 from study.errors import UsageError
 from study.learning.variants import resolve
 
 RAW = ("inputs", "targets", "test_inputs", "test_targets")
-DATASETS: dict[str, Dataset] = {
-    record.name: record for module in (bundled, generated, downloaded) for record in module.RECORDS
-}
+DATASETS = {record.name: record for record in (*BUNDLED, *GENERATED, *DOWNLOADED)}
 
 
 def load(spec: Any, seed: int | None = None) -> Data:
@@ -76,11 +75,9 @@ def _fixed(record: Dataset, values: tuple[tuple[str, float | str | bool], ...]) 
 
 
 def _prepared(record: Dataset, values: dict[str, float | str | bool], seed: int | None) -> Data:
-    raw = _call_loader(record, values, seed)
+    raw, name = _call_loader(record, values, seed), record.name
     if not isinstance(raw, Raw):
-        raise UsageError(
-            f"dataset {record.name!r}: its load returned a {type(raw).__name__}, not a Raw"
-        )
+        raise UsageError(f"dataset {name!r}: its load returned a {type(raw).__name__}, not a Raw")
     return prepare(record, values, raw)
 
 

@@ -34,7 +34,7 @@ CONSTRAINTS = {
     "gradient_location": [StrOptions({"hidden", "output", "all"})],
     "dtype": [StrOptions({"float32", "float64"})],
 }
-"""What plain numbers (as in scikit-learn) and words may be; the other parameters are checked where they are used."""
+"""What numbers, as in scikit-learn, and words may be; others are checked where they are used."""
 
 
 def design_of(given: Mapping[str, Any], task: str) -> Design:

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from study.ablation.planning.cells import REGISTRIES
 from study.ablation.store import check_name, client
-from study.datasets import bundled, cache, load
+from study.datasets import load, stored
 from study.errors import UsageError
 from study.learning.variants import NAME
 
-STUDY = Path(cache.ROOT) / "study"
+STUDY = Path(stored.ROOT) / "study"
 
 
 class Mine:
@@ -59,18 +59,18 @@ def test_a_cache_that_cannot_be_written(folder, monkeypatch):
 
 def test_a_bundled_set_is_checked_not_trusted(folder):
     """A copy in the cache with other numbers is not used."""
-    raw = bundled.from_scikit_learn("iris")
-    cache.write("iris", type(raw)(np.asarray(raw.inputs) + 1.0, raw.targets))
+    raw = stored.from_scikit_learn("iris")
+    stored.write("iris", type(raw)(np.asarray(raw.inputs) + 1.0, raw.targets))
     assert np.abs(load("iris").inputs.mean(axis=0)).max() < 1e-12
-    stored = cache.read("iris")
-    assert bundled._digest(stored) == bundled._digest(raw), "and is replaced"
+    again = stored.read("iris")
+    assert stored._digest(again) == stored._digest(raw), "and is replaced"
 
 
 def test_scikit_learn_changed_a_dataset(folder, monkeypatch):
     """The digest says so, and the message says what to do."""
-    raw = bundled.from_scikit_learn("iris")
+    raw = stored.from_scikit_learn("iris")
     changed = type(raw)(np.where(np.asarray(raw.inputs) == 5.1, 5.2, raw.inputs), raw.targets)
-    monkeypatch.setattr(bundled, "from_scikit_learn", lambda name: changed)
+    monkeypatch.setattr(stored, "from_scikit_learn", lambda name: changed)
     with pytest.raises(UsageError) as caught:
         load("iris")
     said = str(caught.value)
@@ -80,7 +80,7 @@ def test_scikit_learn_changed_a_dataset(folder, monkeypatch):
 
 
 def test_no_digest_on_record(folder, monkeypatch, tmp_path):
-    monkeypatch.setattr(cache, "ROOT", tmp_path)
+    monkeypatch.setattr(stored, "ROOT", tmp_path)
     with pytest.raises(
         UsageError, match=r"has no digest in .*: restore that file, or make it anew"
     ):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from study.datasets import DATASETS, ROOT, Raw, load
-from study.datasets.bundled import WHOLE as BUNDLED
-from study.datasets.bundled import from_scikit_learn
 from study.datasets.prepare import split, standardise
 from study.datasets.record import TASKS
+from study.datasets.stored import WHOLE as BUNDLED
+from study.datasets.stored import from_scikit_learn
 from study.learning.variants import resolve
 
 FRESH = [name for name, record in DATASETS.items() if record.fresh]

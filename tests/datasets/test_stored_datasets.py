@@ -11,16 +11,16 @@ import sklearn.datasets
 from scipy.sparse import csr_matrix
 
 import study.datasets
-from study.datasets import ROOT, Raw, cache, load
-from study.datasets.bundled import WHOLE as BUNDLED
-from study.datasets.bundled import from_scikit_learn
+from study.datasets import ROOT, Raw, load, stored
+from study.datasets.stored import WHOLE as BUNDLED
+from study.datasets.stored import from_scikit_learn
 
 # ---- checksums
 
 
 @pytest.fixture
 def other_root(tmp_path, monkeypatch):
-    monkeypatch.setattr(cache, "ROOT", tmp_path)
+    monkeypatch.setattr(stored, "ROOT", tmp_path)
     (tmp_path / "data").mkdir()
     committed = json.loads((ROOT / "data" / "checksums.json").read_text(encoding="utf-8"))
     path = tmp_path / "data" / "checksums.json"
@@ -83,13 +83,13 @@ def test_a_copy_in_the_cache_is_checked_too(empty_cache):
         if spoilt == "damaged":
             path.write_bytes(good[:100])
         else:
-            raw = cache.read("wine")
-            cache.write("wine", Raw(np.asarray(raw.inputs) + 1, raw.targets))
+            raw = stored.read("wine")
+            stored.write("wine", Raw(np.asarray(raw.inputs) + 1, raw.targets))
         study.datasets._fixed.cache_clear()
         again = load("wine")
         assert again.digest == wanted.digest
         assert again.inputs.tobytes() == wanted.inputs.tobytes()
-        assert np.array_equal(cache.read("wine").inputs, from_scikit_learn("wine").inputs)
+        assert np.array_equal(stored.read("wine").inputs, from_scikit_learn("wine").inputs)
     assert [p.name for p in empty_cache.iterdir()] == ["wine.npz"]
 
 
