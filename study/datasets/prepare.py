@@ -33,13 +33,15 @@ def prepare(record: Dataset, values: Mapping[str, Any], raw: Raw) -> Data:
     name, task = record.name, raw.task or record.task
     if task not in TASKS:
         raise _error(name, f"task is {task!r}, not one of {', '.join(TASKS)}")
-    inputs, targets = parts = _checked(name, task, "", raw.inputs, raw.targets)
+    inputs, targets = _checked(name, task, "", raw.inputs, raw.targets)
+    parts = [inputs, targets]
     if (raw.test_inputs is None) != (raw.test_targets is None):
         raise _error(name, "a test part needs both test_inputs and test_targets")
     if raw.test_inputs is not None:
-        test = _checked(name, task, "test ", raw.test_inputs, raw.test_targets)
-        test_inputs, test_targets = test
-        parts = (*parts, *test)
+        test_inputs, test_targets = _checked(
+            name, task, "test ", raw.test_inputs, raw.test_targets
+        )
+        parts += [test_inputs, test_targets]
         if inputs.shape[1] != test_inputs.shape[1] or targets.shape[1:] != test_targets.shape[1:]:
             raise _error(name, "training and test part have different columns")
     else:
