@@ -10,7 +10,7 @@ import pandas as pd
 from reports.templates import filled
 from reports.verdicts import headline, unit_of, write_csv
 from study.errors import UsageError
-from study.evidence.claims.rechecks import Recheck, read_rechecks
+from study.evidence.claims.reading import Recheck, read_rechecks
 from study.evidence.claims.verdicts import Judged, judge_part
 from study.evidence.evidence import gather
 from study.evidence.sources import folder_of, place_of

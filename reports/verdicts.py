@@ -20,9 +20,8 @@ from study.evidence.claims.verdicts import Judged, Verdict
 from study.evidence.comparison import Comparison, Contrast
 from study.evidence.effects import Effect
 from study.evidence.evidence import gather
-from study.evidence.hypotheses import required_pairs
 from study.evidence.runs import NothingToShow
-from study.evidence.statistics import Interval
+from study.evidence.statistics import Interval, required_pairs
 
 DIGITS = "%.6g"
 UNITS = {"ratio": "ratio", "points": "percentage points", "slope": "slope", "error": "tolerances"}

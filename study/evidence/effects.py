@@ -15,8 +15,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from study.evidence.hypotheses import holm, shares_differ, shares_exceed
-from study.evidence.statistics import Interval, hodges_lehmann, resampled, wilcoxon
+from study.evidence.statistics import (
+    Interval,
+    hodges_lehmann,
+    holm,
+    resampled,
+    shares_differ,
+    shares_exceed,
+    wilcoxon,
+)
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]

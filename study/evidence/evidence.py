@@ -12,8 +12,7 @@ import pandas as pd
 
 from study.evidence.arms import Place, Study
 from study.evidence.claims.kinds import COMPARISONS
-from study.evidence.claims.reading import read_claims
-from study.evidence.claims.records import Claims, Part
+from study.evidence.claims.reading import Claims, Part, read_claims
 from study.evidence.claims.verdicts import Judged, Verdict, judge, judge_part
 from study.evidence.comparison import Contrast
 from study.evidence.effects import Effect

@@ -13,10 +13,16 @@ import numpy as np
 import pandas as pd
 
 from study.errors import UsageError
-from study.evidence.hypotheses import shares_differ
 from study.evidence.naming import Results
 from study.evidence.runs import REFERENCE, NothingToShow
-from study.evidence.statistics import BEST, hodges_lehmann, remaining, wilcoxon, wilson
+from study.evidence.statistics import (
+    BEST,
+    hodges_lehmann,
+    remaining,
+    shares_differ,
+    wilcoxon,
+    wilson,
+)
 
 CELL = ["stratum", "rule"]
 PLACE = ["task", "activation_label", "optimizer_label", "setting"]

@@ -10,8 +10,7 @@ from study.conf import configuration_folder
 from study.errors import UsageError
 from study.evidence.claims.decisions import DECISIONS
 from study.evidence.claims.kinds import COMPARISONS
-from study.evidence.claims.reading import claims_from, read_claims
-from study.evidence.claims.rechecks import read_rechecks
+from study.evidence.claims.reading import claims_from, read_claims, read_rechecks
 from study.evidence.claims.verdicts import judge_part
 from study.evidence.runs import COLUMNS, Runs
 

@@ -9,9 +9,9 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from study.evidence import hypotheses, statistics
+from study.evidence import statistics
 from study.evidence.effects import Measured
-from study.evidence.hypotheses import shares_differ
+from study.evidence.statistics import shares_differ
 
 
 @pytest.mark.parametrize(
@@ -174,16 +174,16 @@ def test_holm_is_the_closed_test_of_bonferroni(p):
         name: max(min(1.0, len(c) * min(named[j] for j in c)) for c in subsets if name in c)
         for name in named
     }
-    found = hypotheses.holm(named)
+    found = statistics.holm(named)
     assert found == pytest.approx(expected) and list(found) == list(named)
 
 
 def test_required_pairs_have_a_power_of_90_percent():
     # (3.29 · 0.1 / 0.0212)² = 240.9; an SD of the margin itself needs 3.29² = 10.8
-    assert hypotheses.required_pairs(0.1, 0.0212) == 241
-    assert hypotheses.required_pairs(0.0212, 0.0212) == 11
-    assert hypotheses.required_pairs(0.0) == 0
-    reach = math.log10(1.05) * math.sqrt(hypotheses.required_pairs(0.1)) / 0.1
+    assert statistics.required_pairs(0.1, 0.0212) == 241
+    assert statistics.required_pairs(0.0212, 0.0212) == 11
+    assert statistics.required_pairs(0.0) == 0
+    reach = math.log10(1.05) * math.sqrt(statistics.required_pairs(0.1)) / 0.1
     power = 2 * scipy.stats.norm.cdf(reach - scipy.stats.norm.ppf(0.95)) - 1
     assert power == pytest.approx(0.90, abs=2e-3)
 
@@ -228,8 +228,8 @@ def test_the_p_value_at_a_limit_is_the_level_and_beyond_all_limits_0_or_1(level)
     estimate, low, high = shares_differ(PAIRS, level)
     tail = (1 - level) / 2
     for margin, p in ((low, tail), (high, 1 - tail), (-1.5, 0.0), (1.5, 1.0)):
-        assert hypotheses.shares_exceed(PAIRS, margin) == pytest.approx(p, abs=1e-8)
-    assert hypotheses.shares_exceed(PAIRS, estimate) == pytest.approx(0.5, abs=1e-3)
+        assert statistics.shares_exceed(PAIRS, margin) == pytest.approx(p, abs=1e-8)
+    assert statistics.shares_exceed(PAIRS, estimate) == pytest.approx(0.5, abs=1e-3)
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 12, 31])

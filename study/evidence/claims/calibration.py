@@ -25,7 +25,7 @@ from study.evidence.claims.decisions import (
     VERDICTS,
     resolved,
 )
-from study.evidence.claims.records import Claims, Part
+from study.evidence.claims.reading import Claims, Part
 from study.evidence.claims.verdicts import decided
 from study.evidence.effects import Effect, Measured, Paired, Ranked, Shares
 from study.evidence.runs import REFERENCE, NothingToShow, Runs

@@ -1,19 +1,149 @@
-"""conf/claims.yaml as records, and what every part has to keep to."""
+"""conf/claims.yaml and conf/rechecks.yaml as records, and what every part has to keep to."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from study.checked import Number, between, checked, refuse_twice
+from pydantic import AfterValidator, SkipValidation
+
+from study.checked import (
+    NO_OTHER_KEYS,
+    Flag,
+    Number,
+    Text,
+    Whole,
+    between,
+    checked,
+    one_of,
+    refuse_twice,
+)
 from study.conf import claims_path, read_yaml
 from study.errors import UsageError, unknown
 from study.evidence.claims.decisions import DECISIONS
 from study.evidence.claims.kinds import COMPARISONS
-from study.evidence.claims.records import Claim, Claims, Part
 from study.evidence.comparison import UNITS, Contrast
+from study.evidence.runs import COLUMNS, axis
+
+ROLES = {
+    "primary": "decides; its p-value enters Holm's procedure",
+    "required": "must be supported too",
+    "guard": "must not say the opposite",
+    "shown": "is shown beside",
+}
+COMBINATIONS = {"all": "every primary part", "any": "at least one, and none the opposite"}
+
+
+def _columns(*valid: str) -> AfterValidator:
+    def check(given: dict[str, Any]) -> dict[str, Any]:
+        for name, wanted in given.items():
+            values = wanted if isinstance(wanted, list) else [wanted]
+            if any(isinstance(value, Mapping | list) for value in values):
+                raise ValueError(f": {name} takes a value or a list of values, not {wanted!r}")
+            if axis(name) not in valid:
+                raise ValueError(f"has an {unknown('column', name, valid)}")
+        return given
+
+    return AfterValidator(check)
+
+
+def _level(level: float) -> float:
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"= {level:g} is out of range: above 0 and below 1")
+    return level
+
+
+Selected = Annotated[dict[str, Any], _columns(*COLUMNS)]
+"""A selection whose columns a run table can have."""
+Where = Annotated[dict[str, Any], _columns(*COLUMNS, "task")]
+"""The same, by the names of tasks too."""
+Line = Annotated[Text, AfterValidator(lambda text: " ".join(text.split()))]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A question to some of the runs, with a verdict of its own.
+
+    Parameters
+    ----------
+    name, role
+        For people; see `ROLES`.
+    where, arms
+        The runs: selections, any of which may hold, ``task`` names tasks of the file; and name ->
+        selection, within `where`.
+    contrasts, decision
+        What is estimated, and the name in ``DECISIONS`` of what judges it.
+    """
+
+    __pydantic_config__ = NO_OTHER_KEYS
+
+    name: Text
+    role: Annotated[str, one_of(*ROLES)]
+    where: tuple[Where, ...]
+    arms: dict[str, Selected]
+    contrasts: SkipValidation[tuple[Contrast, ...]]
+    decision: Text
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim.
+
+    Parameters
+    ----------
+    id, question, statement
+        C1 to C12; what is asked; what is claimed.
+    metric, direction, test, rule
+        In words, for people: what is measured, which way the claim goes, how it is tested, and
+        when it is supported or contradicted.
+    parts
+        The first primary one gives the effect that the table of verdicts shows.
+    combine
+        How primary parts make one verdict, see `COMBINATIONS`.
+    holm
+        Whether its p-value is adjusted together with the other claims'.
+    """
+
+    __pydantic_config__ = NO_OTHER_KEYS
+
+    id: Line
+    question: Line
+    statement: Line
+    metric: Line
+    direction: Line
+    test: Line
+    rule: Line
+    parts: SkipValidation[tuple[Part, ...]]
+    combine: Annotated[str, one_of(*COMBINATIONS)] = "all"
+    holm: Flag = True
+
+
+@dataclass(frozen=True)
+class Claims:
+    """All claims, and what they share.
+
+    Parameters
+    ----------
+    experiment
+        Whose runs decide.
+    level
+        Two-sided level of the tests.
+    tasks, always
+        Selections by name, and one that holds wherever a claim says nothing else.
+    claims
+        In order.
+    """
+
+    __pydantic_config__ = NO_OTHER_KEYS
+
+    experiment: Text
+    level: Annotated[Number, AfterValidator(_level)]
+    tasks: dict[str, Selected]
+    always: Selected
+    claims: SkipValidation[tuple[Claim, ...]]
+
 
 SHARED = ("arms", "contrasts", "decision")
 """What a claim may say once for all of its parts."""
@@ -143,3 +273,107 @@ def contrast_of(culprit: str, name: str, given: Any, part: Part) -> Contrast:
             )
     made = checked(comparison.options, options, f"{culprit}: ")
     return replace(contrast, options=made, limits=limits)
+
+
+# ---- rechecks: a part is judged again with one thing changed, for the robustness of verdicts
+
+LARGEST_SEED = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Recheck:
+    """A part of a claim with one thing changed, as the file says it.
+
+    Parameters
+    ----------
+    claim, part
+        The claim's id; the part's name.
+    doubt, change
+        Why the verdict could be wrong; what differs from the claim's part.
+    experiment
+        Whose runs are looked at.
+    seed
+        Of the nets of a claim that needs no training.
+    where, arms, contrasts
+        What is changed: columns of both, and options of contrasts.
+    """
+
+    __pydantic_config__ = NO_OTHER_KEYS
+
+    claim: Text
+    part: Text
+    doubt: Text
+    change: Text
+    experiment: Text = ""
+    seed: Annotated[Whole, between(0, LARGEST_SEED)] = 0
+    where: Where = field(default_factory=dict)
+    arms: dict[str, Selected] = field(default_factory=dict)
+    contrasts: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _File:
+    __pydantic_config__ = NO_OTHER_KEYS
+
+    rechecks: list[Any]
+    tasks: dict[str, Selected] = field(default_factory=dict)
+
+
+def read_rechecks(
+    claims: Claims, path: Path | None = None
+) -> tuple[Claims, list[tuple[Recheck, Part]]]:
+    """Read conf/rechecks.yaml, or another file; without it there are none.
+
+    Returns
+    -------
+    claims, rechecks
+        The claims with the tasks that the file adds, and all rechecks with their changed parts.
+
+    Raises
+    ------
+    UsageError
+        For a claim, part, task, arm or contrast that is not there, or a key that is wrong.
+    """
+    path = path or claims_path().with_name("rechecks.yaml")
+    if not path.is_file():
+        return claims, []
+    file = "rechecks.yaml: "
+    found = checked(_File, read_yaml(path), file)
+    refuse_twice(f"{file}with those of claims.yaml, tasks", [*claims.tasks, *found.tasks])
+    claims = replace(claims, tasks={**claims.tasks, **found.tasks})
+    made = []
+    for k, given in enumerate(found.rechecks, 1):
+        entry: Recheck = checked(Recheck, given, f"{file}recheck {k}: ")
+        entry = replace(entry, experiment=entry.experiment or claims.experiment)
+        made.append((entry, _changed(f"{file}recheck {k}", entry, claims)))
+    return claims, made
+
+
+def _changed(culprit: str, entry: Recheck, claims: Claims) -> Part:
+    known = {claim.id: claim for claim in claims.claims}
+    refuse_unknown(f"{culprit}: claim", entry.claim, known)
+    culprit = f"{culprit}, {entry.claim}"
+    parts = {part.name: part for part in known[entry.claim].parts}
+    refuse_unknown(f"{culprit}: part", entry.part, parts)
+    part = parts[entry.part]
+    for arm in entry.arms:
+        refuse_unknown(f"{culprit}: arm", arm, part.arms)
+    for name in entry.contrasts:
+        refuse_unknown(f"{culprit}: contrast", name, [c.name for c in part.contrasts])
+    changed = replace(
+        part,
+        where=tuple({**one, **entry.where} for one in part.where),
+        arms={arm: {**columns, **entry.arms.get(arm, {})} for arm, columns in part.arms.items()},
+    )
+    refuse_unknown_tasks(culprit, changed, claims.tasks)
+    contrasts = []
+    for contrast in part.contrasts:
+        options = {**vars(contrast.options), **contrast.limits}
+        change = entry.contrasts.get(contrast.name, {})
+        where = f"{culprit}: {contrast.name}"
+        for key in change:
+            if key in OWN:
+                raise UsageError(unknown(f"{where}: option", key, options))
+        own = {key: getattr(contrast, key) for key in OWN}
+        contrasts.append(contrast_of(where, contrast.name, {**own, **options, **change}, changed))
+    return replace(changed, contrasts=tuple(contrasts))

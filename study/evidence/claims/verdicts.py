@@ -20,10 +20,10 @@ from study.evidence.claims.decisions import (
     resolved,
 )
 from study.evidence.claims.kinds import comparison_of
-from study.evidence.claims.records import Claim, Claims, Part
+from study.evidence.claims.reading import Claim, Claims, Part
 from study.evidence.effects import Effect
-from study.evidence.hypotheses import holm
 from study.evidence.runs import Runs
+from study.evidence.statistics import holm
 
 OPPOSITE = {SUPPORTED: CONTRADICTED, CONTRADICTED: SUPPORTED}
 
