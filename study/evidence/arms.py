@@ -26,19 +26,12 @@ Arms = Mapping[str, pd.DataFrame]
 class Place:
     """A stratum: the runs of each arm, which differ in nothing but what is compared.
 
-    Parameters
-    ----------
-    task
-        Its name: ``digits · tanh``.
-    block
-        Strata of one block draw their seeds together: they share data and batch order.
-    arms
-        Name -> runs, with the table's own index.
+    Strata of one block draw their seeds together: they share data and batch order.
     """
 
-    task: str
+    task: str  # its name: ``digits · tanh``
     block: str
-    arms: Arms
+    arms: Arms  # with the table's own index
 
     @cached_property
     def seeds(self) -> Seeds:
@@ -59,33 +52,20 @@ class Place:
 
 @dataclass(frozen=True)
 class Study:
-    """The runs among which arms are looked for, and the arms.
-
-    Parameters
-    ----------
-    where, arms
-        Selections, any of which may hold, ``task`` names entries of `tasks`; and name ->
-        selection, within `where`.
-    tasks, always
-        Selections by name, and one that holds wherever nothing else is said.
-    checks
-        The table of gradient checks; None where it was not made.
-    name
-        For messages.
-    """
+    """The runs among which arms are looked for, and the arms."""
 
     runs: Runs
-    where: Sequence[Selection]
-    arms: Mapping[str, Selection]
+    where: Sequence[Selection]  # any may hold; ``task`` names entries of `tasks`
+    arms: Mapping[str, Selection]  # within `where`
     tasks: Mapping[str, Selection]
-    always: Selection
-    checks: pd.DataFrame | None = None
-    name: str = "figure"
+    always: Selection  # holds wherever nothing else is said
+    checks: pd.DataFrame | None = None  # of gradients, where they were made
+    name: str = "figure"  # for messages
 
     def places(
         self, arms: Sequence[str], *, free: Sequence[str] = (), rate: str = "own"
     ) -> tuple[tuple[Place, ...], str]:
-        """Find the strata in which all these arms were run.
+        """Find the strata in which all these arms were run, and name arms without runs.
 
         Parameters
         ----------
@@ -94,11 +74,6 @@ class Study:
         rate
             ``own``: each arm at the rate tuned for it. ``exact``: all at the rate tuned for exact,
             which are the rows of stage ``transfer``, and exact's own evaluation.
-
-        Returns
-        -------
-        places, missing
-            The strata, and a message that names arms without runs; empty if there are none.
 
         Raises
         ------

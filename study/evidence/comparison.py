@@ -51,23 +51,12 @@ class Options:
 class Contrast:
     """One effect: a weighted sum over arms of what the runs of a seed measured.
 
-    Parameters
-    ----------
-    name
-        By which the decision knows it.
-    comparison
-        Name in ``COMPARISONS``.
-    weights
-        Arm -> weight.
-    margin, limits
-        In the comparison's unit: a ratio, or percentage points, or a slope; further margins that
-        the decision takes.
-    options
-        Of the comparison.
+    The margin, and further limits that the decision takes, are in the comparison's unit: a ratio,
+    or percentage points, or a slope.
     """
 
-    name: Text
-    comparison: Text
+    name: Text  # by which the decision knows it
+    comparison: Text  # name in ``COMPARISONS``
     weights: dict[str, Number]
     margin: Number
     options: Any = field(default_factory=Options)
@@ -82,24 +71,12 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A kind of comparison.
+    """A kind of comparison: ``effect(study, contrast)`` is the effect, or why there is none."""
 
-    Parameters
-    ----------
-    unit
-        Of its effects, see `UNITS`.
-    effect
-        ``effect(study, contrast)`` returns the effect, or the reason why there is none.
-    options
-        The record of what it takes.
-    arms
-        How many have weights: the fewest and the most.
-    """
-
-    unit: str
+    unit: str  # of its effects, see `UNITS`
     effect: Callable[[Study, Contrast], Effect | str]
     options: type[Any] = Options
-    arms: tuple[int, float] = (2, np.inf)
+    arms: tuple[int, float] = (2, np.inf)  # the fewest and the most that have weights
 
     def internal(self, value: float) -> float:
         """Turn a margin as written into the unit that is computed with."""
@@ -133,12 +110,7 @@ def pooled(
 ) -> Callable[[Study, Contrast], Effect | str]:
     """Make an effect of what is measured in each place; those with too few seeds are noted.
 
-    Parameters
-    ----------
-    measure
-        Returns what it finds, or why there is nothing.
-    free
-        Columns that vary within an arm.
+    `measure` returns what it finds, or why there is nothing; `free` columns vary within an arm.
     """
 
     def effect(study: Study, contrast: Contrast) -> Effect | str:

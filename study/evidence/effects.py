@@ -15,15 +15,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from study.evidence.statistics import (
-    Interval,
-    hodges_lehmann,
-    holm,
-    resampled,
-    shares_differ,
-    shares_exceed,
-    wilcoxon,
-)
+from study.evidence import statistics
+from study.evidence.statistics import Interval, shares_differ, shares_exceed
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -37,24 +30,15 @@ FEWEST = 6
 class TaskEffect:
     """What was measured in one task, and the effect in this task alone.
 
-    Parameters
-    ----------
-    task, block
-        See `Place`. Tasks of a block with the same seeds are not independent: the same seed has
-        the same data and batch order there.
-    seeds
-        (n,), those that all arms have, in rising order.
-    rows
-        Rows of the table that it comes from.
-    ties
-        Pairs at the score's floor, which updates-to-target decided.
+    Tasks of a block with the same seeds are not independent: the same seed has the same data and
+    batch order there.
     """
 
     task: str
     block: str
-    seeds: NDArray[np.int64]
-    rows: NDArray[np.intp]
-    ties: int = field(default=0, kw_only=True)
+    seeds: NDArray[np.int64]  # (n,), those that all arms have, in rising order
+    rows: NDArray[np.intp]  # of the table that it comes from
+    ties: int = field(default=0, kw_only=True)  # at the floor, decided by updates-to-target
 
     @property
     def together(self) -> tuple[str, bytes]:
@@ -83,7 +67,7 @@ class Measured(TaskEffect):
     @cached_property
     def interval(self) -> Interval:
         """Estimate with 95 % limits."""
-        return hodges_lehmann(self.values)
+        return statistics.hodges_lehmann(self.values)
 
     @property
     def deviation(self) -> float:
@@ -96,7 +80,7 @@ class Measured(TaskEffect):
 
     def above(self, margin: float) -> float:
         """Return the p-value of "above the margin"."""
-        return wilcoxon(self.values - margin, "greater")
+        return statistics.wilcoxon(self.values - margin, "greater")
 
 
 @dataclass(frozen=True)
@@ -171,7 +155,7 @@ class Ranked(Effect):
                 random = np.random.default_rng(seed)
                 n = len(task.seeds)  # counts of n out of n with replacement
                 drawn[key] = random.multinomial(n, np.full(n, 1.0 / n), size=self.resamples)
-            total += resampled(task.values, drawn[key])
+            total += statistics.resampled(task.values, drawn[key])
         return total / len(self.tasks)
 
     def interval(self, confidence: float = 0.95) -> Interval:
@@ -218,4 +202,4 @@ def significant_tasks(effect: Effect, margin: float, *, above: bool, level: floa
     `level` is two-sided; half of it is asked of each one-sided p-value.
     """
     p = {t.task: t.above(margin) if above else t.below(margin) for t in effect.tasks}
-    return [task for task, adjusted in holm(p).items() if adjusted <= level / 2]
+    return [task for task, adjusted in statistics.holm(p).items() if adjusted <= level / 2]

@@ -42,22 +42,14 @@ PUBLISHED = {
 class Rule:
     """A gradient rule as an experiment used it.
 
-    Parameters
-    ----------
-    label, text
-        For figures, ``floor 0.1``; canonical, ``floor(minimum=0.1)``. Both say the location only
-        where an experiment compares several.
-    name, family
-        The record's; the family is empty for a record from outside.
-    step
-        Position among the experiment's rules of the same name, from 0.
+    Label and text say the location only where an experiment compares several.
     """
 
-    label: str
-    text: str
+    label: str  # for figures: ``floor 0.1``
+    text: str  # canonical: ``floor(minimum=0.1)``
     name: str
-    family: str
-    step: int
+    family: str  # empty for a record from outside
+    step: int  # position among the experiment's rules of the same name, from 0
 
 
 @dataclass(frozen=True)

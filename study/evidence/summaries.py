@@ -13,16 +13,10 @@ import numpy as np
 import pandas as pd
 
 from study.errors import UsageError
+from study.evidence import statistics
 from study.evidence.naming import Results
 from study.evidence.runs import REFERENCE, NothingToShow
-from study.evidence.statistics import (
-    BEST,
-    hodges_lehmann,
-    remaining,
-    shares_differ,
-    wilcoxon,
-    wilson,
-)
+from study.evidence.statistics import BEST, hodges_lehmann, remaining, wilson
 
 CELL = ["stratum", "rule"]
 PLACE = ["task", "activation_label", "optimizer_label", "setting"]
@@ -73,18 +67,15 @@ def pairs(results: Results, stage: str = "evaluate") -> pd.DataFrame:
         who = "but exact" if treated.empty else "of exact to compare with"
         raise NothingToShow(f"experiment {results.experiment!r} has no evaluated rule {who}")
     for frame in (treated, exact):
-        twice = frame.duplicated([*CELL, "seed"])
-        if twice.any():
-            row = frame[twice].iloc[0]
+        for _, row in frame[frame.duplicated([*CELL, "seed"])].iterrows():
             raise UsageError(f"broken pairs: two runs of {_cell_name(row)}, seed {row['seed']}")
     partner = exact.set_index(["stratum", "seed"])[["score", "failed"]].add_prefix("reference_")
     columns = [*CELL, *PLACE, "seed", "score", "failed"]
     paired = treated[columns].join(partner, on=["stratum", "seed"], how="inner")
     paired = paired.reset_index(drop=True)
     lost = ~pd.MultiIndex.from_frame(treated[CELL]).isin(pd.MultiIndex.from_frame(paired[CELL]))
-    if lost.any():
-        name = _cell_name(treated[lost].iloc[0])
-        raise UsageError(f"broken pairs: exact has no run with a seed of {name}")
+    for _, row in treated[lost].iterrows():
+        raise UsageError(f"broken pairs: exact has no run with a seed of {_cell_name(row)}")
     paired["difference"] = paired["score"] - paired["reference_score"]
     paired["tied_at_floor"] = (paired["score"] <= BEST) & (paired["reference_score"] <= BEST)
     return paired
@@ -107,12 +98,12 @@ def effects(paired: pd.DataFrame) -> pd.DataFrame:
     for _, group in paired.groupby(CELL, observed=True, sort=True):
         difference = group["difference"].to_numpy()
         failed, reference = group["failed"].to_numpy(), group["reference_failed"].to_numpy()
-        excess = shares_differ([(failed, reference)])
+        excess = statistics.shares_differ([(failed, reference)])
         row = {
             **group.iloc[0][[*CELL, *PLACE]],
             "pairs": len(group),
             **hodges_lehmann(difference)._asdict(),
-            "p": wilcoxon(difference),
+            "p": statistics.wilcoxon(difference),
             "tied_at_floor": int(group["tied_at_floor"].sum()),
             **{"failed": failed.mean(), "reference_failed": reference.mean()},
             **dict(zip(("excess", "excess_low", "excess_high"), excess, strict=True)),
@@ -136,9 +127,8 @@ def seed_means(paired: pd.DataFrame) -> pd.DataFrame:
     means["whole"] = means["has"] == means["strata"]
     groups = means.groupby(keys, observed=True)["whole"]
     means["left_out"] = groups.transform("size") - groups.transform("sum")
-    none = means[~groups.transform("any")]
-    if len(none):
-        where = " · ".join(str(none.iloc[0][key]) for key in keys)
+    for _, row in means[~groups.transform("any")].iterrows():
+        where = f"{row['task']} · {row['rule']}"
         raise UsageError(f"broken pairs: the strata of {where!r} share no seed")
     return means[means["whole"]].drop(columns=["has", "whole"])
 

@@ -57,13 +57,7 @@ Drawn = tuple[Pool, Array, int, int]
 
 
 def pools(runs: Runs) -> list[Pool]:
-    """Find the tasks on which exact was evaluated at several rates with enough seeds.
-
-    Raises
-    ------
-    NothingToShow
-        If there are none.
-    """
+    """Find the tasks on which exact was evaluated at several rates with enough seeds."""
     chosen = {"rates": "several", "gradient": REFERENCE, "stage": "evaluate"}
     frame = runs.frame[runs.mask(chosen)]
     found = []
@@ -145,27 +139,18 @@ def calibrate(
 ) -> pd.DataFrame:
     """Judge two arms of exact many times.
 
-    Parameters
-    ----------
-    runs, claims
-        With the pool; with the margins.
-    repeats, resamples, seed
-        How often; draws of the bootstrap; seed of the drawing of arms.
-
-    Returns
-    -------
-    frame
-        One row a claim and verdict: ``claim, decision, verdict, error, count, repeats, share``
-        and Wilson's 95 % limits ``low, high``; and a row a claim with ``verdict`` "any error".
-
-    Raises
-    ------
-    NothingToShow
-        If the runs hold no pool.
+    One row a claim and verdict: ``claim, decision, verdict, error, count, repeats, share`` and
+    Wilson's 95 % limits ``low, high``; and a row a claim with ``verdict`` "any error". Runs
+    without a pool raise `NothingToShow`.
     """
     found = pools(runs)
     random = np.random.default_rng(seed)
-    parts = _judged_parts(claims)
+    # the first claim of each decision that the pool can judge, with its primary part
+    of_decision: dict[str, tuple[str, Part]] = {}
+    for claim in claims.claims:
+        part = next(p for p in claim.parts if p.role == "primary")
+        of_decision.setdefault(part.decision, (claim.id, part))
+    parts = dict(of_decision[name] for name in of_decision if name in TRUTH)
     counts: dict[str, Counter[str]] = {name: Counter() for name in parts}
     for _ in range(repeats):
         drawn = []
@@ -188,13 +173,3 @@ def calibrate(
             rows.append((name, part.decision, word, error, *rated))
     columns = ["claim", "decision", "verdict", "error", "count", "repeats", "share", "low", "high"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _judged_parts(claims: Claims) -> dict[str, Part]:
-    """Return the first claim of each decision that the pool can judge, with its primary part."""
-    parts: dict[str, Part] = {}
-    for claim in claims.claims:
-        part = next(p for p in claim.parts if p.role == "primary")
-        if part.decision in TRUTH and part.decision not in {p.decision for p in parts.values()}:
-            parts[claim.id] = part
-    return parts

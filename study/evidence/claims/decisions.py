@@ -23,29 +23,15 @@ VERDICTS = (SUPPORTED, CONTRADICTED, MIXED, NOT_DECIDED)
 
 @dataclass(frozen=True)
 class Finding:
-    """What a decision found.
-
-    Parameters
-    ----------
-    supported, contradicted
-        p-values, two-sided; 1 where the verdict is excluded.
-    reverse
-        p-value of the opposite alone, where `contradicted` counts equivalence too.
-    opposed, disputed
-        Tasks that exclude "supported", and those that exclude "contradicted".
-    mixed
-        Whether tasks, or conditions, go both ways.
-    reason
-        A remark for the table.
-    """
+    """What a decision found: two-sided p-values, 1 where the verdict is excluded, and more."""
 
     supported: float = 1.0
     contradicted: float = 1.0
-    reverse: float | None = None
-    opposed: tuple[str, ...] = ()
-    disputed: tuple[str, ...] = ()
-    mixed: bool = False
-    reason: str = ""
+    reverse: float | None = None  # of the opposite alone, where the above counts equivalence too
+    opposed: tuple[str, ...] = ()  # tasks that exclude "supported"
+    disputed: tuple[str, ...] = ()  # and those that exclude "contradicted"
+    mixed: bool = False  # whether tasks, or conditions, go both ways
+    reason: str = ""  # a remark for the table
 
 
 @dataclass(frozen=True)
@@ -230,19 +216,12 @@ def checks(effect: Asked) -> Finding:
 class Decision:
     """A rule by which effects support or contradict.
 
-    Parameters
-    ----------
-    judge
-        The rule; its arguments are named like the contrasts that it judges. All are needed.
-    limits
-        Options that each of them needs, margins like ``margin`` and not above it.
-    units
-        Those that effects may have; any where it is empty.
+    Its arguments are named like the contrasts that it judges. All are needed.
     """
 
     judge: Callable[..., Finding]
-    limits: tuple[str, ...] = ()
-    units: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()  # options of each contrast, margins not above ``margin``
+    units: tuple[str, ...] = ()  # those that effects may have; any where it is empty
 
     @property
     def contrasts(self) -> tuple[str, ...]:

@@ -64,46 +64,25 @@ Line = Annotated[Text, AfterValidator(lambda text: " ".join(text.split()))]
 
 @dataclass(frozen=True)
 class Part:
-    """A question to some of the runs, with a verdict of its own.
-
-    Parameters
-    ----------
-    name, role
-        For people; see `ROLES`.
-    where, arms
-        The runs: selections, any of which may hold, ``task`` names tasks of the file; and name ->
-        selection, within `where`.
-    contrasts, decision
-        What is estimated, and the name in ``DECISIONS`` of what judges it.
-    """
+    """A question to some of the runs, with a verdict of its own."""
 
     __pydantic_config__ = NO_OTHER_KEYS
 
     name: Text
     role: Annotated[str, one_of(*ROLES)]
-    where: tuple[Where, ...]
-    arms: dict[str, Selected]
+    where: tuple[Where, ...]  # any may hold; ``task`` names tasks of the file
+    arms: dict[str, Selected]  # within `where`
     contrasts: SkipValidation[tuple[Contrast, ...]]
-    decision: Text
+    decision: Text  # name in ``DECISIONS``
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim.
+    """A claim, C1 to C12.
 
-    Parameters
-    ----------
-    id, question, statement
-        C1 to C12; what is asked; what is claimed.
-    metric, direction, test, rule
-        In words, for people: what is measured, which way the claim goes, how it is tested, and
-        when it is supported or contradicted.
-    parts
-        The first primary one gives the effect that the table of verdicts shows.
-    combine
-        How primary parts make one verdict, see `COMBINATIONS`.
-    holm
-        Whether its p-value is adjusted together with the other claims'.
+    In words, for people: what is asked, and claimed; what is measured, which way the claim goes,
+    how it is tested, and when it is supported or contradicted. The first primary part gives the
+    effect that the table of verdicts shows.
     """
 
     __pydantic_config__ = NO_OTHER_KEYS
@@ -116,32 +95,20 @@ class Claim:
     test: Line
     rule: Line
     parts: SkipValidation[tuple[Part, ...]]
-    combine: Annotated[str, one_of(*COMBINATIONS)] = "all"
-    holm: Flag = True
+    combine: Annotated[str, one_of(*COMBINATIONS)] = "all"  # primary parts, to one verdict
+    holm: Flag = True  # whether its p-value is adjusted together with the other claims'
 
 
 @dataclass(frozen=True)
 class Claims:
-    """All claims, and what they share.
-
-    Parameters
-    ----------
-    experiment
-        Whose runs decide.
-    level
-        Two-sided level of the tests.
-    tasks, always
-        Selections by name, and one that holds wherever a claim says nothing else.
-    claims
-        In order.
-    """
+    """All claims, and what they share."""
 
     __pydantic_config__ = NO_OTHER_KEYS
 
-    experiment: Text
-    level: Annotated[Number, AfterValidator(_level)]
+    experiment: Text  # whose runs decide
+    level: Annotated[Number, AfterValidator(_level)]  # of the tests, two-sided
     tasks: dict[str, Selected]
-    always: Selected
+    always: Selected  # holds wherever a claim says nothing else
     claims: SkipValidation[tuple[Claim, ...]]
 
 
@@ -277,35 +244,19 @@ def contrast_of(culprit: str, name: str, given: Any, part: Part) -> Contrast:
 
 # ---- rechecks: a part is judged again with one thing changed, for the robustness of verdicts
 
-LARGEST_SEED = 2**31 - 1
-
 
 @dataclass(frozen=True)
 class Recheck:
-    """A part of a claim with one thing changed, as the file says it.
-
-    Parameters
-    ----------
-    claim, part
-        The claim's id; the part's name.
-    doubt, change
-        Why the verdict could be wrong; what differs from the claim's part.
-    experiment
-        Whose runs are looked at.
-    seed
-        Of the nets of a claim that needs no training.
-    where, arms, contrasts
-        What is changed: columns of both, and options of contrasts.
-    """
+    """A part of a claim with one thing changed: where it looks, its arms, or options."""
 
     __pydantic_config__ = NO_OTHER_KEYS
 
     claim: Text
     part: Text
-    doubt: Text
-    change: Text
-    experiment: Text = ""
-    seed: Annotated[Whole, between(0, LARGEST_SEED)] = 0
+    doubt: Text  # why the verdict could be wrong
+    change: Text  # what differs from the claim's part
+    experiment: Text = ""  # whose runs are looked at
+    seed: Annotated[Whole, between(0, 2**31 - 1)] = 0  # of nets, for a claim without training
     where: Where = field(default_factory=dict)
     arms: dict[str, Selected] = field(default_factory=dict)
     contrasts: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -324,10 +275,7 @@ def read_rechecks(
 ) -> tuple[Claims, list[tuple[Recheck, Part]]]:
     """Read conf/rechecks.yaml, or another file; without it there are none.
 
-    Returns
-    -------
-    claims, rechecks
-        The claims with the tasks that the file adds, and all rechecks with their changed parts.
+    Returns the claims with the tasks that it adds, and all rechecks with their changed parts.
 
     Raises
     ------

@@ -30,23 +30,13 @@ OPPOSITE = {SUPPORTED: CONTRADICTED, CONTRADICTED: SUPPORTED}
 
 @dataclass(frozen=True)
 class Judged:
-    """A part with its effects and its own verdict, before Holm over the claims.
-
-    Parameters
-    ----------
-    effects
-        By the contrasts' names; those that could not be estimated are missing.
-    finding, verdict
-        What the decision found.
-    reason
-        What is missing or was left out, and the decision's remark.
-    """
+    """A part with its effects and its own verdict, before Holm over the claims."""
 
     part: Part
-    effects: Mapping[str, Effect]
+    effects: Mapping[str, Effect]  # by contrasts' names, as far as they could be estimated
     finding: Finding
     verdict: str
-    reason: str
+    reason: str  # what is missing or was left out, and the decision's remark
 
     @property
     def runs(self) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
@@ -57,26 +47,14 @@ class Judged:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim with its verdict.
-
-    Parameters
-    ----------
-    claim, parts
-        The claim; its parts, judged.
-    verdict
-        supported, contradicted, mixed or not decided.
-    supported, contradicted
-        p-values of the claim, after Holm where it takes part.
-    reason
-        Why, in a few words; empty where the effect says all.
-    """
+    """A claim with its verdict."""
 
     claim: Claim
     parts: tuple[Judged, ...]
     verdict: str
-    supported: float
+    supported: float  # p-values of the claim, after Holm where it takes part
     contradicted: float
-    reason: str
+    reason: str  # in a few words; empty where the effect says all
 
     @property
     def primary(self) -> Judged:
@@ -90,14 +68,10 @@ class Verdict:
 
 
 def judge(runs: Runs, claims: Claims, checks: pd.DataFrame | None = None) -> tuple[Verdict, ...]:
-    """Judge every claim.
+    """Judge every claim, by scored runs alone: those of stages ``evaluate`` and ``transfer``.
 
-    Parameters
-    ----------
-    runs, claims
-        The table; the file. Only scored runs are looked at: stages ``evaluate`` and ``transfer``.
-    checks
-        The table of `study.learning.diagnostics.gradient_checks`, for the claim without runs.
+    `checks` is the table of `study.learning.diagnostics.gradient_checks`, for the claim that has
+    no runs.
     """
     judged = [
         tuple(judge_part(runs, claims, part, checks) for part in claim.parts)
