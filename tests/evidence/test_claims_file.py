@@ -50,6 +50,7 @@ RECHECKS = {
 }
 OTHER_KIND = {str: 3, int: "ten", float: "ten", bool: "no", dict: 3, list: 3}
 GONE = object()
+THREE = {"removed": 1, "exact": -0.5, "frozen": -0.5}
 CLAIM_0, PART_0 = "claims.0", "claims.0.parts.0"
 EFFECT, DECISION = f"{PART_0}.contrasts.effect", f"{PART_0}.decision"
 AGAIN = "rechecks.0"
@@ -131,8 +132,8 @@ def test_each_key_is_checked(kind, read, refused):
 
 MISTAKES = [
     *[({key: GONE}, f"claims.yaml: {key} is missing") for key in FILE],
-    *[({f"{CLAIM_0}.{key}": GONE}, f": {key} is missing") for key in ("id", "rule", "parts")],
-    *[({f"{PART_0}.{key}": GONE}, f": {key} is missing") for key in ("name", "where", "arms")],
+    *[({f"{CLAIM_0}.{key}": GONE}, f": {key} is missing") for key in ("id", "parts")],
+    *[({f"{PART_0}.{key}": GONE}, f": {key} is missing") for key in ("name", "where")],
     *[({f"{EFFECT}.{key}": GONE}, f"effect: {key} is missing") for key in SCORE],
     *[({"level": level}, f"level = {level} is out of range: above 0") for level in (0, 5)],
     ({"level": True}, "level takes a number, not True"),
@@ -153,6 +154,24 @@ MISTAKES = [
     ({f"{EFFECT}.weights": {"removed": 0, "exact": 0}}, "weights must not be 0"),
     ({f"{EFFECT}.weights.exact": GONE}, "takes weights of 2 or more arms, not of 1"),
     ({f"{EFFECT}.comparison": "gradient_checks"}, "takes weights of 0 arms, not of 2"),
+    *[
+        ({EFFECT: kind | {"weights": THREE}, f"{PART_0}.arms.frozen": {}}, "of 2 arms, not of 3")
+        for kind in (GAIN, FAILED)
+    ],
+    (
+        {DECISION: "scale_not_shape", f"{PART_0}.contrasts": {"shape": FAILED, "scale": SCORE}},
+        "comparison for scale_not_shape 'failed'. Valid: score",
+    ),
+    *[
+        ({EFFECT: changed(ESCAPE, changes), DECISION: "threshold"}, said)
+        for changes, said in (
+            ({"contradicted_below": GONE}, "lacks the option contradicted_below"),
+            ({"contradicted_below": 0.9}, "contradicted_below = 0.9 is out of range"),
+            ({"contradicted_below": 2}, "contradicted_below = 2 is above the margin, 1.1"),
+            ({"distance": "intialisation.distance"}, "unknown column 'intialisation'"),
+            *(({key: GONE}, f"{key} is missing") for key in ("near", "far", "distance")),
+        )
+    ],
     ({AGAIN: RECHECK | {"claim": "C99"}}, "claim 'C99'. Did you mean 'C9'"),
     ({AGAIN: RECHECK | {"part": "hiden"}}, "Did you mean 'hidden'"),
     ({AGAIN: RECHECK | {"contrasts": {"effect": {"margin": 2}}}}, "'margin'. Valid: rate"),
@@ -171,44 +190,12 @@ def test_mistakes_are_named(refused, changes, said):
     assert said in refused(changed(RECHECKS if of_rechecks else FILE, changes))
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"contradicted_below": GONE}, "lacks the option contradicted_below"),
-        ({"contradicted_below": 0.9}, "contradicted_below = 0.9 is out of range"),
-        ({"contradicted_below": 2}, "contradicted_below = 2 is above the margin, 1.1"),
-        ({"distance": "intialisation.distance"}, "unknown column 'intialisation'"),
-        *[({key: GONE}, f"{key} is missing") for key in ("near", "far", "distance")],
-    ],
-)
-def test_mistakes_in_what_a_threshold_and_escape_need(refused, changes, said):
-    given = {EFFECT: changed(ESCAPE, changes), DECISION: "threshold"}
-    assert said in refused(changed(FILE, given))
-
-
 @pytest.mark.parametrize("decision", DECISIONS)
 def test_every_decision_says_which_contrasts_it_lacks(refused, decision):
     *others, last = DECISIONS[decision].contrasts
     given = {DECISION: decision, f"{PART_0}.contrasts": dict.fromkeys(others, SCORE)}
     said = refused(changed(FILE, given))
     assert said == f"X1, part 'hidden': {decision} lacks the contrast {last}"
-
-
-def test_a_decision_that_compares_draws_takes_comparisons_that_have_them(refused):
-    contrasts = {"shape": FAILED, "scale": SCORE}
-    given = {DECISION: "scale_not_shape", f"{PART_0}.contrasts": contrasts}
-    said = refused(changed(FILE, given))
-    assert "comparison for scale_not_shape 'failed'. Valid: score" in said
-
-
-def test_two_arms_are_what_shares_and_slopes_compare(read, refused):
-    weights = {"removed": 1, "exact": -0.5, "frozen": -0.5}
-    for contrast in (SCORE, GAIN, FAILED):
-        given = {EFFECT: contrast | {"weights": weights}, f"{PART_0}.arms.frozen": {}}
-        if contrast is SCORE:
-            read(changed(FILE, given))
-        else:
-            assert "weights of 2 arms, not of 3" in refused(changed(FILE, given))
 
 
 def test_what_a_claim_says_for_all_its_parts(read):
