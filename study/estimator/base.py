@@ -117,9 +117,8 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
             self._begin(design, widths, targets, random)
         elif widths != (held := tuple(map(len, [*self.coefs_, self.intercepts_[-1]]))):
             raise UsageError(f"the weights to go on from have widths {held}, not {widths}")
-        trainer, order = self._trainer(
-            design, x, self._encoding.encode(targets), size, incremental
-        )
+        order, encoded = np.arange(len(x))[None], self._encoding.encode(targets)
+        trainer = self._trainer(design, x, encoded, size, order, incremental)
         try:
             with np.errstate(all="ignore"):  # floating-point exceptions are data here
                 self._epochs(trainer, order, size, random, incremental)
@@ -143,19 +142,11 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
                 f"{patterns} here, not {size}"
             )
         if size > patterns:
-            warnings.warn(
-                f"batch_size {size} is larger than the {patterns} patterns, and is clipped",
-                stacklevel=4,
-            )
+            text = f"batch_size {size} is larger than the {patterns} patterns, and is clipped"
+            warnings.warn(text, stacklevel=4)
         return int(min(size, patterns))
 
-    def _begin(
-        self,
-        design: Design,
-        widths: tuple[int, ...],
-        targets: Array,
-        random: np.random.RandomState,
-    ) -> None:
+    def _begin(self, design: Design, widths: tuple[int, ...], targets: Array, random: Any) -> None:
         output = design.output(widths[-1])
         self._encoding: Encoding = encoding_of(self._task, targets, design.objective, output)
         # of random rules; from a copy, so that weights and order are those of scikit-learn
@@ -173,47 +164,28 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
         self.out_activation_ = output.name
         self.loss_curve_: list[float] = []
         self.best_loss_ = np.inf
-        self.t_ = 0
-        self._without_progress = 0
-        self._kept: dict[str, Any] = {}
+        self.t_ = self._without_progress = 0
+        self._kept: dict[Any, Any] = {}
 
     def _trainer(
-        self, design: Design, x: Array, t: Array, size: int, incremental: bool
-    ) -> tuple[Trainer, Array]:
-        """Return the network at its weights, and the order of patterns that it looks at."""
-        parameters = self._parameters()
+        self, design: Design, x: Array, t: Array, size: int, order: Array, incremental: bool
+    ) -> Trainer:
+        """Return the network at its weights; order is that of the patterns, and may change."""
+        kept, parameters = self._kept if incremental else {}, self._parameters()
         numbers = {name: np.array([value]) for name, value in design.optimizer.values.items()}
         rate = np.array([float(self.learning_rate_init)])
         updater = Updater(design.optimizer.record, numbers, rate, parameters)
-        kept = self._kept if incremental else {}
-        if kept.get("solver") == str(design.optimizer):
-            updater.state[:], updater.step = kept["state"], kept["updates"]
-        order = np.arange(len(x))[None]
-        kept_rule = kept.get("gradient") == str(design.gradient)  # what it prepared, stays
-        stack = Stack(
-            unscored(x, t, self._task),
-            design,
-            [self._seed],
-            parameters,
-            prepared=kept["constants"] if kept_rule else None,
-        )
+        if ("solver", str(design.optimizer)) in kept:
+            updater.state[:], updater.step = kept["solver", str(design.optimizer)]
+        prepared = kept.get(("gradient", str(design.gradient)))
+        posed = unscored(x, t, self._task)
+        stack = Stack(posed, design, [self._seed], parameters, prepared=prepared)
         done = kept.get("updates", 0)
-        trainer = Trainer(
-            *(stack, updater, size, order),
-            alpha=self.alpha,
-            accumulates=True,
-            begin=done,
-            done=done,
-        )
-        return trainer, order
+        running = {"alpha": self.alpha, "accumulates": True, "begin": done, "done": done}
+        return Trainer(stack, updater, size, order, **running)
 
     def _epochs(
-        self,
-        trainer: Trainer,
-        order: Array,
-        size: int,
-        random: np.random.RandomState,
-        incremental: bool,
+        self, trainer: Trainer, order: Array, size: int, random: Any, incremental: bool
     ) -> None:
         patterns = order.shape[1]
         self.n_iter_ = 0
@@ -232,33 +204,28 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
             stays = self.loss_ > self.best_loss_ - self.tol
             self._without_progress = self._without_progress + 1 if stays else 0
             self.best_loss_ = self.loss_ if self.loss_ < self.best_loss_ else self.best_loss_
-            if self._without_progress > self.n_iter_no_change:
-                if self.verbose:
-                    print(
-                        f"Training loss did not improve more than tol={self.tol:f} for "
-                        f"{self.n_iter_no_change} consecutive epochs. Stopping."
-                    )
-                return
-            if not np.isfinite(trainer.stack.parameters).all():
+            stopped = self._without_progress > self.n_iter_no_change
+            if stopped and self.verbose:
+                print(
+                    f"Training loss did not improve more than tol={self.tol:f} for "
+                    f"{self.n_iter_no_change} consecutive epochs. Stopping."
+                )
+            if stopped or not np.isfinite(trainer.stack.parameters).all():
                 return
         if not incremental:
-            warnings.warn(
-                f"the training has not converged after max_iter = {self.max_iter} epochs",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+            text = f"the training has not converged after max_iter = {self.max_iter} epochs"
+            warnings.warn(text, ConvergenceWarning, stacklevel=4)
 
     def _keep(self, trainer: Trainer, design: Design) -> None:
         stack = trainer.stack
         layers = [layer[0] for layer in layers_of(stack.parameters, stack.widths)]
         self.coefs_ = [layer[:-1].copy() for layer in layers]
         self.intercepts_ = [layer[-1].copy() for layer in layers]
+        state, step = trainer.updater.state, trainer.updater.step
         self._kept = {
-            "solver": str(design.optimizer),
-            "state": trainer.updater.state,
-            "updates": trainer.updater.step,
-            "gradient": str(design.gradient),
-            "constants": tuple(layer.constants for layer in stack.rules),
+            ("solver", str(design.optimizer)): (state, step),
+            ("gradient", str(design.gradient)): tuple(layer.constants for layer in stack.rules),
+            "updates": step,
         }
 
     def _parameters(self) -> Array:
@@ -285,9 +252,8 @@ def _given(name: str, given: Any, drawn: list[Array]) -> list[Array]:
     except (TypeError, ValueError):
         raise UsageError(f"{name} takes arrays of the shapes {shapes}") from None
     if [layer.shape for layer in found] != shapes:
-        raise UsageError(
-            f"{name} takes arrays of the shapes {shapes}, not {[a.shape for a in found]}"
-        )
+        given_shapes = [layer.shape for layer in found]
+        raise UsageError(f"{name} takes arrays of the shapes {shapes}, not {given_shapes}")
     if not all(np.isfinite(layer).all() for layer in found):
         raise UsageError(f"{name} holds a number that is not finite")
     return found
