@@ -66,22 +66,20 @@ def load(spec: Any, seed: int | None = None) -> Data:
             f"dataset {record.name!r} is generated for a seed: give a whole number from 0 on, "
             f"not {seed!r}"
         )
-    return _prepared(record, dict(values), int(seed))
+    return _prepared(record, values, int(seed))
 
 
-@lru_cache(maxsize=32)
-def _fixed(record: Dataset, values: tuple[tuple[str, float | str | bool], ...]) -> Data:
-    return _prepared(record, dict(values), None)
-
-
-def _prepared(record: Dataset, values: dict[str, float | str | bool], seed: int | None) -> Data:
-    raw, name = _call_loader(record, values, seed), record.name
+def _prepared(record: Dataset, values: tuple[tuple[str, Any], ...], seed: Any = None) -> Data:
+    raw, name = _call_loader(record, dict(values), seed), record.name
     if not isinstance(raw, Raw):
         raise UsageError(f"dataset {name!r}: its load returned a {type(raw).__name__}, not a Raw")
-    return prepare(record, values, raw)
+    return prepare(record, dict(values), raw)
 
 
-def _call_loader(record: Dataset, values: dict[str, float | str | bool], seed: int | None) -> Any:
+_fixed = lru_cache(maxsize=32)(_prepared)
+
+
+def _call_loader(record: Dataset, values: dict[str, Any], seed: int | None) -> Any:
     """Call a loader.
 
     A user's own is called twice with seed 0, the seed at which a plan looks at the data. Every
@@ -89,7 +87,7 @@ def _call_loader(record: Dataset, values: dict[str, float | str | bool], seed: i
     """
     if DATASETS.get(record.name) is record:
         return record.load(seed, **values)
-    found = []
+    found, mine = [], f"dataset {record.name!r}: its load"
     for _ in range(1 if seed else 2):
         try:
             with np.errstate(all="ignore"):  # `prepare` reports numbers that are not finite
@@ -97,24 +95,19 @@ def _call_loader(record: Dataset, values: dict[str, float | str | bool], seed: i
         except UsageError:
             raise
         except (Exception, SystemExit) as error:  # whatever a user's function does
-            raise UsageError(
-                f"dataset {record.name!r}: its load fails: {type(error).__name__}: "
-                f"{one_line(error)}"
-            ) from error
+            text = f"{type(error).__name__}: {one_line(error)}"
+            raise UsageError(f"{mine} fails: {text}") from error
     if any(isinstance(raw, Raw) and not _same(raw, found[0]) for raw in found):
         raise UsageError(
-            f"dataset {record.name!r}: its load gives other numbers each time: draw them from a "
-            "generator of a fixed seed, or (fresh=True) of the seed it is given"
+            f"{mine} gives other numbers each time: draw them from a generator of a fixed seed, "
+            "or (fresh=True) of the seed it is given"
         )
     return found[0]
 
 
 def _same(raw: Raw, other: Any) -> bool:
-    names = [n for n in RAW if getattr(raw, n) is not None]
+    pairs = [(getattr(raw, n), getattr(other, n)) for n in RAW if getattr(raw, n) is not None]
     try:
-        return all(
-            np.array_equal(np.asarray(getattr(raw, n)), np.asarray(getattr(other, n)), True)
-            for n in names
-        )
+        return all(np.array_equal(np.asarray(a), np.asarray(b), True) for a, b in pairs)
     except (TypeError, ValueError):  # not numbers: `prepare` reports it
         return True
