@@ -246,50 +246,57 @@ def openml(seed: int | None, *, name: str, id: float) -> Raw:
 # ---- records
 
 
-def _bundled(name: str, origin: str, formula: str, reference: str, **said: Any) -> Dataset:
-    known = {
-        "family": "bundled",
-        "task": "classification",
-        "load": partial(bundled, name),
-        "licence": UCI,
-        "source": f"sklearn.datasets.load_{origin}",
-    }
-    return Dataset(name=name, formula=formula, reference=reference, **{**known, **said})
+def _known(
+    name: str,
+    origin: str,
+    formula: str,
+    reference: str,
+    task: str = "classification",
+    licence: str = UCI,
+    **said: Any,
+) -> Dataset:
+    """Make the record of a dataset that a function of scikit-learn returns."""
+    family, load = (
+        ("bundled", bundled) if origin.startswith("load") else ("downloaded", downloaded)
+    )
+    own = {"name": name, "family": family, "formula": formula, "reference": reference}
+    own |= {"task": task, "licence": licence, "source": f"sklearn.datasets.{origin}"}
+    return Dataset(**{**own, "load": partial(load, name), **said})
 
 
 WHOLE = (
-    _bundled(
-        *("iris", "iris (UCI 53)"),
+    _known(
+        *("iris", "load_iris (UCI 53)"),
         "150 flowers, 4 lengths in cm -> 3 species, 50 each",
         "Fisher 1936, Annals of Eugenics 7, 179-188",
     ),
-    _bundled(
-        *("wine", "wine (UCI 109)"),
+    _known(
+        *("wine", "load_wine (UCI 109)"),
         "178 wines, 13 chemical measurements -> 3 growers (59, 71, 48)",
         "Aeberhard, Coomans & de Vel 1992, James Cook University, TR 92-02",
     ),
-    _bundled(
-        *("breast_cancer", "breast_cancer (UCI 17)"),
+    _known(
+        *("breast_cancer", "load_breast_cancer (UCI 17)"),
         "569 tumours, 30 features of cell nuclei -> 212 malignant (0), 357 benign (1)",
         "Street, Wolberg & Mangasarian 1993, SPIE 1905, 861-870",
     ),
-    _bundled(
-        *("digits", "digits (UCI 80, its test file)"),
+    _known(
+        *("digits", "load_digits (UCI 80, its test file)"),
         "1797 handwritten digits, 8 x 8 pixels of 0 to 16 -> 10 classes",
         "Alpaydin & Kaynak 1998, Kybernetika 34, 369-374",
     ),
-    _bundled(
-        *("diabetes", "diabetes(scaled=False)"),
+    _known(
+        *("diabetes", "load_diabetes(scaled=False)"),
         "442 patients, 10 measurements -> disease progression after a year",
         "Efron, Hastie, Johnstone & Tibshirani 2004, Annals of Statistics 32, 407-499",
-        **{"task": "regression", "licence": SILENT},
+        *("regression", SILENT),
         solved_below=0.5,  # a linear fit leaves 0.48; the rest is mostly noise
     ),
-    _bundled(
-        *("linnerud", "linnerud"),
+    _known(
+        *("linnerud", "load_linnerud"),
         "20 men, 3 exercises -> weight, waist, pulse",
         "Tenenhaus 1998, La regression PLS, Editions Technip",
-        **{"task": "regression", "licence": SILENT},
+        *("regression", SILENT),
         solved_below=0.5,  # 16 training rows: a linear fit leaves about 0.7
     ),
 )
@@ -297,8 +304,8 @@ WHOLE = (
 
 BUNDLED = (
     *WHOLE,
-    _bundled(
-        *("digits_part", "digits (UCI 80, its test file)"),
+    _known(
+        *("digits_part", "load_digits (UCI 80, its test file)"),
         "digits with only so many `patterns` to train on, and the same test part",
         "Alpaydin & Kaynak 1998, Kybernetika 34, 369-374",
         load=digits_part,
@@ -307,44 +314,31 @@ BUNDLED = (
     ),
 )
 
-_download = partial(Dataset, family="downloaded")
 DOWNLOADED = (
-    _download(
-        name="california_housing",
-        formula="20640 districts, 8 features -> median house value",
-        reference="Pace & Barry 1997, Statistics & Probability Letters 33, 291-297",
-        source="sklearn.datasets.fetch_california_housing (StatLib)",
-        licence="none stated; from the 1990 census of the United States",
-        task="regression",
-        load=partial(downloaded, "california_housing"),
+    _known(
+        *("california_housing", "fetch_california_housing (StatLib)"),
+        "20640 districts, 8 features -> median house value",
+        "Pace & Barry 1997, Statistics & Probability Letters 33, 291-297",
+        *("regression", "none stated; from the 1990 census of the United States"),
         solved_below=0.4,  # a linear fit leaves 0.39
     ),
-    _download(
-        name="covtype",
-        formula="581012 patches of forest, 54 features -> 7 kinds of cover",
-        reference="Blackard & Dean 1999, Computers and Electronics in Agriculture 24, 131-151",
-        source="sklearn.datasets.fetch_covtype (UCI 31)",
-        licence=UCI,
-        task="classification",
-        load=partial(downloaded, "covtype"),
+    _known(
+        *("covtype", "fetch_covtype (UCI 31)"),
+        "581012 patches of forest, 54 features -> 7 kinds of cover",
+        "Blackard & Dean 1999, Computers and Electronics in Agriculture 24, 131-151",
         solved_below=0.5,  # classes overlap in these features
     ),
-    _download(
-        name="olivetti_faces",
-        formula="400 faces, 64 x 64 pixels of 0 to 1 -> 40 persons, 10 faces each",
-        reference="Samaria & Harter 1994, IEEE Workshop on Applications of Computer Vision",
-        source="sklearn.datasets.fetch_olivetti_faces (AT&T Laboratories Cambridge)",
+    _known(
+        *("olivetti_faces", "fetch_olivetti_faces (AT&T Laboratories Cambridge)"),
+        "400 faces, 64 x 64 pixels of 0 to 1 -> 40 persons, 10 faces each",
+        "Samaria & Harter 1994, IEEE Workshop on Applications of Computer Vision",
         licence="none stated; credit to AT&T Laboratories Cambridge is asked for",
-        task="classification",
-        load=partial(downloaded, "olivetti_faces"),
     ),
-    _download(
-        name="openml",
-        formula="the dataset of that name or id; labels -> classification, numbers -> regression",
-        reference="Vanschoren, van Rijn, Bischl & Torgo 2014, SIGKDD Explorations 15, 49-60",
-        source="sklearn.datasets.fetch_openml (openml.org)",
-        licence="each dataset's own, on its page at openml.org",
-        task="",
+    _known(
+        *("openml", "fetch_openml (openml.org)"),
+        "the dataset of that name or id; labels -> classification, numbers -> regression",
+        "Vanschoren, van Rijn, Bischl & Torgo 2014, SIGKDD Explorations 15, 49-60",
+        *("", "each dataset's own, on its page at openml.org"),
         load=openml,
         solved_below=0.1,
         parameters={
