@@ -1,4 +1,4 @@
-"""What classifier and regressor share: parameters, starting weights, training epoch by epoch."""
+"""What classifier and regressor share: parameters and the design that they name, training."""
 
 from __future__ import annotations
 
@@ -6,37 +6,61 @@ import copy
 import itertools
 import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
 from sklearn.utils import check_random_state, shuffle
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from study.errors import UsageError
-from study.estimator import settings
 from study.learning.core.network import layers_of
 from study.learning.core.stack import Stack
 from study.learning.core.trainer import Trainer
 from study.learning.core.training import outputs
 from study.learning.design import Design
-from study.learning.objectives import LOGISTIC
-from study.learning.optimizers import Updater
+from study.learning.named import named_design
+from study.learning.objectives import LOGISTIC, OBJECTIVES, Objective
+from study.learning.optimizers import OPTIMIZERS, Optimizer, Updater
 from study.learning.problem import Encoding, encoding_of, unscored
 from study.learning.rules import EXACT
+from study.learning.variants import Variant, resolve
 
 Array = NDArray[Any]
+
+OBJECTIVE_OF_TASK = {
+    "classification": "cross_entropy",
+    "multilabel": "unit_cross_entropy",
+    "regression": "linear_squared_error",
+}
+SOLVER_NUMBERS = {"momentum": 0.9, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
+"""scikit-learn's parameters of its solvers, with their defaults."""
+
+
+_NUMBERS = (
+    *("hidden_layer_sizes", "alpha", "batch_size", "learning_rate_init", "max_iter", "tol"),
+    *("momentum", "beta_1", "beta_2", "epsilon", "n_iter_no_change"),
+)
+CONSTRAINTS = {
+    **{name: MLPClassifier._parameter_constraints[name] for name in _NUMBERS},
+    "gradient_location": [StrOptions({"hidden", "output", "all"})],
+    "dtype": [StrOptions({"float32", "float64"})],
+}
+"""What numbers, as in scikit-learn, and words may be; others are checked where they are used."""
 
 
 @dataclass(eq=False, repr=False)
 class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
     """A stack of one replica behind scikit-learn's interface, for its two subclasses."""
 
-    _parameter_constraints = settings.CONSTRAINTS
+    _parameter_constraints = CONSTRAINTS
 
     hidden_layer_sizes: Any = (100,)
     activation: Any = "relu"
@@ -101,7 +125,7 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
         return terms
 
     def _design(self) -> Design:
-        return settings.design_of(self.get_params(deep=False), self._task)
+        return _design_of(self.get_params(deep=False), self._task)
 
     def _fit(self, X: Any, y: Any, incremental: bool) -> Any:
         self._validate_params()
@@ -257,3 +281,51 @@ def _given(name: str, given: Any, drawn: list[Array]) -> list[Array]:
     if not all(np.isfinite(layer).all() for layer in found):
         raise UsageError(f"{name} holds a number that is not finite")
     return found
+
+
+def _design_of(given: Mapping[str, Any], task: str) -> Design:
+    """Return the design that an estimator's parameters name for a kind of task."""
+    hidden = given["hidden_layer_sizes"]
+    widths = list(hidden) if hasattr(hidden, "__iter__") else [hidden]
+    if not all(isinstance(width, Integral) and int(width) > 0 for width in widths):
+        raise UsageError(f"hidden_layer_sizes takes widths from 1, not {hidden!r}")
+    return named_design(
+        tuple(map(int, widths)),
+        given["activation"],
+        gradient=given["gradient"],
+        location=given["gradient_location"],
+        objective=_objective(given["objective"], task),
+        optimizer=_optimizer(given),
+    )
+
+
+def _objective(spec: Any, task: str) -> Objective:
+    auto = isinstance(spec, str) and spec == "auto"
+    name = OBJECTIVE_OF_TASK[task] if auto else spec
+    objective = resolve("objective", OBJECTIVES, name).record
+    if task not in objective.tasks:
+        fitting = [name for name, record in OBJECTIVES.items() if task in record.tasks]
+        raise UsageError(
+            f"objective {objective.name!r} is not for {task}. Valid: auto, {', '.join(fitting)}"
+        )
+    return objective
+
+
+def _optimizer(given: Mapping[str, Any]) -> Variant[Optimizer]:
+    """Return the solver, with scikit-learn's numbers where its record has the same default.
+
+    A default of its own (adadelta's ε is 1e-6) stands until ``{"adadelta": {"epsilon": ...}}``
+    says otherwise.
+    """
+    spec = given["solver"]
+    variant = resolve("solver", OPTIMIZERS, spec)
+    if isinstance(spec, Variant):
+        return variant
+    said = {*spec, *(spec.get(variant.name) or ())} if isinstance(spec, Mapping) else set()
+    shared = {
+        name: float(given[name])
+        for name, default in SOLVER_NUMBERS.items()
+        if name in variant.values.keys() - said
+        and variant.record.parameters[name].default == default
+    }
+    return Variant(variant.record, {**variant.values, **shared}, variant.target)
