@@ -153,19 +153,13 @@ def _of_one_grid(arms: Arms, free: Sequence[str]) -> dict[str, pd.DataFrame]:
     found = dict(arms)
     if len(arms) < 2 or "learning_rate" in free:
         return found
-
-    def cells(frame: pd.DataFrame, dropna: bool) -> Iterator[tuple[Any, pd.DataFrame]]:
-        yield from frame.assign(_=0).groupby(["_", *free], dropna=dropna)
-
     for arm, frame in arms.items():
         if not frame.duplicated([*free, "seed"]).any():
             continue
-        seeds: dict[Any, set[int]] = {}
-        for other in (f for name, f in found.items() if name != arm):
-            for key, cell in cells(other, True):
-                seeds.setdefault(key, set()).update(cell["seed"])
+        others = pd.concat([other for name, other in found.items() if name != arm]).assign(_=0)
+        seeds = {key: set(cell["seed"]) for key, cell in others.groupby(["_", *free])}
         kept = []
-        for key, cell in cells(frame, False):
+        for key, cell in frame.assign(_=0).groupby(["_", *free], dropna=False):
             of_rate = {rate: set(runs["seed"]) for rate, runs in cell.groupby("learning_rate")}
             alike = [rate for rate, own in of_rate.items() if own == seeds.get(key, set())]
             kept.append(cell[cell["learning_rate"] == alike[0]] if len(alike) == 1 else cell)

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from study.evidence.arms import Place
+from study.evidence.arms import Place, numbers
 from study.evidence.runs import RULE, Runs, axis
 from study.evidence.statistics import Interval, hodges_lehmann
 
@@ -45,9 +45,7 @@ def cells(runs: Runs, places: Sequence[Place], fewest: int = 6) -> pd.DataFrame:
                 "harm": hodges_lehmann(paired.to_numpy(float)).estimate,
             }
             for name in PREDICTORS:
-                taken = frame[name] if name in frame else pd.Series(dtype=float)
-                values = pd.to_numeric(taken, errors="coerce").dropna()
-                row[name] = float(values.median()) if len(values) else np.nan
+                row[name] = float(pd.Series(numbers(frame, name)).median())
             rows.append(row)
     return pd.DataFrame(rows, columns=["task", "stratum", "rule", "harm", *PREDICTORS])
 

@@ -83,13 +83,12 @@ def _wilson(count: ArrayLike, total: ArrayLike, z: float) -> tuple[Array, Array]
     return low, high
 
 
-def paired_counts(first: ArrayLike, second: ArrayLike) -> tuple[int, int, int, int]:
+def paired_counts(first: ArrayLike, second: ArrayLike) -> tuple[int, ...]:
     """Count the units where both, only the first, only the second, and neither are true."""
     one, two = np.asarray(first, bool), np.asarray(second, bool)
     if one.shape != two.shape or one.ndim != 1 or one.size == 0:
         raise ValueError(f"pairs need two equal lengths, not {one.shape} and {two.shape}")
-    both, only = int(np.sum(one & two)), int(np.sum(one & ~two))
-    return both, only, int(np.sum(~one & two)), int(np.sum(~one & ~two))
+    return tuple(int(np.sum(unit)) for unit in (one & two, one & ~two, ~one & two, ~one & ~two))
 
 
 def newcombe(counts: ArrayLike, z: float) -> Array:

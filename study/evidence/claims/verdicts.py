@@ -41,8 +41,8 @@ class Judged:
     @property
     def runs(self) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
         """Rows of the table that it comes from."""
-        rows = [effect.runs for effect in self.effects.values()]
-        return np.unique(np.concatenate(rows)) if rows else np.array([], dtype=np.intp)
+        none = np.array([], dtype=np.intp)
+        return np.unique(np.concatenate([none, *(e.runs for e in self.effects.values())]))
 
 
 @dataclass(frozen=True)
