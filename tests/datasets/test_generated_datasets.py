@@ -78,12 +78,6 @@ def test_conflicts_have_their_analytic_floor(points, copies, flipped):
     assert hits > (0.9 if points >= 40 else 0.5)
 
 
-def test_conflicts_want_a_majority(refusal):
-    for copies, flipped in ((4, 2), (1, 1), (5, 3)):
-        spec = {"conflicts": {"copies": copies, "flipped": flipped}}
-        assert "majority" in refusal(load, spec, seed=0)
-
-
 @pytest.mark.parametrize("flip", [0.0, 0.1, 0.3])
 @pytest.mark.parametrize("classes", [2, 3, 10])
 def test_label_noise_is_the_stated_share_of_the_training_part(flip, classes):
@@ -133,6 +127,8 @@ def test_encoder():
         ({"moons": {"patterns": 100.5}}, ["moons.patterns", "whole number"]),
         ({"moons": {"noise": -1}}, ["moons.noise", "out of range"]),
         ("digit", ["digit", "Did you mean 'digits'"]),
+        ({"conflicts": {"copies": 4, "flipped": 2}}, ["majority", "at most 1"]),
+        ({"conflicts": {"copies": 1, "flipped": 1}}, ["majority", "at most 0"]),
     ],
 )
 def test_wrong_specifications(spec, words, refusal):
