@@ -26,15 +26,14 @@ TEACHER_INPUTS, TEACHER_UNITS, TEACHER_OUTPUTS, TEACHER_GAIN = 10, 16, 3, 1.5
 
 def moons(seed: int, *, noise: float, patterns: float) -> Raw:
     """Two half circles that reach into each other, for two classes in equal number."""
-    train, rows = _sizes("moons", patterns)
+    train, rows, draw = _begin("moons", seed, patterns)
     labels = np.arange(rows) % 2
-    return _parts(_moons(_stream(seed, "moons"), labels, noise), labels, train)
+    return _parts(_moons(draw, labels, noise), labels, train)
 
 
 def circles(seed: int, *, noise: float, patterns: float) -> Raw:
     """Two circles around one centre, of radius 1 (class 0) and ½ (class 1)."""
-    train, rows = _sizes("circles", patterns)
-    draw = _stream(seed, "circles")
+    train, rows, draw = _begin("circles", seed, patterns)
     labels = np.arange(rows) % 2
     angle = draw.uniform(0.0, 2.0 * np.pi, rows)
     radius = np.where(labels == 0, 1.0, 0.5)
@@ -48,9 +47,8 @@ def classification(seed: int, *, flip: float, classes: float, patterns: float) -
     Exactly round(flip · patterns) labels of the training part are replaced by another class.
     All inputs differ, so a large enough net can still reach zero residual.
     """
-    train, rows = _sizes("classification", patterns)
+    train, rows, draw = _begin("classification", seed, patterns)
     kinds = whole("classification.classes", classes)
-    draw = _stream(seed, "classification")
     corners = draw.permutation(2**INFORMATIVE)[: 2 * kinds]
     bits = (corners[:, None] >> np.arange(INFORMATIVE)) & 1
     centres = SEPARATION * (2.0 * bits - 1.0)  # (2 classes, informative)
@@ -89,8 +87,7 @@ def conflicts(seed: int, *, points: float, copies: float, flipped: float) -> Raw
 
 def friedman1(seed: int, *, noise: float, patterns: float) -> Raw:
     """Friedman's regression: five of ten uniform inputs matter, not linearly."""
-    train, rows = _sizes("friedman1", patterns)
-    draw = _stream(seed, "friedman1")
+    train, rows, draw = _begin("friedman1", seed, patterns)
     x = draw.uniform(0.0, 1.0, (rows, 10))
     y = 10.0 * np.sin(np.pi * x[:, 0] * x[:, 1]) + 20.0 * (x[:, 2] - 0.5) ** 2
     y += 10.0 * x[:, 3] + 5.0 * x[:, 4] + noise * draw.standard_normal(rows)
@@ -104,7 +101,7 @@ def teacher(seed: int, *, depth: float, patterns: float) -> Raw:
     realisability: the shifts and scales of the inputs go into the first layer's weights and
     biases, those of the targets into the linear last layer's, so L* = 0 for the same shape.
     """
-    train, rows = _sizes("teacher", patterns)
+    train, rows, _ = _begin("teacher", seed, patterns)
     inputs = y = _stream(seed, "teacher inputs").standard_normal((rows, TEACHER_INPUTS))
     *hidden, last = teacher_weights(seed, whole("teacher.depth", depth))
     for weights in hidden:
@@ -139,8 +136,8 @@ def encoder(seed: None, *, size: float) -> Raw:
 
 def escape(seed: int, *, inputs: float, patterns: float) -> Raw:
     """One output that should be 1 whatever the inputs, which are normal."""
-    train, rows = _sizes("escape", patterns)
-    x = _stream(seed, "escape").standard_normal((rows, whole("escape.inputs", inputs)))
+    train, rows, draw = _begin("escape", seed, patterns)
+    x = draw.standard_normal((rows, whole("escape.inputs", inputs)))
     return _parts(x, np.ones((rows, 1)), train)
 
 
@@ -151,9 +148,10 @@ def _stream(seed: int, name: str) -> np.random.Generator:
     return generator(seed, f"dataset {name}")
 
 
-def _sizes(name: str, patterns: float) -> tuple[int, int]:
+def _begin(name: str, seed: int, patterns: float) -> tuple[int, int, np.random.Generator]:
+    """Return how many rows the training part has, how many both have, and what draws them."""
     train = whole(f"{name}.patterns", patterns)
-    return train, train + train // 4
+    return train, train + train // 4, _stream(seed, name)
 
 
 def _parts(inputs: Array, targets: NDArray[Any], train: int) -> Raw:
