@@ -3,7 +3,6 @@
 import contextlib
 import pickle
 import re
-import warnings
 
 import numpy as np
 import pytest
@@ -24,6 +23,7 @@ from study.learning.optimizers import OPTIMIZERS
 from study.learning.rules import GRADIENTS
 from study.learning.rules.base import Gradient
 
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 SMALL = {"hidden_layer_sizes": (6,), "random_state": 0, "max_iter": 5, "batch_size": 30}
 X, Y = load_iris(return_X_y=True)
 X = (X - X.mean(axis=0)) / X.std(axis=0)
@@ -38,9 +38,7 @@ HALVED = Gradient(name="halved", formula="φ = f' / 2", reference="this test", f
 
 
 def fit(net, x=X, y=Y):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return net.fit(x, y)
+    return net.fit(x, y)
 
 
 def classifier(**settings):
@@ -66,10 +64,8 @@ def test_grid_search_in_two_processes():
     """Names, names with parameters, and a record of one's own, in a pipeline."""
     pipeline = make_pipeline(StandardScaler(), classifier(activation="tanh"))
     grid = {"deltaruleclassifier__gradient": ["exact", {"floor": {"minimum": 0.2}}, HALVED]}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        alone = GridSearchCV(pipeline, grid, cv=2).fit(X, Y)  # compiles for the processes
-        search = GridSearchCV(pipeline, grid, cv=2, n_jobs=2, error_score="raise").fit(X, Y)
+    alone = GridSearchCV(pipeline, grid, cv=2).fit(X, Y)  # compiles for the processes
+    search = GridSearchCV(pipeline, grid, cv=2, n_jobs=2, error_score="raise").fit(X, Y)
     scores = search.cv_results_["mean_test_score"]
     np.testing.assert_array_equal(scores, alone.cv_results_["mean_test_score"])
     assert search.best_estimator_.predict(X).shape == Y.shape
