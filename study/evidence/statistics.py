@@ -103,15 +103,8 @@ def newcombe(counts: ArrayLike, z: float) -> Array:
     φ = C / √((a+b)(c+d)(a+c)(b+d)), where C is ad - bc if negative, else max(ad - bc - n/2, 0);
     φ = 0 if the denominator is.
 
-    Parameters
-    ----------
-    counts, z
-        Those of `paired_counts`, (k, 4); the normal quantile of the level.
-
-    Returns
-    -------
-    array
-        Estimates with low and high limits, (k, 3).
+    From counts (k, 4) as of `paired_counts`, and the normal quantile z of the level, it makes
+    estimates with low and high limits, (k, 3).
 
     References
     ----------
@@ -281,15 +274,8 @@ def shares_differ(
     x_i = u_i - d_i the upper one is d + the same. r_ij is the correlation of the pairs'
     differences in strata that belong together, if it is positive; else 0, and r_ii = 1.
 
-    Parameters
-    ----------
-    strata
-        Pairs of booleans (n_i,), paired by position.
-    confidence
-        Two-sided level.
-    together
-        A key for each stratum. Strata with the same key have the same units, by position. Without
-        keys all strata are independent.
+    Strata are pairs of booleans (n_i,), paired by position. Those with the same key in `together`
+    have the same units, by position; without keys all strata are independent.
 
     References
     ----------

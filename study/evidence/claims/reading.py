@@ -120,13 +120,7 @@ ROUNDING = 1e-6  # of weights such as 0.333333
 
 
 def read_claims(path: Path | None = None) -> Claims:
-    """Read the file of claims, that of the checkout unless another is given.
-
-    Raises
-    ------
-    UsageError
-        Where it is missing or wrong, in one line.
-    """
+    """Read the file of claims, that of the checkout unless another is given."""
     return claims_from(read_yaml(path or claims_path()))
 
 
@@ -199,13 +193,7 @@ def refuse_unknown_tasks(culprit: str, part: Part, tasks: Collection[str]) -> No
 
 
 def contrast_of(culprit: str, name: str, given: Any, part: Part) -> Contrast:
-    """Check a contrast against its part, its comparison and the part's decision.
-
-    Raises
-    ------
-    UsageError
-        For an arm or option that is missing or unknown, or a value that won't do.
-    """
+    """Check a contrast against its part, its comparison and the part's decision."""
     decision = DECISIONS[part.decision]
     options = checked(dict[str, Any], given, culprit)
     own = {key: options.pop(key) for key in OWN if key in options}
