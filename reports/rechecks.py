@@ -10,7 +10,7 @@ import pandas as pd
 from reports.templates import filled
 from reports.verdicts import headline, unit_of, write_csv
 from study.errors import UsageError
-from study.evidence.claims.rechecks import Recheck, read_rechecks
+from study.evidence.claims.reading import Recheck, read_rechecks
 from study.evidence.claims.verdicts import Judged, judge_part
 from study.evidence.evidence import gather
 from study.evidence.sources import folder_of, place_of
@@ -35,8 +35,8 @@ def write(experiment: str, base: Path) -> Iterator[tuple[Path, str]]:
         Each file as it is written, and what lacks runs.
     """
     evidence = gather(experiment, base)
-    found = read_rechecks(evidence.claims, base / "conf" / "rechecks.yaml")
-    if not found.rechecks:
+    claims, found = read_rechecks(evidence.claims, base / "conf" / "rechecks.yaml")
+    if not found:
         return
     before = {
         (verdict.claim.id, part.part.name): part.verdict
@@ -44,17 +44,17 @@ def write(experiment: str, base: Path) -> Iterator[tuple[Path, str]]:
         for part in verdict.parts
     }
     rows = []
-    for recheck in found.rechecks:
+    for recheck, part in found:
         if place_of(base, recheck.experiment):
             folder_of(base, recheck.experiment)  # results that are damaged are not missing ones
         try:
             runs = gather(recheck.experiment, base).runs
             checks = pd.DataFrame(gradient_checks(recheck.seed)) if recheck.seed else None
-            judged = judge_part(runs, found.claims, recheck.part, checks)
+            judged = judge_part(runs, claims, part, checks)
         except UsageError as reason:
             yield Path("rechecks"), f"{recheck.claim}, {recheck.change}: not made: {reason}"
             continue
-        rows.append(_row(recheck, judged, before[recheck.claim, recheck.part.name]))
+        rows.append(_row(recheck, judged, before[recheck.claim, part.name]))
     folder = base / "reports" / "tables"
     frame = pd.DataFrame(rows)
     path = write_csv(frame.rename(columns={"effect": "estimate"}), folder / "rechecks.csv")
@@ -70,7 +70,7 @@ def _row(recheck: Recheck, judged: Judged, before: str) -> dict[str, object]:
     whole = len(judged.effects) == len(judged.part.contrasts)
     return {
         "claim": recheck.claim,
-        "part": recheck.part.name,
+        "part": recheck.part,
         "doubt": recheck.doubt,
         "change": recheck.change,
         "before": before,

@@ -15,14 +15,13 @@ import pandas as pd
 from reports.templates import filled
 from study.conf import claims_digest
 from study.evidence.claims.calibration import calibrate
-from study.evidence.claims.records import Contrast
-from study.evidence.claims.verdicts import Judged, Verdict, comparison_of
-from study.evidence.comparison import Comparison
+from study.evidence.claims.kinds import comparison_of
+from study.evidence.claims.verdicts import Judged, Verdict
+from study.evidence.comparison import Comparison, Contrast
 from study.evidence.effects import Effect
 from study.evidence.evidence import gather
-from study.evidence.hypotheses import required_pairs
 from study.evidence.runs import NothingToShow
-from study.evidence.statistics import Interval
+from study.evidence.statistics import Interval, required_pairs
 
 DIGITS = "%.6g"
 UNITS = {"ratio": "ratio", "points": "percentage points", "slope": "slope", "error": "tolerances"}

@@ -19,8 +19,7 @@ from reports.wording import significant
 from study.ablation.configuration.protocol import read_protocol
 from study.conf import claims_digest, read_yaml
 from study.errors import UsageError
-from study.evidence.claims.reading import read_claims
-from study.evidence.claims.records import Claim, Claims
+from study.evidence.claims.reading import Claim, Claims, read_claims
 from study.evidence.evidence import Evidence, gather
 from study.evidence.sources import folder_of, stored_runs
 

@@ -24,21 +24,20 @@ from typing import Any
 
 import numpy as np
 
-from study.datasets import bundled, downloaded, generated
-from study.datasets.cache import ROOT as ROOT
-from study.datasets.cache import cache_folder as cache_folder
+from study.datasets.generated import GENERATED
 from study.datasets.prepare import prepare
 from study.datasets.record import Data as Data
 from study.datasets.record import Dataset as Dataset
 from study.datasets.record import Raw as Raw
 from study.datasets.record import one_line
+from study.datasets.stored import BUNDLED, DOWNLOADED
+from study.datasets.stored import ROOT as ROOT
+from study.datasets.stored import cache_folder as cache_folder
 from study.errors import UsageError
 from study.learning.variants import resolve
 
 RAW = ("inputs", "targets", "test_inputs", "test_targets")
-DATASETS: dict[str, Dataset] = {
-    record.name: record for module in (bundled, generated, downloaded) for record in module.RECORDS
-}
+DATASETS = {record.name: record for record in (*BUNDLED, *GENERATED, *DOWNLOADED)}
 
 
 def load(spec: Any, seed: int | None = None) -> Data:
@@ -67,24 +66,20 @@ def load(spec: Any, seed: int | None = None) -> Data:
             f"dataset {record.name!r} is generated for a seed: give a whole number from 0 on, "
             f"not {seed!r}"
         )
-    return _prepared(record, dict(values), int(seed))
+    return _prepared(record, values, int(seed))
 
 
-@lru_cache(maxsize=32)
-def _fixed(record: Dataset, values: tuple[tuple[str, float | str | bool], ...]) -> Data:
-    return _prepared(record, dict(values), None)
-
-
-def _prepared(record: Dataset, values: dict[str, float | str | bool], seed: int | None) -> Data:
-    raw = _call_loader(record, values, seed)
+def _prepared(record: Dataset, values: tuple[tuple[str, Any], ...], seed: Any = None) -> Data:
+    raw, name = _call_loader(record, dict(values), seed), record.name
     if not isinstance(raw, Raw):
-        raise UsageError(
-            f"dataset {record.name!r}: its load returned a {type(raw).__name__}, not a Raw"
-        )
-    return prepare(record, values, raw)
+        raise UsageError(f"dataset {name!r}: its load returned a {type(raw).__name__}, not a Raw")
+    return prepare(record, dict(values), raw)
 
 
-def _call_loader(record: Dataset, values: dict[str, float | str | bool], seed: int | None) -> Any:
+_fixed = lru_cache(maxsize=32)(_prepared)
+
+
+def _call_loader(record: Dataset, values: dict[str, Any], seed: int | None) -> Any:
     """Call a loader.
 
     A user's own is called twice with seed 0, the seed at which a plan looks at the data. Every
@@ -92,7 +87,7 @@ def _call_loader(record: Dataset, values: dict[str, float | str | bool], seed: i
     """
     if DATASETS.get(record.name) is record:
         return record.load(seed, **values)
-    found = []
+    found, mine = [], f"dataset {record.name!r}: its load"
     for _ in range(1 if seed else 2):
         try:
             with np.errstate(all="ignore"):  # `prepare` reports numbers that are not finite
@@ -100,24 +95,19 @@ def _call_loader(record: Dataset, values: dict[str, float | str | bool], seed: i
         except UsageError:
             raise
         except (Exception, SystemExit) as error:  # whatever a user's function does
-            raise UsageError(
-                f"dataset {record.name!r}: its load fails: {type(error).__name__}: "
-                f"{one_line(error)}"
-            ) from error
+            text = f"{type(error).__name__}: {one_line(error)}"
+            raise UsageError(f"{mine} fails: {text}") from error
     if any(isinstance(raw, Raw) and not _same(raw, found[0]) for raw in found):
         raise UsageError(
-            f"dataset {record.name!r}: its load gives other numbers each time: draw them from a "
-            "generator of a fixed seed, or (fresh=True) of the seed it is given"
+            f"{mine} gives other numbers each time: draw them from a generator of a fixed seed, "
+            "or (fresh=True) of the seed it is given"
         )
     return found[0]
 
 
 def _same(raw: Raw, other: Any) -> bool:
-    names = [n for n in RAW if getattr(raw, n) is not None]
+    pairs = [(getattr(raw, n), getattr(other, n)) for n in RAW if getattr(raw, n) is not None]
     try:
-        return all(
-            np.array_equal(np.asarray(getattr(raw, n)), np.asarray(getattr(other, n)), True)
-            for n in names
-        )
+        return all(np.array_equal(np.asarray(a), np.asarray(b), True) for a, b in pairs)
     except (TypeError, ValueError):  # not numbers: `prepare` reports it
         return True

@@ -18,20 +18,11 @@ SPLIT_SEED = 80_20
 
 
 def prepare(record: Dataset, values: Mapping[str, Any], raw: Raw) -> Data:
-    """Make the data of a record from its raw arrays.
+    """Make the data of a record from its raw arrays; its parameters' values enter the digest.
 
     Inputs (and the targets of a regression) become (x - mean) / deviation, column by column,
     with mean and deviation (divisor n) of the training part; columns which are constant there
     become 0 in both parts. Equal rows stay equal to the bit, since each number is treated alone.
-
-    Parameters
-    ----------
-    record
-        Its name, task and whether inputs are standardised.
-    values
-        The record's parameters, for the digest.
-    raw
-        What the record's loader returned.
 
     Raises
     ------
@@ -42,25 +33,24 @@ def prepare(record: Dataset, values: Mapping[str, Any], raw: Raw) -> Data:
     name, task = record.name, raw.task or record.task
     if task not in TASKS:
         raise _error(name, f"task is {task!r}, not one of {', '.join(TASKS)}")
-    train_inputs, train_targets = _checked(name, task, "", raw.inputs, raw.targets)
-    parts = [train_inputs, train_targets]
-    if raw.test_inputs is not None and raw.test_targets is not None:
-        parts += _checked(name, task, "test ", raw.test_inputs, raw.test_targets)
-    elif raw.test_inputs is not None or raw.test_targets is not None:
+    inputs, targets = _checked(name, task, "", raw.inputs, raw.targets)
+    parts = [inputs, targets]
+    if (raw.test_inputs is None) != (raw.test_targets is None):
         raise _error(name, "a test part needs both test_inputs and test_targets")
-    digest = _digest(record, task, values, None if record.fresh else raw_digest(*parts))
-
-    if len(parts) == 4:
-        inputs, targets, test_inputs, test_targets = parts
+    if raw.test_inputs is not None:
+        test_inputs, test_targets = _checked(
+            name, task, "test ", raw.test_inputs, raw.test_targets
+        )
+        parts += [test_inputs, test_targets]
         if inputs.shape[1] != test_inputs.shape[1] or targets.shape[1:] != test_targets.shape[1:]:
             raise _error(name, "training and test part have different columns")
     else:
-        inputs, targets = parts
-        train, test = split(len(inputs), targets if task == "classification" else None)
-        if not len(test):
+        rows, others = split(len(inputs), targets if task == "classification" else None)
+        if not len(others):
             raise _error(name, "too few rows to split off a fifth; give it a test part of its own")
-        inputs, test_inputs = inputs[train], inputs[test]
-        targets, test_targets = targets[train], targets[test]
+        inputs, test_inputs = inputs[rows], inputs[others]
+        targets, test_targets = targets[rows], targets[others]
+    digest = _digest(record, task, values, None if record.fresh else raw_digest(*parts))
 
     if (inputs.min(axis=0) == inputs.max(axis=0)).all():
         raise _error(name, "every input column is constant in the training part: nothing to learn")
@@ -77,32 +67,17 @@ def prepare(record: Dataset, values: Mapping[str, Any], raw: Raw) -> Data:
             raise _error(name, f"{where} is constant in the training part: nothing to learn")
         if task == "regression":
             targets, test_targets = _finite(name, "targets", *standardise(targets, test_targets))
-    return Data(
-        name=name,
-        task=task,
-        inputs=_read_only(inputs),
-        targets=_read_only(targets),
-        test_inputs=_read_only(test_inputs),
-        test_targets=_read_only(test_targets),
-        solved_below=record.solved_below,
-        digest=digest,
-    )
+    for array in (inputs, targets, test_inputs, test_targets):
+        array.flags.writeable = False
+    arrays = (inputs, targets, test_inputs, test_targets)
+    return Data(name, task, *arrays, record.solved_below, digest)
 
 
 def split(rows: int, labels: Array | None) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Row numbers of the training part and of the test part, 80 to 20, the same for ever.
 
-    Parameters
-    ----------
-    rows
-        How many there are.
-    labels
-        Classes (rows,), to take a fifth of each of them; None to take a fifth of all.
-
-    Returns
-    -------
-    tuple
-        Both parts in shuffled order; the first training rows are a fair sample of all classes.
+    With `labels` (rows,) it is a fifth of each class, else of all. Both parts are in shuffled
+    order; the first training rows are a fair sample of all classes.
     """
     # raw words of a bit generator: numpy guarantees this stream, unlike that of permutation()
     order = np.argsort(np.random.PCG64(SPLIT_SEED).random_raw(rows), kind="stable")
@@ -172,12 +147,11 @@ def _checked(name: str, task: str, part: str, inputs: Any, targets: Any) -> tupl
         raise _error(name, f"{len(x)} rows of {part}inputs but {len(t)} of {part}targets")
     if len(x) < (1 if part else 2):
         raise _error(name, f"{len(x)} {part}rows are too few: at least {1 if part else 2}")
-    for what, array in ((f"{part}inputs", x), (f"{part}targets", t)):
+    for what, array in (("inputs", x), ("targets", t)):
         wrong = np.argwhere(~np.isfinite(array))
         if len(wrong):
-            raise _error(
-                name, f"{what} hold NaN or infinity ({len(wrong)}, first in row {wrong[0][0]})"
-            )
+            found = f"({len(wrong)}, first in row {wrong[0][0]})"
+            raise _error(name, f"{part}{what} hold NaN or infinity {found}")
     if task == "multilabel" and not np.isin(t, (0.0, 1.0)).all():
         raise _error(name, f"{part}targets of a multilabel task are 0 or 1")
     if task == "classification" and not np.array_equal(t, np.floor(t)):
@@ -204,29 +178,18 @@ def _indicators(name: str, train: Array, test: Array) -> tuple[Array, Array]:
     classes = np.unique(train)
     if len(classes) < 2:
         raise _error(name, f"only one class ({classes[0]:g}) in the training part")
-    unexpected = np.setdiff1d(test, classes)
-    if len(unexpected):
-        raise _error(
-            name, f"class {unexpected[0]:g} is in the test part but not in the training part"
-        )
+    for new in np.setdiff1d(test, classes):
+        raise _error(name, f"class {new:g} is in the test part but not in the training part")
     shown = classes[1:] if len(classes) == 2 else classes
-    return (train[:, None] == shown).astype(np.float64), (test[:, None] == shown).astype(
-        np.float64
-    )
+    one, other = ((labels[:, None] == shown).astype(np.float64) for labels in (train, test))
+    return one, other
 
 
 def _finite(name: str, what: str, *arrays: Array) -> tuple[Array, ...]:
     if not all(np.isfinite(array).all() for array in arrays):
-        raise _error(
-            name, f"{what} are too large or too close together to standardise: rescale them"
-        )
+        text = "are too large or too close together to standardise: rescale them"
+        raise _error(name, f"{what} {text}")
     return arrays
-
-
-def _read_only(array: Array) -> Array:
-    array = np.ascontiguousarray(array)
-    array.flags.writeable = False
-    return array
 
 
 def _error(name: str, text: str) -> UsageError:

@@ -1,4 +1,4 @@
-"""What classifier and regressor share: parameters, starting weights, training epoch by epoch."""
+"""What classifier and regressor share: parameters and the design that they name, training."""
 
 from __future__ import annotations
 
@@ -6,85 +6,86 @@ import copy
 import itertools
 import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
 from sklearn.utils import check_random_state, shuffle
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from study.errors import UsageError
-from study.estimator import settings
 from study.learning.core.network import layers_of
 from study.learning.core.stack import Stack
 from study.learning.core.trainer import Trainer
 from study.learning.core.training import outputs
 from study.learning.design import Design
-from study.learning.objectives import LOGISTIC
-from study.learning.optimizers import Updater
+from study.learning.named import named_design
+from study.learning.objectives import LOGISTIC, OBJECTIVES, Objective
+from study.learning.optimizers import OPTIMIZERS, Optimizer, Updater
 from study.learning.problem import Encoding, encoding_of, unscored
+from study.learning.rules import EXACT
+from study.learning.variants import Variant, resolve
 
 Array = NDArray[Any]
 
+OBJECTIVE_OF_TASK = {
+    "classification": "cross_entropy",
+    "multilabel": "unit_cross_entropy",
+    "regression": "linear_squared_error",
+}
+SOLVER_NUMBERS = {"momentum": 0.9, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
+"""scikit-learn's parameters of its solvers, with their defaults."""
 
+
+_NUMBERS = (
+    *("hidden_layer_sizes", "alpha", "batch_size", "learning_rate_init", "max_iter", "tol"),
+    *("momentum", "beta_1", "beta_2", "epsilon", "n_iter_no_change"),
+)
+CONSTRAINTS = {
+    **{name: MLPClassifier._parameter_constraints[name] for name in _NUMBERS},
+    "gradient_location": [StrOptions({"hidden", "output", "all"})],
+    "dtype": [StrOptions({"float32", "float64"})],
+}
+"""What numbers, as in scikit-learn, and words may be; others are checked where they are used."""
+
+
+@dataclass(eq=False, repr=False)
 class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
     """A stack of one replica behind scikit-learn's interface, for its two subclasses."""
 
-    _parameter_constraints = settings.CONSTRAINTS
+    _parameter_constraints = CONSTRAINTS
 
-    def __init__(
-        self,
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
-        *,
-        gradient: Any = "exact",
-        gradient_location: str = "hidden",
-        objective: Any = "auto",
-        solver: Any = "adam",
-        alpha: float = 0.0,
-        batch_size: Any = "auto",
-        learning_rate_init: float = 0.001,
-        max_iter: int = 200,
-        shuffle: bool = True,
-        random_state: Any = None,
-        tol: float = 1e-4,
-        verbose: bool = False,
-        warm_start: bool = False,
-        momentum: float = 0.9,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        n_iter_no_change: float = 10,
-        dtype: str = "float64",
-        coef_init: Sequence[Any] | None = None,
-        intercept_init: Sequence[Any] | None = None,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.gradient = gradient
-        self.gradient_location = gradient_location
-        self.objective = objective
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate_init = learning_rate_init
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.dtype = dtype
-        self.coef_init = coef_init
-        self.intercept_init = intercept_init
+    hidden_layer_sizes: Any = (100,)
+    activation: Any = "relu"
+    _: KW_ONLY
+    gradient: Any = "exact"
+    gradient_location: str = "hidden"
+    objective: Any = "auto"
+    solver: Any = "adam"
+    alpha: float = 0.0
+    batch_size: Any = "auto"
+    learning_rate_init: float = 0.001
+    max_iter: int = 200
+    shuffle: bool = True
+    random_state: Any = None
+    tol: float = 1e-4
+    verbose: bool = False
+    warm_start: bool = False
+    momentum: float = 0.9
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    n_iter_no_change: float = 10
+    dtype: str = "float64"
+    coef_init: Sequence[Any] | None = None
+    intercept_init: Sequence[Any] | None = None
 
     def fit(self, X: Any, y: Any) -> Any:
         """Train on patterns.
@@ -124,7 +125,7 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
         return terms
 
     def _design(self) -> Design:
-        return settings.design_of(self.get_params(deep=False), self._task)
+        return _design_of(self.get_params(deep=False), self._task)
 
     def _fit(self, X: Any, y: Any, incremental: bool) -> Any:
         self._validate_params()
@@ -132,15 +133,16 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
         x, targets = self._checked(X, y, incremental, first)
         design, random = self._design(), check_random_state(self.random_state)
         widths = (x.shape[1], *design.hidden, targets.shape[1])
-        settings.check_design(design, targets.shape[1])
+        reason = design.misplaced(targets.shape[1]) if design.gradient != EXACT else ""
+        if reason:
+            raise UsageError(f"gradient {design.gradient} at {design.location!r}: {reason}")
         size = self._batch_size(design, len(x))
         if first:
             self._begin(design, widths, targets, random)
         elif widths != (held := tuple(map(len, [*self.coefs_, self.intercepts_[-1]]))):
             raise UsageError(f"the weights to go on from have widths {held}, not {widths}")
-        trainer, order = self._trainer(
-            design, x, self._encoding.encode(targets), size, incremental
-        )
+        order, encoded = np.arange(len(x))[None], self._encoding.encode(targets)
+        trainer = self._trainer(design, x, encoded, size, order, incremental)
         try:
             with np.errstate(all="ignore"):  # floating-point exceptions are data here
                 self._epochs(trainer, order, size, random, incremental)
@@ -164,19 +166,11 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
                 f"{patterns} here, not {size}"
             )
         if size > patterns:
-            warnings.warn(
-                f"batch_size {size} is larger than the {patterns} patterns, and is clipped",
-                stacklevel=4,
-            )
+            text = f"batch_size {size} is larger than the {patterns} patterns, and is clipped"
+            warnings.warn(text, stacklevel=4)
         return int(min(size, patterns))
 
-    def _begin(
-        self,
-        design: Design,
-        widths: tuple[int, ...],
-        targets: Array,
-        random: np.random.RandomState,
-    ) -> None:
+    def _begin(self, design: Design, widths: tuple[int, ...], targets: Array, random: Any) -> None:
         output = design.output(widths[-1])
         self._encoding: Encoding = encoding_of(self._task, targets, design.objective, output)
         # of random rules; from a copy, so that weights and order are those of scikit-learn
@@ -194,47 +188,28 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
         self.out_activation_ = output.name
         self.loss_curve_: list[float] = []
         self.best_loss_ = np.inf
-        self.t_ = 0
-        self._without_progress = 0
-        self._kept: dict[str, Any] = {}
+        self.t_ = self._without_progress = 0
+        self._kept: dict[Any, Any] = {}
 
     def _trainer(
-        self, design: Design, x: Array, t: Array, size: int, incremental: bool
-    ) -> tuple[Trainer, Array]:
-        """Return the network at its weights, and the order of patterns that it looks at."""
-        parameters = self._parameters()
+        self, design: Design, x: Array, t: Array, size: int, order: Array, incremental: bool
+    ) -> Trainer:
+        """Return the network at its weights; order is that of the patterns, and may change."""
+        kept, parameters = self._kept if incremental else {}, self._parameters()
         numbers = {name: np.array([value]) for name, value in design.optimizer.values.items()}
         rate = np.array([float(self.learning_rate_init)])
         updater = Updater(design.optimizer.record, numbers, rate, parameters)
-        kept = self._kept if incremental else {}
-        if kept.get("solver") == str(design.optimizer):
-            updater.state[:], updater.step = kept["state"], kept["updates"]
-        order = np.arange(len(x))[None]
-        kept_rule = kept.get("gradient") == str(design.gradient)  # what it prepared, stays
-        stack = Stack(
-            unscored(x, t, self._task),
-            design,
-            [self._seed],
-            parameters,
-            prepared=kept["constants"] if kept_rule else None,
-        )
+        if ("solver", str(design.optimizer)) in kept:
+            updater.state[:], updater.step = kept["solver", str(design.optimizer)]
+        prepared = kept.get(("gradient", str(design.gradient)))
+        posed = unscored(x, t, self._task)
+        stack = Stack(posed, design, [self._seed], parameters, prepared=prepared)
         done = kept.get("updates", 0)
-        trainer = Trainer(
-            *(stack, updater, size, order),
-            alpha=self.alpha,
-            accumulates=True,
-            begin=done,
-            done=done,
-        )
-        return trainer, order
+        running = {"alpha": self.alpha, "accumulates": True, "begin": done, "done": done}
+        return Trainer(stack, updater, size, order, **running)
 
     def _epochs(
-        self,
-        trainer: Trainer,
-        order: Array,
-        size: int,
-        random: np.random.RandomState,
-        incremental: bool,
+        self, trainer: Trainer, order: Array, size: int, random: Any, incremental: bool
     ) -> None:
         patterns = order.shape[1]
         self.n_iter_ = 0
@@ -253,33 +228,28 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
             stays = self.loss_ > self.best_loss_ - self.tol
             self._without_progress = self._without_progress + 1 if stays else 0
             self.best_loss_ = self.loss_ if self.loss_ < self.best_loss_ else self.best_loss_
-            if self._without_progress > self.n_iter_no_change:
-                if self.verbose:
-                    print(
-                        f"Training loss did not improve more than tol={self.tol:f} for "
-                        f"{self.n_iter_no_change} consecutive epochs. Stopping."
-                    )
-                return
-            if not np.isfinite(trainer.stack.parameters).all():
+            stopped = self._without_progress > self.n_iter_no_change
+            if stopped and self.verbose:
+                print(
+                    f"Training loss did not improve more than tol={self.tol:f} for "
+                    f"{self.n_iter_no_change} consecutive epochs. Stopping."
+                )
+            if stopped or not np.isfinite(trainer.stack.parameters).all():
                 return
         if not incremental:
-            warnings.warn(
-                f"the training has not converged after max_iter = {self.max_iter} epochs",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+            text = f"the training has not converged after max_iter = {self.max_iter} epochs"
+            warnings.warn(text, ConvergenceWarning, stacklevel=4)
 
     def _keep(self, trainer: Trainer, design: Design) -> None:
         stack = trainer.stack
         layers = [layer[0] for layer in layers_of(stack.parameters, stack.widths)]
         self.coefs_ = [layer[:-1].copy() for layer in layers]
         self.intercepts_ = [layer[-1].copy() for layer in layers]
+        state, step = trainer.updater.state, trainer.updater.step
         self._kept = {
-            "solver": str(design.optimizer),
-            "state": trainer.updater.state,
-            "updates": trainer.updater.step,
-            "gradient": str(design.gradient),
-            "constants": tuple(layer.constants for layer in stack.rules),
+            ("solver", str(design.optimizer)): (state, step),
+            ("gradient", str(design.gradient)): tuple(layer.constants for layer in stack.rules),
+            "updates": step,
         }
 
     def _parameters(self) -> Array:
@@ -306,9 +276,56 @@ def _given(name: str, given: Any, drawn: list[Array]) -> list[Array]:
     except (TypeError, ValueError):
         raise UsageError(f"{name} takes arrays of the shapes {shapes}") from None
     if [layer.shape for layer in found] != shapes:
-        raise UsageError(
-            f"{name} takes arrays of the shapes {shapes}, not {[a.shape for a in found]}"
-        )
+        given_shapes = [layer.shape for layer in found]
+        raise UsageError(f"{name} takes arrays of the shapes {shapes}, not {given_shapes}")
     if not all(np.isfinite(layer).all() for layer in found):
         raise UsageError(f"{name} holds a number that is not finite")
     return found
+
+
+def _design_of(given: Mapping[str, Any], task: str) -> Design:
+    """Return the design that an estimator's parameters name for a kind of task."""
+    hidden = given["hidden_layer_sizes"]
+    widths = list(hidden) if hasattr(hidden, "__iter__") else [hidden]
+    if not all(isinstance(width, Integral) and int(width) > 0 for width in widths):
+        raise UsageError(f"hidden_layer_sizes takes widths from 1, not {hidden!r}")
+    return named_design(
+        tuple(map(int, widths)),
+        given["activation"],
+        gradient=given["gradient"],
+        location=given["gradient_location"],
+        objective=_objective(given["objective"], task),
+        optimizer=_optimizer(given),
+    )
+
+
+def _objective(spec: Any, task: str) -> Objective:
+    auto = isinstance(spec, str) and spec == "auto"
+    name = OBJECTIVE_OF_TASK[task] if auto else spec
+    objective = resolve("objective", OBJECTIVES, name).record
+    if task not in objective.tasks:
+        fitting = [name for name, record in OBJECTIVES.items() if task in record.tasks]
+        raise UsageError(
+            f"objective {objective.name!r} is not for {task}. Valid: auto, {', '.join(fitting)}"
+        )
+    return objective
+
+
+def _optimizer(given: Mapping[str, Any]) -> Variant[Optimizer]:
+    """Return the solver, with scikit-learn's numbers where its record has the same default.
+
+    A default of its own (adadelta's ε is 1e-6) stands until ``{"adadelta": {"epsilon": ...}}``
+    says otherwise.
+    """
+    spec = given["solver"]
+    variant = resolve("solver", OPTIMIZERS, spec)
+    if isinstance(spec, Variant):
+        return variant
+    said = {*spec, *(spec.get(variant.name) or ())} if isinstance(spec, Mapping) else set()
+    shared = {
+        name: float(given[name])
+        for name, default in SOLVER_NUMBERS.items()
+        if name in variant.values.keys() - said
+        and variant.record.parameters[name].default == default
+    }
+    return Variant(variant.record, {**variant.values, **shared}, variant.target)

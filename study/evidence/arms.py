@@ -26,19 +26,12 @@ Arms = Mapping[str, pd.DataFrame]
 class Place:
     """A stratum: the runs of each arm, which differ in nothing but what is compared.
 
-    Parameters
-    ----------
-    task
-        Its name: ``digits · tanh``.
-    block
-        Strata of one block draw their seeds together: they share data and batch order.
-    arms
-        Name -> runs, with the table's own index.
+    Strata of one block draw their seeds together: they share data and batch order.
     """
 
-    task: str
+    task: str  # its name: ``digits · tanh``
     block: str
-    arms: Arms
+    arms: Arms  # with the table's own index
 
     @cached_property
     def seeds(self) -> Seeds:
@@ -59,51 +52,28 @@ class Place:
 
 @dataclass(frozen=True)
 class Study:
-    """The runs among which arms are looked for, and the arms.
-
-    Parameters
-    ----------
-    runs
-        The table.
-    where
-        Selections, any of which may hold; ``task`` names entries of `tasks`.
-    arms
-        Name -> selection, within `where`.
-    tasks, always
-        Selections by name, and one that holds wherever nothing else is said.
-    checks
-        The table of gradient checks; None where it was not made.
-    name
-        For messages.
-    """
+    """The runs among which arms are looked for, and the arms."""
 
     runs: Runs
-    where: Sequence[Selection]
-    arms: Mapping[str, Selection]
+    where: Sequence[Selection]  # any may hold; ``task`` names entries of `tasks`
+    arms: Mapping[str, Selection]  # within `where`
     tasks: Mapping[str, Selection]
-    always: Selection
-    checks: pd.DataFrame | None = None
-    name: str = "figure"
+    always: Selection  # holds wherever nothing else is said
+    checks: pd.DataFrame | None = None  # of gradients, where they were made
+    name: str = "figure"  # for messages
 
     def places(
         self, arms: Sequence[str], *, free: Sequence[str] = (), rate: str = "own"
     ) -> tuple[tuple[Place, ...], str]:
-        """Find the strata in which all these arms were run.
+        """Find the strata in which all these arms were run, and name arms without runs.
 
         Parameters
         ----------
-        arms
-            Names of the arms that are needed.
-        free
-            Columns that vary within an arm, such as gain and depth.
+        arms, free
+            Names of the arms; columns that vary within an arm, such as gain and depth.
         rate
             ``own``: each arm at the rate tuned for it. ``exact``: all at the rate tuned for exact,
             which are the rows of stage ``transfer``, and exact's own evaluation.
-
-        Returns
-        -------
-        places, missing
-            The strata, and a message that names arms without runs; empty if there are none.
 
         Raises
         ------
@@ -126,11 +96,16 @@ class Study:
                 here = {arm: stratum[mask[stratum.index]] for arm, mask in masks.items()}
                 lacking = [f"{arm} ({name})" for arm, frame in here.items() if frame.empty]
                 absent |= dict.fromkeys(lacking)
-                if not lacking:
-                    here = _of_one_grid(here, free)
-                    self._refuse_two_runs(name, here, free)
-                    found.append(Place(name, str(here[arms[0]]["dataset"].iloc[0]), here))
-        return tuple(found), _missing(list(absent))
+                if lacking:
+                    continue
+                here = _of_one_grid(here, free)
+                for arm, frame in here.items():
+                    for seed in frame.loc[frame.duplicated([*free, "seed"]), "seed"]:
+                        raise UsageError(f"{self.name}: two runs of {arm} in {name}, seed {seed}")
+                found.append(Place(name, str(here[arms[0]]["dataset"].iloc[0]), here))
+        more = f" and {len(absent) - NAMED} more" if len(absent) > NAMED else ""
+        missing = f"no runs of {', '.join([*absent][:NAMED])}{more}" if absent else ""
+        return tuple(found), missing
 
     def _tasks(self) -> Iterator[tuple[str, Selection]]:
         for where in self.where:
@@ -138,20 +113,6 @@ class Study:
             named = where.get("task", "")
             for task in named if isinstance(named, list) else [named]:
                 yield task, {**self.tasks[task], **rest} if task else rest
-
-    def _refuse_two_runs(self, place: str, arms: Arms, free: Sequence[str]) -> None:
-        for arm, frame in arms.items():
-            twice = frame.duplicated([*free, "seed"])
-            if twice.any():
-                seed = frame.loc[twice, "seed"].iloc[0]
-                raise UsageError(f"{self.name}: two runs of {arm} in {place}, seed {seed}")
-
-
-def _missing(absent: Sequence[str]) -> str:
-    if not absent:
-        return ""
-    more = f" and {len(absent) - NAMED} more" if len(absent) > NAMED else ""
-    return f"no runs of {', '.join(absent[:NAMED])}{more}"
 
 
 def _of_arm(selection: Selection, rate: str) -> dict[str, Any]:
@@ -192,19 +153,13 @@ def _of_one_grid(arms: Arms, free: Sequence[str]) -> dict[str, pd.DataFrame]:
     found = dict(arms)
     if len(arms) < 2 or "learning_rate" in free:
         return found
-
-    def cells(frame: pd.DataFrame, dropna: bool) -> Iterator[tuple[Any, pd.DataFrame]]:
-        yield from frame.assign(_=0).groupby(["_", *free], dropna=dropna)
-
     for arm, frame in arms.items():
         if not frame.duplicated([*free, "seed"]).any():
             continue
-        seeds: dict[Any, set[int]] = {}
-        for other in (f for name, f in found.items() if name != arm):
-            for key, cell in cells(other, True):
-                seeds.setdefault(key, set()).update(cell["seed"])
+        others = pd.concat([other for name, other in found.items() if name != arm]).assign(_=0)
+        seeds = {key: set(cell["seed"]) for key, cell in others.groupby(["_", *free])}
         kept = []
-        for key, cell in cells(frame, False):
+        for key, cell in frame.assign(_=0).groupby(["_", *free], dropna=False):
             of_rate = {rate: set(runs["seed"]) for rate, runs in cell.groupby("learning_rate")}
             alike = [rate for rate, own in of_rate.items() if own == seeds.get(key, set())]
             kept.append(cell[cell["learning_rate"] == alike[0]] if len(alike) == 1 else cell)

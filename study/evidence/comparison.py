@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 from pydantic import AfterValidator
 
 from study.checked import NO_OTHER_KEYS, Number, Text, one_of
 from study.errors import unknown
-from study.evidence.arms import Place, Seeds, Study
+from study.evidence.arms import Place, Study
 from study.evidence.effects import FEWEST, Effect, Measured, Paired, Ranked, Shares
 from study.evidence.runs import COLUMNS, axis
 
@@ -51,24 +51,12 @@ class Options:
 class Contrast:
     """One effect: a weighted sum over arms of what the runs of a seed measured.
 
-    Parameters
-    ----------
-    name
-        By which the decision knows it.
-    comparison
-        Name in ``COMPARISONS``.
-    weights
-        Arm -> weight.
-    margin
-        In the comparison's unit: a ratio, or percentage points, or a slope.
-    options
-        Of the comparison.
-    limits
-        Further margins that the decision takes, in the same unit.
+    The margin, and further limits that the decision takes, are in the comparison's unit: a ratio,
+    or percentage points, or a slope.
     """
 
-    name: Text
-    comparison: Text
+    name: Text  # by which the decision knows it
+    comparison: Text  # name in ``COMPARISONS``
     weights: dict[str, Number]
     margin: Number
     options: Any = field(default_factory=Options)
@@ -83,32 +71,12 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A kind of comparison.
+    """A kind of comparison: ``effect(study, contrast)`` is the effect, or why there is none."""
 
-    Parameters
-    ----------
-    name
-        By which claims.yaml names it.
-    unit
-        Of its effects, see `UNITS`.
-    effect
-        ``effect(study, contrast)`` returns the effect, or the reason why there is none.
-    options
-        The record of what it takes.
-    arms
-        How many have weights: the fewest and the most.
-    """
-
-    name: str
-    unit: str
+    unit: str  # of its effects, see `UNITS`
     effect: Callable[[Study, Contrast], Effect | str]
     options: type[Any] = Options
-    arms: tuple[int, float] = (2, np.inf)
-
-    @property
-    def least_margin(self) -> float:
-        """The margin, as written, below which it would be negative."""
-        return UNITS[self.unit][2]
+    arms: tuple[int, float] = (2, np.inf)  # the fewest and the most that have weights
 
     def internal(self, value: float) -> float:
         """Turn a margin as written into the unit that is computed with."""
@@ -119,73 +87,49 @@ class Comparison:
         return float(UNITS[self.unit][1](value))
 
 
-Seeded = tuple[Seeds, NDArray[np.float64], int]
-"""Seeds, a number for each, and how many of them updates-to-target decided."""
+def measured(place: Place, values: ArrayLike, ties: int = 0) -> Measured | str:
+    """Take a number for each seed of a place; one that is not finite leaves its seed out."""
+    if all(frame["failed"].all() for frame in place.arms.values()):
+        return "all runs failed"
+    numbers = np.asarray(values, float)
+    finite = np.isfinite(numbers)
+    seeds = place.seeds[finite]
+    found = numbers[finite]
+    return Measured(place.task, place.block, seeds, place.rows(seeds), found, ties=ties)
 
 
-def ranked(
-    measure: Callable[[Place, Contrast], Seeded],
+def paired(place: Place, first: ArrayLike, second: ArrayLike) -> Paired:
+    """Take a yes or no of two arms for each seed of a place."""
+    flags = np.asarray(first, bool), np.asarray(second, bool)
+    return Paired(place.task, place.block, place.seeds, place.rows(place.seeds), *flags)
+
+
+def pooled(
+    measure: Callable[[Place, Contrast], Measured | Paired | str],
     free: Callable[[Contrast], Sequence[str]] = lambda contrast: (),
 ) -> Callable[[Study, Contrast], Effect | str]:
-    """Make an effect of one number a seed.
+    """Make an effect of what is measured in each place; those with too few seeds are noted.
 
-    Parameters
-    ----------
-    measure
-        ``measure(place, contrast)``; a number that is not finite leaves its seed out.
-    free
-        Columns that vary within an arm.
+    `measure` returns what it finds, or why there is nothing; `free` columns vary within an arm.
     """
 
     def effect(study: Study, contrast: Contrast) -> Effect | str:
-        def measured(place: Place) -> Measured | str:
-            seeds, values, ties = measure(place, contrast)
-            finite = np.isfinite(values)
-            seeds, values = seeds[finite], values[finite]
-            if all(frame["failed"].all() for frame in place.arms.values()):
-                return "all runs failed"
-            rows = place.rows(seeds)
-            return Measured(place.task, place.block, seeds, rows, values, ties=ties)
-
-        return _pooled(Ranked, measured, study, contrast, free(contrast))
-
-    return effect
-
-
-def shares(
-    measure: Callable[[Place, Contrast], tuple[Any, Any]],
-) -> Callable[[Study, Contrast], Effect | str]:
-    """Make an effect of a yes or no a seed in two arms: ``measure`` returns first and second."""
-
-    def effect(study: Study, contrast: Contrast) -> Effect | str:
-        def paired(place: Place) -> Paired:
-            first, second = (np.asarray(flags, bool) for flags in measure(place, contrast))
-            rows = place.rows(place.seeds)
-            return Paired(place.task, place.block, place.seeds, rows, first, second)
-
-        return _pooled(Shares, paired, study, contrast, ())
+        places, missing = study.places(
+            list(contrast.weights), free=free(contrast), rate=contrast.options.rate
+        )
+        tasks: list[Any] = []
+        notes = [missing]
+        for place in places:
+            found = measure(place, contrast)
+            if isinstance(found, str):
+                notes.append(f"{place.task}: {found}")
+            elif len(found.seeds) < FEWEST:
+                notes.append(f"{place.task}: {len(found.seeds)} seeds, {FEWEST} needed")
+            else:
+                tasks.append(found)
+        note = "; ".join(filter(None, notes))
+        if not tasks:
+            return note or "no runs"
+        return (Shares if isinstance(tasks[0], Paired) else Ranked)(tuple(tasks), note)
 
     return effect
-
-
-def _pooled(
-    kind: type[Ranked] | type[Shares],
-    measure: Callable[[Place], Any],
-    study: Study,
-    contrast: Contrast,
-    free: Sequence[str],
-) -> Effect | str:
-    """Pool the places that have enough seeds; a note names those that were left out."""
-    rate = getattr(contrast.options, "rate", "own")
-    places, missing = study.places(list(contrast.weights), free=free, rate=rate)
-    tasks, notes = [], [missing]
-    for place in places:
-        found = measure(place)
-        if isinstance(found, str):
-            notes.append(f"{place.task}: {found}")
-        elif len(found.seeds) < FEWEST:
-            notes.append(f"{place.task}: {len(found.seeds)} seeds, {FEWEST} needed")
-        else:
-            tasks.append(found)
-    note = "; ".join(filter(None, notes))
-    return kind(tuple(tasks), note) if tasks else note or "no runs"

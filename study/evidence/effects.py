@@ -8,17 +8,15 @@ is the mean over tasks.
 from __future__ import annotations
 
 import zlib
-from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from study.evidence.hypotheses import exceeds, holm, newcombe_stratified, shares_exceed
-from study.evidence.resampling import draws, hodges_lehmann_of
-from study.evidence.statistics import Interval, hodges_lehmann, newcombe_paired
+from study.evidence import statistics
+from study.evidence.statistics import Interval, shares_differ, shares_exceed
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -29,50 +27,35 @@ FEWEST = 6
 
 
 @dataclass(frozen=True)
-class TaskEffect(ABC):
+class TaskEffect:
     """What was measured in one task, and the effect in this task alone.
 
-    Parameters
-    ----------
-    task, block
-        See `Place`. Tasks of a block with the same seeds are not independent: the same seed has
-        the same data and batch order there.
-    seeds
-        (n,), those that all arms have, in rising order.
-    rows
-        Rows of the table that it comes from.
-    ties
-        Pairs at the score's floor, which updates-to-target decided.
+    Tasks of a block with the same seeds are not independent: the same seed has the same data and
+    batch order there.
     """
 
     task: str
     block: str
-    seeds: NDArray[np.int64]
-    rows: NDArray[np.intp]
-    ties: int = field(default=0, kw_only=True)
+    seeds: NDArray[np.int64]  # (n,), those that all arms have, in rising order
+    rows: NDArray[np.intp]  # of the table that it comes from
+    ties: int = field(default=0, kw_only=True)  # at the floor, decided by updates-to-target
 
     @property
     def together(self) -> tuple[str, bytes]:
         """Equal for tasks that share their seeds."""
         return self.block, self.seeds.tobytes()
 
-    @property
-    def deviation(self) -> float:
-        """Standard deviation of the differences; NaN where they are no numbers."""
+    def turned(self) -> Self:
+        """Return the opposite effect."""
+        return self
+
+    def above(self, margin: float) -> float:
+        """Return the one-sided p-value of "above the margin"; NaN where nothing is random."""
         return float("nan")
 
-    @property
-    @abstractmethod
-    def interval(self) -> Interval:
-        """Estimate with 95 % limits."""
-
-    @abstractmethod
-    def above(self, margin: float) -> float:
-        """Return the one-sided p-value of "above the margin"."""
-
-    @abstractmethod
     def below(self, margin: float) -> float:
         """Return the one-sided p-value of "below the margin"."""
+        return self.turned().above(-margin)
 
 
 @dataclass(frozen=True)
@@ -84,20 +67,20 @@ class Measured(TaskEffect):
     @cached_property
     def interval(self) -> Interval:
         """Estimate with 95 % limits."""
-        return hodges_lehmann(self.values)
+        return statistics.hodges_lehmann(self.values)
 
     @property
     def deviation(self) -> float:
         """Standard deviation of the numbers."""
         return float(np.std(self.values, ddof=1))
 
+    def turned(self) -> Self:
+        """Return the opposite effect."""
+        return replace(self, values=-self.values)
+
     def above(self, margin: float) -> float:
         """Return the p-value of "above the margin"."""
-        return exceeds(self.values, margin)
-
-    def below(self, margin: float) -> float:
-        """Return the p-value of "below the margin"."""
-        return exceeds(-self.values, -margin)
+        return statistics.wilcoxon(self.values - margin, "greater")
 
 
 @dataclass(frozen=True)
@@ -110,33 +93,25 @@ class Paired(TaskEffect):
     @cached_property
     def interval(self) -> Interval:
         """Estimate with 95 % limits."""
-        return newcombe_paired(self.first, self.second)
+        return shares_differ([(self.first, self.second)])
+
+    def turned(self) -> Self:
+        """Return the opposite effect."""
+        return replace(self, first=self.second, second=self.first)
 
     def above(self, margin: float) -> float:
         """Return the p-value of "above the margin"."""
         return shares_exceed([(self.first, self.second)], margin)
 
-    def below(self, margin: float) -> float:
-        """Return the p-value of "below the margin"."""
-        return shares_exceed([(self.second, self.first)], -margin)
-
 
 @dataclass(frozen=True)
-class Effect(ABC):
-    """What a decision may ask of an effect.
-
-    Parameters
-    ----------
-    tasks
-        What was measured in each task.
-    note
-        What is missing or was left out, or empty.
-    """
+class Effect:
+    """What a decision may ask of an effect: what each task measured, and a note or nothing."""
 
     tasks: tuple[Any, ...]
     note: str = ""
 
-    @cached_property
+    @property
     def estimate(self) -> float:
         """Mean over tasks."""
         return float(np.mean([task.interval.estimate for task in self.tasks]))
@@ -146,17 +121,17 @@ class Effect(ABC):
         """Rows of the table that it comes from."""
         return np.unique(np.concatenate([task.rows for task in self.tasks]))
 
-    @abstractmethod
     def interval(self, confidence: float = 0.95) -> Interval:
         """Return the estimate with its limits."""
+        raise NotImplementedError
 
-    @abstractmethod
     def above(self, margin: float) -> float:
         """Return the one-sided p-value of "above the margin"."""
+        raise NotImplementedError
 
-    @abstractmethod
     def below(self, margin: float) -> float:
         """Return the one-sided p-value of "below the margin"."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -178,8 +153,9 @@ class Ranked(Effect):
             if key not in drawn:
                 seed = [zlib.crc32(key[0].encode()), zlib.crc32(key[1])]
                 random = np.random.default_rng(seed)
-                drawn[key] = draws(random, len(task.seeds), self.resamples)
-            total += hodges_lehmann_of(task.values, drawn[key])
+                n = len(task.seeds)  # counts of n out of n with replacement
+                drawn[key] = random.multinomial(n, np.full(n, 1.0 / n), size=self.resamples)
+            total += statistics.resampled(task.values, drawn[key])
         return total / len(self.tasks)
 
     def interval(self, confidence: float = 0.95) -> Interval:
@@ -199,39 +175,31 @@ class Ranked(Effect):
 
 @dataclass(frozen=True)
 class Shares(Effect):
-    """Mean over tasks of the difference of two shares."""
-
-    def _pairs(self, *, turned: bool = False) -> list[tuple[Flags, Flags]]:
-        return [(p.second, p.first) if turned else (p.first, p.second) for p in self.tasks]
+    """Mean over tasks of the difference of two shares, with Newcombe's stratified limits."""
 
     @property
-    def _together(self) -> list[tuple[str, bytes]]:
-        return [task.together for task in self.tasks]
+    def _strata(self) -> tuple[list[tuple[Flags, Flags]], list[tuple[str, bytes]]]:
+        return [(t.first, t.second) for t in self.tasks], [t.together for t in self.tasks]
 
     def interval(self, confidence: float = 0.95) -> Interval:
-        """Return the estimate with Newcombe's stratified limits."""
-        return newcombe_stratified(self._pairs(), confidence, self._together)
+        """Return the estimate with its limits."""
+        pairs, together = self._strata
+        return shares_differ(pairs, confidence, together)
 
     def above(self, margin: float) -> float:
         """Return the p-value at which the lower limit meets the margin."""
-        return shares_exceed(self._pairs(), margin, self._together)
+        pairs, together = self._strata
+        return shares_exceed(pairs, margin, together)
 
     def below(self, margin: float) -> float:
         """Return the p-value at which the upper limit meets the margin."""
-        return shares_exceed(self._pairs(turned=True), -margin, self._together)
+        return Shares(tuple(task.turned() for task in self.tasks)).above(-margin)
 
 
 def significant_tasks(effect: Effect, margin: float, *, above: bool, level: float) -> list[str]:
-    """Name the tasks whose effect is beyond a margin, Holm over the tasks.
+    """Name the tasks whose effect is beyond a margin on a side, Holm over the tasks.
 
-    Parameters
-    ----------
-    effect, margin
-        What is compared with what.
-    above
-        The side.
-    level
-        Two-sided; half of it is asked of each one-sided p-value.
+    `level` is two-sided; half of it is asked of each one-sided p-value.
     """
     p = {t.task: t.above(margin) if above else t.below(margin) for t in effect.tasks}
-    return [task for task, adjusted in holm(p).items() if adjusted <= level / 2]
+    return [task for task, adjusted in statistics.holm(p).items() if adjusted <= level / 2]

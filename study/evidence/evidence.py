@@ -12,8 +12,7 @@ import pandas as pd
 
 from study.evidence.arms import Place, Study
 from study.evidence.claims.kinds import COMPARISONS
-from study.evidence.claims.reading import read_claims
-from study.evidence.claims.records import Claims, Part
+from study.evidence.claims.reading import Claims, Part, read_claims
 from study.evidence.claims.verdicts import Judged, Verdict, judge, judge_part
 from study.evidence.comparison import Contrast
 from study.evidence.effects import Effect
@@ -26,13 +25,7 @@ EXACT: Selection = {"gradient": REFERENCE}
 
 @dataclass(frozen=True)
 class Evidence:
-    """The runs of an experiment, and the claims.
-
-    Parameters
-    ----------
-    runs, claims
-        The table, and conf/claims.yaml.
-    """
+    """The runs of an experiment, and the claims of conf/claims.yaml."""
 
     runs: Runs
     claims: Claims
@@ -73,14 +66,7 @@ class Evidence:
     ) -> Effect | None:
         """Estimate a weighted sum over arms as a claim of its own would; None without runs.
 
-        Parameters
-        ----------
-        arms, where, weights
-            As in conf/claims.yaml.
-        comparison
-            Name in ``COMPARISONS``.
-        options
-            What else the comparison takes.
+        All arguments are as in conf/claims.yaml; `options` are those that the comparison takes.
         """
         kind = COMPARISONS[comparison]
         contrast = Contrast("effect", comparison, dict(weights), 1.0, kind.options(**options))
@@ -113,26 +99,14 @@ class Evidence:
 
 
 def needed(effect: Effect | None, what: str) -> Effect:
-    """Return an effect that a figure needs.
-
-    Raises
-    ------
-    NothingToShow
-        If there is none.
-    """
+    """Return an effect that a figure needs, or raise `NothingToShow`."""
     if effect is None:
         raise NothingToShow(f"no runs of {what}, or too few seeds")
     return effect
 
 
 def gather(experiment: str, base: Path) -> Evidence:
-    """Read an experiment's own runs, else its published ones, and the claims; once a process.
-
-    Raises
-    ------
-    UsageError
-        Where there are none.
-    """
+    """Read an experiment's own runs, else its published ones, and the claims; once a process."""
     times = tuple(p.stat().st_mtime_ns for p in files_of(base, experiment, tuning=True))
     return _gather(experiment, base, times)
 

@@ -16,7 +16,7 @@ import pandas as pd
 from study.datasets import DATASETS
 from study.errors import UsageError
 from study.evidence.runs import REFERENCE, STRUCTURE, Runs, axis, columns_of, number_of
-from study.evidence.sources import joined, parts
+from study.evidence.sources import joined, no_results, parts
 from study.learning.activations import ACTIVATIONS
 from study.learning.optimizers import OPTIMIZERS
 from study.learning.rules import GRADIENTS, canonical
@@ -42,25 +42,14 @@ PUBLISHED = {
 class Rule:
     """A gradient rule as an experiment used it.
 
-    Parameters
-    ----------
-    label
-        For figures: ``floor 0.1``; with its location only where an experiment compares several.
-    text
-        Canonical: ``floor(minimum=0.1)``, followed by the location where it matters.
-    name
-        The record's name in ``GRADIENTS``.
-    family
-        The record's family; empty for a record from outside.
-    step
-        Position among the experiment's rules of the same name, from 0.
+    Label and text say the location only where an experiment compares several.
     """
 
-    label: str
-    text: str
+    label: str  # for figures: ``floor 0.1``
+    text: str  # canonical: ``floor(minimum=0.1)``
     name: str
-    family: str
-    step: int
+    family: str  # empty for a record from outside
+    step: int  # position among the experiment's rules of the same name, from 0
 
 
 @dataclass(frozen=True)
@@ -69,8 +58,6 @@ class Results:
 
     Parameters
     ----------
-    experiment
-        Its name.
     runs
         One row a training, as `Runs` types it, of cells with one learning rate. Beside it
         ``rule``, and in the experiment's own order ``task, activation_label, optimizer_label``
@@ -101,10 +88,7 @@ def load(folder: Path) -> Results:
     for name, paths in files.items():
         frame = frames[name] = joined(paths) if paths else pd.DataFrame()
         if frame.empty:
-            raise UsageError(
-                f"no results of experiment {folder.name!r} yet; "
-                f"make them with: make ablation EXPERIMENT={folder.name}"
-            )
+            raise UsageError(no_results(folder.name))
         needed = (PUBLISHED if "replica" in frames["runs"] else NEEDED)[name]
         missing = [column for column in needed if column not in frame]
         if missing:
@@ -139,18 +123,17 @@ def variants_of(
     for row in runs.loc[~codes.duplicated(), columns].to_dict("records"):
         name = str(row.pop(axis))
         given = {str(c).partition(".")[2]: v for c, v in row.items() if not pd.isna(v)}
-        record = registry.get(name) or Record(name=name, formula="", reference="")
-        unknown = {k: Parameter(_number(v), "") for k, v in given.items()}
-        known = {**unknown, **record.parameters}
-        values = {k: _like(known[k].default, v) for k, v in given.items()}
-        if not set(values) <= set(record.parameters):
+        record = registry.get(name)
+        if record is None or not set(given) <= set(record.parameters):
+            numbers = (int, float, np.number)
+            unknown = {
+                k: Parameter(float(v) if isinstance(v, numbers) else str(v), "")
+                for k, v in given.items()
+            }
             record = Record(name=name, formula="", reference="", parameters=unknown)
+        values = {k: _like(record.parameters[k].default, v) for k, v in given.items()}
         found.append(Variant(record, values))
     return codes, found
-
-
-def _number(value: Any) -> float | str | bool:
-    return float(value) if isinstance(value, int | float | np.number) else str(value)
 
 
 def _like(default: float | str | bool, value: Any) -> float | str | bool:
@@ -163,13 +146,8 @@ def _like(default: float | str | bool, value: Any) -> float | str | bool:
 def labelled(variants: Sequence[Variant[Any]], *, amounts: bool = True) -> list[str]:
     """Return short names of variants of one axis: "floor 0.1", "random low 0.25 high 0.75".
 
-    Parameters
-    ----------
-    variants
-        What has to be told apart.
-    amounts
-        Whether a record's only parameter is always named, by its value. Otherwise, as where there
-        are several, a parameter is named where variants differ in it or it is not the default.
+    A parameter is named where variants differ in it or it is not the default. Under `amounts` a
+    record's only parameter is always named, by its value.
     """
     varying = {
         (v.name, key)
@@ -248,28 +226,25 @@ def _rules(runs: pd.DataFrame) -> tuple[tuple[Rule, ...], Any]:
     several = key.groupby(["gradient", "consistent", runs["stratum"]])["location"].nunique()
     ambiguous = set(several[several > 1].index.get_level_values("gradient"))
     rule_codes = number_of(key, ["gradient", "location", "consistent"])
-    made, order = [], []
+    made = []
     for row in key[~rule_codes.duplicated()].to_dict("records"):
-        variant, where = variants[row["gradient"]], str(row["location"])
-        label, text = labels[row["gradient"]], str(variant)
-        if row["gradient"] in ambiguous:
-            label, text = f"{label} ({where})", f"{text} {where}"
-        if row["consistent"] != "false":
-            twin = "twin" if row["consistent"] == "true" else f"twin {row['consistent']}"
-            label, text = f"{label} ({twin})", f"{text} {twin}"
+        variant, where, twin = variants[row["gradient"]], str(row["location"]), row["consistent"]
+        said = [where] if row["gradient"] in ambiguous else []
+        if twin != "false":
+            said.append("twin" if twin == "true" else f"twin {twin}")
+        label = " ".join([labels[row["gradient"]], *(f"({word})" for word in said)])
         place = names.index(variant.name) if variant.name in names else len(names)
         values = tuple((k, isinstance(v, str), v) for k, v in sorted(variant.values.items()))
         at = LOCATIONS.index(where) if where in LOCATIONS else len(LOCATIONS)
-        made.append((label, text, variant))
-        order.append((place, variant.name, values, at, row["consistent"]))
+        order = (place, variant.name, values, at, twin)
+        made.append((order, label, " ".join([str(variant), *said]), variant))
     rules: dict[str, Rule] = {}
-    for k in sorted(range(len(made)), key=lambda k: order[k]):
-        label, text, variant = made[k]
+    for _, label, text, variant in sorted(made, key=lambda rule: rule[0]):
         # the same label again: the same rule at locations that no stratum compares
         if label not in rules:
             step = sum(rule.name == variant.name for rule in rules.values())
             rules[label] = Rule(label, text, variant.name, variant.record.family, step)
-    return tuple(rules.values()), _category(rule_codes, [label for label, _, _ in made], [*rules])
+    return tuple(rules.values()), _category(rule_codes, [rule[1] for rule in made], [*rules])
 
 
 def _under_asked_names(runs: pd.DataFrame) -> pd.DataFrame:
@@ -286,26 +261,22 @@ def _under_asked_names(runs: pd.DataFrame) -> pd.DataFrame:
     strata = number_of(runs, columns_of(runs, STRUCTURE))
     names = columns_of(runs, ["gradient"])
     known = {str(rule): code for code, rule in enumerate(rules)}
-    present = {code: set(strata[gradients == code]) for code in range(len(rules))}
+    present = [set(strata[gradients == code]) for code in range(len(rules))]
     added: list[pd.DataFrame] = []
-    covered: dict[int, set[int]] = {}
+    covered: list[set[int]] = [set() for _ in rules]
     for asked, rule in enumerate(rules):
         for code, function in enumerate(functions):
             stored = known.get(_simplest(rule, function), asked)
-            if stored == asked or rules[stored].name == REFERENCE:
-                continue
             missing = (present[stored] - present[asked]) & set(strata[activations == code])
-            if not missing:
-                continue
-            copy = runs[(gradients == stored) & strata.isin(missing)].copy()
-            for column, value in runs.loc[gradients == asked, names].iloc[0].items():
-                copy[str(column)] = value
-            added.append(copy)
-            covered.setdefault(stored, set()).update(missing)
+            if missing and rules[stored].name != REFERENCE:
+                copies = runs[(gradients == stored) & strata.isin(missing)]
+                named = runs.loc[gradients == asked, names].iloc[0]
+                added.append(copies.assign(**{str(name): named[name] for name in names}))
+                covered[stored] |= missing
     redundant = [
-        stored
-        for stored, places in covered.items()
-        if rules[stored].values and places >= present[stored]
+        code
+        for code, rule in enumerate(rules)
+        if rule.values and covered[code] and covered[code] >= present[code]
     ]
     return pd.concat([runs[~gradients.isin(redundant)], *added], ignore_index=True)
 

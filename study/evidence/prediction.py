@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from study.evidence.arms import Place
+from study.evidence.arms import Place, numbers
 from study.evidence.runs import RULE, Runs, axis
 from study.evidence.statistics import Interval, hodges_lehmann
 
@@ -24,20 +24,9 @@ PREDICTORS = ("negative_eigenvalues", "descent_cosine", "asymmetry")
 def cells(runs: Runs, places: Sequence[Place], fewest: int = 6) -> pd.DataFrame:
     """Return one row a rule in a stratum, with its harm and the medians of `PREDICTORS`.
 
-    Parameters
-    ----------
-    runs
-        The table.
-    places
-        Strata with the arms ``exact`` and ``rules``, in which all other rules stand together.
-    fewest
-        Pairs below which a rule is left out.
-
-    Returns
-    -------
-    frame
-        ``task`` (dataset, objective and widths), ``stratum, rule, harm`` (decades) and a column
-        for each predictor, NaN where it was never taken.
+    Columns: ``task`` (dataset, objective and widths), ``stratum, rule, harm`` (decades) and one
+    for each predictor, NaN where it was never taken. `places` have the arms ``exact`` and
+    ``rules``, in which all other rules stand together; one of few pairs is left out.
     """
     columns = [str(c) for c in runs.frame.columns if axis(c) in RULE]
     rows = []
@@ -56,9 +45,7 @@ def cells(runs: Runs, places: Sequence[Place], fewest: int = 6) -> pd.DataFrame:
                 "harm": hodges_lehmann(paired.to_numpy(float)).estimate,
             }
             for name in PREDICTORS:
-                taken = frame[name] if name in frame else pd.Series(dtype=float)
-                values = pd.to_numeric(taken, errors="coerce").dropna()
-                row[name] = float(values.median()) if len(values) else np.nan
+                row[name] = float(pd.Series(numbers(frame, name)).median())
             rows.append(row)
     return pd.DataFrame(rows, columns=["task", "stratum", "rule", "harm", *PREDICTORS])
 
@@ -71,19 +58,8 @@ def rank_correlation(
     Ranks are taken within each stratum and scaled to mean 0; the correlation is that of all of
     them together. Whole tasks are drawn, since cells of a task are not independent.
 
-    Parameters
-    ----------
-    x, y
-        (n,), finite.
-    strata, tasks
-        (n,), labels; a stratum lies in one task.
-    resamples, seed
-        Of the bootstrap.
-
-    Returns
-    -------
-    Interval
-        NaN where x or y varies in no stratum. Limits are NaN where they vary in one task only.
+    All arrays are (n,); a stratum lies in one task. The correlation is NaN where x or y varies in
+    no stratum, its limits are where they vary in one task only.
     """
     a, b = _within(x, strata), _within(y, strata)
     labels = np.unique(tasks)

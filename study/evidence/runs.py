@@ -59,15 +59,9 @@ def number_of(runs: pd.DataFrame, columns: Sequence[str]) -> pd.Series[int]:
 def at_several_rates(runs: pd.DataFrame, structure: Sequence[str]) -> Mask:
     """Tell the runs of cells in which a seed was evaluated at several learning rates.
 
-    No rate was chosen for such a cell, so it is no rule at its own rate.
-
-    Parameters
-    ----------
-    runs
-        A run table.
-    structure
-        Columns that tell cells apart where the table has no column ``cell``. A tuned cell of the
-        same structure cannot then be told from one at several rates.
+    No rate was chosen for such a cell, so it is no rule at its own rate. Where the table has no
+    column ``cell``, cells are told apart by the columns of their structure. A tuned cell of the
+    same structure cannot then be told from one at several rates.
     """
     code = number_of(runs, ["cell"] if "cell" in runs else structure)
     rates = pd.DataFrame({"code": code, "seed": runs["seed"], "rate": runs["learning_rate"]})
@@ -80,12 +74,8 @@ class Runs:
 
     ``remaining`` and ``score`` are computed from the objectives. ``rates`` is "several" for cells
     that were evaluated at several rates, else "one". A run that stands in the table twice, as
-    where tables were joined, is kept once. Columns that the table lacks count as null.
-
-    Parameters
-    ----------
-    stored
-        As exported or published; run ids are not needed.
+    where tables were joined, is kept once. Columns that the table lacks count as null; run ids
+    are not needed.
     """
 
     def __init__(self, stored: pd.DataFrame) -> None:

@@ -27,25 +27,23 @@ def place_of(base: Path, experiment: str) -> Path | None:
 def folder_of(base: Path, experiment: str) -> Path:
     """Return the first folder with the experiment's runs; published ones are checked.
 
-    Parameters
-    ----------
-    base
-        Repository root.
-    experiment
-        A name.
-
     Raises
     ------
     UsageError
-        Where there is none, or a published file is missing or changed.
+        Where there is none, a published file is missing, changed or not in the manifest, or the
+        manifest is damaged.
     """
     if Path(experiment).name != experiment:
         raise UsageError(f"an experiment is a name, not a path: {experiment!r}")
     folder = place_of(base, experiment)
     if folder is None:
         raise UsageError(_absent(base, experiment))
-    if folder.parent == base.joinpath(*PUBLISHED):
-        check(folder)
+    if folder.parent == base.joinpath(*PUBLISHED) and (folder / MANIFEST).is_file():
+        digests = manifest(folder)["sha256"]
+        for part in parts(folder, tuning=True):
+            if part.name not in digests:
+                name = f"data/published/{folder.name}/{part.name}"
+                raise UsageError(f"{name} is not in its manifest.json: remove it")
     return folder
 
 
@@ -59,44 +57,19 @@ def _absent(base: Path, experiment: str) -> str:
             f"{unknown('experiment', experiment, sorted(names))} "
             f"(there is no conf/experiment/{experiment}.yaml, and no results)"
         )
+    return no_results(experiment)
+
+
+def no_results(experiment: str) -> str:
+    """Say that an experiment has no results, and how they are made."""
     return (
         f"no results of experiment {experiment!r} yet; "
         f"make them with: make ablation EXPERIMENT={experiment}"
     )
 
 
-def check(folder: Path) -> None:
-    """Check a published folder against its manifest, if it has one.
-
-    Raises
-    ------
-    UsageError
-        Where a file is missing, changed or not in the manifest, or the manifest is damaged.
-    """
-    if not (folder / MANIFEST).is_file():
-        return
-    digests = manifest(folder)["sha256"]
-    for part in parts(folder, tuning=True):
-        if part.name not in digests:
-            name = f"data/published/{folder.name}/{part.name}"
-            raise UsageError(f"{name} is not in its manifest.json: remove it")
-
-
 def stored_runs(base: Path, experiment: str, *, tuning: bool = False) -> pd.DataFrame:
-    """Read an experiment's run table; tuning runs in files of their own only on request.
-
-    Parameters
-    ----------
-    base, experiment
-        Repository root, and a name.
-    tuning
-        Whether to read those files too.
-
-    Raises
-    ------
-    UsageError
-        Where there is none, or it can't be read.
-    """
+    """Read an experiment's run table; tuning runs in files of their own only on request."""
     return joined(files_of(base, experiment, tuning=tuning))
 
 
@@ -112,25 +85,13 @@ def parts(folder: Path, *, tuning: bool = False) -> list[Path]:
 
 
 def joined(paths: Sequence[Path]) -> pd.DataFrame:
-    """Read parts of a table as one.
-
-    Raises
-    ------
-    UsageError
-        Where a part can't be read.
-    """
+    """Read parts of a table as one."""
     frames = [read_table(path) for path in paths]
     return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Read a parquet file.
-
-    Raises
-    ------
-    UsageError
-        In one line, where it can't be read.
-    """
+    """Read a parquet file; one that can't be read is a `UsageError` in one line."""
     try:
         return pd.read_parquet(path)
     except (OSError, ValueError) as error:

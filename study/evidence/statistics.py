@@ -1,21 +1,30 @@
-"""Estimates and intervals: rank-based for scores, Wilson's family for rates.
+"""Estimates, intervals and tests: rank-based for scores, Wilson's family for rates.
 
-Everything here takes arrays and returns numbers. Confidence levels are two-sided.
+Everything here takes arrays and returns numbers. Confidence levels are two-sided, p-values of
+tests against a margin one-sided.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from itertools import combinations
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
 from scipy.stats import norm, rankdata
 
 from study.learning import outcomes
 
 Array = NDArray[np.float64]
+Pair = tuple[ArrayLike, ArrayLike]
+BEST = np.log10(outcomes.SCORE_FLOOR) + 1e-12
+"""The least score there is, to rounding."""
+SD_TO_MARGIN = 3.29
+"""2 z(0.95): power 90 % for two one-sided 5 % tests when the true difference is 0."""
 
 
 class Interval(NamedTuple):
@@ -29,19 +38,8 @@ class Interval(NamedTuple):
 def remaining(final: ArrayLike, constant: ArrayLike, optimum: ArrayLike = 0.0) -> Array:
     """Share of the removable objective that is left: (L - L*) / (L_const - L*).
 
-    Parameters
-    ----------
-    final
-        Objective L; any shape. NaN stays NaN.
-    constant
-        L_const, the objective of the best constant predictor.
-    optimum
-        L*, the smallest objective possible where the noise is known; NaN counts as 0.
-
-    Returns
-    -------
-    array
-        1 for the best constant predictor, 0 at the optimum; no unit.
+    L_const is that of the best constant predictor. L* is the smallest objective possible where
+    the noise is known; NaN counts as 0. A final objective of NaN stays NaN.
     """
     least = np.nan_to_num(np.asarray(optimum, float), nan=0.0)
     values = np.asarray(final, float), np.asarray(constant, float), least
@@ -49,25 +47,12 @@ def remaining(final: ArrayLike, constant: ArrayLike, optimum: ArrayLike = 0.0) -
 
 
 def score(
-    final: ArrayLike,
-    constant: ArrayLike,
-    optimum: ArrayLike = 0.0,
-    failed: ArrayLike = False,
+    final: ArrayLike, constant: ArrayLike, optimum: ArrayLike = 0.0, failed: ArrayLike = False
 ) -> Array:
     """Score of a training: s = log10 clip((L - L*) / (L_const - L*), 1e-3, 1); 0 where it failed.
 
-    Parameters
-    ----------
-    final, constant, optimum
-        As in `remaining`.
-    failed
-        True for runs that diverged or are stuck; a non-finite objective counts as failed too.
-
-    Returns
-    -------
-    array
-        Decades below the best constant predictor, from -3 (best) to 0. A difference of scores is
-        the logarithm of a ratio of objectives.
+    Decades below the best constant predictor, from -3 (best) to 0. A difference of scores is the
+    logarithm of a ratio of objectives. A non-finite objective counts as failed too.
     """
     left = remaining(final, constant, optimum)
     lost = np.asarray(failed, bool) | ~np.isfinite(left)
@@ -75,16 +60,9 @@ def score(
 
 
 def wilson(count: ArrayLike, total: ArrayLike, confidence: float = 0.95) -> tuple[Array, Array]:
-    """Wilson's score interval for a proportion.
+    """Wilson's score interval for a proportion; no trials give NaN.
 
     (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n), p = count/n.
-
-    Parameters
-    ----------
-    count, total
-        Successes and trials; any shape. No trials give NaN.
-    confidence
-        Two-sided level.
 
     References
     ----------
@@ -105,8 +83,16 @@ def _wilson(count: ArrayLike, total: ArrayLike, z: float) -> tuple[Array, Array]
     return low, high
 
 
-def newcombe_paired(first: ArrayLike, second: ArrayLike, confidence: float = 0.95) -> Interval:
-    """Difference of two proportions on the same units, with Newcombe's paired interval.
+def paired_counts(first: ArrayLike, second: ArrayLike) -> tuple[int, ...]:
+    """Count the units where both, only the first, only the second, and neither are true."""
+    one, two = np.asarray(first, bool), np.asarray(second, bool)
+    if one.shape != two.shape or one.ndim != 1 or one.size == 0:
+        raise ValueError(f"pairs need two equal lengths, not {one.shape} and {two.shape}")
+    return tuple(int(np.sum(unit)) for unit in (one & two, one & ~two, ~one & two, ~one & ~two))
+
+
+def newcombe(counts: ArrayLike, z: float) -> Array:
+    """Differences of two proportions on the same units, with Newcombe's paired intervals.
 
     With a, b, c, d the units where both, only the first, only the second and neither are true,
     p1 = (a+b)/n and p2 = (a+c)/n with Wilson limits l, u, the limits of p1 - p2 are
@@ -117,40 +103,12 @@ def newcombe_paired(first: ArrayLike, second: ArrayLike, confidence: float = 0.9
     φ = C / √((a+b)(c+d)(a+c)(b+d)), where C is ad - bc if negative, else max(ad - bc - n/2, 0);
     φ = 0 if the denominator is.
 
-    Parameters
-    ----------
-    first, second
-        Booleans (n,), paired by position.
-    confidence
-        Two-sided level.
-
-    Raises
-    ------
-    ValueError
-        If the two differ in length or are empty.
+    From counts (k, 4) as of `paired_counts`, and the normal quantile z of the level, it makes
+    estimates with low and high limits, (k, 3).
 
     References
     ----------
     Newcombe (1998), Statistics in Medicine 17, 2635-2650, method 10.
-    """
-    z = float(norm.ppf(0.5 + confidence / 2))
-    estimate, low, high = newcombe_of_counts([paired_counts(first, second)], z)[0].tolist()
-    return Interval(estimate, low, high)
-
-
-def paired_counts(first: ArrayLike, second: ArrayLike) -> tuple[int, int, int, int]:
-    """Count the units where both, only the first, only the second, and neither are true."""
-    one, two = np.asarray(first, bool), np.asarray(second, bool)
-    if one.shape != two.shape or one.ndim != 1 or one.size == 0:
-        raise ValueError(f"pairs need two equal lengths, not {one.shape} and {two.shape}")
-    both, only = int(np.sum(one & two)), int(np.sum(one & ~two))
-    return both, only, int(np.sum(~one & two)), int(np.sum(~one & ~two))
-
-
-def newcombe_of_counts(counts: ArrayLike, z: float) -> Array:
-    """Return Newcombe's paired intervals (k, 3) from counts (k, 4); see `newcombe_paired`.
-
-    z is the normal quantile of the level.
     """
     a, b, c, d = np.asarray(counts, float).T
     n = a + b + c + d
@@ -186,14 +144,8 @@ def wilcoxon(differences: ArrayLike, alternative: str = "two-sided") -> float:
 
     Zeros take part in the ranking and are then left out. The distribution is that of all 2^m
     signs of the m others, so it is exact with zeros and ties at any sample size; scipy's test is
-    exact without ties only.
-
-    Parameters
-    ----------
-    differences
-        Paired differences (n,).
-    alternative
-        "two-sided", "greater" (differences tend to be positive) or "less".
+    exact without ties only. `alternative` is "two-sided", "greater" (differences tend to be
+    positive) or "less".
 
     References
     ----------
@@ -229,18 +181,7 @@ def hodges_lehmann(differences: ArrayLike, confidence: float = 0.95) -> Interval
     distribution. Exact for a continuous distribution; with ties at least the confidence asked,
     and a shift that Pratt's test of zeros keeps always lies inside (the tests enumerate it).
 
-    Parameters
-    ----------
-    differences
-        Paired differences (n,), finite.
-    confidence
-        Two-sided level.
-
-    Returns
-    -------
-    Interval
-        In the differences' unit. Below 6 pairs no limits have 95 % confidence: they are infinite.
-        No pairs: all NaN.
+    Below 6 pairs no limits have 95 % confidence: they are infinite. No pairs: all NaN.
 
     Raises
     ------
@@ -263,3 +204,128 @@ def hodges_lehmann(differences: ArrayLike, confidence: float = 0.95) -> Interval
     k = _walsh_rank(d.size, confidence)
     low, high = (walsh[k - 1], walsh[-k]) if k else (-math.inf, math.inf)
     return Interval(float(np.median(walsh)), float(low), float(high))
+
+
+def resampled(values: ArrayLike, counts: NDArray[np.int64]) -> Array:
+    """Hodges-Lehmann estimates (resamples,) of many draws with replacement, exact for each.
+
+    A draw is how often each value is in it: counts (resamples, n), all rows with the same sum.
+    Its Walsh averages are those of the data, each as often as the counts say. So they are ranked
+    once, for all draws; the median is then found by bisection over the ranks.
+    """
+    order = np.argsort(np.asarray(values, float), kind="stable")
+    x, c = np.asarray(values, float)[order], np.ascontiguousarray(counts[:, order])
+    n = len(x)
+    levels, rank = np.unique((x[:, None] + x[None, :]) / 2, return_inverse=True)
+    rank = rank.reshape(n, n)
+    every = np.arange(len(levels))
+    # how many of x_1 .. x_n make an average of at most level k with x_i; rows of rank rise
+    partners = np.stack([np.searchsorted(row, every, side="right") for row in rank], axis=1)
+    halves = np.searchsorted(np.ascontiguousarray(rank.diagonal()), every, side="right")
+    upto = np.concatenate([np.zeros((len(c), 1), np.int64), np.cumsum(c, axis=1)], axis=1)
+    size = int(c[0].sum())
+    pairs = size * (size + 1) // 2
+    rows = np.arange(len(c))
+
+    def smallest(k: int) -> Array:
+        low, high = np.zeros(len(c), np.intp), np.full(len(c), len(levels) - 1)
+        while (low < high).any():
+            level = (low + high) // 2
+            # Walsh averages up to a level: of a value with itself once and with others once
+            ordered = (c * upto[rows[:, None], partners[level]]).sum(axis=1)
+            enough = (ordered + upto[rows, halves[level]]) // 2 >= k
+            high, low = np.where(enough, level, high), np.where(enough, low, level + 1)
+        return np.asarray(levels[low], float)
+
+    first = smallest((pairs + 1) // 2)
+    return first if pairs % 2 else (first + smallest(pairs // 2 + 1)) / 2
+
+
+def holm(p: Mapping[Any, float]) -> dict[Any, float]:
+    """Adjust p-values for their number, by steps from the smallest.
+
+    The i-th smallest of m becomes max over j <= i of min(1, (m - j + 1) p_j).
+
+    References
+    ----------
+    Holm (1979), Scandinavian Journal of Statistics 6, 65-70.
+    """
+    adjusted = {}
+    least = 0.0
+    for rank, name in enumerate(sorted(p, key=lambda name: p[name])):
+        least = max(least, min(1.0, (len(p) - rank) * p[name]))
+        adjusted[name] = least
+    return {name: adjusted[name] for name in p}
+
+
+def required_pairs(deviation: float, margin: float = math.log10(1.05)) -> int:
+    """Pairs that an equivalence test within ± `margin` needs: (3.29 SD / margin)², rounded up."""
+    # slightly less, so that a rounding error does not raise a whole number
+    return math.ceil((SD_TO_MARGIN * deviation / margin) ** 2 * (1 - 1e-12))
+
+
+def shares_differ(
+    strata: Sequence[Pair], confidence: float = 0.95, together: Sequence[Hashable] = ()
+) -> Interval:
+    """Mean over strata of p1 - p2, from each stratum's paired interval by Newcombe.
+
+    With d_i, l_i, u_i a stratum's estimate and limits, k strata of equal weight and
+    x_i = d_i - l_i, the lower limit is d - √(Σ_ij r_ij x_i x_j) / k, d the mean of the d_i; with
+    x_i = u_i - d_i the upper one is d + the same. r_ij is the correlation of the pairs'
+    differences in strata that belong together, if it is positive; else 0, and r_ii = 1.
+
+    Strata are pairs of booleans (n_i,), paired by position. Those with the same key in `together`
+    have the same units, by position; without keys all strata are independent.
+
+    References
+    ----------
+    Yan & Su (2010), Statistics in Biopharmaceutical Research 2, 329-335; Zou & Donner (2008),
+    Statistics in Medicine 27, 1693-1702 (recovery of variance estimates).
+    """
+    return _stratified(*_prepared(strata, together), norm.ppf(0.5 + confidence / 2))
+
+
+def _prepared(
+    strata: Sequence[Pair], together: Sequence[Hashable]
+) -> tuple[list[tuple[int, ...]], NDArray[np.float64]]:
+    """Return the counts of each stratum, and r, (k, k)."""
+    if not strata:
+        raise ValueError("a stratified interval needs at least one stratum")
+    r = np.eye(len(strata))
+    differences = [np.asarray(a, float) - np.asarray(b, float) for a, b in strata]
+    for i, j in combinations(range(len(together)), 2):
+        one, two = differences[i], differences[j]
+        if together[i] == together[j] and one.std() > 0 and two.std() > 0:
+            r[i, j] = r[j, i] = max(np.corrcoef(one, two)[0, 1], 0.0)
+    return [paired_counts(*pair) for pair in strata], r
+
+
+def _stratified(counts: Sequence[tuple[int, ...]], r: NDArray[np.float64], z: float) -> Interval:
+    each = newcombe(counts, z)
+    middle = float(each[:, 0].mean())
+    reach = [each[:, 0] - each[:, 1], each[:, 2] - each[:, 0]]
+    down, up = (math.sqrt(x @ r @ x) / len(each) for x in reach)
+    return Interval(middle, middle - down, middle + up)
+
+
+def shares_exceed(
+    strata: Sequence[Pair], margin: float, together: Sequence[Hashable] = ()
+) -> float:
+    """p-value of "p1 - p2 is above the margin", by inversion of `shares_differ`.
+
+    It is (1 - c)/2 with c the confidence at which the lower limit meets the margin, and its
+    complement, from the upper limit, where the estimate is not above the margin.
+    """
+    counts, r = _prepared(strata, together)
+    above = _stratified(counts, r, 0.0).estimate > margin
+
+    def gap(z: float) -> float:
+        limits = _stratified(counts, r, z)
+        return (limits.low if above else limits.high) - margin
+
+    smallest, largest = 0.0, 8.0
+    if gap(smallest) * gap(largest) >= 0:  # the margin is the estimate, or beyond all limits
+        p = 0.5 if gap(smallest) == 0 else float(norm.sf(largest))
+    else:
+        p = float(norm.sf(brentq(gap, smallest, largest, xtol=1e-10)))
+    return p if above else 1.0 - p

@@ -13,16 +13,10 @@ import numpy as np
 import pandas as pd
 
 from study.errors import UsageError
+from study.evidence import statistics
 from study.evidence.naming import Results
 from study.evidence.runs import REFERENCE, NothingToShow
-from study.evidence.statistics import (
-    hodges_lehmann,
-    newcombe_paired,
-    remaining,
-    wilcoxon,
-    wilson,
-)
-from study.learning.outcomes import SCORE_FLOOR
+from study.evidence.statistics import BEST, hodges_lehmann, remaining, wilson
 
 CELL = ["stratum", "rule"]
 PLACE = ["task", "activation_label", "optimizer_label", "setting"]
@@ -37,12 +31,8 @@ def stage_runs(results: Results, stage: str) -> pd.DataFrame:
     """Return the rows of a stage; in ``transfer`` exact's own evaluation in the same strata too.
 
     The worker stores a ``transfer`` row for every rule that was evaluated at exact's rate, also
-    where that is the rule's own rate. Only exact needs none: its own rate is exact's.
-
-    Raises
-    ------
-    NothingToShow
-        If the stage was not run.
+    where that is the rule's own rate. Only exact needs none: its own rate is exact's. A stage
+    that was not run raises `NothingToShow`.
     """
     runs = results.runs
     chosen = runs[runs["stage"] == stage]
@@ -57,14 +47,10 @@ def stage_runs(results: Results, stage: str) -> pd.DataFrame:
 def pairs(results: Results, stage: str = "evaluate") -> pd.DataFrame:
     """Every run of a stage beside exact's run with the same seed in the same stratum.
 
-    Where two cells have different numbers of seeds, pairs are formed on the common ones.
-
-    Returns
-    -------
-    frame
-        One row a pair: `CELL`, `PLACE`, ``seed, score, failed, reference_score,
-        reference_failed``, ``difference`` (of scores, log10 of a ratio of objectives; positive is
-        worse than exact) and ``tied_at_floor`` (both at the best score there is).
+    Where two cells have different numbers of seeds, pairs are formed on the common ones. One row
+    a pair: `CELL`, `PLACE`, ``seed, score, failed, reference_score, reference_failed``,
+    ``difference`` (of scores, log10 of a ratio of objectives; positive is worse than exact) and
+    ``tied_at_floor`` (both at the best score there is).
 
     Raises
     ------
@@ -81,21 +67,17 @@ def pairs(results: Results, stage: str = "evaluate") -> pd.DataFrame:
         who = "but exact" if treated.empty else "of exact to compare with"
         raise NothingToShow(f"experiment {results.experiment!r} has no evaluated rule {who}")
     for frame in (treated, exact):
-        twice = frame.duplicated([*CELL, "seed"])
-        if twice.any():
-            row = frame[twice].iloc[0]
+        for _, row in frame[frame.duplicated([*CELL, "seed"])].iterrows():
             raise UsageError(f"broken pairs: two runs of {_cell_name(row)}, seed {row['seed']}")
     partner = exact.set_index(["stratum", "seed"])[["score", "failed"]].add_prefix("reference_")
     columns = [*CELL, *PLACE, "seed", "score", "failed"]
     paired = treated[columns].join(partner, on=["stratum", "seed"], how="inner")
     paired = paired.reset_index(drop=True)
     lost = ~pd.MultiIndex.from_frame(treated[CELL]).isin(pd.MultiIndex.from_frame(paired[CELL]))
-    if lost.any():
-        name = _cell_name(treated[lost].iloc[0])
-        raise UsageError(f"broken pairs: exact has no run with a seed of {name}")
+    for _, row in treated[lost].iterrows():
+        raise UsageError(f"broken pairs: exact has no run with a seed of {_cell_name(row)}")
     paired["difference"] = paired["score"] - paired["reference_score"]
-    best = np.log10(SCORE_FLOOR) + 1e-12
-    paired["tied_at_floor"] = (paired["score"] <= best) & (paired["reference_score"] <= best)
+    paired["tied_at_floor"] = (paired["score"] <= BEST) & (paired["reference_score"] <= BEST)
     return paired
 
 
@@ -107,48 +89,35 @@ def _cell_name(row: pd.Series) -> str:
 def effects(paired: pd.DataFrame) -> pd.DataFrame:
     """Estimate of each rule in each stratum, from `pairs`.
 
-    Returns
-    -------
-    frame
-        One row a cell: `CELL`, `PLACE`, ``pairs, estimate, low, high`` (Hodges-Lehmann and its
-        95 % limits, log10), ``p`` (Wilcoxon, zeros by Pratt), ``tied_at_floor`` (a count),
-        ``failed, reference_failed`` (shares) and ``excess, excess_low, excess_high`` (their
-        difference with Newcombe's paired limits).
+    One row a cell: `CELL`, `PLACE`, ``pairs, estimate, low, high`` (Hodges-Lehmann and its 95 %
+    limits, log10), ``p`` (Wilcoxon, zeros by Pratt), ``tied_at_floor`` (a count), ``failed,
+    reference_failed`` (shares) and ``excess, excess_low, excess_high`` (their difference with
+    Newcombe's paired limits).
     """
     rows = []
     for _, group in paired.groupby(CELL, observed=True, sort=True):
         difference = group["difference"].to_numpy()
         failed, reference = group["failed"].to_numpy(), group["reference_failed"].to_numpy()
-        rows.append(
-            [
-                *(*group.iloc[0][[*CELL, *PLACE]], len(group)),
-                *(*hodges_lehmann(difference), wilcoxon(difference)),
-                *(int(group["tied_at_floor"].sum()), failed.mean(), reference.mean()),
-                *newcombe_paired(failed, reference),
-            ]
-        )
-    columns = [
-        *(*CELL, *PLACE, "pairs", "estimate", "low", "high", "p", "tied_at_floor"),
-        *("failed", "reference_failed", "excess", "excess_low", "excess_high"),
-    ]
-    return _ordered_as(paired, pd.DataFrame(rows, columns=columns))
+        excess = statistics.shares_differ([(failed, reference)])
+        row = {
+            **group.iloc[0][[*CELL, *PLACE]],
+            "pairs": len(group),
+            **hodges_lehmann(difference)._asdict(),
+            "p": statistics.wilcoxon(difference),
+            "tied_at_floor": int(group["tied_at_floor"].sum()),
+            **{"failed": failed.mean(), "reference_failed": reference.mean()},
+            **dict(zip(("excess", "excess_low", "excess_high"), excess, strict=True)),
+        }
+        rows.append(row)
+    return _ordered_as(paired, pd.DataFrame(rows))
 
 
 def seed_means(paired: pd.DataFrame) -> pd.DataFrame:
     """Mean difference of each seed over the strata of each rule in a task, from `pairs`.
 
-    Strata share the seed's data order and are not independent, so the seed is the unit.
-
-    Returns
-    -------
-    frame
-        ``task, rule, seed, difference, strata, left_out``. Seeds that some strata lack are left
-        out, and their number stands in ``left_out``.
-
-    Raises
-    ------
-    UsageError
-        If a rule's strata share no seed.
+    Strata share the seed's data order and are not independent, so the seed is the unit. Columns:
+    ``task, rule, seed, difference, strata, left_out``. Seeds that some strata lack are left out,
+    and their number stands in ``left_out``; strata that share none raise `UsageError`.
     """
     keys = ["task", "rule"]
     grouped = paired.groupby([*keys, "seed"], observed=True, sort=True)
@@ -158,9 +127,8 @@ def seed_means(paired: pd.DataFrame) -> pd.DataFrame:
     means["whole"] = means["has"] == means["strata"]
     groups = means.groupby(keys, observed=True)["whole"]
     means["left_out"] = groups.transform("size") - groups.transform("sum")
-    none = means[~groups.transform("any")]
-    if len(none):
-        where = " · ".join(str(none.iloc[0][key]) for key in keys)
+    for _, row in means[~groups.transform("any")].iterrows():
+        where = f"{row['task']} · {row['rule']}"
         raise UsageError(f"broken pairs: the strata of {where!r} share no seed")
     return means[means["whole"]].drop(columns=["has", "whole"])
 
@@ -168,17 +136,17 @@ def seed_means(paired: pd.DataFrame) -> pd.DataFrame:
 def pooled(paired: pd.DataFrame) -> pd.DataFrame:
     """Estimate of each rule in a task over its strata: `seed_means` through `hodges_lehmann`.
 
-    Returns
-    -------
-    frame
-        ``task, rule, strata, left_out, seeds, estimate, low, high`` (log10).
+    Columns: ``task, rule, strata, left_out, seeds, estimate, low, high`` (log10).
     """
-    rows = []
-    for key, group in seed_means(paired).groupby(["task", "rule"], observed=True, sort=True):
-        counts = (group["strata"].iloc[0], group["left_out"].iloc[0], len(group))
-        rows.append((*key, *counts, *hodges_lehmann(group["difference"].to_numpy())))
-    columns = ["task", "rule", "strata", "left_out", "seeds", "estimate", "low", "high"]
-    return _ordered_as(paired, pd.DataFrame(rows, columns=columns))
+    rows = [
+        {
+            **group.iloc[0][["task", "rule", "strata", "left_out"]],
+            "seeds": len(group),
+            **hodges_lehmann(group["difference"].to_numpy())._asdict(),
+        }
+        for _, group in seed_means(paired).groupby(["task", "rule"], observed=True, sort=True)
+    ]
+    return _ordered_as(paired, pd.DataFrame(rows))
 
 
 def _ordered_as(source: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
@@ -191,11 +159,8 @@ def _ordered_as(source: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
 def failures(results: Results, stage: str, by: Sequence[str]) -> pd.DataFrame:
     """Count failed runs of a stage, with Wilson's 95 % limits of their rate.
 
-    Returns
-    -------
-    frame
-        `by`, then ``runs, failed, diverged, stuck, runaway`` (counts: failed is diverged by
-        nonfinite or objective, or stuck; runaway is by norm alone) and ``rate, low, high``.
+    Columns: `by`, then ``runs, failed, diverged, stuck, runaway`` (counts: failed is diverged by
+    nonfinite or objective, or stuck; runaway is by norm alone) and ``rate, low, high``.
     """
     runs = stage_runs(results, stage)
     failed, outcome = runs["failed"], runs["outcome"]
@@ -216,11 +181,8 @@ def failures(results: Results, stage: str, by: Sequence[str]) -> pd.DataFrame:
 def finals(results: Results, stage: str = "evaluate") -> pd.DataFrame:
     """Quartiles of the final objective in each cell; a run that diverged counts as infinite.
 
-    Returns
-    -------
-    frame
-        `CELL`, `PLACE`, ``learning_rate, runs, failed``, ``lower, median, upper`` (quartiles of
-        the objective, its own unit), ``score`` (median) and ``test_score`` (median, if stored).
+    Columns: `CELL`, `PLACE`, ``learning_rate, runs, failed``, ``lower, median, upper`` (quartiles
+    of the objective, its own unit), ``score`` (median) and ``test_score`` (median, if stored).
     """
     runs = stage_runs(results, stage)
     infinite = 1e300  # quartiles between finite and infinite runs must not become NaN
@@ -243,13 +205,10 @@ def tuning(results: Results) -> pd.DataFrame:
     The chosen rate is the one the cell was evaluated at, or, without evaluation, the one with the
     lowest median among those with at most `TOLERATED` failed (ties to the smaller).
 
-    Returns
-    -------
-    frame
-        `CELL`, `PLACE`, ``learning_rate, runs``, ``failed`` (share), ``median`` (of the remaining
-        objective, failed runs as 1), ``chosen`` (the cell's rate; NaN if all rates fail) and
-        ``stable``: at or above the chosen rate, with at most `TOLERATED` failed there and at all
-        tried rates in between.
+    Columns: `CELL`, `PLACE`, ``learning_rate, runs``, ``failed`` (share), ``median`` (of the
+    remaining objective, failed runs as 1), ``chosen`` (the cell's rate; NaN if all rates fail)
+    and ``stable``: at or above the chosen rate, with at most `TOLERATED` failed there and at all
+    tried rates in between.
     """
     runs = stage_runs(results, "tune").assign(left=lambda frame: 10.0 ** frame["score"])
     grouped = runs.groupby([*CELL, *PLACE, "learning_rate"], observed=True, sort=True)
@@ -272,12 +231,9 @@ def tuning(results: Results) -> pd.DataFrame:
 def headroom(tried: pd.DataFrame) -> pd.DataFrame:
     """Room above the chosen rate, from `tuning`: log10(largest stable rate / chosen rate).
 
-    Returns
-    -------
-    frame
-        `CELL`, `PLACE`, ``chosen, largest_stable, headroom`` (decades; NaN where even the chosen
-        rate is not stable) and ``open``: True where the largest tried rate is stable, so that
-        the headroom is a lower bound.
+    Columns: `CELL`, `PLACE`, ``chosen, largest_stable, headroom`` (decades; NaN where even the
+    chosen rate is not stable) and ``open``: True where the largest tried rate is stable, so that
+    the headroom is a lower bound.
     """
     stable = tried["learning_rate"].where(tried["stable"])
     grouped = tried.assign(largest_stable=stable).groupby([*CELL, *PLACE], observed=True)
@@ -296,18 +252,9 @@ def bands(
 ) -> pd.DataFrame:
     """Quantiles over seeds of the remaining objective along training.
 
-    A run that diverged stays in as `LOST`, so that a band shows it.
-
-    Returns
-    -------
-    frame
-        `CELL`, `PLACE`, ``update``, ``lower, median, upper`` (quantiles of (L - L*) / (L_const -
-        L*), interpolated on the log scale).
-
-    Raises
-    ------
-    NothingToShow
-        If the stage was not run, or the curves are published ones.
+    A run that diverged stays in as `LOST`, so that a band shows it. Columns: `CELL`, `PLACE`,
+    ``update``, ``lower, median, upper`` (quantiles of (L - L*) / (L_const - L*), interpolated on
+    the log scale). Published curves, which are quantiles themselves, raise `NothingToShow`.
     """
     runs = stage_runs(results, stage)
     if "run_id" not in results.curves:

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import pickle
 import runpy
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,26 +12,11 @@ import sklearn.datasets
 from scipy.sparse import csr_matrix
 
 import study.datasets
-from study.datasets import ROOT, Raw, cache, load
-from study.datasets.bundled import WHOLE as BUNDLED
-from study.datasets.bundled import from_scikit_learn
+from study.datasets import ROOT, load, stored
+from study.datasets.stored import WHOLE as BUNDLED
+from study.errors import UsageError
 
-# ---- checksums
-
-
-@pytest.fixture
-def other_root(tmp_path, monkeypatch):
-    monkeypatch.setattr(cache, "ROOT", tmp_path)
-    (tmp_path / "data").mkdir()
-    committed = json.loads((ROOT / "data" / "checksums.json").read_text(encoding="utf-8"))
-    path = tmp_path / "data" / "checksums.json"
-
-    def write(**digests):
-        content = {**committed, "sha256": committed["sha256"] | digests}
-        path.write_text(json.dumps(content), encoding="utf-8")
-        return path
-
-    return write
+# ---- checksums, and caches that others wrote
 
 
 def test_checksums_cover_the_bundled_datasets():
@@ -43,54 +29,88 @@ def test_checksums_cover_the_bundled_datasets():
     assert content["sha256"]["iris"] == digest.hexdigest()
 
 
-def test_a_changed_dataset_is_refused(other_root, refusal):
-    other_root()
-    for name in (record.name for record in BUNDLED):
-        load(name)  # leaves a copy in the cache, which must not help
-    study.datasets._fixed.cache_clear()
-    other_root(**{record.name: "0" * 64 for record in BUNDLED})
-    for name in (record.name for record in BUNDLED):
-        text = refusal(load, name)
-        assert repr(name) in text and "scikit-learn may have changed it" in text
-        assert "python -m study.datasets" in text and sklearn.__version__ in text
-
-
-def test_without_checksums_nothing_bundled_loads(other_root, refusal):
-    path = other_root()
-    load("iris")
-    study.datasets._fixed.cache_clear()
-    path.unlink()
-    text = refusal(load, "iris")
-    assert "'iris'" in text and str(path) in text and "python -m study.datasets" in text
+def test_the_checksums_can_be_remade(tmp_path, monkeypatch, capsys, refusal):
+    monkeypatch.setattr(stored, "ROOT", tmp_path)
+    path = tmp_path / "data" / "checksums.json"
+    path.parent.mkdir()
     path.write_text("not json", encoding="utf-8")
     assert "'iris'" in refusal(load, "iris")
-    load("moons", seed=0), load("encoder")
-
-
-def test_the_checksums_can_be_remade(other_root, capsys):
-    path = other_root(iris="0" * 64)
     runpy.run_module("study.datasets", run_name="__main__")
     assert path.read_bytes() == (ROOT / "data" / "checksums.json").read_bytes()
     assert len(capsys.readouterr().out.splitlines()) == len(BUNDLED)
     load("iris")
 
 
-def test_a_copy_in_the_cache_is_checked_too(empty_cache):
+def test_bundled_ones_do_without_a_cache(empty_cache, monkeypatch, tmp_path):
     wanted = load("wine")
     path = empty_cache / "wine.npz"
-    good = path.read_bytes()
-    for spoilt in ("damaged", "other"):
-        if spoilt == "damaged":
-            path.write_bytes(good[:100])
-        else:
-            raw = cache.read("wine")
-            cache.write("wine", Raw(np.asarray(raw.inputs) + 1, raw.targets))
+    path.write_bytes(path.read_bytes()[:100])  # damaged
+    (tmp_path / "file").touch()
+    for folder in (empty_cache, tmp_path / "file"):  # nothing can be written there
+        monkeypatch.setenv("STUDY_DATA", str(folder))
         study.datasets._fixed.cache_clear()
-        again = load("wine")
-        assert again.digest == wanted.digest
-        assert again.inputs.tobytes() == wanted.inputs.tobytes()
-        assert np.array_equal(cache.read("wine").inputs, from_scikit_learn("wine").inputs)
+        assert load("wine").inputs.tobytes() == wanted.inputs.tobytes()
     assert [p.name for p in empty_cache.iterdir()] == ["wine.npz"]
+
+
+class Mine:
+    """Raises an alarm where it is unpickled."""
+
+    def __reduce__(self):
+        return (pytest.fail, ("something was unpickled",))
+
+
+@pytest.mark.parametrize("name", ["covtype", "olivetti_faces", "california_housing"])
+@pytest.mark.parametrize("how", ["pickle", "objects", "text", "nothing"])
+def test_a_cache_that_someone_else_wrote(empty_cache, name, how):
+    empty_cache.mkdir()
+    path = empty_cache / f"{name}.npz"
+    if how == "pickle":
+        path.write_bytes(pickle.dumps(Mine()))
+    elif how == "objects":
+        objects = np.array([Mine()], dtype=object)
+        with path.open("wb") as file:
+            np.savez(file, inputs=objects, targets=objects, task=objects)
+    else:
+        path.write_text("no archive" if how == "text" else "")
+    with pytest.raises(UsageError, match="is damaged: delete it and load again"):
+        load(name)
+
+
+def test_a_bundled_set_is_checked_not_trusted(empty_cache):
+    """A copy in the cache with other numbers is not used."""
+    raw = stored.from_scikit_learn("iris")
+    stored.write("iris", type(raw)(np.asarray(raw.inputs) + 1.0, raw.targets))
+    assert np.abs(load("iris").inputs.mean(axis=0)).max() < 1e-12
+    again = stored.read("iris")
+    assert stored._digest(again) == stored._digest(raw), "and is replaced"
+
+
+def test_scikit_learn_changed_a_dataset(empty_cache, monkeypatch):
+    """The digest says so, and the message says what to do."""
+    raw = stored.from_scikit_learn("iris")
+    changed = type(raw)(np.where(np.asarray(raw.inputs) == 5.1, 5.2, raw.inputs), raw.targets)
+    monkeypatch.setattr(stored, "from_scikit_learn", lambda name: changed)
+    with pytest.raises(UsageError) as caught:
+        load("iris")
+    said = str(caught.value)
+    assert said.startswith("dataset 'iris' is not the one of data/checksums.json (made with sci")
+    assert "requirements.lock, or accept the new data with `python -m " in said
+    assert not (empty_cache / "iris.npz").exists()
+
+
+def test_no_digest_on_record(empty_cache, monkeypatch, tmp_path):
+    monkeypatch.setattr(stored, "ROOT", tmp_path)
+    with pytest.raises(
+        UsageError, match=r"has no digest in .*: restore that file, or make it anew"
+    ):
+        load("iris")
+
+
+def test_a_cache_that_cannot_be_written(monkeypatch):
+    monkeypatch.setenv("STUDY_DATA", "/proc/nope")
+    with pytest.raises(UsageError, match=r"^dataset 'covtype': the cache folder /proc/nope can"):
+        load("covtype")
 
 
 # ---- downloads
@@ -162,25 +182,6 @@ def test_without_network_one_line(served, empty_cache, capfd, refusal):
     assert list(empty_cache.iterdir()) == []
     assert capfd.readouterr() == ("", "")
     load("iris")  # and nothing else breaks
-
-
-def test_a_cache_that_cannot_be_written(monkeypatch, tmp_path, refusal):
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("STUDY_DATA", str(tmp_path / "file"))
-    text = refusal(load, "covtype")
-    assert "'covtype'" in text and str(tmp_path / "file") in text and "cannot be written" in text
-    assert len(load("iris").inputs) == 120  # which can do without
-
-
-def test_a_damaged_or_pickled_cache_is_refused(served, empty_cache, refusal):
-    empty_cache.mkdir()
-    path = empty_cache / "covtype.npz"
-    path.write_bytes(b"PK nonsense")
-    assert "delete it" in refusal(load, "covtype")
-    objects = np.array([{"a": 1}], dtype=object)
-    np.savez(path, inputs=objects, targets=objects, task="classification")
-    text = refusal(load, "covtype")
-    assert str(path) in text and "delete it" in text
 
 
 def test_the_cache_folder(monkeypatch, tmp_path):

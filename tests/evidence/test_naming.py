@@ -61,33 +61,6 @@ def test_families_stand_together():
     assert families[0] == "exact"
 
 
-def test_location_is_named_only_where_a_stratum_has_several(prepared):
-    apart = prepared(
-        {}, REMOVED, {"dataset": "iris"}, REMOVED | {"dataset": "iris", "location": "all"}
-    )
-    assert labels(apart) == ["exact", "removed"]
-    both = prepared({}, REMOVED, REMOVED | {"location": "all"}, floor(0.1))
-    assert labels(both) == ["exact", "removed (hidden)", "removed (all)", "floor 0.1"]
-    assert [rule.step for rule in both.rules] == [0, 0, 1, 0]
-
-
-def test_twins_are_rules_of_their_own(prepared):
-    twins = [floor(0.1, consistent=word) for word in ("true", "forward")]
-    assert labels(prepared({}, floor(0.1), *twins)) == [
-        "exact",
-        "floor 0.1",
-        "floor 0.1 (twin forward)",
-        "floor 0.1 (twin)",
-    ]
-
-
-def test_a_record_from_outside_keeps_its_name_and_stands_last(prepared):
-    outside = {"gradient": "my_rule", "gradient.k": 3.0, "location": "hidden"}
-    results = prepared(outside, {}, REMOVED)
-    assert labels(results) == ["exact", "removed", "my rule 3"]
-    assert results.rules[-1].text == "my_rule(k=3)"
-
-
 def test_strata_hold_everything_but_the_rule(prepared):
     results = prepared(
         {}, REMOVED, {"seed": 1, "learning_rate": 1.0}, {"optimizer": "adam"}, {"gain": 2.0}
@@ -126,35 +99,43 @@ def leaky(slope, **change):
     return {"location": "hidden"} | rule | change
 
 
-def test_identical_cells_are_shown_under_the_name_asked_for(prepared):
+ALL = REMOVED | {"location": "all"}
+RELU, LOGISTIC = {"activation": "relu"}, {"activation": "logistic"}
+IRIS = RELU | {"dataset": "iris"}
+LABELS = [
+    # location is named only where a stratum has several; twins are rules of their own
+    ([{}, REMOVED, {"dataset": "iris"}, ALL | {"dataset": "iris"}], "exact, removed"),
+    ([{}, REMOVED, ALL, floor(0.1)], "exact, removed (hidden), removed (all), floor 0.1"),
+    (
+        [{}, floor(0.1), floor(0.1, consistent="true"), floor(0.1, consistent="forward")],
+        "exact, floor 0.1, floor 0.1 (twin forward), floor 0.1 (twin)",
+    ),
+    # a record from outside keeps its name and stands last
+    ([{"gradient": "my_rule", "gradient.k": 3.0}, {}, REMOVED], "exact, removed, my rule 3"),
     # on relu floor 0.1 is stored as leaky_backward 0.1: one row over the activations
-    results = prepared({}, {"activation": "relu"}, floor(0.1), leaky(0.1))
-    assert labels(results) == ["exact", "floor 0.1"]
-    on = results.runs[results.runs["rule"] == "floor 0.1"]
-    assert list(on["activation"]) == ["tanh", "relu"]
-
-
-def test_a_simplest_name_that_was_asked_for_elsewhere_stays(prepared):
-    results = prepared({}, floor(0.1), leaky(0.3), {"activation": "relu"}, leaky(0.1))
-    assert labels(results) == ["exact", "floor 0.1", "leaky backward 0.3"]
-
-
-def test_rules_without_amounts_keep_their_row(prepared):
+    ([{}, RELU, floor(0.1), leaky(0.1)], "exact, floor 0.1"),
+    # a simplest name that was asked for elsewhere stays
+    ([{}, floor(0.1), leaky(0.3), RELU, leaky(0.1)], "exact, floor 0.1, leaky backward 0.3"),
     # floor 1 is removed on tanh (m = 1), but not on the logistic (m = 1/4)
-    logistic = {"activation": "logistic"}
-    results = prepared({}, REMOVED, logistic, floor(1.0) | logistic)
-    assert labels(results) == ["exact", "removed", "floor 1"]
-    shown = results.runs[results.runs["activation"] == "tanh"]
-    assert sorted(shown["rule"].astype(str)) == ["exact", "floor 1", "removed"]
-
-
-def test_identity_is_a_matter_of_the_stratum(prepared):
+    ([{}, REMOVED, LOGISTIC, floor(1.0) | LOGISTIC], "exact, removed, floor 1"),
     # with squashed outputs and location all, floor on relu is a rule of its own
-    relu = {"activation": "relu"}
-    other = relu | {"dataset": "diabetes"}
-    results = prepared(relu, floor(0.1) | relu, other, leaky(0.1, dataset="diabetes"))
-    assert labels(results) == ["exact", "floor 0.1"]
-    assert len(results.runs) == 4
+    ([RELU, floor(0.1) | RELU, IRIS, leaky(0.1, dataset="iris")], "exact, floor 0.1"),
+]
+
+
+@pytest.mark.parametrize(("changes", "expected"), LABELS)
+def test_rules_are_labelled_and_identical_cells_renamed(prepared, changes, expected):
+    results = prepared(*changes)
+    assert ", ".join(labels(results)) == expected
+    names = [rule.name for rule in results.rules]
+    assert [rule.step for rule in results.rules] == [
+        names[:k].count(n) for k, n in enumerate(names)
+    ]
+    shown = sorted(results.runs["rule"].astype(str) + " " + results.runs["activation"])
+    if changes[-1] == leaky(0.1) and len(changes) == 4:
+        assert shown == ["exact relu", "exact tanh", "floor 0.1 relu", "floor 0.1 tanh"]
+    if REMOVED in changes and LOGISTIC in changes:
+        assert {"exact tanh", "floor 1 tanh", "removed tanh"} == {s for s in shown if "tanh" in s}
 
 
 def test_files_that_do_not_hold_results_are_told_in_one_line(prepared, tmp_path):

@@ -21,17 +21,12 @@ def seeds(change, finals):
     return [change | {"seed": s, "final_objective": f} for s, f in enumerate(finals)]
 
 
-def test_pairs_take_the_same_seed_whatever_the_order(prepared):
-    exact, removed = seeds({}, [0.1, 0.01, 0.5]), seeds(REMOVED, [0.2, 0.1, 0.5])
-    got = summaries.pairs(prepared(*removed[::-1], *exact)).sort_values("seed")
-    np.testing.assert_allclose(got["difference"], [np.log10(2), 1.0, 0.0], atol=1e-12)
-
-
-def test_pairs_are_formed_on_the_common_seeds(prepared):
-    changes = [*seeds({}, [0.1, 0.1, 0.1]), *seeds(REMOVED, [0.2, 0.2])]
-    changes += [REMOVED | {"seed": 7, "final_objective": 0.9}]
-    paired = summaries.pairs(prepared(*changes))
-    assert sorted(paired["seed"]) == [0, 1]
+def test_pairs_take_the_common_seeds_whatever_the_order(prepared):
+    exact, removed = seeds({}, [0.1, 0.01, 0.5]), seeds(REMOVED, [0.2, 0.1])
+    changes = [*removed[::-1], *exact, REMOVED | {"seed": 7, "final_objective": 0.9}]
+    paired = summaries.pairs(prepared(*changes)).sort_values("seed")
+    assert list(paired["seed"]) == [0, 1]
+    np.testing.assert_allclose(paired["difference"], [np.log10(2), 1.0], atol=1e-12)
     assert summaries.effects(paired)["pairs"].tolist() == [2]
 
 
@@ -71,13 +66,6 @@ def test_pools_of_many_rates_are_no_rules(prepared):
 def test_constant_rates_and_branches_are_strata_of_their_own(prepared):
     changes = [{"decay": True}, {"decay": False}, {"decay": True, "branch.gradient": "removed"}]
     assert prepared(*changes).runs["stratum"].tolist() == [0, 1, 2]
-
-
-def test_failed_runs_stay_in_as_the_constant_predictor(prepared):
-    changes = [*seeds({}, [0.1, 0.1]), *seeds(REMOVED, [0.1, 0.1])]
-    changes[2] |= DIVERGED
-    got = summaries.pairs(prepared(*changes))
-    np.testing.assert_allclose(got["difference"], [1.0, 0.0], atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -147,43 +135,34 @@ def tune(finals):
     ]
 
 
-@pytest.mark.parametrize(
-    "finals, chosen, largest, open_",
-    [
-        ([0.5, 0.1, 0.2, None], 1e-2, 1e-1, False),
-        ([0.5, 0.1, 0.2, 0.9], 1e-2, 1.0, True),
-        ([0.5, 0.1, None, 0.2], 1e-2, 1e-2, False),  # a gap ends the range
-        ([None, 0.1, 0.2, None], 1e-2, 1e-1, False),  # failures below do not count
-        ([0.1, 0.1, 0.2, None], 1e-3, 1e-1, False),  # a tie goes to the smaller rate
-    ],
-)
-def test_stable_range_of_a_cell_without_evaluation(prepared, finals, chosen, largest, open_):
-    row = summaries.headroom(summaries.tuning(prepared(*tune(finals)))).iloc[0]
-    assert row["chosen"] == pytest.approx(chosen)
-    assert row["largest_stable"] == pytest.approx(largest)
-    assert row["headroom"] == pytest.approx(np.log10(largest / chosen))
-    assert row["open"] == open_
-
-
-def test_the_evaluated_rate_is_the_chosen_one(prepared):
-    changes = [*tune([0.5, 0.1, 0.2, None]), {"learning_rate": 0.1}]
-    row = summaries.headroom(summaries.tuning(prepared(*changes))).iloc[0]
-    assert (row["chosen"], row["headroom"]) == (0.1, 0.0)
-
-
-def test_a_cell_that_always_fails_has_no_rate(prepared):
-    row = summaries.headroom(summaries.tuning(prepared(*tune([None, None])))).iloc[0]
-    assert np.isnan(row["chosen"]) and np.isnan(row["headroom"]) and not row["open"]
-
-
-@pytest.mark.parametrize(("lost", "room"), [(1, 1.0), (2, 0.0)])
-def test_one_failure_of_five_is_tolerated_and_two_are_not(prepared, lost, room):
-    runs = [
+def of_five(lost):
+    """Five runs a rate, of which some are lost at the largest."""
+    return [
         run | {"seed": s} | (DIVERGED if s < lost and run["learning_rate"] > 0.05 else {})
         for run in tune([0.5, 0.1, 0.2])
         for s in range(5)
     ]
-    assert summaries.headroom(summaries.tuning(prepared(*runs)))["headroom"].iloc[0] == room
+
+
+@pytest.mark.parametrize(
+    "changes, chosen, largest, open_",
+    [
+        (tune([0.5, 0.1, 0.2, None]), 1e-2, 1e-1, False),
+        (tune([0.5, 0.1, 0.2, 0.9]), 1e-2, 1.0, True),
+        (tune([0.5, 0.1, None, 0.2]), 1e-2, 1e-2, False),  # a gap ends the range
+        (tune([None, 0.1, 0.2, None]), 1e-2, 1e-1, False),  # failures below do not count
+        (tune([0.1, 0.1, 0.2, None]), 1e-3, 1e-1, False),  # a tie goes to the smaller rate
+        (tune([None, None]), np.nan, np.nan, False),  # a cell that always fails has no rate
+        ([*tune([0.5, 0.1, 0.2, None]), {"learning_rate": 0.1}], 0.1, 0.1, False),  # evaluated
+        (of_five(1), 1e-2, 1e-1, True),  # one failure of five is tolerated, and two are not
+        (of_five(2), 1e-2, 1e-2, False),
+    ],
+)
+def test_stable_range_of_a_cell(prepared, changes, chosen, largest, open_):
+    row = summaries.headroom(summaries.tuning(prepared(*changes))).iloc[0]
+    found = [row["chosen"], row["largest_stable"], row["headroom"]]
+    assert found == pytest.approx([chosen, largest, np.log10(largest / chosen)], nan_ok=True)
+    assert row["open"] == open_
 
 
 def test_quartiles_survive_runs_that_are_gone(prepared):
@@ -194,25 +173,17 @@ def test_quartiles_survive_runs_that_are_gone(prepared):
     assert (row["runs"], row["failed"]) == (4, 1)
 
 
-def test_bands_keep_runs_that_are_gone(prepared):
-    changes = seeds({}, [0.1, 0.1, 0.1])
+def test_bands_keep_runs_that_are_gone_and_are_relative_to_the_constant_predictor(prepared):
+    changes = seeds({"constant_objective": 2.0, "optimum": 1.0}, [1.1, 1.1, 1.1])
     changes[2] |= DIVERGED
     curves = pd.DataFrame(
         {
             "run_id": ["0", "0", "1", "1", "2"],  # the diverged run ends early
             "update": [1, 10, 1, 10, 1],
-            "objective": [1.0, 0.1, 1.0, 0.1, 1.0],
+            "objective": [2.0, 1.1, 2.0, 1.1, 2.0],
         }
     )
     got = summaries.bands(prepared(*changes, curves=curves), quantiles=(0.0, 0.5, 1.0))
     assert list(got["update"]) == [1, 10]
     np.testing.assert_allclose(got["median"], [1.0, 0.1])
     np.testing.assert_allclose(got["upper"], [1.0, summaries.LOST])
-
-
-def test_bands_are_relative_to_the_constant_predictor(prepared):
-    changes = [{"constant_objective": 2.0, "optimum": 1.0}]
-    curves = pd.DataFrame({"run_id": ["0"], "update": [5], "objective": [1.5]})
-    assert summaries.bands(prepared(*changes, curves=curves))["median"].iloc[0] == pytest.approx(
-        0.5
-    )

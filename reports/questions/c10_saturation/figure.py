@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from reports import style
 from reports.panels import key, look_of, rule, under
 from reports.templates import note
-from study.evidence.claims.gain_by_depth import depth_of, harm
+from study.evidence.claims.kinds import depth_of, harm
 from study.evidence.evidence import EXACT, Evidence
 from study.evidence.runs import NothingToShow, Selection
 from study.evidence.statistics import hodges_lehmann

@@ -13,7 +13,8 @@ from reports.templates import note
 from reports.verdicts import UNITS
 from reports.wording import listed, signed
 from study.evidence.claims.decisions import CONTRADICTED, MIXED, NOT_DECIDED, SUPPORTED
-from study.evidence.claims.verdicts import Verdict, comparison_of
+from study.evidence.claims.kinds import comparison_of
+from study.evidence.claims.verdicts import Verdict
 from study.evidence.comparison import Comparison, Contrast
 from study.evidence.evidence import Evidence
 from study.evidence.runs import NothingToShow

@@ -9,7 +9,7 @@ margins, without Holm's adjustment.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,15 +20,13 @@ from numpy.typing import NDArray
 from study.ablation.running.tuning import Trials
 from study.evidence.claims.decisions import (
     CONTRADICTED,
-    DECISIONS,
     NOT_DECIDED,
     SUPPORTED,
     VERDICTS,
-    Asked,
     resolved,
 )
-from study.evidence.claims.kinds import COMPARISONS
-from study.evidence.claims.records import Claims, Part
+from study.evidence.claims.reading import Claims, Part
+from study.evidence.claims.verdicts import decided
 from study.evidence.effects import Effect, Measured, Paired, Ranked, Shares
 from study.evidence.runs import REFERENCE, NothingToShow, Runs
 from study.evidence.statistics import wilson
@@ -54,22 +52,12 @@ class Pool:
     scores: Array
 
 
-@dataclass(frozen=True)
-class Arm:
-    """What a pseudo-arm was tuned to, and its evaluation seeds, as places in a pool."""
-
-    rate: int
-    seeds: Array
+Drawn = tuple[Pool, Array, int, int]
+"""Evaluation seeds of two pseudo-arms, and the rates they were tuned to, as places in a pool."""
 
 
 def pools(runs: Runs) -> list[Pool]:
-    """Find the tasks on which exact was evaluated at several rates with enough seeds.
-
-    Raises
-    ------
-    NothingToShow
-        If there are none.
-    """
+    """Find the tasks on which exact was evaluated at several rates with enough seeds."""
     chosen = {"rates": "several", "gradient": REFERENCE, "stage": "evaluate"}
     frame = runs.frame[runs.mask(chosen)]
     found = []
@@ -116,32 +104,24 @@ def _best(pool: Pool, rates: Sequence[int], seeds: Array) -> int:
     return int(np.argmin(np.abs(pool.rates - trials.best())))
 
 
-def effects(drawn: Sequence[tuple[Pool, Arm, Arm]], resamples: int) -> dict[str, Effect]:
+def effects(drawn: Sequence[Drawn], resamples: int) -> dict[str, Effect]:
     """Effects between two arms of exact, by the names that decisions know."""
-    none = np.array([], dtype=np.intp)
-
-    def rated(rate: Callable[[Arm, Arm], int]) -> Shares:
-        pairs = [
-            (p.task, p.failed[rate(a, b), a.seeds], p.failed[b.rate, b.seeds]) for p, a, b in drawn
-        ]
-        return Shares(tuple(Paired(t, t, every, none, one, two) for t, one, two in pairs))
-
-    every = np.arange(SCORED)
-    scored = [(p.task, p.scores[a.rate, a.seeds], p.scores[b.rate, b.seeds]) for p, a, b in drawn]
-    ratio = Ranked(
-        tuple(Measured(task, task, every, none, one - two) for task, one, two in scored),
-        resamples=resamples,
-    )
-    task, one, _ = scored[0]
-    own = rated(lambda one, two: one.rate)
+    none, every = np.array([], dtype=np.intp), np.arange(SCORED)
+    scores, own, untuned = [], [], []
+    for pool, seeds, one, two in drawn:
+        place = (pool.task, pool.task, every, none)
+        difference = pool.scores[one, seeds] - pool.scores[two, seeds]
+        scores.append(Measured(*place, difference))
+        own.append(Paired(*place, pool.failed[one, seeds], pool.failed[two, seeds]))
+        untuned.append(Paired(*place, pool.failed[two, seeds], pool.failed[two, seeds]))
+    # the pool has no frozen net: the constant predictor, whose score is 0, stands for it
+    pool, seeds, one, _ = drawn[0]
+    frozen = Measured(pool.task, pool.task, every, none, pool.scores[one, seeds])
+    score, failed = Ranked(tuple(scores), resamples=resamples), Shares(tuple(own))
     return {
-        "effect": ratio,
-        "score": ratio,
-        "failed": own,
-        "own": own,
-        "untuned": rated(lambda one, two: two.rate),
-        # the pool has no frozen net: the constant predictor, whose score is 0, stands for it
-        "frozen": Ranked((Measured(task, task, every, none, one),), resamples=resamples),
+        **{"effect": score, "score": score, "failed": failed, "own": failed},
+        "untuned": Shares(tuple(untuned)),
+        "frozen": Ranked((frozen,), resamples=resamples),
     }
 
 
@@ -159,64 +139,37 @@ def calibrate(
 ) -> pd.DataFrame:
     """Judge two arms of exact many times.
 
-    Parameters
-    ----------
-    runs, claims
-        With the pool; with the margins.
-    repeats, resamples, seed
-        How often; draws of the bootstrap; seed of the drawing of arms.
-
-    Returns
-    -------
-    frame
-        One row a claim and verdict: ``claim, decision, verdict, error, count, repeats, share``
-        and Wilson's 95 % limits ``low, high``; and a row a claim with ``verdict`` "any error".
-
-    Raises
-    ------
-    NothingToShow
-        If the runs hold no pool.
+    One row a claim and verdict: ``claim, decision, verdict, error, count, repeats, share`` and
+    Wilson's 95 % limits ``low, high``; and a row a claim with ``verdict`` "any error". Runs
+    without a pool raise `NothingToShow`.
     """
     found = pools(runs)
     random = np.random.default_rng(seed)
-    parts = _judged_parts(claims)
+    # the first claim of each decision that the pool can judge, with its primary part
+    of_decision: dict[str, tuple[str, Part]] = {}
+    for claim in claims.claims:
+        part = next(p for p in claim.parts if p.role == "primary")
+        of_decision.setdefault(part.decision, (claim.id, part))
+    parts = dict(of_decision[name] for name in of_decision if name in TRUTH)
     counts: dict[str, Counter[str]] = {name: Counter() for name in parts}
     for _ in range(repeats):
         drawn = []
         for pool in found:
             seeds = random.permutation(pool.scores.shape[1])[:NEEDED]
             scored, others = seeds[:SCORED], seeds[SCORED:].reshape(2, -1)
-            one, two = (Arm(tuned(pool, tries), scored) for tries in others)
-            drawn.append((pool, one, two))
+            one, two = (tuned(pool, tries) for tries in others)
+            drawn.append((pool, scored, one, two))
         between = effects(drawn, resamples)
         for name, part in parts.items():
-            counts[name][_verdict(part, between, claims.level)] += 1
+            counts[name][resolved(decided(part, between, claims.level), claims.level)] += 1
     rows = []
     for name, part in parts.items():
-        right = TRUTH[part.decision]
-        errors = {w: w not in (right, NOT_DECIDED) for w in VERDICTS}
-        listed = [(word, errors[word], counts[name][word]) for word in VERDICTS]
-        listed.append(("any error", True, sum(counts[name][w] for w in VERDICTS if errors[w])))
+        right = (TRUTH[part.decision], NOT_DECIDED)
+        listed = [(word, word not in right, counts[name][word]) for word in VERDICTS]
+        listed.append(("any error", True, sum(count for _, error, count in listed if error)))
         for word, error, count in listed:
             low, high = wilson(count, repeats)
             rated = (count, repeats, count / repeats, float(low), float(high))
             rows.append((name, part.decision, word, error, *rated))
     columns = ["claim", "decision", "verdict", "error", "count", "repeats", "share", "low", "high"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _judged_parts(claims: Claims) -> dict[str, Part]:
-    """Return the first claim of each decision that the pool can judge, with its primary part."""
-    parts: dict[str, Part] = {}
-    for claim in claims.claims:
-        part = next(p for p in claim.parts if p.role == "primary")
-        known = {p.decision for p in parts.values()}
-        if part.decision in TRUTH and part.decision not in known:
-            parts[claim.id] = part
-    return parts
-
-
-def _verdict(part: Part, between: dict[str, Effect], level: float) -> str:
-    margins = {c.name: COMPARISONS[c.comparison].internal(c.margin) for c in part.contrasts}
-    asked = Asked({name: between[name] for name in margins}, margins, {}, level)
-    return resolved(DECISIONS[part.decision].judge(asked), level)

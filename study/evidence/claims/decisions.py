@@ -8,8 +8,9 @@ one task is significantly the opposite.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,80 +23,49 @@ VERDICTS = (SUPPORTED, CONTRADICTED, MIXED, NOT_DECIDED)
 
 @dataclass(frozen=True)
 class Finding:
-    """What a decision found.
-
-    Parameters
-    ----------
-    supported, contradicted
-        p-values, two-sided; 1 where the verdict is excluded.
-    reverse
-        p-value of the opposite alone, where `contradicted` counts equivalence too.
-    opposed
-        Tasks that exclude "supported".
-    disputed
-        Tasks that exclude "contradicted".
-    mixed
-        Whether tasks, or conditions, go both ways.
-    reason
-        A remark for the table.
-    """
+    """What a decision found: two-sided p-values, 1 where the verdict is excluded, and more."""
 
     supported: float = 1.0
     contradicted: float = 1.0
-    reverse: float | None = None
-    opposed: tuple[str, ...] = ()
-    disputed: tuple[str, ...] = ()
-    mixed: bool = False
-    reason: str = ""
+    reverse: float | None = None  # of the opposite alone, where the above counts equivalence too
+    opposed: tuple[str, ...] = ()  # tasks that exclude "supported"
+    disputed: tuple[str, ...] = ()  # and those that exclude "contradicted"
+    mixed: bool = False  # whether tasks, or conditions, go both ways
+    reason: str = ""  # a remark for the table
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a decision is given.
+    """An effect beside its margins, in its own unit. p-values are two-sided, tasks significant."""
 
-    Parameters
-    ----------
-    effects
-        By the contrasts' names.
-    margins
-        The same, in the effects' own unit.
-    limits
-        Further margins of the contrasts, in the effects' own unit.
-    level
-        Two-sided.
-    """
-
-    effects: Mapping[str, Effect]
-    margins: Mapping[str, float]
-    limits: Mapping[str, Mapping[str, float]]
+    effect: Effect
+    margin: float
     level: float
+    limits: Mapping[str, float] = field(default_factory=dict)
 
-    def tasks(self, name: str, margin: float, *, above: bool) -> tuple[str, ...]:
-        """Name the tasks significantly beyond a margin."""
-        effect = self.effects[name]
-        return tuple(significant_tasks(effect, margin, above=above, level=self.level))
+    def above(self, margin: float) -> float:
+        """p-value of "above the margin": at most 5 % where the 95 % interval is."""
+        return min(1.0, 2.0 * self.effect.above(margin))
 
+    def below(self, margin: float) -> float:
+        """p-value of "below the margin"."""
+        return min(1.0, 2.0 * self.effect.below(margin))
 
-@dataclass(frozen=True)
-class Decision:
-    """A rule by which effects support or contradict.
+    def beyond(self, margin: float) -> float:
+        """p-value of "beyond the margin on either side"."""
+        return min(1.0, self.above(margin), self.below(-margin))
 
-    Parameters
-    ----------
-    judge
-        The rule; it has the decision's name.
-    contrasts
-        The names of those it judges: all are needed.
-    limits
-        Options that each of them needs, margins like ``margin`` and not above it.
-    units
-        Those that effects may have; any where it is empty.
-    """
+    def same(self) -> float:
+        """p-value of two one-sided tests: at most 5 % where the 90 % interval lies inside."""
+        return max(self.effect.above(-self.margin), self.effect.below(self.margin))
 
-    judge: Callable[[Asked], Finding]
-    contrasts: tuple[str, ...]
-    limits: tuple[str, ...] = ()
-    units: tuple[str, ...] = ()
+    def up(self, margin: float) -> tuple[str, ...]:
+        """Name the tasks above a margin."""
+        return tuple(significant_tasks(self.effect, margin, above=True, level=self.level))
+
+    def down(self, margin: float) -> tuple[str, ...]:
+        """Name the tasks below a margin."""
+        return tuple(significant_tasks(self.effect, margin, above=False, level=self.level))
 
 
 def resolved(finding: Finding, level: float) -> str:
@@ -104,191 +74,137 @@ def resolved(finding: Finding, level: float) -> str:
         return SUPPORTED
     if finding.contradicted <= level and not finding.disputed:
         return CONTRADICTED
-    if finding.mixed:
-        return MIXED
-    return NOT_DECIDED
+    return MIXED if finding.mixed else NOT_DECIDED
 
 
-def equivalence(effect: Effect, margin: float) -> float:
-    """p-value of two one-sided tests: at most 5 % where the 90 % interval lies inside."""
-    return max(effect.above(-margin), effect.below(margin))
-
-
-def above(effect: Effect, margin: float) -> float:
-    """Two-sided p-value of "above the margin": at most 5 % where the 95 % interval is."""
-    return min(1.0, 2.0 * effect.above(margin))
-
-
-def below(effect: Effect, margin: float) -> float:
-    """Two-sided p-value of "below the margin"."""
-    return min(1.0, 2.0 * effect.below(margin))
-
-
-def beyond(asked: Asked) -> Finding:
+def beyond(effect: Asked) -> Finding:
     """Supported above the margin; contradicted below its opposite, or equivalent.
 
     Equivalence is disputed where tasks are beyond the margin on both sides and cancel.
     """
-    effect, margin = asked.effects["effect"], asked.margins["effect"]
-    up = asked.tasks("effect", 0.0, above=True)
-    down = asked.tasks("effect", 0.0, above=False)
-    far_up = asked.tasks("effect", margin, above=True)
-    far_down = asked.tasks("effect", -margin, above=False)
-    other_side, same = below(effect, -margin), equivalence(effect, margin)
-    disputed = up if other_side <= same else far_up if far_down else ()
+    up, down = effect.up(0.0), effect.down(0.0)
+    far_up, far_down = effect.up(effect.margin), effect.down(-effect.margin)
+    other_side, same = effect.below(-effect.margin), effect.same()
     return Finding(
-        supported=above(effect, margin),
+        supported=effect.above(effect.margin),
         contradicted=min(other_side, same),
         reverse=other_side,
         opposed=down,
-        disputed=disputed,
+        disputed=up if other_side <= same else far_up if far_down else (),
         mixed=bool(up and down),
     )
 
 
-def threshold(asked: Asked) -> Finding:
+def threshold(effect: Asked) -> Finding:
     """Supported above the margin, contradicted below the option ``contradicted_below``."""
-    effect, margin = asked.effects["effect"], asked.margins["effect"]
-    low = float(asked.limits["effect"]["contradicted_below"])
-    up = asked.tasks("effect", margin, above=True)
-    down = asked.tasks("effect", low, above=False)
+    low = effect.limits["contradicted_below"]
+    up, down = effect.up(effect.margin), effect.down(low)
     return Finding(
-        supported=above(effect, margin),
-        contradicted=below(effect, low),
+        supported=effect.above(effect.margin),
+        contradicted=effect.below(low),
         opposed=down,
         disputed=up,
         mixed=bool(up and down),
     )
 
 
-def positive(asked: Asked) -> Finding:
+def positive(effect: Asked, also: Asked) -> Finding:
     """Supported above the margin, contradicted below, if a second effect has the same sign."""
-    effect, margin = asked.effects["effect"], asked.margins["effect"]
-    up = asked.tasks("effect", margin, above=True)
-    down = asked.tasks("effect", margin, above=False)
-    agrees = (asked.effects["also"].estimate > 0) == (effect.estimate > 0)
-    either = above(effect, margin), below(effect, margin)
+    up, down = effect.up(effect.margin), effect.down(effect.margin)
+    agrees = (also.effect.estimate > 0) == (effect.effect.estimate > 0)
+    either = effect.above(effect.margin), effect.below(effect.margin)
     return Finding(
         supported=either[0] if agrees else 1.0,
         contradicted=either[1] if agrees else 1.0,
         opposed=down,
         disputed=up,
-        mixed=bool(up and down) or (not agrees and min(either) <= asked.level),
+        mixed=bool(up and down) or (not agrees and min(either) <= effect.level),
         reason="" if agrees else "the sign is another one in scores",
     )
 
 
-def diverges(asked: Asked) -> Finding:
+def diverges(own: Asked, untuned: Asked) -> Finding:
     """Supported where it fails more at its own rate, mixed where at exact's rate alone.
 
     Contradicted where both upper limits are below the margin.
     """
-    own, untuned = asked.effects["own"], asked.effects["untuned"]
-    margin = asked.margins["own"]
-    up = asked.tasks("own", 0.0, above=True)
-    down = asked.tasks("own", 0.0, above=False)
-    only_untuned = above(untuned, margin) <= asked.level
+    margin = own.margin
+    up, down = own.up(0.0), own.down(0.0)
+    only_untuned = untuned.above(margin) <= own.level
     return Finding(
-        supported=above(own, margin),
-        contradicted=max(below(own, margin), below(untuned, margin)),
+        supported=own.above(margin),
+        contradicted=max(own.below(margin), untuned.below(margin)),
         opposed=down,
         mixed=only_untuned or bool(up and down),
-        reason="only untuned" if only_untuned and above(own, margin) > asked.level else "",
+        reason="only untuned" if only_untuned and own.above(margin) > own.level else "",
     )
 
 
-def not_worse(asked: Asked) -> Finding:
+def not_worse(score: Asked, failed: Asked, frozen: Asked) -> Finding:
     """Supported where neither score nor failures are worse by the margin, and frozen is beaten."""
-    score, failed, frozen = (asked.effects[name] for name in ("score", "failed", "frozen"))
-    by_score, by_failed = asked.margins["score"], asked.margins["failed"]
-    worse = asked.tasks("score", by_score, above=True)
-    worse += asked.tasks("failed", by_failed, above=True)
-    works = below(frozen, asked.margins["frozen"])
-    not_by_much = max(below(score, by_score), below(failed, by_failed))
-    better = asked.tasks("score", by_score, above=False)
+    both = (score, failed)
+    worse = score.up(score.margin) + failed.up(failed.margin)
+    works = frozen.below(frozen.margin)
     return Finding(
-        supported=max(not_by_much, works),
-        contradicted=min(1.0, 2 * min(above(score, by_score), above(failed, by_failed))),
+        supported=max(*(a.below(a.margin) for a in both), works),
+        contradicted=min(1.0, 2 * min(a.above(a.margin) for a in both)),
         opposed=worse,
-        mixed=bool(worse and better),
-        reason="" if works <= asked.level else "not shown to beat frozen",
+        mixed=bool(worse and score.down(score.margin)),
+        reason="" if works <= score.level else "not shown to beat frozen",
     )
 
 
-def same(asked: Asked) -> Finding:
+def same(score: Asked, failed: Asked) -> Finding:
     """Supported where scores and failures are equivalent, contradicted beyond a margin."""
-    score, failed = asked.effects["score"], asked.effects["failed"]
-    by_score, by_failed = asked.margins["score"], asked.margins["failed"]
-    sides = [
-        above(score, by_score),
-        below(score, -by_score),
-        above(failed, by_failed),
-        below(failed, -by_failed),
-    ]
-    tasks = [
-        *asked.tasks("score", by_score, above=True),
-        *asked.tasks("score", -by_score, above=False),
-        *asked.tasks("failed", by_failed, above=True),
-        *asked.tasks("failed", -by_failed, above=False),
-    ]
-    both = max(equivalence(score, by_score), equivalence(failed, by_failed))
+    both = (score, failed)
+    sides = [p for a in both for p in (a.above(a.margin), a.below(-a.margin))]
+    tasks = tuple(task for a in both for task in (*a.up(a.margin), *a.down(-a.margin)))
+    equal = max(a.same() for a in both)
     return Finding(
-        supported=both,
+        supported=equal,
         contradicted=min(1.0, len(sides) * min(sides)),
-        opposed=tuple(tasks),
-        mixed=bool(tasks) and both <= asked.level,
+        opposed=tasks,
+        mixed=bool(tasks) and equal <= score.level,
     )
 
 
-def consistent(asked: Asked) -> Finding:
+def consistent(twin: Asked, interaction: Asked) -> Finding:
     """Supported where the twin and the interaction both lower the objective by the margin.
 
     Contradicted where the twin is worse, or the interaction is none.
     """
-    twin, crossed = asked.effects["twin"], asked.effects["interaction"]
-    margin = asked.margins["twin"]
-    better = asked.tasks("twin", 0.0, above=False)
-    worse = asked.tasks("twin", 0.0, above=True)
-    none = equivalence(crossed, asked.margins["interaction"])
+    better, worse = twin.down(0.0), twin.up(0.0)
+    above, none = twin.above(twin.margin), interaction.same()
     return Finding(
-        supported=max(below(twin, -margin), below(crossed, -asked.margins["interaction"])),
-        contradicted=min(1.0, 2 * min(above(twin, margin), none)),
+        supported=max(twin.below(-twin.margin), interaction.below(-interaction.margin)),
+        contradicted=min(1.0, 2 * min(above, none)),
         opposed=worse,
-        disputed=better if above(twin, margin) < none else (),
+        disputed=better if above < none else (),
         mixed=bool(better and worse),
     )
 
 
-def scale_not_shape(asked: Asked) -> Finding:
+def scale_not_shape(shape: Asked, scale: Asked) -> Finding:
     """Supported where shape is within the margin and scale beyond.
 
     Contradicted where shape is beyond, and larger than scale: the share of draws of the bootstrap
     in which it is not.
     """
-    shape, scale = asked.effects["shape"], asked.effects["scale"]
-    margin = asked.margins["shape"]
-    differ = min(1.0, min(_either(scale, margin), 1.0))
-    larger = np.abs(shape.draws) > np.abs(scale.draws)  # type: ignore[attr-defined]
+    drawn = [np.abs(asked.effect.draws) for asked in (shape, scale)]  # type: ignore[attr-defined]
+    larger = drawn[0] > drawn[1]
     not_larger = min(1.0, 2.0 * float((np.sum(~larger) + 1) / (larger.size + 1)))
-    up = asked.tasks("shape", margin, above=True)
-    down = asked.tasks("shape", -margin, above=False)
+    up, down = shape.up(shape.margin), shape.down(-shape.margin)
     return Finding(
-        supported=max(equivalence(shape, margin), differ),
-        contradicted=max(_either(shape, margin), not_larger),
+        supported=max(shape.same(), scale.beyond(shape.margin)),
+        contradicted=max(shape.beyond(shape.margin), not_larger),
         opposed=up if down else (),
         mixed=bool(up and down),
     )
 
 
-def _either(effect: Effect, margin: float) -> float:
-    """Two-sided p-value of "beyond the margin on either side"."""
-    return min(1.0, above(effect, margin), below(effect, -margin))
-
-
-def checks(asked: Asked) -> Finding:
+def checks(effect: Asked) -> Finding:
     """Supported where every check holds, contradicted where any does not: nothing is random."""
-    effect = asked.effects["effect"]
-    wrong = [t.task for t in effect.tasks if t.interval.estimate > asked.margins["effect"]]
+    wrong = [t.task for t in effect.effect.tasks if t.interval.estimate > effect.margin]
     return Finding(
         supported=1.0 if wrong else 0.0,
         contradicted=0.0 if wrong else 1.0,
@@ -296,17 +212,27 @@ def checks(asked: Asked) -> Finding:
     )
 
 
-DECISIONS: dict[str, Decision] = {
-    decision.judge.__name__: decision
-    for decision in (
-        Decision(beyond, ("effect",)),
-        Decision(threshold, ("effect",), limits=("contradicted_below",)),
-        Decision(positive, ("effect", "also")),
-        Decision(diverges, ("own", "untuned")),
-        Decision(not_worse, ("score", "failed", "frozen")),
-        Decision(same, ("score", "failed")),
-        Decision(consistent, ("twin", "interaction")),
-        Decision(scale_not_shape, ("shape", "scale"), units=("ratio", "slope")),
-        Decision(checks, ("effect",)),
-    )
+@dataclass(frozen=True)
+class Decision:
+    """A rule by which effects support or contradict.
+
+    Its arguments are named like the contrasts that it judges. All are needed.
+    """
+
+    judge: Callable[..., Finding]
+    limits: tuple[str, ...] = ()  # options of each contrast, margins not above ``margin``
+    units: tuple[str, ...] = ()  # those that effects may have; any where it is empty
+
+    @property
+    def contrasts(self) -> tuple[str, ...]:
+        """The names of the contrasts that it judges."""
+        return tuple(inspect.signature(self.judge).parameters)
+
+
+DECISIONS = {
+    judge.__name__: Decision(judge)
+    for judge in (beyond, positive, diverges, not_worse, same, consistent, checks)
+} | {
+    "threshold": Decision(threshold, limits=("contradicted_below",)),
+    "scale_not_shape": Decision(scale_not_shape, units=("ratio", "slope")),
 }

@@ -19,69 +19,42 @@ from study.evidence.claims.decisions import (
     Finding,
     resolved,
 )
-from study.evidence.claims.kinds import COMPARISONS
-from study.evidence.claims.records import Claim, Claims, Part
-from study.evidence.comparison import Comparison, Contrast
+from study.evidence.claims.kinds import comparison_of
+from study.evidence.claims.reading import Claim, Claims, Part
 from study.evidence.effects import Effect
-from study.evidence.hypotheses import holm
 from study.evidence.runs import Runs
+from study.evidence.statistics import holm
 
-UNDECIDABLE = Finding(supported=1.0, contradicted=1.0)
+OPPOSITE = {SUPPORTED: CONTRADICTED, CONTRADICTED: SUPPORTED}
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A part with its effects and its own verdict, before Holm over the claims.
-
-    Parameters
-    ----------
-    part
-        The part.
-    effects
-        By the contrasts' names; those that could not be estimated are missing.
-    finding, verdict
-        What the decision found.
-    reason
-        What is missing or was left out, and the decision's remark.
-    """
+    """A part with its effects and its own verdict, before Holm over the claims."""
 
     part: Part
-    effects: Mapping[str, Effect]
+    effects: Mapping[str, Effect]  # by contrasts' names, as far as they could be estimated
     finding: Finding
     verdict: str
-    reason: str
+    reason: str  # what is missing or was left out, and the decision's remark
 
     @property
     def runs(self) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
         """Rows of the table that it comes from."""
-        rows = [effect.runs for effect in self.effects.values()]
-        return np.unique(np.concatenate(rows)) if rows else np.array([], dtype=np.intp)
+        none = np.array([], dtype=np.intp)
+        return np.unique(np.concatenate([none, *(e.runs for e in self.effects.values())]))
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim with its verdict.
-
-    Parameters
-    ----------
-    claim
-        The claim.
-    parts
-        Its parts, judged.
-    verdict
-        supported, contradicted, mixed or not decided.
-    supported, contradicted
-        p-values of the claim, after Holm where it takes part.
-    reason
-        Why, in a few words; empty where the effect says all.
-    """
+    """A claim with its verdict."""
 
     claim: Claim
     parts: tuple[Judged, ...]
     verdict: str
-    supported: float
+    supported: float  # p-values of the claim, after Holm where it takes part
     contradicted: float
-    reason: str
+    reason: str  # in a few words; empty where the effect says all
 
     @property
     def primary(self) -> Judged:
@@ -91,40 +64,27 @@ class Verdict:
     @property
     def runs(self) -> int:
         """How many runs the claim's parts come from."""
-        rows = [part.runs for part in self.parts]
-        return len(np.unique(np.concatenate(rows)))
+        return len(np.unique(np.concatenate([part.runs for part in self.parts])))
 
 
 def judge(runs: Runs, claims: Claims, checks: pd.DataFrame | None = None) -> tuple[Verdict, ...]:
-    """Judge every claim.
+    """Judge every claim, by scored runs alone: those of stages ``evaluate`` and ``transfer``.
 
-    Parameters
-    ----------
-    runs
-        The table. Only scored runs are looked at: stages ``evaluate`` and ``transfer``.
-    claims
-        The file.
-    checks
-        The table of `study.learning.diagnostics.gradient_checks`, for the claim without runs.
+    `checks` is the table of `study.learning.diagnostics.gradient_checks`, for the claim that has
+    no runs.
     """
-    judged = {
-        claim.id: tuple(judge_part(runs, claims, part, checks) for part in claim.parts)
+    judged = [
+        tuple(judge_part(runs, claims, part, checks) for part in claim.parts)
         for claim in claims.claims
-    }
-    combined = {claim.id: _combined(claim, judged[claim.id]) for claim in claims.claims}
-    counted = [claim.id for claim in claims.claims if claim.holm]
-    supported = holm({name: combined[name].supported for name in counted})
-    contradicted = holm({name: combined[name].contradicted for name in counted})
-    verdicts = []
-    for claim in claims.claims:
-        raw = combined[claim.id]
-        adjusted = replace(
-            raw,
-            supported=supported.get(claim.id, raw.supported),
-            contradicted=contradicted.get(claim.id, raw.contradicted),
-        )
-        verdicts.append(_verdict(claim, judged[claim.id], raw, adjusted, claims.level))
-    return tuple(verdicts)
+    ]
+    raw = [_p_values(claim, parts) for claim, parts in zip(claims.claims, judged, strict=True)]
+    adjusted = [dict(p) for p in raw]
+    counted = [k for k, claim in enumerate(claims.claims) if claim.holm]
+    for side in OPPOSITE:
+        for k, p in holm({k: raw[k][side] for k in counted}).items():
+            adjusted[k][side] = p
+    each = zip(claims.claims, judged, raw, adjusted, strict=True)
+    return tuple(_verdict(*of_claim, claims.level) for of_claim in each)
 
 
 def judge_part(
@@ -139,60 +99,52 @@ def judge_part(
     notes = [effect if isinstance(effect, str) else effect.note for effect in found.values()]
     said = "; ".join(dict.fromkeys(filter(None, notes)))
     if len(effects) < len(found):
-        return Judged(part, effects, UNDECIDABLE, NOT_DECIDED, said or "no runs")
-    asked = Asked(
-        effects,
-        {c.name: comparison_of(c).internal(c.margin) for c in part.contrasts},
-        {
-            c.name: {key: comparison_of(c).internal(limit) for key, limit in c.limits.items()}
-            for c in part.contrasts
-        },
-        claims.level,
-    )
-    finding = DECISIONS[part.decision].judge(asked)
+        return Judged(part, effects, Finding(), NOT_DECIDED, said or "no runs")
+    finding = decided(part, effects, claims.level)
     verdict = resolved(finding, claims.level)
-    reason = "; ".join(filter(None, [finding.reason, _tasks_both_ways(finding, verdict), said]))
+    against = ""
+    if verdict in (MIXED, NOT_DECIDED) and finding.opposed:
+        against = f"against it: {', '.join(finding.opposed)}"
+    reason = "; ".join(filter(None, [finding.reason, against, said]))
     return Judged(part, effects, finding, verdict, reason)
 
 
-def comparison_of(contrast: Contrast) -> Comparison:
-    """Return the kind of comparison that a contrast names."""
-    return COMPARISONS[contrast.comparison]
+def decided(part: Part, effects: Mapping[str, Effect], level: float) -> Finding:
+    """Let a part's decision judge effects, by the contrasts' names."""
+    asked = {}
+    for contrast in part.contrasts:
+        internal = comparison_of(contrast).internal
+        limits = {key: internal(limit) for key, limit in contrast.limits.items()}
+        effect = effects[contrast.name]
+        asked[contrast.name] = Asked(effect, internal(contrast.margin), level, limits)
+    return DECISIONS[part.decision].judge(**asked)
 
 
-def _tasks_both_ways(finding: Finding, verdict: str) -> str:
-    if verdict not in (MIXED, NOT_DECIDED) or not finding.opposed:
-        return ""
-    return f"against it: {', '.join(finding.opposed)}"
-
-
-def _combined(claim: Claim, parts: Sequence[Judged]) -> Finding:
-    """One finding of all primary parts: each must hold, or one of them by Holm."""
+def _p_values(claim: Claim, parts: Sequence[Judged]) -> dict[str, float]:
+    """Of all primary parts together: each must hold, or one of them by Holm."""
     primary = [part.finding for part in parts if part.part.role == "primary"]
-    supported, contradicted = (
-        [getattr(f, side) for f in primary] for side in ("supported", "contradicted")
-    )
-    best = min(supported) if claim.combine == "all" else min(1.0, len(primary) * min(supported))
-    return Finding(
-        supported=max(supported) if claim.combine == "all" else best,
-        contradicted=max(contradicted),
-    )
+    supported = [finding.supported for finding in primary]
+    best = min(1.0, len(primary) * min(supported))
+    return {
+        SUPPORTED: max(supported) if claim.combine == "all" else best,
+        CONTRADICTED: max(finding.contradicted for finding in primary),
+    }
 
 
 def _verdict(
-    claim: Claim, parts: tuple[Judged, ...], raw: Finding, adjusted: Finding, level: float
+    claim: Claim,
+    parts: tuple[Judged, ...],
+    raw: Mapping[str, float],
+    adjusted: Mapping[str, float],
+    level: float,
 ) -> Verdict:
     primary = [part for part in parts if part.part.role == "primary"]
     word = _of_primary(claim, primary, level)
     reasons = []
-    lost = {
-        SUPPORTED: raw.supported <= level < adjusted.supported,
-        CONTRADICTED: raw.contradicted <= level < adjusted.contradicted,
-    }
-    if lost.get(word, False):
+    if word in raw and raw[word] <= level < adjusted[word]:
         reasons.append(f"{word}, but not after Holm's adjustment over the claims")
         word = NOT_DECIDED
-    opposite = {SUPPORTED: CONTRADICTED, CONTRADICTED: SUPPORTED}.get(word)
+    opposite = OPPOSITE.get(word)
     others = [part for part in parts if part.part.role in ("required", "guard")]
     against = [part.part.name for part in others if _opposes(part, opposite, level)]
     lacking = [
@@ -206,16 +158,15 @@ def _verdict(
     elif word == SUPPORTED and lacking:
         reasons.append(f"supported, but not shown: {', '.join(lacking)}")
         word = NOT_DECIDED
-    if len(primary) > 1 and len({part.verdict for part in primary}) > 1:
+    if len({part.verdict for part in primary}) > 1:
         reasons.append("; ".join(f"{part.part.name}: {part.verdict}" for part in primary))
     reasons += [
         f"{part.part.name}: {part.reason}" if len(parts) > 1 else part.reason
         for part in parts
         if part.reason and part.part.role != "shown"
     ]
-    return Verdict(
-        claim, parts, word, adjusted.supported, adjusted.contradicted, "; ".join(reasons)
-    )
+    p_values = adjusted[SUPPORTED], adjusted[CONTRADICTED]
+    return Verdict(claim, parts, word, *p_values, "; ".join(reasons))
 
 
 def _opposes(part: Judged, opposite: str | None, level: float) -> bool:
@@ -228,20 +179,16 @@ def _opposes(part: Judged, opposite: str | None, level: float) -> bool:
 
 def _of_primary(claim: Claim, primary: Sequence[Judged], level: float) -> str:
     """Verdict of the primary parts together."""
+    words = [part.verdict for part in primary]
     if claim.combine == "any":  # Holm over the parts: the best of them must bear their number
-        sides = holm({part.part.name: part.finding.supported for part in primary})
+        sides = holm({k: part.finding.supported for k, part in enumerate(primary)})
         words = [
-            resolved(replace(part.finding, supported=sides[part.part.name]), level)
-            for part in primary
+            resolved(replace(part.finding, supported=sides[k]), level)
+            for k, part in enumerate(primary)
         ]
-    else:
-        words = [part.verdict for part in primary]
-    if all(word == CONTRADICTED for word in words):
-        return CONTRADICTED
+    for word in OPPOSITE:
+        if all(of_part == word for of_part in words):
+            return word
     if claim.combine == "any" and SUPPORTED in words:
         return MIXED if {CONTRADICTED, MIXED} & set(words) else SUPPORTED
-    if all(word == SUPPORTED for word in words):
-        return SUPPORTED
-    if MIXED in words or {SUPPORTED, CONTRADICTED} <= set(words):
-        return MIXED
-    return NOT_DECIDED
+    return MIXED if MIXED in words or {*OPPOSITE} <= {*words} else NOT_DECIDED
