@@ -31,38 +31,28 @@ def page(report: Mapping[str, Any]) -> Figure:
     Grey line: the same operations at the rate of a large matrix product. Bands go from the lowest
     to the highest of the repeats.
     """
-    rows = pd.DataFrame(report["rows"]).sort_values("replicas")
+    rows = pd.DataFrame(report["rows"])
+    what = ["workload", "optimizer", "engine", "replicas"]
     shown = [name for name in ENGINES if (rows["engine"] == name).any()]
     grid = sns.relplot(
-        rows,
-        **{"x": "replicas", "y": "us", "row": "optimizer", "col": "workload"},
+        rows.melt(what, ["lowest", "us", "highest"], value_name="time"),
+        **{"x": "replicas", "y": "time", "row": "optimizer", "col": "workload"},
         **{"hue": "engine", "style": "engine", "hue_order": shown, "style_order": shown},
         **{"kind": "line", "markers": True, "palette": "colorblind", "height": 2.0},
+        **{"estimator": "median", "errorbar": ("pi", 100)},
         facet_kws={"sharex": False, "sharey": False},
     )
     grid.set(xscale="log", yscale="log")
     grid.set_axis_labels("replicas trained together", "µs per replica and update")
     grid.set_titles("{col_name}, {row_name}")
-    for (optimizer, workload), ax in grid.axes_dict.items():
+    for (_, workload), ax in grid.axes_dict.items():
         peak = WORKLOADS[workload].flops() / report["machine"]["gemm_peak_gflops"] / 1e3
         ax.axhline(peak, color=style.FAINT, zorder=0)
-        here = rows[(rows["workload"] == workload) & (rows["optimizer"] == optimizer)]
-        for colour, engine in zip(sns.color_palette("colorblind"), shown, strict=False):
-            band = here[here["engine"] == engine]
-            ax.fill_between(
-                band["replicas"], band["lowest"], band["highest"], color=colour, alpha=0.2
-            )
-    grid.figure.suptitle(message(rows), y=1.02)
-    return grid.figure
-
-
-def message(rows: pd.DataFrame) -> str:
-    """Say how many times longer the quickest peer takes at least and at most."""
     peers = rows[rows["best"] & (rows["engine"] != "ours")]
     least = peers.groupby(["workload", "optimizer"])["ratio_to_ours"].min()
-    if least.empty:
-        return "One engine alone"
-    return (
+    message = (
         f"The quickest peer takes {least.min():.1f} to {least.max():.1f} times as long as this "
         "project's engine"
     )
+    grid.figure.suptitle(message if len(least) else "One engine alone", y=1.02)
+    return grid.figure

@@ -1,16 +1,17 @@
-"""What the measurements leave: one table, `speed.md`, a section for each of them.
+"""What the measurements leave: one table, `speed.md`, a section for each; and a figure.
 
 A run replaces the sections that it measured; the others stay as they were.
 """
 
 from __future__ import annotations
 
+import operator
 import re
-import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import pandas as pd
 
 from benchmarks.engines import ENGINES
 from benchmarks.workloads import WORKLOADS
@@ -22,77 +23,56 @@ INTRODUCTION = "# Speed"
 SECTION = re.compile(r"^(#+ [^\n]*)\n\n(.*?)\n*(?=^#+ |\Z)", re.MULTILINE | re.DOTALL)
 
 
-@dataclass(frozen=True)
-class Measured:
-    """A measurement, and what it should reach.
-
-    Parameters
-    ----------
-    what
-        What was measured.
-    value, unit
-        The measurement.
-    target
-        The goal; None where there is none.
-    least
-        Whether the goal is the least value that meets it, not the most.
-    """
+class Measured(NamedTuple):
+    """What was measured, its value and unit, and the goal, such as ``<= 2``, if there is one."""
 
     what: str
     value: float
     unit: str
-    target: float | None = None
-    least: bool = False
-
-    @property
-    def goal(self) -> str:
-        """The goal as text, such as ``<= 2``."""
-        if self.target is None:
-            return ""
-        return f"{'>=' if self.least else '<='} {self.target:g}"
+    goal: str = ""
 
     @property
     def met(self) -> str:
         """Whether the goal is met, as text; nothing where there is no goal."""
-        if self.target is None:
+        if not self.goal:
             return ""
-        good = self.value >= self.target if self.least else self.value <= self.target
+        sign, limit = self.goal.split()
+        good = {"<=": operator.le, ">=": operator.ge}[sign](self.value, float(limit))
         return "met" if good else "**missed**"
 
 
-def write(sections: Mapping[str, Sequence[str]], folder: Path = FOLDER) -> Path:
-    """Replace sections of the table (heading -> lines), or add them at its end."""
+def write(sections: Mapping[str, str], folder: Path = FOLDER) -> Path:
+    """Replace sections of the table (heading -> text), or add them at its end."""
     path = folder / TABLE
     kept = dict(SECTION.findall(path.read_text(encoding="utf-8"))) if path.is_file() else {}
-    content = kept | {heading: "\n".join(lines) for heading, lines in sections.items()}
-    text = "\n\n".join(f"{heading}\n\n{body}" for heading, body in content.items())
+    text = "\n\n".join(f"{heading}\n\n{body}" for heading, body in {**kept, **sections}.items())
     path.write_text(text + "\n", encoding="utf-8")
     return path
 
 
-def measured_section(rows: Sequence[Measured]) -> list[str]:
-    """Return the lines of a table of measurements and their goals."""
-    return [
-        *("| | measured | | goal | |", "|---|--:|---|---|---|"),
-        *(f"| {r.what} | {_short(r.value)} | {r.unit} | {r.goal} | {r.met} |" for r in rows),
-    ]
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
-def speed_sections(report: Mapping[str, Any]) -> dict[str, list[str]]:
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def measured_section(rows: Sequence[Measured]) -> str:
+    """Return a table of measurements and their goals."""
+    lines = (_row((r.what, _short(r.value), r.unit, r.goal, r.met)) for r in rows)
+    return "\n".join(("| | measured | | goal | |", "|---|--:|---|---|---|", *lines))
+
+
+def speed_sections(report: Mapping[str, Any]) -> dict[str, str]:
     """Return the sections about the engines, from what `speed.run` returns."""
-    sections = {INTRODUCTION: _introduction(report)}
-    for workload in WORKLOADS.values():
-        chosen = {
-            (row["engine"], row["optimizer"]): row
-            for row in report["rows"]
-            if row["workload"] == workload.name and row["best"]
-        }
-        if chosen:
-            sections[f"## {workload.name}: {workload.about}"] = _engines(chosen)
-    return sections
+    rows = pd.DataFrame(report["rows"])
+    best = rows[rows["best"]].groupby("workload")
+    about = {f"## {name}: {WORKLOADS[str(name)].about}": _engines(part) for name, part in best}
+    return {INTRODUCTION: _introduction(report, rows), **about}
 
 
-def _introduction(report: Mapping[str, Any]) -> list[str]:
+def _introduction(report: Mapping[str, Any], rows: pd.DataFrame) -> str:
     machine = report["machine"]
     versions = ", ".join(f"{name} {v}" for name, v in machine["versions"].items())
     products = ", ".join(f"{name} {v:g}" for name, v in machine["product_gflops"].items())
@@ -106,49 +86,36 @@ def _introduction(report: Mapping[str, Any]) -> list[str]:
         f"{machine['load_average_after']}",
         "",
     ]
-    found = [d for c in report["checks"] for d in c["largest_difference"].values()]
-    if found:
-        engines = {name for c in report["checks"] for name in c["largest_difference"]}
-        names = ", ".join(name for name in ENGINES if name in engines)
+    checks = pd.DataFrame({c["what"]: c["largest_difference"] for c in report["checks"]})
+    if checks.size:
         lines += [
             "The engines compute the same: in float64, from one start and on the same batches, "
-            f"weights of {names} differ from ours by at most {max(found):.0e} "
-            f"({', '.join(c['what'] for c in report['checks'])}).",
+            f"weights of {', '.join(checks.index)} differ from ours by at most "
+            f"{checks.max(axis=None):.0e} ({', '.join(c['what'] for c in report['checks'])}).",
             "",
         ]
     quick = " (a quick run: few repeats, one R)" if report["quick"] else ""
-    waited = statistics.median(row["wall_over_cpu"] for row in report["rows"])
+    waited = max(0.0, 1 - 1 / rows["wall_over_cpu"].median())
     lines.append(
         "Microseconds a replica and update, float32, one thread, every engine at the number of "
         "replicas (R) where it is quickest; *ratio* is to ours. Setting up is taken away; "
         "processor time, which on the one core that all engines share is wall time but for what "
-        f"other programs took{quick}. Other programs had {max(0.0, 1 - 1 / waited):.0%} of the "
-        "core."
+        f"other programs took{quick}. Other programs had {waited:.0%} of the core."
     )
-    return lines
+    return "\n".join(lines)
 
 
-def _engines(chosen: Mapping[tuple[str, str], Mapping[str, Any]]) -> list[str]:
-    optimizers = sorted({optimizer for _, optimizer in chosen}, reverse=True)  # sgd first
-    heads = "".join(f" {o}, us | R | ratio | of peak |" for o in optimizers)
-    lines = [f"| engine |{heads} how |", "|---|" + "--:|--:|--:|--:|" * len(optimizers) + "---|"]
-    for engine in ENGINES.values():
-        cells = []
-        for optimizer in optimizers:
-            row = chosen.get((engine.name, optimizer))
-            if row is None:
-                break
-            share = f"{row['share_of_peak']:.0%}" if "share_of_peak" in row else ""
-            cells += [
-                _short(row["us"]),
-                f"{row['replicas']:,}",
-                f"{row['ratio_to_ours']:.2f}",
-                share,
-            ]
-        else:
-            lines.append(f"| {engine.name} | {' | '.join(cells)} | {engine.about} |")
-    return lines
-
-
-def _short(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+def _engines(best: pd.DataFrame) -> str:
+    cells = best.assign(
+        us=best["us"].map(_short),
+        replicas=best["replicas"].map("{:,}".format),
+        ratio=best["ratio_to_ours"].map("{:.2f}".format),
+        share=best["share_of_peak"].map("{:.0%}".format),
+    ).set_index(["engine", "optimizer"])[["us", "replicas", "ratio", "share"]]
+    optimizers = sorted(set(best["optimizer"]), reverse=True)  # sgd first
+    heads = [f"{o}, us | R | ratio | of peak" for o in optimizers]
+    lines = [_row(["engine", *heads, "how"]), f"|---|{'--:|' * 4 * len(optimizers)}---|"]
+    for name in best["engine"].unique():
+        found = (cells.loc[(name, optimizer)] for optimizer in optimizers)
+        lines.append(_row([name, *(c for row in found for c in row), ENGINES[name].about]))
+    return "\n".join(lines)

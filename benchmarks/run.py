@@ -6,15 +6,15 @@ Without a name everything is measured but ``large``, which takes many minutes.
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import os
+import pkgutil
 import sys
 import time
 from collections.abc import Sequence
 
 from benchmarks import results
-from benchmarks.children import Child, settle
+from benchmarks.engines import process, settle
 from study.errors import unknown
 
 # name -> what it is, the function that measures it, and whether that stays on one core
@@ -36,13 +36,10 @@ def say(line: str) -> None:
     print(f"{time.monotonic() - STARTED:6.1f} s  {line}", flush=True)
 
 
-def _speed(quick: bool, workloads: Sequence[str]) -> dict[str, list[str]]:
-    from benchmarks import (  # loads matplotlib, which would count as memory of `large`
-        figure,
-        speed,
-    )
+def _speed(quick: bool, workloads: Sequence[str]) -> dict[str, str]:
+    from benchmarks import figure, speed  # matplotlib would count as memory of `large`
 
-    report = speed.run(speed.QUICK if quick else speed.FULL, say, workloads)
+    report = speed.run(quick, say, workloads)
     raw = results.FOLDER / "speed.json"  # all rows, for whoever wants more than the table
     raw.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     for path in figure.draw(report, results.FOLDER):
@@ -50,12 +47,11 @@ def _speed(quick: bool, workloads: Sequence[str]) -> dict[str, list[str]]:
     return results.speed_sections(report)
 
 
-def _other(name: str, quick: bool) -> dict[str, list[str]]:
+def _other(name: str, quick: bool) -> dict[str, str]:
     about, where, pinned = BENCHMARKS[name]
-    module, function = where.split(":")
-    measure = getattr(importlib.import_module(f"benchmarks.{module}"), function)
-    with Child(pinned) as child:
-        rows: list[results.Measured] = child.call(measure, quick)
+    with process(pinned) as own:
+        measure = pkgutil.resolve_name(f"benchmarks.{where}")
+        rows: list[results.Measured] = own.submit(measure, quick).result()
     for row in rows:
         goal = f"   goal {row.goal}" if row.goal else ""
         say(f"  {row.what}: {row.value:.4g} {row.unit}{goal}")
