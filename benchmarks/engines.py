@@ -52,31 +52,15 @@ def _pin() -> None:
 
 @dataclass(frozen=True)
 class Engine:
-    """An engine.
-
-    Parameters
-    ----------
-    name, about
-        In rows and tables, and how it is written.
-    needs
-        The package without which it is left out.
-    prepare
-        ``module:function`` that gives its trainer; without it, rows are another engine's.
-    check
-        The same where its own trainer does not start and batch as it is told.
-    stacks
-        Whether it trains replicas together; the others loop, so that a few are enough.
-    extra
-        Whether it is left out of a quick run.
-    """
+    """An engine."""
 
     name: str
-    about: str
-    needs: str
-    prepare: str = ""
-    check: str = ""
-    stacks: bool = True
-    extra: bool = False
+    about: str  # how it is written
+    needs: str  # the package without which it is left out
+    prepare: str = ""  # what gives its trainer; without it, rows are another engine's
+    check: str = ""  # the same where its own trainer does not start and batch as it is told
+    stacks: bool = True  # the others loop, so that a few replicas are enough
+    extra: bool = False  # left out of a quick run
 
     def present(self) -> bool:
         """Whether it can run here: its package is installed."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,18 +14,8 @@ from benchmarks.workloads import WORKLOADS
 from reports import style
 
 
-def draw(report: Mapping[str, Any], folder: Path) -> list[Path]:
-    """Write speed.pdf and speed.png into a folder; return both."""
-    paths = [folder / f"speed.{kind}" for kind in ("pdf", "png")]
-    with style.theme():
-        figure = page(report)
-        for path in paths:
-            figure.savefig(path, bbox_inches="tight")
-    return paths
-
-
-def page(report: Mapping[str, Any]) -> Figure:
-    """Lay out a panel for each workload and optimizer; both axes are logarithmic.
+def draw(report: Mapping[str, Any]) -> Figure:
+    """Draw a panel for each workload and optimizer; both axes are logarithmic.
 
     Grey line: the same operations at the rate of a large matrix product. Bands go from the lowest
     to the highest of the repeats.
@@ -46,7 +35,7 @@ def page(report: Mapping[str, Any]) -> Figure:
     grid.set_axis_labels("replicas trained together", "µs per replica and update")
     grid.set_titles("{col_name}, {row_name}")
     for (_, workload), ax in grid.axes_dict.items():
-        peak = WORKLOADS[workload].flops() / report["machine"]["gemm_peak_gflops"] / 1e3
+        peak = WORKLOADS[workload].flops() / report["peak"] / 1e3
         ax.axhline(peak, color=style.FAINT, zorder=0)
     peers = rows[rows["best"] & (rows["engine"] != "ours")]
     least = peers.groupby(["workload", "optimizer"])["ratio_to_ours"].min()

@@ -12,7 +12,6 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +27,6 @@ from study.ablation.running.engines import ThisProcess
 from study.ablation.running.execution import train
 from study.ablation.store import FinishedCell, Store, open_store, sqlite_uri
 from study.ablation.store.client import ClientStore
-from study.ablation.store.database import Database
 
 RUNS, FEW = 200_000, 2_000
 GIB = 2.0**30
@@ -63,18 +61,6 @@ def measure(quick: bool) -> list[Measured]:
     return rows
 
 
-def configuration(overrides: Sequence[str]) -> Config:
-    """Compose the study's configuration, as the command does."""
-    found: list[Config] = []
-
-    def keep(config: Config) -> int:
-        found.append(config)
-        return 0
-
-    with_configuration(overrides, keep)
-    return found[0]
-
-
 def planned(runs: int) -> tuple[Plan, float]:
     """Plan at least so many short trainings, or nearly; return the seconds that took, too.
 
@@ -82,23 +68,21 @@ def planned(runs: int) -> tuple[Plan, float]:
     (20,000), or over four shapes and three gains (220,000). Its first cells are kept; references
     come first, so none is missing.
     """
-    narrow = NARROW if runs <= FEW else ()
-    config = configuration(["experiment=default", SHORT, *narrow])
-    axes = LARGER if runs > 20_000 else {}
-    grids = [replace(grid, axes={**grid.axes, **axes}) for grid in config.grids]
-    started = time.perf_counter()
-    plan = make_plan(replace(config, grids=grids, experiment="large"))
-    seconds = time.perf_counter() - started
+    made: list[tuple[Plan, float]] = []
+
+    def keep(config: Config) -> int:
+        axes = LARGER if runs > 20_000 else {}
+        grids = [replace(grid, axes={**grid.axes, **axes}) for grid in config.grids]
+        started = time.perf_counter()
+        plan = make_plan(replace(config, grids=grids, experiment="large"))
+        made.append((plan, time.perf_counter() - started))
+        return 0
+
+    with_configuration(["experiment=default", SHORT, *(NARROW if runs <= FEW else ())], keep)
+    ((plan, seconds),) = made
     ends = np.cumsum([cell.runs for cell in plan.cells])
     kept = replace(plan, cells=plan.cells[: np.searchsorted(ends, runs) + 1])
     return kept, seconds * kept.runs / plan.runs
-
-
-def new_store(folder: Path) -> str:
-    """Make an empty store in a folder and return its address; MLflow takes seconds for that."""
-    uri = sqlite_uri(folder / "mlflow.db")
-    Database(uri).create()
-    return uri
 
 
 def recorded(store: Store, plan: Plan, cells: int | None = None) -> list[float]:
@@ -119,7 +103,7 @@ def measure_recording(quick: bool) -> list[Measured]:
     plan, _ = planned(FEW)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        uri = new_store(root)
+        uri = sqlite_uri(root / "mlflow.db")
         location = (root / "mlartifacts" / "client").as_uri()
         bulk = recorded(open_store(uri, "bulk", root), plan, 13 if quick else 41)
         client = recorded(ClientStore(uri, "client", location, root), plan, 3)
@@ -134,7 +118,6 @@ def measure_recording(quick: bool) -> list[Measured]:
 
 def _all_steps(runs: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
-        new_store(Path(folder))
         found: dict[str, float] = {}
         for step in (record_all, resume_and_export, figures):
             with engines.process(pinned=False) as process:

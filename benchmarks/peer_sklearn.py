@@ -61,25 +61,19 @@ def prepare(job: Job) -> Trainer:
 
 
 def prepare_check(job: Job) -> Trainer:
-    """Return a trainer from the job's start and on its batches, batch by batch."""
-    y, batch = _labels(job), job.work.batch
+    """Return a trainer from the job's start and on its batches, epoch by epoch."""
+    y, classes = _labels(job), np.arange(max(2, job.targets.shape[1]))
 
     def train_one(replica: int, rounds: int) -> Array:
         seed, rate = divmod(replica, len(job.rates))
-        net = _classifier(job, job.rates[rate], 1, 0)
-        net.partial_fit(
-            job.inputs[:batch], y[:batch], classes=np.arange(max(2, job.targets.shape[1]))
-        )
+        net = _classifier(job, job.rates[rate], 1, 0).set_params(shuffle=False)
+        net.partial_fit(job.inputs, y, classes=classes)
         del net._optimizer  # that update only made the arrays
         for layer, (w, b) in enumerate(job.layers()):
             net.coefs_[layer][:], net.intercepts_[layer][:] = w[replica], b[replica]
-        for number in range(rounds):
-            order = job.orders[number % len(job.orders), seed]
-            for update in range(job.round):
-                chosen = order[update * batch : (update + 1) * batch]
-                if job.full:
-                    chosen = slice(None)
-                net.partial_fit(job.inputs[chosen], y[chosen])
+        for order in itertools.islice(itertools.cycle(job.orders[:, seed]), rounds):
+            for _ in range(job.round if job.full else 1):
+                net.partial_fit(job.inputs[order], y[order])
         return _row(net)
 
     def train(rounds: int) -> Array:

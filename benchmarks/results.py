@@ -67,30 +67,21 @@ def measured_section(rows: Sequence[Measured]) -> str:
 def speed_sections(report: Mapping[str, Any]) -> dict[str, str]:
     """Return the sections about the engines, from what `speed.run` returns."""
     rows = pd.DataFrame(report["rows"])
-    best = rows[rows["best"]].groupby("workload")
-    about = {f"## {name}: {WORKLOADS[str(name)].about}": _engines(part) for name, part in best}
-    return {INTRODUCTION: _introduction(report, rows), **about}
+    sections = {INTRODUCTION: _introduction(report, rows)}
+    for workload in WORKLOADS.values():
+        best = rows[rows["best"] & (rows["workload"] == workload.name)]
+        if len(best):
+            sections[f"## {workload.name}: {workload.about}"] = _engines(best)
+    return sections
 
 
 def _introduction(report: Mapping[str, Any], rows: pd.DataFrame) -> str:
-    machine = report["machine"]
-    versions = ", ".join(f"{name} {v}" for name, v in machine["versions"].items())
-    products = ", ".join(f"{name} {v:g}" for name, v in machine["product_gflops"].items())
-    lines = [
-        f"- {machine['processor']}, {machine['cores']} cores, {machine['system']}",
-        f"- Python {machine['python']}, {versions}",
-        *(f"- {name} multiplies with {what}" for name, what in machine["multiplies_with"].items()),
-        f"- product of 2048 × 2048 float32 matrices, GFLOP/s: {products}; "
-        f"ours, median over the run: {machine['gemm_peak_gflops']:g}",
-        f"- load average before and after: {machine['load_average_before']}, "
-        f"{machine['load_average_after']}",
-        "",
-    ]
+    lines = [*(f"- {what}: {value}" for what, value in report["machine"].items()), ""]
     checks = pd.DataFrame({c["what"]: c["largest_difference"] for c in report["checks"]})
     if checks.size:
         lines += [
             "The engines compute the same: in float64, from one start and on the same batches, "
-            f"weights of {', '.join(checks.index)} differ from ours by at most "
+            f"weights of {', '.join(map(str, checks.index))} differ from ours by at most "
             f"{checks.max(axis=None):.0e} ({', '.join(c['what'] for c in report['checks'])}).",
             "",
         ]

@@ -37,13 +37,16 @@ def say(line: str) -> None:
 
 
 def _speed(quick: bool, workloads: Sequence[str]) -> dict[str, str]:
-    from benchmarks import figure, speed  # matplotlib would count as memory of `large`
+    from benchmarks import figure, speed  # here: matplotlib would count as memory of `large`
+    from reports import style
 
     report = speed.run(quick, say, workloads)
     raw = results.FOLDER / "speed.json"  # all rows, for whoever wants more than the table
     raw.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    for path in figure.draw(report, results.FOLDER):
-        say(f"wrote {path}")
+    with style.theme():
+        page = figure.draw(report)
+        for kind in ("pdf", "png"):
+            page.savefig(results.FOLDER / f"speed.{kind}", bbox_inches="tight")
     return results.speed_sections(report)
 
 

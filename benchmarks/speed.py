@@ -44,20 +44,11 @@ PACKAGES = (
 
 
 def run(quick: bool, say: Say, only: Sequence[str] = ()) -> dict[str, Any]:
-    """Check and time all engines that are installed.
+    """Check and time all engines that are installed; `only` these workloads, if any are named.
 
-    Parameters
-    ----------
-    quick
-        Short turns, one number of replicas an engine, fewer checks, no extra engines.
-    say
-        Told of progress.
-    only
-        Names of workloads; all if empty.
-
-    Returns
-    -------
-    The machine, the checks, and a row for each workload, optimizer, engine and replicas.
+    A quick run has short turns, one number of replicas an engine, fewer checks, no extra engines.
+    `say` is told of progress. Returned are the machine, the checks, and a row for each workload,
+    optimizer, engine and number of replicas.
     """
     names = [e.name for e in engines.ENGINES.values() if e.present() and not (quick and e.extra)]
     workloads = [w for w in WORKLOADS.values() if not only or w.name in only]
@@ -69,18 +60,16 @@ def run(quick: bool, say: Say, only: Sequence[str] = ()) -> dict[str, Any]:
             for workload, optimizer in pairs
             if not quick or (workload.name, optimizer) in CHECKED_IN_QUICK
         ]
-        if quick:
-            turns = [_in_turn(*pair, processes, quick, say) for pair in pairs]
-    if not quick:
-        turns = []
-        for pair in pairs:
-            with _started(names) as processes:  # fresh ones: nobody's memory is in disorder
-                turns.append(_in_turn(*pair, processes, quick, say))
+    turns = []
+    for some in [pairs] if quick else [[pair] for pair in pairs]:
+        with _started(names) as processes:  # fresh ones: nobody's memory is in disorder
+            turns += [_in_turn(*pair, processes, quick, say) for pair in some]
     table = pd.concat(turns)
-    found["gemm_peak_gflops"] = round(table.groupby("turn")["peak"].first().median(), 1)
-    found["load_average_after"] = load_average()
-    rows = compare(table, found["gemm_peak_gflops"]).to_dict("records")
-    return {"quick": quick, "machine": found, "checks": checks, "rows": rows}
+    peak = table.groupby("turn")["peak"].first().median()
+    found["that of ours, median over the run"] = f"{peak:.1f}"
+    found["load average after"] = f"{os.getloadavg()[0]:.2f}"
+    rows = compare(table, peak).to_dict("records")
+    return {"quick": quick, "machine": found, "peak": peak, "checks": checks, "rows": rows}
 
 
 @contextmanager
@@ -89,34 +78,27 @@ def _started(names: Sequence[str]) -> Iterator[Processes]:
         yield {name: stack.enter_context(engines.process()) for name in names}
 
 
-def load_average() -> float:
-    """Return how many processes have wanted a core over the last minute."""
-    return round(os.getloadavg()[0], 2)
-
-
-def describe(processes: Processes) -> dict[str, Any]:
+def describe(processes: Processes) -> dict[str, str]:
     """Return the machine, the packages' versions, and what the engines multiply with."""
     installed = {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()}
     found = processes["ours"].submit(machine).result()
-    kernels = [" ".join(map(str, library.values())) for library in found["blas"]]
-    multiplies = {"ours": "; ".join(kernels)}
+    kernels = {"ours": "; ".join(" ".join(map(str, b.values())) for b in found["blas"])}
     if "torch_stacked" in processes:
-        multiplies["torch_stacked"] = (
+        kernels["torch_stacked"] = (
             processes["torch_stacked"].submit(engines.torch_kernels).result()
         )
-    asked = [name for name in ("ours", "jax", "torch_stacked") if name in processes]
+    products = (
+        f"{name} {processes[name].submit(engines.product_rate, name).result():.1f}"
+        for name in ("ours", "jax", "torch_stacked")
+        if name in processes
+    )
     return {
-        "processor": found["processor"],
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "versions": {name: installed[name] for name in PACKAGES if name in installed},
-        "load_average_before": load_average(),
-        "multiplies_with": multiplies,
-        "product_gflops": {
-            name: round(processes[name].submit(engines.product_rate, name).result(), 1)
-            for name in asked
-        },
+        "machine": f"{found['processor']}, {os.cpu_count()} cores, {found['system']}",
+        "Python": platform.python_version(),
+        "packages": ", ".join(f"{p} {installed[p]}" for p in PACKAGES if p in installed),
+        **{f"{name} multiplies with": what for name, what in kernels.items()},
+        "product of 2048 × 2048 float32 matrices, GFLOP/s": ", ".join(products),
+        "load average before": f"{os.getloadavg()[0]:.2f}",
     }
 
 

@@ -13,16 +13,16 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from benchmarks.large import new_store
 from benchmarks.results import ROOT, Measured
+from study.ablation.store import sqlite_uri
+from study.ablation.store.database import Database
 
 NARROW = ("only.dataset=[digits]", "only.activation=[tanh]", "only.optimizer=[sgd,adam]")
 STUDY = str(Path(sys.executable).with_name("study"))
 COMPILE = """
-from benchmarks.large import configuration
-from study.ablation.planning.plan import make_plan
+from benchmarks.large import planned
 from study.learning.core.warm_up import compile_kernels
-compile_kernels((p.cell.design() for p in make_plan(configuration([])).cells), "float32")
+compile_kernels((p.cell.design() for p in planned(20_000)[0].cells), "float32")
 """
 TRAINING = "SELECT sum(value) FROM metrics WHERE key = 'time.processor_seconds'"
 
@@ -32,7 +32,7 @@ def measure(quick: bool) -> list[Measured]:
     overrides = ["experiment=default", *(NARROW if quick else ())]
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        new_store(root)
+        Database(sqlite_uri(root / "mlflow.db")).create()  # takes seconds
         _study(root, [*overrides, "protocol.updates=20"], 2)  # whatever is compiled, is
         turns = [
             {workers: _study(root, overrides, workers) for workers in (1, 2)}

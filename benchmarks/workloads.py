@@ -25,37 +25,23 @@ EPOCHS = 4  # whose orders of patterns are given
 
 @dataclass(frozen=True)
 class Workload:
-    """A network and its data.
-
-    Parameters
-    ----------
-    name, about
-        Short name, and a line for tables.
-    widths
-        Inputs first, outputs last; hidden units are tanh.
-    batch
-        Patterns in a batch.
-    output
-        "softmax", or "logistic" (one cross-entropy an output).
-    rates
-        Optimizer -> lowest and highest learning rate; none of them diverges.
-    replicas
-        How many are trained together by engines that stack.
-    quick
-        The same in a quick run.
-    load
-        Gives inputs (n, d) and 0/1 targets (n, outputs), float64.
-    """
+    """A network and its data."""
 
     name: str
-    about: str
-    widths: tuple[int, ...]
+    data: str  # for tables
+    widths: tuple[int, ...]  # inputs first, outputs last; hidden units are tanh
     batch: int
-    output: str
-    rates: dict[str, tuple[float, float]]
-    replicas: tuple[int, ...]
-    quick: int
-    load: Callable[[], tuple[Array, Array]]
+    output: str  # "softmax", or "logistic": one cross-entropy an output
+    replicas: tuple[int, ...]  # trained together by engines that stack
+    quick: int  # the same in a quick run
+    rates: dict[str, tuple[float, float]]  # of each optimizer; between them none diverges
+    load: Callable[[], tuple[Array, Array]]  # inputs (n, d), 0/1 targets (n, outputs), float64
+
+    @property
+    def about(self) -> str:
+        """All of it in a line."""
+        widths = "-".join(map(str, self.widths))
+        return f"{self.data}, {widths}, batch {self.batch}, {self.output}"
 
     def flops(self) -> int:
         """Operations of the matrix products of one replica's update.
@@ -70,33 +56,17 @@ class Workload:
 
 @dataclass(frozen=True)
 class Job:
-    """A stack of trainings: all that an engine needs.
-
-    Parameters
-    ----------
-    work
-        What is trained.
-    optimizer, epsilon
-        "sgd" or "adam" (β 0.9 and 0.999), and adam's ε.
-    inputs, targets
-        (n, d) and (n, outputs), of the type in which it is trained.
-    seeds, rates
-        S seeds (of weights and batches) and K learning rates.
-    start
-        Initial weights, (S K, P).
-    orders
-        Patterns in the order of each epoch, (epochs, S, n); used in turn, again and again.
-    """
+    """A stack of trainings: all that an engine needs."""
 
     work: Workload
-    optimizer: str
-    epsilon: float
-    inputs: Array
-    targets: Array
-    seeds: Sequence[int]
-    rates: Sequence[float]
-    start: Array
-    orders: Array
+    optimizer: str  # "sgd" or "adam" (β 0.9 and 0.999)
+    epsilon: float  # adam's
+    inputs: Array  # (n, d), of the type in which it is trained
+    targets: Array  # (n, outputs)
+    seeds: Sequence[int]  # S, of weights and batches
+    rates: Sequence[float]  # K learning rates
+    start: Array  # initial weights (S K, P)
+    orders: Array  # of patterns in each epoch, (epochs, S, n), used in turn again and again
 
     @property
     def full(self) -> bool:
@@ -160,70 +130,40 @@ def _encoder() -> tuple[Array, Array]:
 
 
 def _patterns(name: str, rows: int, zoomed: bool = False) -> tuple[Array, Array]:
-    """Return standardised inputs and 0/1 targets of the first rows of a bundled dataset.
-
-    Zoomed, pictures of 8 × 8 become pictures of 28 × 28.
-    """
+    """Return the first rows of a bundled dataset; zoomed, pictures of 8 × 8 become 28 × 28."""
     import sklearn.datasets
+    from scipy.ndimage import zoom
+    from sklearn.preprocessing import StandardScaler
 
     inputs, labels = getattr(sklearn.datasets, f"load_{name}")(return_X_y=True)
     if zoomed:
-        from scipy.ndimage import zoom
-
-        pictures = zoom(inputs[:rows].reshape(rows, 8, 8), (1, 3.5, 3.5), order=1)
-        inputs = pictures.reshape(rows, -1)
-    spread = inputs.std(axis=0)
-    inputs = (inputs - inputs.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+        inputs = zoom(inputs[:rows].reshape(rows, 8, 8), (1, 3.5, 3.5), order=1)
+    inputs = StandardScaler().fit_transform(inputs.reshape(len(inputs), -1))
     targets = np.eye(10)[labels] if name == "digits" else labels[:, None].astype(np.float64)
     return inputs[:rows], targets[:rows]
 
 
+SMALL = {"sgd": (0.01, 0.3), "adam": (0.0003, 0.01)}
+LARGE = {"sgd": (0.003, 0.1), "adam": (0.0001, 0.003)}
+FULL = {"sgd": (0.03, 1.0), "adam": (0.001, 0.03)}
 WORKLOADS = {
     w.name: w
     for w in (
         Workload(
-            "W1",
-            "digits, 64-32-32-10, batch 32, softmax",
-            (64, 32, 32, 10),
-            batch=32,
-            output="softmax",
-            rates={"sgd": (0.01, 0.3), "adam": (0.0003, 0.01)},
-            replicas=(1, 32, 64, 128, 1000),
-            quick=64,
-            load=partial(_patterns, "digits", 44 * 32),
+            *("W1", "digits", (64, 32, 32, 10), 32, "softmax", (1, 32, 64, 128, 1000), 64, SMALL),
+            partial(_patterns, "digits", 44 * 32),
         ),
         Workload(
-            "W2",
-            "breast_cancer, 30-16-16-1, batch 32, logistic",
-            (30, 16, 16, 1),
-            batch=32,
-            output="logistic",
-            rates={"sgd": (0.01, 0.3), "adam": (0.0003, 0.01)},
-            replicas=(1, 64, 128, 256, 1000),
-            quick=128,
-            load=partial(_patterns, "breast_cancer", 14 * 32),
+            *("W2", "breast_cancer", (30, 16, 16, 1), 32, "logistic"),
+            *((1, 64, 128, 256, 1000), 128, SMALL, partial(_patterns, "breast_cancer", 14 * 32)),
         ),
         Workload(
-            "W3",
-            "digits of 28 × 28, 784-256-256-10, batch 128, softmax",
-            (784, 256, 256, 10),
-            batch=128,
-            output="softmax",
-            rates={"sgd": (0.003, 0.1), "adam": (0.0001, 0.003)},
-            replicas=(1, 4, 8, 32),
-            quick=4,
-            load=partial(_patterns, "digits", 10 * 128, zoomed=True),
+            *("W3", "digits of 28 × 28", (784, 256, 256, 10), 128, "softmax"),
+            *((1, 4, 8, 32), 4, LARGE, partial(_patterns, "digits", 10 * 128, zoomed=True)),
         ),
         Workload(
-            "W4",
-            "encoder, 10-5-10, full batch, logistic",
-            (10, 5, 10),
-            batch=10,
-            output="logistic",
-            rates={"sgd": (0.03, 1.0), "adam": (0.001, 0.03)},
-            replicas=(1, 32, 128, 1000),
-            quick=1000,
-            load=_encoder,
+            *("W4", "encoder", (10, 5, 10), 10, "logistic"),
+            *((1, 32, 128, 1000), 1000, FULL, _encoder),
         ),
     )
 }

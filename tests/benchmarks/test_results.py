@@ -8,13 +8,8 @@ import pytest
 
 from benchmarks import engines, figure, large, results, run, speed
 
+MACHINE = {"ours multiplies with": "openblas Some"}
 COLUMNS = ["workload", "optimizer", "engine", "replicas", "cpu", "wall"]
-MACHINE = {
-    **{"processor": "a processor", "cores": 2, "system": "Linux x86_64", "python": "3.11.0"},
-    **{"versions": {"numpy": "2.0"}, "multiplies_with": {"ours": "openblas Some"}},
-    **{"product_gflops": {"ours": 100.0}, "gemm_peak_gflops": 100.0},
-    **{"load_average_before": 0.1, "load_average_after": 0.2},
-}
 
 
 @pytest.fixture
@@ -36,7 +31,7 @@ def report():
     checks = [{"what": "W1 sgd", "largest_difference": {"sklearn": 2e-16}}]
     peak = speed.WORKLOADS["W1"].flops() / 5e3
     rows = speed.compare(turns, peak).to_dict("records")
-    return {"quick": False, "machine": MACHINE, "checks": checks, "rows": rows}
+    return {"quick": False, "machine": MACHINE, "peak": peak, "checks": checks, "rows": rows}
 
 
 def test_speed_of_two_engines_has_the_rows_that_are_promised(monkeypatch):
@@ -55,8 +50,8 @@ def test_speed_of_two_engines_has_the_rows_that_are_promised(monkeypatch):
         assert 0 < row["lowest"] <= row["us"] <= row["highest"] and row["best"]
         assert 0 < row["share_of_peak"] < 1
         assert row["ratio_to_ours"] == 1 if row["engine"] == "ours" else row["ratio_to_ours"] > 1
-    assert report["machine"]["gemm_peak_gflops"] > 0
-    assert "openblas" in report["machine"]["multiplies_with"]["ours"]
+    assert report["peak"] > 0
+    assert "openblas" in report["machine"]["ours multiplies with"]
     assert [c["what"] for c in report["checks"]] == ["W4 adam"]
     assert any("agree" in line for line in said)
 
@@ -104,16 +99,13 @@ def test_a_run_replaces_its_own_sections_alone(report, tmp_path):
     assert "Other programs had 20% of the core" in text
 
 
-def test_figure_has_a_panel_for_each_optimizer(report, tmp_path):
-    page = figure.page(report)
+def test_figure_has_a_panel_for_each_optimizer(report):
+    page = figure.draw(report)
     assert len(page.axes) == 2
     for panel in page.axes:
         assert panel.get_xscale() == panel.get_yscale() == "log"
         assert (40.0, 10.0) in [tuple(line.get_ydata()) for line in panel.lines]
     assert {text.get_text() for text in page.legends[0].get_texts()} == {"ours", "sklearn"}
-    paths = figure.draw(report, tmp_path)
-    assert [path.name for path in paths] == ["speed.pdf", "speed.png"]
-    assert all(path.stat().st_size > 0 for path in paths)
 
 
 def test_an_unknown_benchmark_is_told_in_one_line(capsys):
