@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -14,20 +15,15 @@ from benchmarks.workloads import Array, Job, Trainer
 
 def _classifier(job: Job, rate: float, epochs: int, seed: int) -> MLPClassifier:
     """Return a classifier that trains for exactly so many epochs, without looking back."""
+    never_early: dict[str, Any] = {"tol": 0.0, "n_iter_no_change": 10**9}
+    plain: dict[str, Any] = {"alpha": 0.0, "momentum": 0.0, "nesterovs_momentum": False}
     return MLPClassifier(
-        hidden_layer_sizes=job.work.widths[1:-1],
-        activation="tanh",
-        solver=job.optimizer,
-        alpha=0.0,
-        batch_size=job.work.batch,
-        learning_rate_init=rate,
-        momentum=0.0,
-        nesterovs_momentum=False,
-        epsilon=job.epsilon,
-        max_iter=epochs,
-        tol=0.0,
-        n_iter_no_change=10**9,
+        job.work.widths[1:-1],
+        **{"activation": "tanh", "solver": job.optimizer, "batch_size": job.work.batch},
+        **{"learning_rate_init": rate, "epsilon": job.epsilon, "max_iter": epochs},
         random_state=seed,
+        **never_early,
+        **plain,
     )
 
 

@@ -50,8 +50,8 @@ class Stack:
         replicas, batch, top = len(job.start), job.work.batch, len(job.work.widths) - 2
         self.places = np.arange(replicas).reshape(self.grouped[::-1]).T.ravel()  # in the job
         self.weights, self.biases = [], []
-        for layer, parts in enumerate(job.layers(job.start[self.places])):
-            w, b = (torch.from_numpy(part) for part in parts)
+        for layer, parts in enumerate(job.layers()):
+            w, b = (torch.from_numpy(part[self.places]) for part in parts)
             # at the top (R, classes, n_in)
             self.weights.append((w.mT if layer == top else w).contiguous())
             self.biases.append(b.unsqueeze(2 if layer == top else 1).contiguous())

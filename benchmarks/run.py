@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import pkgutil
 import sys
-import time
 from collections.abc import Sequence
 
 from benchmarks import results
@@ -26,21 +26,16 @@ BENCHMARKS = {
     "whole": ("Whole studies: two workers, pure training", "whole:measure", False),
     "large": ("200,000 runs: plan, store and reports", "large:measure", False),
 }
+LOG = logging.getLogger("benchmarks")
 SLOW = ("large",)
 NOT_QUICK = ("variants", "whole", *SLOW)  # unless named
-STARTED = time.monotonic()
-
-
-def say(line: str) -> None:
-    """Print a line with the seconds since the start."""
-    print(f"{time.monotonic() - STARTED:6.1f} s  {line}", flush=True)
 
 
 def _speed(quick: bool, workloads: Sequence[str]) -> dict[str, str]:
     from benchmarks import figure, speed  # here: matplotlib would count as memory of `large`
     from reports import style
 
-    report = speed.run(quick, say, workloads)
+    report = speed.run(quick, workloads)
     raw = results.FOLDER / "speed.json"  # all rows, for whoever wants more than the table
     raw.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     with style.theme():
@@ -57,7 +52,7 @@ def _other(name: str, quick: bool) -> dict[str, str]:
         rows: list[results.Measured] = own.submit(measure, quick).result()
     for row in rows:
         goal = f"   goal {row.goal}" if row.goal else ""
-        say(f"  {row.what}: {row.value:.4g} {row.unit}{goal}")
+        LOG.info(f"  {row.what}: {row.value:.4g} {row.unit}{goal}")
     return {f"## {about}": results.measured_section(rows)}
 
 
@@ -72,6 +67,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     given = parser.parse_args(arguments)
     settle()
+    logging.basicConfig(
+        stream=sys.stdout, level=logging.INFO, format="%(relativeCreated)6.0f ms  %(message)s"
+    )
     for name in given.names:
         if name not in BENCHMARKS:
             print(unknown("benchmark", name, BENCHMARKS), file=sys.stderr)
@@ -79,10 +77,10 @@ def main(arguments: Sequence[str]) -> int:
     left_out = NOT_QUICK if given.quick else SLOW
     workloads = [name for name in given.workloads.split(",") if name]
     for name in given.names or [name for name in BENCHMARKS if name not in left_out]:
-        say(f"{name}: {BENCHMARKS[name][0]}")
+        LOG.info(f"{name}: {BENCHMARKS[name][0]}")
         found = _speed(given.quick, workloads) if name == "speed" else _other(name, given.quick)
         path = results.write(found)
-    say(f"wrote {os.path.relpath(path)}")
+    LOG.info(f"wrote {os.path.relpath(path)}")
     return 0
 
 

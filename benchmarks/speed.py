@@ -8,9 +8,10 @@ are trained a little before they are timed, for the values that they meet matter
 from __future__ import annotations
 
 import importlib.metadata
+import logging
 import os
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -23,7 +24,7 @@ from benchmarks import engines, ours
 from benchmarks.workloads import WORKLOADS, Job, Trainer, Workload, make_job
 from study.ablation.publishing.provenance import machine
 
-Say = Callable[[str], None]
+LOG = logging.getLogger("benchmarks")
 Processes = Mapping[str, Executor]
 
 REPEATS, SECONDS = 5, 0.25  # turns, and about how long an engine works in a turn
@@ -43,12 +44,12 @@ PACKAGES = (
 )
 
 
-def run(quick: bool, say: Say, only: Sequence[str] = ()) -> dict[str, Any]:
+def run(quick: bool, only: Sequence[str] = ()) -> dict[str, Any]:
     """Check and time all engines that are installed; `only` these workloads, if any are named.
 
     A quick run has short turns, one number of replicas an engine, fewer checks, no extra engines.
-    `say` is told of progress. Returned are the machine, the checks, and a row for each workload,
-    optimizer, engine and number of replicas.
+    Returned are the machine, the checks, and a row for each workload, optimizer, engine and
+    number of replicas.
     """
     names = [e.name for e in engines.ENGINES.values() if e.present() and not (quick and e.extra)]
     workloads = [w for w in WORKLOADS.values() if not only or w.name in only]
@@ -56,14 +57,14 @@ def run(quick: bool, say: Say, only: Sequence[str] = ()) -> dict[str, Any]:
     with _started(names) as processes:
         found = describe(processes)
         checks = [
-            check(processes, workload, optimizer, say)
+            check(processes, workload, optimizer)
             for workload, optimizer in pairs
             if not quick or (workload.name, optimizer) in CHECKED_IN_QUICK
         ]
     turns = []
     for some in [pairs] if quick else [[pair] for pair in pairs]:
         with _started(names) as processes:  # fresh ones: nobody's memory is in disorder
-            turns += [_in_turn(*pair, processes, quick, say) for pair in some]
+            turns += [_in_turn(*pair, processes, quick) for pair in some]
     table = pd.concat(turns)
     peak = table.groupby("turn")["peak"].first().median()
     found["that of ours, median over the run"] = f"{peak:.1f}"
@@ -106,8 +107,8 @@ def describe(processes: Processes) -> dict[str, str]:
 
 
 def check_job(workload: Workload, optimizer: str) -> Job:
-    """Lay out four small trainings: two seeds, two learning rates, adam's ε as good as zero."""
-    job = make_job(workload, optimizer, 4, dtype="float64", epsilon=1e-16, rates=2)
+    """Lay out four small trainings, two seeds and two learning rates, on our batches."""
+    job = make_job(workload, optimizer, 4, check=True)
     return replace(job, orders=ours.orders(job))
 
 
@@ -125,7 +126,7 @@ def differences(job: Job, trainers: Mapping[str, Trainer]) -> dict[str, float]:
     return {name: float(np.abs(train(CHECK_ROUNDS) - expected).max()) for name, train in others}
 
 
-def check(processes: Processes, workload: Workload, optimizer: str, say: Say) -> dict[str, Any]:
+def check(processes: Processes, workload: Workload, optimizer: str) -> dict[str, Any]:
     """Compare all engines' weights with ours, in float64.
 
     Raises
@@ -140,7 +141,7 @@ def check(processes: Processes, workload: Workload, optimizer: str, say: Say) ->
 
     found = differences(job, {name: trainer(name) for name in processes})
     worst = max(found.values(), default=0.0)
-    say(f"{what}: weights after {CHECK_ROUNDS * job.round} updates agree to {worst:.0e}")
+    LOG.info(f"{what}: weights after {CHECK_ROUNDS * job.round} updates agree to {worst:.0e}")
     bad = {name: d for name, d in found.items() if not d <= TOLERANCE}
     assert not bad, f"{what}: other weights than ours: {bad}"
     return {"what": what, "largest_difference": found}
@@ -150,7 +151,7 @@ def check(processes: Processes, workload: Workload, optimizer: str, say: Say) ->
 
 
 def _in_turn(
-    workload: Workload, optimizer: str, processes: Processes, quick: bool, say: Say
+    workload: Workload, optimizer: str, processes: Processes, quick: bool
 ) -> pd.DataFrame:
     """Return a row for each turn of each engine and number of replicas."""
     repeats, seconds = (QUICK_REPEATS, QUICK_SECONDS) if quick else (REPEATS, SECONDS)
@@ -181,7 +182,7 @@ def _in_turn(
     table = pd.DataFrame(turns, columns=columns)
     best = table.groupby(["engine", "replicas"])["cpu"].median().groupby("engine").min()
     text = ", ".join(f"{name} {us:.3g}" for name, us in best.items())
-    say(f"{workload.name} {optimizer}, us a replica and update: {text}")
+    LOG.info(f"{workload.name} {optimizer}, us a replica and update: {text}")
     return table
 
 

@@ -78,33 +78,23 @@ class Job:
         """Updates in a round: an epoch, or FULL_ROUND full batches."""
         return FULL_ROUND if self.full else len(self.inputs) // self.work.batch
 
-    def layers(self, rows: Array | None = None) -> list[tuple[Array, Array]]:
-        """Return views (R, n_in, n_out) and (R, n_out) of rows (R, P), by default the start."""
-        rows = self.start if rows is None else rows
-        sizes = [size for a, b in pairwise(self.work.widths) for size in (a * b, b)]
-        parts = np.split(rows, np.cumsum(sizes)[:-1], axis=1)
-        return [
-            (w.reshape(len(rows), -1, b.shape[1]), b)
-            for w, b in zip(parts[::2], parts[1::2], strict=True)
-        ]
+    def layers(self) -> list[tuple[Array, Array]]:
+        """Return views of the start, (R, n_in, n_out) and (R, n_out) for each layer."""
+        pairs, replicas = list(pairwise(self.work.widths)), len(self.start)
+        ends = np.cumsum([size for a, b in pairs for size in (a * b, b)])
+        parts = iter(np.split(self.start, ends[:-1], axis=1))
+        return [(next(parts).reshape(replicas, *pair), next(parts)) for pair in pairs]
 
 
-def make_job(
-    work: Workload,
-    optimizer: str,
-    replicas: int,
-    *,
-    dtype: str = "float32",
-    epsilon: float = 1e-8,
-    rates: int = RATES,
-) -> Job:
-    """Lay out a stack of trainings at `rates` learning rates, if there are as many replicas.
+def make_job(work: Workload, optimizer: str, replicas: int, check: bool = False) -> Job:
+    """Lay out a stack of trainings: in float32, at RATES learning rates if R is as large.
 
-    Batches are drawn by numpy: which they are matters where engines are compared, not where they
-    are timed.
+    To check engines, in float64, at two rates, adam's ε as good as zero. Batches are drawn by
+    numpy: which they are matters where engines are compared, not where they are timed.
     """
+    dtype, epsilon, most = ("float64", 1e-16, 2) if check else ("float32", 1e-8, RATES)
     inputs, targets = work.load()
-    across = min(rates, replicas)
+    across = min(most, replicas)
     seeds = range(1, replicas // across + 1)
     rows = []
     for seed in seeds:

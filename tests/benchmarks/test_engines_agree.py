@@ -43,19 +43,13 @@ def test_another_computation_is_noticed():
         speed.differences(job, {"ours": lambda rounds: job.start})
 
 
-def test_operations_are_those_of_the_products():
-    # 10-5-10, batch 10: two products of 11 × 5 and 6 × 10 and one back through 5 × 10
-    assert WORKLOADS["W4"].flops() == 2 * 10 * (2 * 11 * 5 + 2 * 6 * 10 + 5 * 10)
-
-
-def test_rates_of_one_seed_begin_alike():
-    job = make_job(WORKLOADS["W4"], "sgd", 4, rates=2)
-    assert [(w.shape, b.shape) for w, b in job.layers()] == [
-        ((4, 10, 5), (4, 5)),
-        ((4, 5, 10), (4, 10)),
-    ]
-    assert np.array_equal(job.start[0], job.start[1])
+def test_layout_and_operations_of_a_job():
+    job = make_job(WORKLOADS["W4"], "sgd", 4, check=True)
+    assert [w.shape for w, _ in job.layers()] == [(4, 10, 5), (4, 5, 10)]
+    assert np.array_equal(job.start[0], job.start[1])  # rates of one seed begin alike
     assert not np.array_equal(job.start[0], job.start[2])
+    # 10-5-10, batch 10: two products of 11 × 5 and 6 × 10 and one back through 5 × 10
+    assert job.work.flops() == 2 * 10 * (2 * 11 * 5 + 2 * 6 * 10 + 5 * 10)
 
 
 def test_processes_have_one_thread_and_say_what_went_wrong(monkeypatch):
