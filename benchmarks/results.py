@@ -97,16 +97,15 @@ def _introduction(report: Mapping[str, Any], rows: pd.DataFrame) -> str:
 
 
 def _engines(best: pd.DataFrame) -> str:
-    cells = best.assign(
-        us=best["us"].map(_short),
-        replicas=best["replicas"].map("{:,}".format),
-        ratio=best["ratio_to_ours"].map("{:.2f}".format),
-        share=best["share_of_peak"].map("{:.0%}".format),
-    ).set_index(["engine", "optimizer"])[["us", "replicas", "ratio", "share"]]
     optimizers = sorted(set(best["optimizer"]), reverse=True)  # sgd first
     heads = [f"{o}, us | R | ratio | of peak" for o in optimizers]
     lines = [_row(["engine", *heads, "how"]), f"|---|{'--:|' * 4 * len(optimizers)}---|"]
-    for name in best["engine"].unique():
-        found = (cells.loc[(name, optimizer)] for optimizer in optimizers)
-        lines.append(_row([name, *(c for row in found for c in row), ENGINES[name].about]))
+    for name, rows in best.groupby("engine", sort=False):
+        cells = [
+            f"{_short(us)} | {replicas:,} | {ratio:.2f} | {share:.0%}"
+            for us, replicas, ratio, share in rows.sort_values("optimizer", ascending=False)[
+                ["us", "replicas", "ratio_to_ours", "share_of_peak"]
+            ].itertuples(index=False)
+        ]
+        lines.append(_row([str(name), *cells, ENGINES[str(name)].about]))
     return "\n".join(lines)
