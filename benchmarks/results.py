@@ -82,7 +82,7 @@ def _introduction(report: Mapping[str, Any], rows: pd.DataFrame) -> str:
         lines += [
             "The engines compute the same: in float64, from one start and on the same batches, "
             f"weights of {', '.join(map(str, checks.index))} differ from ours by at most "
-            f"{checks.max(axis=None):.0e} ({', '.join(c['what'] for c in report['checks'])}).",
+            f"{checks.to_numpy().max():.0e} ({', '.join(c['what'] for c in report['checks'])}).",
             "",
         ]
     quick = " (a quick run: few repeats, one R)" if report["quick"] else ""
