@@ -109,3 +109,40 @@ def _engines(best: pd.DataFrame) -> str:
         ]
         lines.append(_row([str(name), *cells, ENGINES[str(name)].about]))
     return "\n".join(lines)
+
+
+def draw(report: Mapping[str, Any]) -> Any:
+    """Draw a panel for each workload and optimizer; both axes are logarithmic.
+
+    Time a replica and update is shown against replicas. Grey line: the same operations at the
+    rate of a large matrix product. Bands go from the lowest to the highest of the repeats.
+    """
+    import seaborn as sns  # here: matplotlib would count as memory of `large`
+
+    from reports import style
+
+    rows = pd.DataFrame(report["rows"])
+    what = ["workload", "optimizer", "engine", "replicas"]
+    shown = [name for name in ENGINES if (rows["engine"] == name).any()]
+    grid = sns.relplot(
+        rows.melt(what, ["lowest", "us", "highest"], value_name="time"),
+        **{"x": "replicas", "y": "time", "row": "optimizer", "col": "workload"},
+        **{"hue": "engine", "style": "engine", "hue_order": shown, "style_order": shown},
+        **{"kind": "line", "markers": True, "palette": "colorblind", "height": 2.0},
+        **{"estimator": "median", "errorbar": ("pi", 100)},
+        facet_kws={"sharex": False, "sharey": False},
+    )
+    grid.set(xscale="log", yscale="log")
+    grid.set_axis_labels("replicas trained together", "µs per replica and update")
+    grid.set_titles("{col_name}, {row_name}")
+    for (_, workload), ax in grid.axes_dict.items():
+        peak = WORKLOADS[workload].flops() / report["peak"] / 1e3
+        ax.axhline(peak, color=style.FAINT, zorder=0)
+    peers = rows[rows["best"] & (rows["engine"] != "ours")]
+    least = peers.groupby(["workload", "optimizer"])["ratio_to_ours"].min()
+    message = (
+        f"The quickest peer takes {least.min():.1f} to {least.max():.1f} times as long as this "
+        "project's engine"
+    )
+    grid.figure.suptitle(message if len(least) else "One engine alone", y=1.02)
+    return grid.figure

@@ -32,14 +32,14 @@ NOT_QUICK = ("variants", "whole", *SLOW)  # unless named
 
 
 def _speed(quick: bool, workloads: Sequence[str]) -> dict[str, str]:
-    from benchmarks import figure, speed  # here: matplotlib would count as memory of `large`
+    from benchmarks import speed  # here: matplotlib would count as memory of `large`
     from reports import style
 
     report = speed.run(quick, workloads)
     raw = results.FOLDER / "speed.json"  # all rows, for whoever wants more than the table
     raw.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     with style.theme():
-        page = figure.draw(report)
+        page = results.draw(report)
         for kind in ("pdf", "png"):
             page.savefig(results.FOLDER / f"speed.{kind}", bbox_inches="tight")
     return results.speed_sections(report)

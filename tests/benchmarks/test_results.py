@@ -6,7 +6,7 @@ from unittest.mock import Mock
 import pandas as pd
 import pytest
 
-from benchmarks import engines, figure, large, results, run, speed
+from benchmarks import engines, large, results, run, speed
 
 MACHINE = {"ours multiplies with": "openblas Some"}
 
@@ -96,7 +96,7 @@ def test_a_run_replaces_its_own_sections_alone(report, tmp_path):
 
 
 def test_figure_has_a_panel_for_each_optimizer(report):
-    page = figure.draw(report)
+    page = results.draw(report)
     assert len(page.axes) == 2
     for panel in page.axes:
         assert panel.get_xscale() == panel.get_yscale() == "log"
