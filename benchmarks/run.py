@@ -67,9 +67,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     given = parser.parse_args(arguments)
     settle()
-    logging.basicConfig(
-        stream=sys.stdout, level=logging.INFO, format="%(relativeCreated)6.0f ms  %(message)s"
-    )
+    logging.basicConfig(stream=sys.stdout, format="%(relativeCreated)6.0f ms  %(message)s")
+    LOG.setLevel(logging.INFO)  # alone: others say much while they draw
     for name in given.names:
         if name not in BENCHMARKS:
             print(unknown("benchmark", name, BENCHMARKS), file=sys.stderr)

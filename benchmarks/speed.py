@@ -94,7 +94,7 @@ def describe(processes: Processes) -> dict[str, str]:
         if name in processes
     )
     return {
-        "machine": f"{found['processor']}, {os.cpu_count()} cores, {found['system']}",
+        "machine": f"{found['processor']}, {os.cpu_count()} cores, {platform.system()}",
         "Python": platform.python_version(),
         "packages": ", ".join(f"{p} {installed[p]}" for p in PACKAGES if p in installed),
         **{f"{name} multiplies with": what for name, what in kernels.items()},
