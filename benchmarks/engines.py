@@ -1,83 +1,90 @@
-"""The engines by name, and what each does in its own process: prepare, warm up, be timed."""
+"""The engines by name, the process of each, and what it does there: prepare, be timed."""
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
+import multiprocessing
+import os
+import pkgutil
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks.workloads import Job, Trainer
+from benchmarks.workloads import Array, Job, Trainer
 
-Array = NDArray[Any]
+ENVIRONMENT = {
+    **dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    **dict.fromkeys(("NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"),
+    "NPROC": "1",  # XLA's own pool
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+    "JAX_PLATFORMS": "cpu",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PYTHONHASHSEED": "0",
+}
+# settings of OpenBLAS that some machines carry choose slower kernels than it would itself
+FOREIGN = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "MLFLOW_TRACKING_URI")
 LOOPED = (1, 8)  # replicas of engines that train one network after the other
+PRODUCT = 2048  # rows and columns of the matrices whose product shows the peak
+
+
+def settle() -> None:
+    """Give this process, and all that it starts, the environment of everything measured."""
+    for name in FOREIGN:
+        os.environ.pop(name, None)
+    os.environ.update(ENVIRONMENT)
+
+
+def process(pinned: bool = True) -> Executor:
+    """Return a fresh process that calls functions for us; pinned ones share one core."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(1, context, initializer=_pin if pinned else None)
+
+
+def _pin() -> None:
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # before anything counts cores
 
 
 @dataclass(frozen=True)
 class Engine:
-    """An engine.
-
-    Parameters
-    ----------
-    name
-        In rows and tables.
-    about
-        How it is written.
-    module, prepare
-        Where its trainer comes from; without a module its rows are derived from another engine's.
-    needs
-        The package without which it is left out.
-    check
-        Gives the trainer that starts and batches as it is told, where `prepare` does not.
-    stacks
-        Whether it trains replicas together; the others loop, so that a few are enough.
-    extra
-        Whether it is left out of a quick run.
-    """
+    """An engine."""
 
     name: str
-    about: str
-    module: str
-    needs: str
-    prepare: str = "prepare"
-    check: str = "prepare"
-    stacks: bool = True
-    extra: bool = False
+    about: str  # how it is written
+    needs: str  # the package without which it is left out
+    prepare: str = ""  # what gives its trainer; without it, rows are another engine's
+    check: str = ""  # the same where its own trainer does not start and batch as it is told
+    stacks: bool = True  # the others loop, so that a few replicas are enough
+    extra: bool = False  # left out of a quick run
 
     def present(self) -> bool:
         """Whether it can run here: its package is installed."""
-        return bool(self.module) and importlib.util.find_spec(self.needs) is not None
+        return bool(self.prepare) and importlib.util.find_spec(self.needs) is not None
+
+    def trainer(self, job: Job, check: bool = False) -> Trainer:
+        """Return the trainer of a job."""
+        where = (check and self.check) or self.prepare
+        return pkgutil.resolve_name(f"benchmarks.{where}")(job)
 
 
+STACKED = "bmm, gradient by hand, preallocated, fused Adam"
+LOOP = "a loop over MLPClassifier.fit"
+BY_HAND = "the same, its gradient written out by hand"
 ENGINES = {
     e.name: e
     for e in (
-        Engine("ours", "study.train", "benchmarks.ours", "study"),
-        Engine("jax", "vmap × 2 + grad + scan + jit, steady state", "benchmarks.peer_jax", "jax"),
-        Engine("jax_with_compile", "jax with its compiling spread over 1,000 updates", "", "jax"),
+        Engine("ours", "study.train", "study", "ours:prepare"),
+        Engine("jax", "vmap × 2 + grad + scan + jit, steady state", "jax", "peer_jax:prepare"),
+        Engine("jax_with_compile", "jax with its compiling spread over 1,000 updates", "jax"),
+        Engine("jax_by_hand", BY_HAND, "jax", "peer_jax:prepare_by_hand", extra=True),
+        Engine("torch_stacked", STACKED, "torch", "peer_torch:prepare"),
         Engine(
-            "jax_by_hand",
-            "the same, its gradient written out by hand",
-            *("benchmarks.peer_jax", "jax"),
-            prepare="prepare_by_hand",
-            check="prepare_by_hand",
-            extra=True,
-        ),
-        Engine(
-            "torch_stacked",
-            "bmm, gradient by hand, preallocated, fused Adam",
-            *("benchmarks.peer_torch", "torch"),
-        ),
-        Engine(
-            "sklearn",
-            "a loop over MLPClassifier.fit",
-            *("benchmarks.peer_sklearn", "sklearn"),
-            check="prepare_check",
+            *("sklearn", LOOP, "sklearn", "peer_sklearn:prepare", "peer_sklearn:prepare_check"),
             stacks=False,
         ),
     )
@@ -85,17 +92,10 @@ ENGINES = {
 
 
 class Timer:
-    """A trainer that is ready to be timed, again and again.
+    """A trainer of a job, timed for about so many seconds again and again.
 
     It has run before: nothing is compiled, loaded or allocated for the first time any more. By
     how much its first run was longer than the next is kept as `compile_seconds`.
-
-    Parameters
-    ----------
-    trainer, job
-        What is timed.
-    seconds
-        About how long a measurement takes.
     """
 
     def __init__(self, trainer: Trainer, job: Job, seconds: float) -> None:
@@ -113,7 +113,7 @@ class Timer:
         """
         self.trainer(1)
         short, long = self._time(1), self._time(self.rounds)
-        updates = (self.rounds - 1) * self.job.round * self.job.replicas
+        updates = (self.rounds - 1) * self.job.round * len(self.job.start)
         cpu, wall = (1e6 * (b - a) / updates for a, b in zip(short, long, strict=True))
         return cpu, wall
 
@@ -123,56 +123,50 @@ class Timer:
         return time.process_time() - cpu, time.perf_counter() - wall
 
 
-_timers: dict[int, Timer] = {}
+_timers: dict[str, dict[int, Timer]] = {}  # engine -> replicas -> timer
 
 
-def _make(engine: str, job: Job, check: bool) -> Trainer:
-    record = ENGINES[engine]
-    module = importlib.import_module(record.module)
-    return getattr(module, record.check if check else record.prepare)(job)
+def prepare(engine: str, jobs: Sequence[Job], seconds: float) -> dict[int, float]:
+    """Keep timers for these jobs alone; return replicas -> seconds of compiling."""
+    _timers[engine] = {}  # before others are made: their memory is free
+    for job in jobs:
+        _timers[engine][len(job.start)] = Timer(ENGINES[engine].trainer(job), job, seconds)
+    return {replicas: timer.compile_seconds for replicas, timer in _timers[engine].items()}
 
 
-def prepare(engine: str, job: Job, seconds: float) -> float:
-    """Keep a timer for the job's number of replicas; return the seconds of compiling."""
-    timer = Timer(_make(engine, job, check=False), job, seconds)
-    _timers[job.replicas] = timer
-    return timer.compile_seconds
-
-
-def measure(replicas: int) -> tuple[float, float]:
+def measure(engine: str, replicas: int) -> tuple[float, float]:
     """Measure with the timer that was prepared for so many replicas."""
-    return _timers[replicas].measure()
-
-
-def forget() -> None:
-    """Drop all timers."""
-    _timers.clear()
+    return _timers[engine][replicas].measure()
 
 
 def weights(engine: str, job: Job, rounds: int) -> Array:
     """Return the weights (R, P) after some rounds from the job's start, on the job's batches."""
-    return _make(engine, job, check=True)(rounds)
+    return ENGINES[engine].trainer(job, check=True)(rounds)
 
 
-def product_rate(engine: str, size: int = 2048) -> float:
+def product_rate(engine: str) -> float:
     """Return the rate of a large float32 matrix product in an engine's library, GFLOP/s."""
-    a = np.random.default_rng(0).random((size, size), np.float32)
-    multiply: Callable[[], Any]
+    a: Any = np.random.default_rng(0).random((PRODUCT, PRODUCT), np.float32)
     if ENGINES[engine].needs == "torch":
         import torch
 
-        tensor = torch.from_numpy(a)
-        multiply = lambda: torch.mm(tensor, tensor)  # noqa: E731
+        a = torch.from_numpy(a)
     elif ENGINES[engine].needs == "jax":
         import jax
 
-        array = jax.numpy.asarray(a)
-        multiply = lambda: (array @ array).block_until_ready()  # noqa: E731
-    else:
-        multiply = lambda: a @ a  # noqa: E731
+        a = jax.numpy.asarray(a)
     times = []
     for _ in range(3):
         started = time.process_time()
-        multiply()
+        product = a @ a
+        getattr(product, "block_until_ready", bool)()  # JAX returns before it has multiplied
         times.append(time.process_time() - started)
-    return 2 * size**3 / min(times) / 1e9
+    return 2 * PRODUCT**3 / min(times) / 1e9
+
+
+def torch_kernels() -> str:
+    """Return what PyTorch multiplies with."""
+    import torch
+
+    library = "MKL" if torch.backends.mkl.is_available() else "no MKL"
+    return f"{library} {torch.backends.cpu.get_cpu_capability()}"

@@ -13,37 +13,28 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from benchmarks.workloads import Job, Trainer
-
-Array = NDArray[Any]
+from benchmarks.workloads import Array, Job, Trainer
 
 
 def prepare(job: Job) -> Trainer:
     """Return the trainer of a job."""
     torch.set_num_threads(1)
-    torch.set_flush_denormal(job.dtype == "float32")
-    dtype = getattr(torch, job.dtype)
-    orders = [torch.from_numpy(order) for order in job.orders]
-    inputs = torch.from_numpy(job.inputs)
-    targets = torch.from_numpy(job.targets)
+    torch.set_flush_denormal(job.inputs.dtype == "float32")
+    orders = torch.from_numpy(job.orders).view(len(job.orders), len(job.seeds), -1, job.work.batch)
+    inputs, targets = torch.from_numpy(job.inputs), torch.from_numpy(job.targets)
+    every = torch.arange(len(inputs)).expand(len(job.seeds), -1)
 
     @torch.no_grad()
     def train(rounds: int) -> Array:
-        stack = Stack(job, dtype)
-        seeds = len(job.seeds)
+        stack = Stack(job)
+        if job.full:
+            stack.load(inputs[every], targets[every])
         for number in range(rounds):
-            if job.full:
-                if number == 0:
-                    stack.load(inputs.expand(seeds, -1, -1), targets.expand(seeds, -1, -1))
-                for _ in range(job.round):
-                    stack.update()
-                continue
-            order = orders[number % len(orders)].view(seeds, -1, job.batch)
             for update in range(job.round):
-                chosen = order[:, update]
-                stack.load(inputs[chosen], targets[chosen])
+                if not job.full:
+                    chosen = orders[number % len(orders), :, update]
+                    stack.load(inputs[chosen], targets[chosen])
                 stack.update()
         return stack.rows()
 
@@ -51,44 +42,37 @@ def prepare(job: Job) -> Trainer:
 
 
 class Stack:
-    """R networks in training.
+    """The job's networks in training, from its start."""
 
-    Parameters
-    ----------
-    job
-        Which ones, and from where.
-    dtype
-        Of all tensors.
-    """
-
-    def __init__(self, job: Job, dtype: torch.dtype) -> None:
-        down, across = self.grouped = (len(job.seeds), len(job.rates))
-        replicas, batch, top = job.replicas, job.batch, len(job.widths) - 2
-        self.softmax = job.output == "softmax"
+    def __init__(self, job: Job) -> None:
+        self.grouped = (len(job.rates), len(job.seeds))
+        self.softmax = job.work.output == "softmax"
+        replicas, batch, top = len(job.start), job.work.batch, len(job.work.widths) - 2
+        self.places = np.arange(replicas).reshape(self.grouped[::-1]).T.ravel()  # in the job
         self.weights, self.biases = [], []
-        for layer, start in enumerate(job.layers()):
-            grouped = start.reshape(down, across, *start.shape[1:]).swapaxes(0, 1)
-            rows = torch.from_numpy(np.ascontiguousarray(grouped)).flatten(0, 1)  # (K S, ...)
-            w, b = rows[:, :-1], rows[:, -1:]
-            if layer == top:
-                w, b = w.mT, b.mT  # (R, classes, n_in)
-            self.weights.append(w.contiguous())
-            self.biases.append(b.contiguous())
+        for layer, parts in enumerate(job.layers()):
+            w, b = (torch.from_numpy(part[self.places]) for part in parts)
+            # at the top (R, classes, n_in)
+            self.weights.append((w.mT if layer == top else w).contiguous())
+            self.biases.append(b.unsqueeze(2 if layer == top else 1).contiguous())
         self.weight_grads = [torch.zeros_like(w) for w in self.weights]
         self.bias_grads = [torch.zeros_like(b) for b in self.biases]
-        shapes = [(replicas, batch, n) for n in job.widths[:-1]]
-        self.outputs = [torch.empty(shape, dtype=dtype) for shape in shapes]
-        self.deltas = [torch.empty(shape, dtype=dtype) for shape in shapes]
-        self.slopes = [torch.empty(shape, dtype=dtype) for shape in shapes]
-        last = (replicas, job.widths[-1], batch)
-        self.net, self.delta, self.targets = (torch.empty(last, dtype=dtype) for _ in range(3))
-        self.step = self._adam(job) if job.optimizer == "adam" else self._sgd(job)
+        empty = self.weights[0].new_empty
+        self.outputs, self.deltas, self.slopes = (
+            [empty(replicas, batch, n) for n in job.work.widths[:-1]] for _ in range(3)
+        )
+        last = (replicas, job.work.widths[-1], batch)
+        self.net, self.delta, self.targets = (empty(last) for _ in range(3))
+        pairs = [
+            *zip(self.weights, self.weight_grads, strict=True),
+            *zip(self.biases, self.bias_grads, strict=True),
+        ]
+        self.step = (_adam if job.optimizer == "adam" else _sgd)(job, pairs)
 
     def load(self, x: torch.Tensor, t: torch.Tensor) -> None:
         """Broadcast batches (S, B, ...) over the rates."""
-        down, across = self.grouped
-        self.outputs[0].view(across, down, *x.shape[1:]).copy_(x)
-        self.targets.view(across, down, *t.mT.shape[1:]).copy_(t.mT)
+        self.outputs[0].unflatten(0, self.grouped).copy_(x)
+        self.targets.unflatten(0, self.grouped).copy_(t.mT)
 
     def update(self) -> None:
         """Take one step."""
@@ -117,38 +101,30 @@ class Stack:
                 torch.bmm(below, weights[layer - 1].mT, out=self.deltas[layer - 1])
         self.step()
 
-    def _sgd(self, job: Job) -> Callable[[], None]:
-        down, _ = self.grouped
-        rates = torch.tensor(job.rates, dtype=self.net.dtype).repeat_interleave(down)
-        minus = -rates.view(-1, 1, 1)
-        pairs = list(
-            zip(self.weights + self.biases, self.weight_grads + self.bias_grads, strict=True)
-        )
-
-        def step() -> None:
-            for parameter, gradient in pairs:
-                parameter.addcmul_(gradient, minus)
-
-        return step
-
-    def _adam(self, job: Job) -> Callable[[], Any]:
-        down, across = self.grouped
-        groups: list[dict[str, Any]] = [{"params": [], "lr": rate} for rate in job.rates]
-        tensors = self.weights + self.biases
-        for whole, gradient in zip(tensors, self.weight_grads + self.bias_grads, strict=True):
-            for k in range(across):
-                part = whole[k * down : (k + 1) * down]
-                part.grad = gradient[k * down : (k + 1) * down]
-                groups[k]["params"].append(part)
-        return torch.optim.Adam(groups, eps=job.epsilon, fused=True).step
-
     def rows(self) -> Array:
         """Return the weights in the order of the job's replicas, (R, P)."""
-        down, across = self.grouped
-        parts = []
-        for layer, (w, b) in enumerate(zip(self.weights, self.biases, strict=True)):
-            if layer == len(self.weights) - 1:
-                w, b = w.mT, b.mT
-            whole = torch.cat([w, b], dim=1).view(across, down, -1).transpose(0, 1)
-            parts.append(whole.reshape(across * down, -1))
-        return torch.cat(parts, dim=1).numpy()
+        weights = [*self.weights[:-1], self.weights[-1].mT]
+        layers = zip(weights, self.biases, strict=True)
+        rows = torch.cat([part.flatten(1) for layer in layers for part in layer], dim=1)
+        return rows.numpy()[np.argsort(self.places)]
+
+
+def _sgd(job: Job, pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> Callable[[], None]:
+    rates = torch.tensor(job.rates, dtype=pairs[0][0].dtype).repeat_interleave(len(job.seeds))
+    minus = -rates.view(-1, 1, 1)
+
+    def step() -> None:
+        for parameter, gradient in pairs:
+            parameter.addcmul_(gradient, minus)
+
+    return step
+
+
+def _adam(job: Job, pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> Callable[[], Any]:
+    groups: list[dict[str, Any]] = [{"params": [], "lr": rate} for rate in job.rates]
+    for whole, gradient in pairs:
+        parts = (tensor.split(len(job.seeds)) for tensor in (whole, gradient))
+        for group, part, part_gradient in zip(groups, *parts, strict=True):
+            part.grad = part_gradient
+            group["params"].append(part)
+    return torch.optim.Adam(groups, eps=job.epsilon, fused=True).step

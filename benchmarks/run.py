@@ -6,15 +6,15 @@ Without a name everything is measured but ``large``, which takes many minutes.
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
+import logging
 import os
+import pkgutil
 import sys
-import time
 from collections.abc import Sequence
 
 from benchmarks import results
-from benchmarks.children import Child, settle
+from benchmarks.engines import process, settle
 from study.errors import unknown
 
 # name -> what it is, the function that measures it, and whether that stays on one core
@@ -26,39 +26,33 @@ BENCHMARKS = {
     "whole": ("Whole studies: two workers, pure training", "whole:measure", False),
     "large": ("200,000 runs: plan, store and reports", "large:measure", False),
 }
+LOG = logging.getLogger("benchmarks")
 SLOW = ("large",)
 NOT_QUICK = ("variants", "whole", *SLOW)  # unless named
-STARTED = time.monotonic()
 
 
-def say(line: str) -> None:
-    """Print a line with the seconds since the start."""
-    print(f"{time.monotonic() - STARTED:6.1f} s  {line}", flush=True)
+def _speed(quick: bool, workloads: Sequence[str]) -> dict[str, str]:
+    from benchmarks import speed  # here: matplotlib would count as memory of `large`
+    from reports import style
 
-
-def _speed(quick: bool, workloads: Sequence[str]) -> dict[str, list[str]]:
-    from benchmarks import (  # loads matplotlib, which would count as memory of `large`
-        figure,
-        speed,
-    )
-
-    report = speed.run(speed.QUICK if quick else speed.FULL, say, workloads)
+    report = speed.run(quick, workloads)
     raw = results.FOLDER / "speed.json"  # all rows, for whoever wants more than the table
     raw.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    for path in figure.draw(report, results.FOLDER):
-        say(f"wrote {path}")
+    with style.theme():
+        page = results.draw(report)
+        for kind in ("pdf", "png"):
+            page.savefig(results.FOLDER / f"speed.{kind}", bbox_inches="tight")
     return results.speed_sections(report)
 
 
-def _other(name: str, quick: bool) -> dict[str, list[str]]:
+def _other(name: str, quick: bool) -> dict[str, str]:
     about, where, pinned = BENCHMARKS[name]
-    module, function = where.split(":")
-    measure = getattr(importlib.import_module(f"benchmarks.{module}"), function)
-    with Child(pinned) as child:
-        rows: list[results.Measured] = child.call(measure, quick)
+    with process(pinned) as own:
+        measure = pkgutil.resolve_name(f"benchmarks.{where}")
+        rows: list[results.Measured] = own.submit(measure, quick).result()
     for row in rows:
         goal = f"   goal {row.goal}" if row.goal else ""
-        say(f"  {row.what}: {row.value:.4g} {row.unit}{goal}")
+        LOG.info(f"  {row.what}: {row.value:.4g} {row.unit}{goal}")
     return {f"## {about}": results.measured_section(rows)}
 
 
@@ -73,6 +67,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     given = parser.parse_args(arguments)
     settle()
+    logging.basicConfig(stream=sys.stdout, format="%(relativeCreated)6.0f ms  %(message)s")
+    LOG.setLevel(logging.INFO)  # alone: others say much while they draw
     for name in given.names:
         if name not in BENCHMARKS:
             print(unknown("benchmark", name, BENCHMARKS), file=sys.stderr)
@@ -80,10 +76,10 @@ def main(arguments: Sequence[str]) -> int:
     left_out = NOT_QUICK if given.quick else SLOW
     workloads = [name for name in given.workloads.split(",") if name]
     for name in given.names or [name for name in BENCHMARKS if name not in left_out]:
-        say(f"{name}: {BENCHMARKS[name][0]}")
+        LOG.info(f"{name}: {BENCHMARKS[name][0]}")
         found = _speed(given.quick, workloads) if name == "speed" else _other(name, given.quick)
         path = results.write(found)
-    say(f"wrote {os.path.relpath(path)}")
+    LOG.info(f"wrote {os.path.relpath(path)}")
     return 0
 
 

@@ -7,113 +7,112 @@ are trained a little before they are timed, for the values that they meet matter
 
 from __future__ import annotations
 
-import itertools
-import statistics
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import importlib.metadata
+import logging
+import os
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
-from benchmarks import engines, machine, ours
-from benchmarks.children import Child
+from benchmarks import engines, ours
 from benchmarks.workloads import WORKLOADS, Job, Trainer, Workload, make_job
+from study.ablation.publishing.provenance import machine
 
-Array = NDArray[Any]
-Row = dict[str, Any]
-Say = Callable[[str], None]
+LOG = logging.getLogger("benchmarks")
+Processes = Mapping[str, Executor]
 
+REPEATS, SECONDS = 5, 0.25  # turns, and about how long an engine works in a turn
+QUICK_REPEATS, QUICK_SECONDS = 3, 0.06
 STUDY_UPDATES = 1000  # of a training in the default experiment; what compiling is spread over
 WARM_ROUNDS = 5
 SCATTER = 1.5  # highest over lowest turn of a row that may be called an engine's best
 
-CHECK_ROUNDS = {"W1": 2, "W2": 2, "W3": 1, "W4": 2}  # epochs, so that their border is crossed
+CHECK_ROUNDS = 2  # epochs, so that their border is crossed
 CHECKED_IN_QUICK = {("W1", "sgd"), ("W1", "adam"), ("W2", "sgd"), ("W4", "adam")}
 TOLERANCE = 1e-8  # on weights of size 1; two places of ε alone make 4e-10
 MOVED = 1e-3  # weights must have gone at least so far
 
+PACKAGES = (
+    *("numpy", "scipy", "numba", "scikit-learn", "mlflow", "pandas", "pyarrow"),
+    *("jax", "jaxlib", "torch"),
+)
 
-@dataclass(frozen=True)
-class Effort:
-    """How much is measured.
 
-    Parameters
-    ----------
-    repeats
-        Turns.
-    seconds
-        About how long an engine works in a turn.
-    quick
-        One number of replicas an engine, fewer checks, no extra engines.
+def run(quick: bool, only: Sequence[str] = ()) -> dict[str, Any]:
+    """Check and time all engines that are installed; `only` these workloads, if any are named.
+
+    A quick run has short turns, one number of replicas an engine, fewer checks, no extra engines.
+    Returned are the machine, the checks, and a row for each workload, optimizer, engine and
+    number of replicas.
     """
-
-    repeats: int = 5
-    seconds: float = 0.25
-    quick: bool = False
-
-
-FULL, QUICK = Effort(), Effort(repeats=3, seconds=0.06, quick=True)
-
-
-def run(effort: Effort, say: Say, only: Sequence[str] = ()) -> dict[str, Any]:
-    """Check and time all engines that are installed.
-
-    Parameters
-    ----------
-    effort
-        How thoroughly.
-    say
-        Told of progress.
-    only
-        Names of workloads; all if empty.
-
-    Returns
-    -------
-    The machine, the checks, and a row for each workload, optimizer, engine and replicas.
-    """
-    names = [
-        e.name for e in engines.ENGINES.values() if e.present() and not (effort.quick and e.extra)
-    ]
+    names = [e.name for e in engines.ENGINES.values() if e.present() and not (quick and e.extra)]
     workloads = [w for w in WORKLOADS.values() if not only or w.name in only]
     pairs = [(workload, optimizer) for workload in workloads for optimizer in workload.rates]
-    rows: list[Row] = []
-    peaks: list[float] = []
-    with _started(names) as children:
-        found = machine.describe(children)
-        checks = list(check(children, pairs, effort, say))
-        for workload, optimizer in pairs if effort.quick else ():
-            rows += _in_turn(workload, optimizer, children, effort, peaks, say)
-    for workload, optimizer in () if effort.quick else pairs:
-        with _started(names) as children:  # fresh ones: nobody's memory is in disorder
-            rows += _in_turn(workload, optimizer, children, effort, peaks, say)
-    found["gemm_peak_gflops"] = round(statistics.median(peaks), 1)
-    found["load_average_after"] = machine.load_average()
-    compare(rows, found["gemm_peak_gflops"])
-    return {"quick": effort.quick, "machine": found, "checks": checks, "rows": rows}
+    with _started(names) as processes:
+        found = describe(processes)
+        checks = [
+            check(processes, workload, optimizer)
+            for workload, optimizer in pairs
+            if not quick or (workload.name, optimizer) in CHECKED_IN_QUICK
+        ]
+    turns = []
+    for some in [pairs] if quick else [[pair] for pair in pairs]:
+        with _started(names) as processes:  # fresh ones: nobody's memory is in disorder
+            turns += [_in_turn(*pair, processes, quick) for pair in some]
+    table = pd.concat(turns)
+    peak = table.groupby("turn")["peak"].first().median()
+    found["that of ours, median over the run"] = f"{peak:.1f}"
+    found["load average after"] = f"{os.getloadavg()[0]:.2f}"
+    rows = compare(table, peak).to_dict("records")
+    return {"quick": quick, "machine": found, "peak": peak, "checks": checks, "rows": rows}
 
 
 @contextmanager
-def _started(names: Sequence[str]) -> Iterator[dict[str, Child]]:
+def _started(names: Sequence[str]) -> Iterator[Processes]:
     with ExitStack() as stack:
-        yield {name: stack.enter_context(Child()) for name in names}
+        yield {name: stack.enter_context(engines.process()) for name in names}
+
+
+def describe(processes: Processes) -> dict[str, str]:
+    """Return the machine, the packages' versions, and what the engines multiply with."""
+    installed = {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()}
+    found = processes["ours"].submit(machine).result()
+    kernels = {"ours": "; ".join(" ".join(map(str, b.values())) for b in found["blas"])}
+    if "torch_stacked" in processes:
+        kernels["torch_stacked"] = (
+            processes["torch_stacked"].submit(engines.torch_kernels).result()
+        )
+    products = (
+        f"{name} {processes[name].submit(engines.product_rate, name).result():.1f}"
+        for name in ("ours", "jax", "torch_stacked")
+        if name in processes
+    )
+    return {
+        "machine": f"{found['processor']}, {os.cpu_count()} cores, {platform.system()}",
+        "Python": platform.python_version(),
+        "packages": ", ".join(f"{p} {installed[p]}" for p in PACKAGES if p in installed),
+        **{f"{name} multiplies with": what for name, what in kernels.items()},
+        "product of 2048 × 2048 float32 matrices, GFLOP/s": ", ".join(products),
+        "load average before": f"{os.getloadavg()[0]:.2f}",
+    }
 
 
 # ---- do all engines compute the same? -----------------------------------------------------------
 
 
-def check_job(
-    workload: Workload, optimizer: str, orders: Callable[[Sequence[int], int, int], Array]
-) -> Job:
-    """Lay out four small trainings: two seeds, two learning rates, adam's ε as good as zero."""
-    return make_job(
-        workload, optimizer, 4, orders, dtype="float64", epsilon=1e-16, rates=2, epochs=3
-    )
+def check_job(workload: Workload, optimizer: str) -> Job:
+    """Lay out four small trainings, two seeds and two learning rates, on our batches."""
+    job = make_job(workload, optimizer, 4, check=True)
+    return replace(job, orders=ours.orders(job))
 
 
-def differences(job: Job, rounds: int, trainers: Mapping[str, Trainer]) -> dict[str, float]:
+def differences(job: Job, trainers: Mapping[str, Trainer]) -> dict[str, float]:
     """Return for each trainer but the first its largest difference from the first.
 
     Raises
@@ -122,17 +121,12 @@ def differences(job: Job, rounds: int, trainers: Mapping[str, Trainer]) -> dict[
         If the first trainer's weights did not move.
     """
     (_, first), *others = trainers.items()
-    expected = first(rounds)
+    expected = first(CHECK_ROUNDS)
     assert np.abs(expected - job.start).max() > MOVED, "nothing was learnt"
-    return {name: float(np.abs(train(rounds) - expected).max()) for name, train in others}
+    return {name: float(np.abs(train(CHECK_ROUNDS) - expected).max()) for name, train in others}
 
 
-def check(
-    children: Mapping[str, Child],
-    pairs: Iterable[tuple[Workload, str]],
-    effort: Effort,
-    say: Say,
-) -> Iterator[dict[str, Any]]:
+def check(processes: Processes, workload: Workload, optimizer: str) -> dict[str, Any]:
     """Compare all engines' weights with ours, in float64.
 
     Raises
@@ -140,104 +134,76 @@ def check(
     AssertionError
         Where an engine computes something else.
     """
+    job, what = check_job(workload, optimizer), f"{workload.name} {optimizer}"
 
-    def trainer(name: str, job: Job) -> Trainer:
-        return lambda rounds: children[name].call(engines.weights, name, job, rounds)
+    def trainer(name: str) -> Trainer:
+        return lambda rounds: processes[name].submit(engines.weights, name, job, rounds).result()
 
-    def orders(seeds: Sequence[int], patterns: int, epochs: int) -> Array:
-        return children["ours"].call(ours.orders, seeds, patterns, epochs)
-
-    for workload, optimizer in pairs:
-        if effort.quick and (workload.name, optimizer) not in CHECKED_IN_QUICK:
-            continue
-        job = check_job(workload, optimizer, orders)
-        rounds = CHECK_ROUNDS[workload.name]
-        found = differences(job, rounds, {name: trainer(name, job) for name in children})
-        what = f"{workload.name} {optimizer}"
-        worst = max(found.values(), default=0.0)
-        say(f"{what}: weights after {rounds * job.round} updates agree to {worst:.0e}")
-        bad = {name: d for name, d in found.items() if not d <= TOLERANCE}
-        assert not bad, f"{what}: other weights than ours: {bad}"
-        yield {"what": what, "largest_difference": found}
+    found = differences(job, {name: trainer(name) for name in processes})
+    worst = max(found.values(), default=0.0)
+    LOG.info(f"{what}: weights after {CHECK_ROUNDS * job.round} updates agree to {worst:.0e}")
+    bad = {name: d for name, d in found.items() if not d <= TOLERANCE}
+    assert not bad, f"{what}: other weights than ours: {bad}"
+    return {"what": what, "largest_difference": found}
 
 
 # ---- how fast are they? -------------------------------------------------------------------------
 
 
 def _in_turn(
-    workload: Workload,
-    optimizer: str,
-    children: Mapping[str, Child],
-    effort: Effort,
-    peaks: list[float],
-    say: Say,
-) -> list[Row]:
-    asked = {name: _replicas(workload, name, effort) for name in children}
+    workload: Workload, optimizer: str, processes: Processes, quick: bool
+) -> pd.DataFrame:
+    """Return a row for each turn of each engine and number of replicas."""
+    repeats, seconds = (QUICK_REPEATS, QUICK_SECONDS) if quick else (REPEATS, SECONDS)
+    stacked = (workload.quick,) if quick else workload.replicas
+    looped = engines.LOOPED[:1] if quick else engines.LOOPED
     jobs: dict[int, Job] = {}
-    for replicas in sorted(set(itertools.chain(*asked.values()))):
+    for replicas in {*stacked, *looped}:
         job = make_job(workload, optimizer, replicas)
-        start = children["ours"].call(engines.weights, "ours", job, WARM_ROUNDS)
-        jobs[replicas] = replace(job, start=start)
-    compiling = {
-        (name, r): children[name].call(engines.prepare, name, jobs[r], effort.seconds)
-        for name in children
-        for r in asked[name]
-    }
-    turns: dict[tuple[str, int], list[tuple[float, float]]] = defaultdict(list)
-    for _ in range(effort.repeats):
-        peaks.append(children["ours"].call(engines.product_rate, "ours"))
-        for name, replicas in compiling:
-            turns[name, replicas].append(children[name].call(engines.measure, replicas))
-    rows: list[Row] = []
-    for (name, replicas), times in turns.items():
-        cpu, wall = ([turn[i] for turn in times] for i in (0, 1))
-        us = statistics.median(cpu)
-        row: Row = {
-            **{"workload": workload.name, "optimizer": optimizer, "replicas": replicas},
-            **{"us": us, "lowest": min(cpu), "highest": max(cpu)},
-            "wall_over_cpu": statistics.median(wall) / us,
-        }
-        rows.append({"engine": name, **row})
-        if name == "jax":
-            spread = 1e6 * compiling[name, replicas] / (STUDY_UPDATES * replicas)
-            slower = {key: row[key] + spread for key in ("us", "lowest", "highest")}
-            rows.append({"engine": "jax_with_compile", **row, **slower})
-    quickest = sorted(rows, key=lambda row: float(row["us"]), reverse=True)
-    best = {row["engine"]: f"{row['us']:.3g}" for row in quickest}  # the least comes last
-    say(f"{workload.name} {optimizer}, us a replica and update: {best}")
-    for child in children.values():
-        child.call(engines.forget)
+        warm = processes["ours"].submit(engines.weights, "ours", job, WARM_ROUNDS).result()
+        jobs[replicas] = replace(job, start=warm)
+    compiling: dict[tuple[str, int], float] = {}
+    for name, process in processes.items():
+        asked = [jobs[r] for r in (stacked if engines.ENGINES[name].stacks else looped)]
+        took = process.submit(engines.prepare, name, asked, seconds).result()
+        compiling |= {(name, replicas): value for replicas, value in took.items()}
+    turns = []
+    for turn in range(repeats):
+        peak = processes["ours"].submit(engines.product_rate, "ours").result()
+        shared = (workload.name, optimizer, f"{workload.name} {optimizer} {turn}", peak)
+        for (name, replicas), extra in compiling.items():
+            cpu, wall = processes[name].submit(engines.measure, name, replicas).result()
+            turns.append((*shared, name, replicas, cpu, wall))
+            if name == "jax":
+                spread = 1e6 * extra / (STUDY_UPDATES * replicas)
+                later = ("jax_with_compile", replicas, cpu + spread, wall + spread)
+                turns.append((*shared, *later))
+    columns = ["workload", "optimizer", "turn", "peak", "engine", "replicas", "cpu", "wall"]
+    table = pd.DataFrame(turns, columns=columns)
+    best = table.groupby(["engine", "replicas"])["cpu"].median().groupby("engine").min()
+    text = ", ".join(f"{name} {us:.3g}" for name, us in best.items())
+    LOG.info(f"{workload.name} {optimizer}, us a replica and update: {text}")
+    return table
+
+
+def compare(turns: pd.DataFrame, peak: float) -> pd.DataFrame:
+    """Return a row for each workload, optimizer, engine and number of replicas.
+
+    Its time `us` is the median of the turns. It is its engine's `best` if it is the quickest of
+    those whose turns agree, if any do: where setting up takes most of the time, what is left after
+    it is taken away can be anything. `ratio_to_ours` is to ours at its best, `share_of_peak` to
+    the rate of a large matrix product, `peak`, in GFLOP/s.
+    """
+    pair, engine = ["workload", "optimizer"], ["workload", "optimizer", "engine"]
+    turn = turns.groupby([*engine, "replicas"], sort=False)
+    rows = turn["cpu"].agg(us="median", lowest="min", highest="max").reset_index()
+    steady = rows["highest"] <= SCATTER * rows["lowest"]
+    of_engine = [rows[key] for key in engine]
+    trusted = rows["us"].where(steady | ~steady.groupby(of_engine).transform("any"))
+    rows["best"] = trusted == trusted.groupby(of_engine).transform("min")
+    quickest = rows[rows["best"] & (rows["engine"] == "ours")].set_index(pair)["us"]
+    rows["ratio_to_ours"] = rows["us"] / quickest.loc[pd.MultiIndex.from_frame(rows[pair])].values
+    flops = rows["workload"].map({name: w.flops() for name, w in WORKLOADS.items()})
+    rows["share_of_peak"] = flops / peak / 1e3 / rows["us"]
+    rows["wall_over_cpu"] = turn["wall"].median().to_numpy() / rows["us"]
     return rows
-
-
-def _replicas(workload: Workload, engine: str, effort: Effort) -> tuple[int, ...]:
-    if not engines.ENGINES[engine].stacks:
-        return engines.LOOPED[:1] if effort.quick else engines.LOOPED
-    return (workload.quick,) if effort.quick else workload.replicas
-
-
-def compare(rows: Sequence[Row], peak: float) -> None:
-    """Add to each row its ratio to ours at its best, and whether it is its engine's best.
-
-    Ours also get the share of the peak, the rate of a large matrix product in GFLOP/s.
-    """
-    groups: dict[tuple[str, str], dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
-    for row in rows:
-        groups[row["workload"], row["optimizer"]][row["engine"]].append(row)
-    for (workload, _), by_engine in groups.items():
-        quickest = min(row["us"] for row in _steady(by_engine["ours"]))
-        for of_engine in by_engine.values():
-            least = min(row["us"] for row in _steady(of_engine))
-            for row in of_engine:
-                row["best"] = row["us"] == least
-                row["ratio_to_ours"] = row["us"] / quickest
-        for row in by_engine["ours"]:
-            row["share_of_peak"] = WORKLOADS[workload].flops() / peak / 1e3 / row["us"]
-
-
-def _steady(rows: list[Row]) -> list[Row]:
-    """Return rows whose turns agree, if any do.
-
-    Where setting up takes most of the time, what is left after it is taken away can be anything.
-    """
-    return [row for row in rows if row["highest"] <= SCATTER * row["lowest"]] or rows

@@ -10,22 +10,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
-from benchmarks import plans
 from benchmarks.results import ROOT, Measured
+from study.ablation.store import sqlite_uri
+from study.ablation.store.database import Database
 
 NARROW = ("only.dataset=[digits]", "only.activation=[tanh]", "only.optimizer=[sgd,adam]")
+STUDY = str(Path(sys.executable).with_name("study"))
 COMPILE = """
-from benchmarks import plans
-from study.ablation.planning.plan import make_plan
+from benchmarks.large import planned
 from study.learning.core.warm_up import compile_kernels
-compile_kernels((p.cell.design() for p in make_plan(plans.configuration([])).cells), "float32")
+compile_kernels((p.cell.design() for p in planned(20_000)[0].cells), "float32")
 """
-TRAINING = """
-    SELECT sum(value) FROM metrics WHERE key = 'time.processor_seconds'
-"""
+TRAINING = "SELECT sum(value) FROM metrics WHERE key = 'time.processor_seconds'"
 
 
 def measure(quick: bool) -> list[Measured]:
@@ -33,81 +32,61 @@ def measure(quick: bool) -> list[Measured]:
     overrides = ["experiment=default", *(NARROW if quick else ())]
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        plans.new_store(root)
-        _run(root, "warm", [*overrides, "protocol.updates=20"], 2)  # whatever is compiled, is
+        Database(sqlite_uri(root / "mlflow.db")).create()  # takes seconds
+        _study(root, [*overrides, "protocol.updates=20"], 2)  # whatever is compiled, is
         turns = [
-            {workers: _run(root, f"{turn}-{workers}", overrides, workers) for workers in (1, 2)}
-            for turn in range(1 if quick else 2)
+            {workers: _study(root, overrides, workers) for workers in (1, 2)}
+            for _ in range(1 if quick else 2)
         ]
-    wall = {w: statistics.median(turn[w][0] for turn in turns) for w in (1, 2)}
-    overhead = {
-        w: statistics.median(w * turn[w][0] / turn[w][1] for turn in turns) for w in (1, 2)
-    }
+    one, two = (statistics.median(turn[w][0] for turn in turns) for w in (1, 2))
+    over_one, over_two = (
+        statistics.median(w * turn[w][0] / turn[w][1] for turn in turns) for w in (1, 2)
+    )
     name = "a corner of the default experiment" if quick else "the default experiment"
-    aims = (None, None) if quick else (1.85, 1.25)  # starting is most of so small a study
+    aims = ("", "") if quick else (">= 1.85", "<= 1.25")  # starting is most of so small a study
     return [
-        Measured(f"{name}, one worker", wall[1], "s"),
-        Measured(f"{name}, two workers", wall[2], "s"),
-        Measured("two workers against one", wall[1] / wall[2], "×", aims[0], least=True),
-        Measured("whole study against pure training, one core", overhead[1], "×", aims[1]),
-        Measured("whole study against pure training, two cores", overhead[2], "×", aims[1]),
+        Measured(f"{name}, one worker", one, "s"),
+        Measured(f"{name}, two workers", two, "s"),
+        Measured("two workers against one", one / two, "×", aims[0]),
+        Measured("whole study against pure training, one core", over_one, "×", aims[1]),
+        Measured("whole study against pure training, two cores", over_two, "×", aims[1]),
     ]
 
 
-def _run(root: Path, name: str, overrides: list[str], workers: int) -> tuple[float, float]:
+def _study(root: Path, overrides: list[str], workers: int) -> tuple[float, float]:
     """Return seconds of a study in a store of its own, and of its trainings on their cores."""
-    folder = root / name
-    folder.mkdir()
-    shutil.copy(root / "mlflow.db", folder)
-    started = time.perf_counter()
-    subprocess.run(
-        [
-            str(Path(sys.executable).with_name("study")),
-            *overrides,
-            f"execution.workers={workers}",
-            f"tracking.uri=sqlite:///{folder}/mlflow.db",
-            f"tracking.tables={folder}/tables",
-        ],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    )
-    seconds = time.perf_counter() - started
-    with sqlite3.connect(folder / "mlflow.db") as connection:
-        (training,) = connection.execute(TRAINING).fetchone()
-    connection.close()
-    shutil.rmtree(folder)
+    with tempfile.TemporaryDirectory(dir=root) as folder:
+        shutil.copy(root / "mlflow.db", folder)
+        store = f"tracking.uri=sqlite:///{folder}/mlflow.db"
+        where = [store, f"tracking.tables={folder}/tables", f"execution.workers={workers}"]
+        seconds = _seconds([STUDY, *overrides, *where])
+        with closing(sqlite3.connect(Path(folder) / "mlflow.db")) as connection:
+            (training,) = connection.execute(TRAINING).fetchone()
     return seconds, float(training)
 
 
 def measure_startup(quick: bool) -> list[Measured]:
     """Return rows for `study`, `make help` and compiling."""
-    times = 3 if quick else 9
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
-        study = str(Path(sys.executable).with_name("study"))
-        dry = [study, "dry_run=true", f"tracking.uri=sqlite:///{folder}/mlflow.db"]
-        rows = [
-            Measured("study dry_run=true", _median(dry, times), "s", 2.0),
-            Measured("make help", _median(["make", "help"], times), "s", 0.2),
-            Measured("study list", _median([study, "list"], times), "s"),
-        ]
+        for name, command, goal in (
+            ("study dry_run=true", [STUDY, f"tracking.uri=sqlite:///{folder}/mlflow.db"], "<= 2"),
+            ("make help", ["make"], "<= 0.2"),
+            ("study list", [STUDY], ""),
+        ):
+            command.append(name.split()[1])
+            _seconds(command)  # from disk
+            times = [_seconds(command) for _ in range(3 if quick else 9)]
+            rows.append(Measured(name, statistics.median(times), "s", goal))
         if not quick:
-            fresh = {"NUMBA_CACHE_DIR": folder}
-            compile_all = [sys.executable, "-c", COMPILE]
-            first, second = (_seconds(compile_all, fresh) for _ in range(2))
+            compiling = [sys.executable, "-c", COMPILE]
+            first, second = (_seconds(compiling, NUMBA_CACHE_DIR=folder) for _ in range(2))
             what = "compiling all loops of the default experiment, the first time ever"
             rows.append(Measured(what, first - second, "s"))
     return rows
 
 
-def _median(command: Sequence[str], times: int) -> float:
-    _seconds(command)  # from disk
-    return statistics.median(_seconds(command) for _ in range(times))
-
-
-def _seconds(command: Sequence[str], extra: Mapping[str, str] | None = None) -> float:
+def _seconds(command: list[str], **extra: str) -> float:
     started = time.perf_counter()
-    subprocess.run(
-        command, cwd=ROOT, env=os.environ | (extra or {}), check=True, capture_output=True
-    )
+    subprocess.run(command, cwd=ROOT, env=os.environ | extra, check=True, capture_output=True)
     return time.perf_counter() - started
