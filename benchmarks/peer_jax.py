@@ -49,6 +49,7 @@ def _trainer(job: Job, gradient: Callable[..., Any]) -> Trainer:
     else:
         start, found = jax.vmap(jax.vmap(to_tree))(grouped), gradient
     by_seed = None if job.full else 0
+    kept: tuple[int, ...]
     if job.optimizer == "adam":
         one_update, kept = partial(_adam, found, job.epsilon), (0, 0, 0)
     else:
