@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.workloads import Job, Trainer
-from study.datasets import Data
 from study.learning import seeds as streams
 from study.learning.activations import bound_activation
 from study.learning.core.training import train
-from study.learning.design import Budget, Design
-from study.learning.named import named_design
+from study.learning.data import Data
+from study.learning.design import Budget, Design, named_design
 from study.learning.objectives import Objective
 from study.learning.problem import Problem, pose
 
@@ -26,7 +25,7 @@ def problem_of(job: Job, objective: Objective) -> Problem:
     """Pose a job's patterns for an objective; the first batch is the test part."""
     task = "multilabel" if objective.name == "unit_cross_entropy" else "classification"
     x, t = job.inputs.astype(np.float64), job.targets.astype(np.float64)
-    data = Data("workload", task, x, t, x[: job.batch], t[: job.batch], 0.0, "")
+    data = Data(x, t, x[: job.batch], t[: job.batch], "workload", task, 0.0)
     return pose([data], objective, objective.output(bound_activation("tanh"), t.shape[1]))
 
 

@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from study.learning.core.training import train as train
     from study.learning.design import Budget as Budget
     from study.learning.design import Design as Design
+    from study.learning.design import named_design as named_design
     from study.learning.initialisations import Initialisation as Initialisation
-    from study.learning.named import named_design as named_design
     from study.learning.objectives import Objective as Objective
     from study.learning.optimizers import Optimizer as Optimizer
     from study.learning.problem import pose as pose
@@ -73,7 +73,7 @@ PUBLIC = {
     "Raw": "study.datasets",
     "UsageError": "study.errors",
     "elementwise": "study.learning.core.kernels",
-    "named_design": "study.learning.named",
+    "named_design": "study.learning.design",
     "outputs": "study.learning.core.training",
     "pose": "study.learning.problem",
     "train": "study.learning.core.training",

@@ -28,11 +28,11 @@ from study.datasets import bundled, downloaded, generated
 from study.datasets.cache import ROOT as ROOT
 from study.datasets.cache import cache_folder as cache_folder
 from study.datasets.prepare import prepare
-from study.datasets.record import Data as Data
 from study.datasets.record import Dataset as Dataset
 from study.datasets.record import Raw as Raw
 from study.datasets.record import one_line
 from study.errors import UsageError
+from study.learning.data import Data
 from study.learning.variants import resolve
 
 RAW = ("inputs", "targets", "test_inputs", "test_targets")

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.datasets.record import TASKS, Array, Data, Dataset, Raw
+from study.datasets.record import TASKS, Array, Dataset, Raw
 from study.errors import UsageError
+from study.learning.data import Data
 
 PREPARATION = 2  # raise it when this file makes other arrays of the same raw ones
 SPLIT_SEED = 80_20

@@ -10,8 +10,7 @@ from typing import Any
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from study.errors import UsageError
-from study.learning.design import Design
-from study.learning.named import named_design
+from study.learning.design import Design, named_design
 from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.optimizers import OPTIMIZERS, Optimizer
 from study.learning.rules import EXACT

@@ -1,41 +1,20 @@
-"""A problem: inputs and encoded targets of one data set, or of a fresh one for each seed.
-
-The learning core knows data only in this form.
-"""
+"""Data, and the problem they are: inputs and encoded targets of one data set, or one a seed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from study.errors import UsageError
 from study.learning.activations.base import Activation
+from study.learning.data import Data
 from study.learning.objectives import Objective
 
 Array = NDArray[Any]
-
-
-class Data(Protocol):
-    """What a data set must offer; `study.datasets.Data` does."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def task(self) -> str: ...  # noqa: D102
-    @property
-    def inputs(self) -> Array: ...  # noqa: D102
-    @property
-    def targets(self) -> Array: ...  # noqa: D102
-    @property
-    def test_inputs(self) -> Array: ...  # noqa: D102
-    @property
-    def test_targets(self) -> Array: ...  # noqa: D102
-    @property
-    def solved_below(self) -> float: ...  # noqa: D102
 
 
 @dataclass(frozen=True)

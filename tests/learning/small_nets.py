@@ -9,8 +9,8 @@ import numpy as np
 
 from study.learning.activations import ACTIVATIONS, bound_activation
 from study.learning.activations.base import Activation
+from study.learning.data import Data as Patterns
 from study.learning.design import Design
-from study.learning.diagnostics.gradient_checks import Patterns
 from study.learning.initialisations import INITIALISATIONS
 from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.optimizers import OPTIMIZERS

@@ -15,7 +15,7 @@ inputs, has no derivative to compare with and is left out.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -27,6 +27,7 @@ from study.learning.activations.base import Activation
 from study.learning.core.network import count
 from study.learning.core.placement import factor_of
 from study.learning.core.stack import Stack
+from study.learning.data import Data
 from study.learning.design import Network
 from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.problem import pose
@@ -47,19 +48,6 @@ DEPTHS = (1, 2, 3)
 QUADRATURE = np.polynomial.legendre.leggauss(6)
 
 
-@dataclass(frozen=True)
-class Patterns:
-    """A data set as the core wants it."""
-
-    inputs: Array
-    targets: Array
-    test_inputs: Array
-    test_targets: Array
-    name: str = "small"
-    task: str = "classification"
-    solved_below: float = 0.05
-
-
 class Net:
     """One small net at its weights `w` (1, P), and `moved` (2 P, P) along each parameter."""
 
@@ -77,7 +65,7 @@ class Net:
         random = np.random.default_rng(seed)
         x = random.normal(size=(PATTERNS, INPUTS))
         t = np.eye(CLASSES)[np.arange(PATTERNS) % CLASSES]
-        self.problem = pose([Patterns(x, t, x, t)], self.network.objective, self.output)
+        self.problem = pose([Data(x, t, x, t)], self.network.objective, self.output)
         sizes = (INPUTS, *self.network.hidden, CLASSES)
         self.w = random.normal(scale=SPREAD, size=(1, count(sizes)))
         shifts = STEP * np.eye(self.w.size)
