@@ -29,8 +29,6 @@ exact [ True  True  True  True  True  True]
 halved [ True  True  True  True  True  True]
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

@@ -1,7 +1,5 @@
 """What is trained, and how long: a design, and the budget it gets."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """Data, and the problem they are: inputs and encoded targets of one data set, or one a seed."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -119,7 +117,7 @@ def pose(data: Sequence[Data], objective: Objective, output: Activation) -> Prob
     targets = np.stack([e.encode(d.targets) for e, d in zip(encodings, data, strict=True)])
     tests = [e.encode(d.test_targets) for e, d in zip(encodings, data, strict=True)]
     inputs = np.stack([d.inputs for d in data])
-    groups = [_groups(x) for x in inputs]
+    groups = [np.unique(x, axis=0, return_inverse=True)[1].reshape(-1) for x in inputs]
     one = np.zeros(inputs.shape[1], dtype=np.intp)
     return Problem(
         inputs=inputs,
@@ -160,11 +158,6 @@ def unscored(inputs: Array, targets: Array, task: str) -> Problem:
         optimum=nothing,
         solved_below=np.nan,
     )
-
-
-def _groups(inputs: Array) -> Array:
-    _, group = np.unique(inputs, axis=0, return_inverse=True)
-    return group.reshape(-1)
 
 
 def _other(objective: Objective, targets: Array, low: float, high: float) -> float:

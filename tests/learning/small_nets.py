@@ -1,7 +1,5 @@
 """Small data and designs that the tests of the core share."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,9 +8,8 @@ import numpy as np
 from study.learning.activations import ACTIVATIONS, bound_activation
 from study.learning.activations.base import Activation
 from study.learning.data import Data as Patterns
-from study.learning.design import Design
-from study.learning.initialisations import INITIALISATIONS
-from study.learning.objectives import OBJECTIVES, Objective
+from study.learning.design import Design, named_design
+from study.learning.objectives import Objective
 from study.learning.optimizers import OPTIMIZERS
 from study.learning.problem import Problem, pose
 from study.learning.rules import GRADIENTS
@@ -98,22 +95,11 @@ def design(
     objective: str | Objective = "squared_error",
     gradient: Any = "exact",
     location: str = "hidden",
-    optimizer: Any = "sgd",
-    initialisation: Any = "glorot",
-    gain: float = 1.0,
-    consistent: str = "false",
+    **others: Any,
 ) -> Design:
-    """Build a design from the grid's names, or from an activation and an objective."""
-    return Design(
-        hidden,
-        activation if isinstance(activation, Activation) else bound_activation(activation),
-        OBJECTIVES[objective] if isinstance(objective, str) else objective,
-        rule_of(gradient),
-        location,
-        resolve("initialisation", INITIALISATIONS, initialisation),
-        gain,
-        resolve("optimizer", OPTIMIZERS, optimizer),
-        consistent=consistent,
+    """Build a design from the grid's names, or from records."""
+    return named_design(
+        hidden, activation, objective=objective, gradient=gradient, location=location, **others
     )
 
 

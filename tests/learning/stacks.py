@@ -1,7 +1,5 @@
 """Kernels of records, called on a layer as they are; none may change what it reads."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numba

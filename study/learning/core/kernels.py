@@ -12,8 +12,6 @@ A kernel has one of two forms.
   chance. It writes its result into an array, by loops or numpy expressions.
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import inspect

@@ -1,7 +1,5 @@
 """Compile the loops that designs need, in one process, before others load them from the cache."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 

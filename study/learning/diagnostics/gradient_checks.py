@@ -12,8 +12,6 @@ inputs, has no derivative to compare with and is left out.
 - ``asymmetric block``: it is not where φ_j f'_k and φ_k f'_j differ for two units of a pattern.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -163,12 +161,9 @@ def _of_hidden_rule(
 def _against_slope(
     rule: Variant[Gradient], activation: Activation, visited: list[Array]
 ) -> tuple[bool, bool, bool]:
-    """Compare φ with f' on the visited net inputs, layer by layer.
+    """Whether φ clearly differs from f' in the first layer, and is proportional to it in all.
 
-    Returns
-    -------
-    Whether φ clearly differs from f' in the first layer; whether it is proportional to f' in all;
-    and whether in the first, for two units of one pattern, φ_j f'_k and φ_k f'_j clearly differ.
+    And whether in the first, for two units of one pattern, φ_j f'_k and φ_k f'_j clearly differ.
     """
     apart, proportional, crossing = False, True, False
     for layer, z in enumerate(visited):

@@ -5,8 +5,6 @@ kernel is lost, ``slope = ...`` changes nothing. So each kernel from outside thi
 once with its bounds checked, and its other functions are looked at for what they return.
 """
 
-from __future__ import annotations
-
 import ast
 import inspect
 import textwrap
