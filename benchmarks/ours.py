@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.workloads import EPOCHS, Array, Job, Trainer
-from study.datasets import Data
 from study.learning import seeds as streams
 from study.learning.activations import bound_activation
 from study.learning.core.training import train
-from study.learning.design import Budget, Design
-from study.learning.named import named_design
+from study.learning.data import Data
+from study.learning.design import Budget, Design, named_design
 from study.learning.problem import pose
 
 OBJECTIVE = {"softmax": "cross_entropy", "logistic": "unit_cross_entropy"}
@@ -32,7 +31,7 @@ def prepare(job: Job, design: Design | None = None) -> Trainer:
     objective, batch = design.objective, job.work.batch
     task = "multilabel" if objective.name == "unit_cross_entropy" else "classification"
     x, t = job.inputs.astype(np.float64), job.targets.astype(np.float64)
-    data = Data("workload", task, x, t, x[:batch], t[:batch], 0.0, "")
+    data = Data(x, t, x[:batch], t[:batch], "workload", task, 0.0)
     problem = pose([data], objective, objective.output(bound_activation("tanh"), t.shape[1]))
 
     def run(rounds: int) -> Array:

@@ -11,8 +11,7 @@ from benchmarks.engines import Timer
 from benchmarks.results import Measured
 from benchmarks.workloads import WORKLOADS, make_job
 from study.learning.activations import ACTIVATIONS, bound_activation
-from study.learning.design import Design
-from study.learning.named import named_design
+from study.learning.design import Design, named_design
 from study.learning.optimizers import OPTIMIZERS
 from study.learning.rules import EXACT, GRADIENTS
 from study.learning.variants import resolve

@@ -19,8 +19,7 @@ from reports import style
 from reports.panels import look_of
 from study import datasets
 from study.learning.core.training import Outcome, outputs, train
-from study.learning.design import Budget, Design
-from study.learning.named import named_design
+from study.learning.design import Budget, Design, named_design
 from study.learning.problem import pose
 
 Array = NDArray[Any]

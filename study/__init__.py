@@ -29,8 +29,6 @@ exact [ True  True  True  True  True  True]
 halved [ True  True  True  True  True  True]
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -47,8 +45,8 @@ if TYPE_CHECKING:
     from study.learning.core.training import train as train
     from study.learning.design import Budget as Budget
     from study.learning.design import Design as Design
+    from study.learning.design import named_design as named_design
     from study.learning.initialisations import Initialisation as Initialisation
-    from study.learning.named import named_design as named_design
     from study.learning.objectives import Objective as Objective
     from study.learning.optimizers import Optimizer as Optimizer
     from study.learning.problem import pose as pose
@@ -73,7 +71,7 @@ PUBLIC = {
     "Raw": "study.datasets",
     "UsageError": "study.errors",
     "elementwise": "study.learning.core.kernels",
-    "named_design": "study.learning.named",
+    "named_design": "study.learning.design",
     "outputs": "study.learning.core.training",
     "pose": "study.learning.problem",
     "train": "study.learning.core.training",

@@ -5,8 +5,6 @@ A record is a dataclass whose annotations say what a field takes, such as
 constructor checks nothing: what the program makes itself needs no check.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """The folder conf/ of the checkout: where it is, its YAML files, the digest of the claims."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """A user's mistake, and how it is told in one line."""
 
-from __future__ import annotations
-
 import difflib
 from typing import Any
 

@@ -26,7 +26,6 @@ import numpy as np
 
 from study.datasets.generated import GENERATED
 from study.datasets.prepare import prepare
-from study.datasets.record import Data as Data
 from study.datasets.record import Dataset as Dataset
 from study.datasets.record import Raw as Raw
 from study.datasets.record import one_line
@@ -34,6 +33,7 @@ from study.datasets.stored import BUNDLED, DOWNLOADED
 from study.datasets.stored import ROOT as ROOT
 from study.datasets.stored import cache_folder as cache_folder
 from study.errors import UsageError
+from study.learning.data import Data as Data
 from study.learning.variants import resolve
 
 RAW = ("inputs", "targets", "test_inputs", "test_targets")

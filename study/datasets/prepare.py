@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.datasets.record import TASKS, Array, Data, Dataset, Raw
+from study.datasets.record import TASKS, Array, Dataset, Raw
 from study.errors import UsageError
+from study.learning.data import Data
 
 PREPARATION = 2  # raise it when this file makes other arrays of the same raw ones
 SPLIT_SEED = 80_20
@@ -70,7 +71,7 @@ def prepare(record: Dataset, values: Mapping[str, Any], raw: Raw) -> Data:
     for array in (inputs, targets, test_inputs, test_targets):
         array.flags.writeable = False
     arrays = (inputs, targets, test_inputs, test_targets)
-    return Data(name, task, *arrays, record.solved_below, digest)
+    return Data(*arrays, name, task, record.solved_below, digest)
 
 
 def split(rows: int, labels: Array | None) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -1,4 +1,4 @@
-"""What a dataset is: its record, the raw arrays a loader returns, and what a training receives."""
+"""What a dataset is: its record, and the raw arrays a loader returns."""
 
 from __future__ import annotations
 
@@ -14,38 +14,6 @@ from study.learning.variants import Record
 
 Array = NDArray[np.float64]
 TASKS = ("classification", "multilabel", "regression")
-
-
-@dataclass(frozen=True, eq=False)
-class Data:
-    """A dataset, ready for training: float64, C order, read-only.
-
-    Parameters
-    ----------
-    name
-        The record's name.
-    task
-        ``"classification"``, ``"multilabel"`` or ``"regression"``.
-    inputs, test_inputs
-        Shapes (n, d) and (m, d), standardised by the training part.
-    targets, test_targets
-        Shapes (n, k) and (m, k). Classification: 0/1 indicators, a column a class in ascending
-        order of the labels, and for two classes one column, 1 for the larger label. Multilabel:
-        0/1. Regression: standardised by the training part.
-    solved_below
-        Solved means (L - L*) / (L_const - L*) <= solved_below on the training part.
-    digest
-        64 hex digits over everything that decides these arrays, the seed apart.
-    """
-
-    name: str
-    task: str
-    inputs: Array
-    targets: Array
-    test_inputs: Array
-    test_targets: Array
-    solved_below: float
-    digest: str
 
 
 @dataclass(frozen=True)

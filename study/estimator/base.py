@@ -25,8 +25,7 @@ from study.learning.core.network import layers_of
 from study.learning.core.stack import Stack
 from study.learning.core.trainer import Trainer
 from study.learning.core.training import outputs
-from study.learning.design import Design
-from study.learning.named import named_design
+from study.learning.design import Design, named_design
 from study.learning.objectives import LOGISTIC, OBJECTIVES, Objective
 from study.learning.optimizers import OPTIMIZERS, Optimizer, Updater
 from study.learning.problem import Encoding, encoding_of, unscored

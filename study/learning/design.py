@@ -1,19 +1,20 @@
 """What is trained, and how long: a design, and the budget it gets."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from study.learning.activations import bound_activation
 from study.learning.activations.base import Activation
 from study.learning.activations.matched import matched_activation, original_slope
-from study.learning.initialisations import Initialisation
-from study.learning.objectives import Objective
-from study.learning.optimizers import Optimizer
-from study.learning.rules import EXACT
+from study.learning.initialisations import INITIALISATIONS, Initialisation
+from study.learning.objectives import OBJECTIVES, Objective
+from study.learning.optimizers import OPTIMIZERS, Optimizer
+from study.learning.rules import EXACT, GRADIENTS
 from study.learning.rules.base import Gradient
-from study.learning.variants import Variant
+from study.learning.variants import Variant, resolve
 
 
 @dataclass(frozen=True)
@@ -145,3 +146,45 @@ class Budget:
         marks = self.marks()
         at = np.round(np.linspace(0, len(marks) - 1, min(self.probes, len(marks))))
         return {marks[int(i)] for i in at} | ({marks[-1]} if self.probes else set())
+
+
+def named_design(
+    hidden: Sequence[int],
+    activation: Any = "tanh",
+    *,
+    gradient: Any = "exact",
+    location: str = "hidden",
+    objective: Any = "squared_error",
+    optimizer: Any = "sgd",
+    initialisation: Any = "glorot",
+    gain: float = 1.0,
+    consistent: str = "false",
+) -> Design:
+    """Return a design.
+
+    Parameters
+    ----------
+    hidden
+        Widths of the hidden layers.
+    activation, gradient, objective, optimizer, initialisation
+        Specifications as `study.learning.variants.resolve` takes them: a name, a name with
+        parameters, a record, or a variant.
+    location, gain, consistent
+        As in `Design`.
+
+    Raises
+    ------
+    UsageError
+        For an unknown name or parameter.
+    """
+    return Design(
+        hidden=tuple(hidden),
+        activation=bound_activation(activation),
+        objective=resolve("objective", OBJECTIVES, objective).record,
+        gradient=resolve("gradient", GRADIENTS, gradient),
+        location=location,
+        initialisation=resolve("initialisation", INITIALISATIONS, initialisation),
+        gain=gain,
+        optimizer=resolve("optimizer", OPTIMIZERS, optimizer),
+        consistent=consistent,
+    )

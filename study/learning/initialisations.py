@@ -63,34 +63,24 @@ def initial_parameters(
     return np.concatenate([layer.ravel() for layer in layers])
 
 
-def _glorot(
-    rng: np.random.Generator, shape: tuple[int, int], fan_in: int, fan_out: int, values: Any
-) -> Array:
+def _glorot(rng: Any, shape: Any, fan_in: int, fan_out: int, values: Any) -> Array:
     limit = np.sqrt(6.0 / (fan_in + fan_out))
     return rng.uniform(-limit, limit, shape)
 
 
-def _he(
-    rng: np.random.Generator, shape: tuple[int, int], fan_in: int, fan_out: int, values: Any
-) -> Array:
+def _he(rng: Any, shape: Any, fan_in: int, fan_out: int, values: Any) -> Array:
     return rng.normal(0.0, np.sqrt(2.0 / fan_in), shape)
 
 
-def _lecun(
-    rng: np.random.Generator, shape: tuple[int, int], fan_in: int, fan_out: int, values: Any
-) -> Array:
+def _lecun(rng: Any, shape: Any, fan_in: int, fan_out: int, values: Any) -> Array:
     return rng.normal(0.0, np.sqrt(1.0 / fan_in), shape)
 
 
-def _uniform(
-    rng: np.random.Generator, shape: tuple[int, int], fan_in: int, fan_out: int, values: Any
-) -> Array:
+def _uniform(rng: Any, shape: Any, fan_in: int, fan_out: int, values: Any) -> Array:
     return rng.uniform(-values["r"], values["r"], shape)
 
 
-def _as_base(
-    rng: np.random.Generator, shape: tuple[int, int], fan_in: int, fan_out: int, values: Any
-) -> Array:
+def _as_base(rng: Any, shape: Any, fan_in: int, fan_out: int, values: Any) -> Array:
     return _BASES[values["base"]](rng, shape, fan_in, fan_out, values)
 
 
@@ -145,7 +135,6 @@ _RECORDS = (
         name="zeroed_layer",
         formula="like the base, but all weights and biases of one hidden layer are 0",
         reference="this study, for relu's slope at 0",
-        label="zeroed layer",
         parameters={
             "layer": Parameter(1, "which hidden layer, from 1", low=1.0),
             "base": Parameter("he", "the other layers", choices=tuple(_BASES)),
@@ -159,7 +148,6 @@ _RECORDS = (
         name="wrongly_saturated",
         formula="like the base, but the biases of the output are -z0 at any gain",
         reference="this study, for the escape of a wrongly saturated unit",
-        label="wrongly saturated",
         parameters={
             "distance": Parameter(4.0, "z0"),
             "base": Parameter("glorot", "the weights", choices=tuple(_BASES)),

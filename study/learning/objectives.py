@@ -160,7 +160,6 @@ _RECORDS = (
         name="squared_error",
         formula="½ Σ_k (y_k - t_k)², y squashed; delta = (y - t) φ(z)",
         reference="Rumelhart, Hinton & Williams 1986, the generalised delta rule",
-        label="squared error",
         terms=_squared_terms,
         # the hidden activation where it is bounded, else logistic
         output=lambda hidden, outputs: hidden if hidden.bounded else LOGISTIC,

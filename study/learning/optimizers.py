@@ -65,19 +65,7 @@ class Optimizer(Record):
 
 
 class Updater:
-    """An optimizer at work on a stack: its state, its constants, its step count.
-
-    Parameters
-    ----------
-    optimizer
-        The record.
-    values
-        Its hyperparameters, each (R,), float64.
-    rate
-        Learning rate of each replica, (R,), float64.
-    parameters
-        The array (R, P) that will be updated, for its shape and dtype.
-    """
+    """An optimizer at work on parameters (R, P): its state, its constants, its step count."""
 
     def __init__(
         self, optimizer: Optimizer, values: Hyperparameters, rate: Array, parameters: Array

@@ -5,8 +5,6 @@ that of the best constant output, L* the least reachable (0 but for conflicting 
 excess share is (L - L*) / (L_const - L*).
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

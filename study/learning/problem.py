@@ -1,41 +1,18 @@
-"""A problem: inputs and encoded targets of one data set, or of a fresh one for each seed.
-
-The learning core knows data only in this form.
-"""
-
-from __future__ import annotations
+"""Data, and the problem they are: inputs and encoded targets of one data set, or one a seed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from study.errors import UsageError
 from study.learning.activations.base import Activation
+from study.learning.data import Data
 from study.learning.objectives import Objective
 
 Array = NDArray[Any]
-
-
-class Data(Protocol):
-    """What a data set must offer; `study.datasets.Data` does."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def task(self) -> str: ...  # noqa: D102
-    @property
-    def inputs(self) -> Array: ...  # noqa: D102
-    @property
-    def targets(self) -> Array: ...  # noqa: D102
-    @property
-    def test_inputs(self) -> Array: ...  # noqa: D102
-    @property
-    def test_targets(self) -> Array: ...  # noqa: D102
-    @property
-    def solved_below(self) -> float: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -140,7 +117,7 @@ def pose(data: Sequence[Data], objective: Objective, output: Activation) -> Prob
     targets = np.stack([e.encode(d.targets) for e, d in zip(encodings, data, strict=True)])
     tests = [e.encode(d.test_targets) for e, d in zip(encodings, data, strict=True)]
     inputs = np.stack([d.inputs for d in data])
-    groups = [_groups(x) for x in inputs]
+    groups = [np.unique(x, axis=0, return_inverse=True)[1].reshape(-1) for x in inputs]
     one = np.zeros(inputs.shape[1], dtype=np.intp)
     return Problem(
         inputs=inputs,
@@ -181,11 +158,6 @@ def unscored(inputs: Array, targets: Array, task: str) -> Problem:
         optimum=nothing,
         solved_below=np.nan,
     )
-
-
-def _groups(inputs: Array) -> Array:
-    _, group = np.unique(inputs, axis=0, return_inverse=True)
-    return group.reshape(-1)
 
 
 def _other(objective: Objective, targets: Array, low: float, high: float) -> float:

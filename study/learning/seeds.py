@@ -7,8 +7,6 @@ share a block. The hash is the finaliser of SplitMix64 (Steele, Lea & Flood 2014
 pseudorandom number generators"), applied to the key, then the step, then the place.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable
 

@@ -214,16 +214,12 @@ def resolve(kind: str, registry: Mapping[str, R], spec: Any) -> Variant[R]:
     target = ""
     if isinstance(spec, Record):
         record: Any = spec
-    elif isinstance(spec, str):
-        if spec not in registry:
-            raise UsageError(unknown(kind, spec, registry))
-        record = registry[spec]
     elif isinstance(spec, Mapping) and "_target_" in spec:
         target = str(spec["_target_"])
         record = _import(kind, target)
         values = {k: v for k, v in spec.items() if k != "_target_"}
-    elif isinstance(spec, Mapping) and len(spec) == 1:
-        (name, given), *_ = spec.items()
+    elif isinstance(spec, str) or (isinstance(spec, Mapping) and len(spec) == 1):
+        ((name, given),) = {spec: None}.items() if isinstance(spec, str) else spec.items()
         if name not in registry:
             raise UsageError(unknown(kind, name, registry))
         record = registry[name]

@@ -1,18 +1,17 @@
-"""Small data and designs that the tests of the core share."""
-
-from __future__ import annotations
+"""Small data and designs, and calls of kernels on a layer, that the tests of the core share."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numba
 import numpy as np
 
 from study.learning.activations import ACTIVATIONS, bound_activation
 from study.learning.activations.base import Activation
-from study.learning.design import Design
-from study.learning.diagnostics.gradient_checks import Patterns
-from study.learning.initialisations import INITIALISATIONS
-from study.learning.objectives import OBJECTIVES, Objective
+from study.learning.core.kernels import as_kernel
+from study.learning.data import Data as Patterns
+from study.learning.design import Design, named_design
+from study.learning.objectives import Objective
 from study.learning.optimizers import OPTIMIZERS
 from study.learning.problem import Problem, pose
 from study.learning.rules import GRADIENTS
@@ -98,22 +97,11 @@ def design(
     objective: str | Objective = "squared_error",
     gradient: Any = "exact",
     location: str = "hidden",
-    optimizer: Any = "sgd",
-    initialisation: Any = "glorot",
-    gain: float = 1.0,
-    consistent: str = "false",
+    **others: Any,
 ) -> Design:
-    """Build a design from the grid's names, or from an activation and an objective."""
-    return Design(
-        hidden,
-        activation if isinstance(activation, Activation) else bound_activation(activation),
-        OBJECTIVES[objective] if isinstance(objective, str) else objective,
-        rule_of(gradient),
-        location,
-        resolve("initialisation", INITIALISATIONS, initialisation),
-        gain,
-        resolve("optimizer", OPTIMIZERS, optimizer),
-        consistent=consistent,
+    """Build a design from the grid's names, or from records."""
+    return named_design(
+        hidden, activation, objective=objective, gradient=gradient, location=location, **others
     )
 
 
@@ -124,3 +112,54 @@ def posed(plan: Design, *data: Patterns) -> Problem:
 def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
     """Equal to the bit, NaN equal to NaN."""
     return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+
+
+@numba.njit(cache=True)
+def _call_value(kernel, z, out, constants):
+    kernel(z, out, constants)
+
+
+@numba.njit(cache=True)
+def _call_factor(kernel, z, y, slope, constants, key, step):
+    kernel(z, y, slope, constants, key, step)
+
+
+@numba.njit(cache=True)
+def _call_terms(kernel, z, y, t):
+    return kernel(z, y, t)
+
+
+def values(activation: Activation, z: np.ndarray) -> np.ndarray:
+    """Return f(z) of a layer (units, patterns), by the kernel."""
+    out, kept = np.full_like(z, np.nan), z.copy()
+    _call_value(
+        as_kernel("value", activation.value).at(z.dtype), z, out, activation.constants(z.dtype)
+    )
+    assert np.array_equal(z, kept, equal_nan=True), "z was changed"
+    return out
+
+
+def factor(
+    rule: Variant[Gradient] | Gradient,
+    z: np.ndarray,
+    y: np.ndarray,
+    slope: np.ndarray,
+    constants: Any = (),
+    key: Any = 0,
+    step: int = 1,
+) -> np.ndarray:
+    """Return φ of a layer, by the kernel alone."""
+    record = rule.record if isinstance(rule, Variant) else rule
+    phi, kept = slope.copy(), (z.copy(), y.copy())
+    _call_factor(
+        as_kernel("factor", record.factor).at(z.dtype),
+        *(z, y, phi, np.array(constants, z.dtype), np.uint64(key), step),
+    )
+    assert np.array_equal(z, kept[0], equal_nan=True), "z was changed"
+    assert np.array_equal(y, kept[1], equal_nan=True), "y was changed"
+    return phi
+
+
+def terms(objective: Objective, z: np.ndarray, y: np.ndarray, t: np.ndarray) -> float:
+    """Return an objective's sum over outputs and patterns; t (patterns, outputs)."""
+    return _call_terms(as_kernel("terms", objective.terms).at(z.dtype), z, y, t)

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from oracles import chance as oracle
 from scipy import stats
-from small_nets import design, patterns, posed
-from stacks import factor
+from small_nets import design, factor, patterns, posed
 
 from study.learning import seeds
 from study.learning.core.network import count

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from small_nets import RULE_SPECS, a_home_of, design, label, patterns, posed, rule_of
+from small_nets import RULE_SPECS, design, label, patterns, posed, rule_of
 
 from study.errors import UsageError
 from study.learning.activations import ACTIVATIONS, bound_activation, matched
@@ -134,17 +134,6 @@ def test_the_spline_equals_the_closed_form(spec, monkeypatch):
         assert spline.table is not None and found.table is None
         apart = np.abs(spline.apply(z) - found.apply(z)).max()
         assert apart <= 30.0 * exponent_magnifies(rule, 1e-10), f.name
-
-
-@by_rule
-def test_a_pointwise_factor_depends_on_the_net_input_alone(spec):
-    """Not on the place, the other units and patterns, the seed or the step."""
-    rule = rule_of(spec)
-    f = a_home_of(rule)
-    z = np.random.default_rng(1).normal(scale=2.0, size=(4, 6))
-    whole = factor_of(rule, f, z, seed=1, step=1)
-    for j, n in np.ndindex(z.shape):
-        assert factor_of(rule, f, z[j : j + 1, n : n + 1], seed=2, step=5)[0, 0] == whole[j, n]
 
 
 @pytest.mark.parametrize("name", GRADIENTS)

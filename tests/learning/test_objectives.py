@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 from oracles.objectives import TERMS
-from small_nets import with_oracle
-from stacks import terms, values
+from small_nets import terms, values, with_oracle
 
 from study.learning.activations import bound_activation
 from study.learning.objectives import OBJECTIVES

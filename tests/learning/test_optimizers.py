@@ -75,20 +75,7 @@ def test_nan_and_infinity_are_not_made_finite_again(name):
         assert np.array_equal(found, run(name, start, np.sign(slopes), 0.1))
 
 
-def test_quickprop_leaps_to_the_minimum_of_a_parabola_but_no_further_than_its_growth():
-    """After one step of gradient descent the secant is exact; Fahlman adds η g to it."""
-    w = np.array([[3.0]])
-    step = updater("quickprop", 0.3, w, growth=100.0)
-    step(w, 2.0 * (w - 1.0))  # 3 - 0.3 * 4 = 1.8, slope there 1.6
-    step(w, 2.0 * (w - 1.0))
-    assert w[0, 0] == pytest.approx(1.0 - 0.3 * 1.6)
-    for second in (2.0, 3.0, 1.999):  # a line, or a hilltop behind: the bounded leap
-        slopes = [np.full((1, 1), g) for g in (2.0, second)]
-        moved = np.diff(run("quickprop", np.zeros((1, 1)), slopes, 0.1).ravel())
-        assert moved[0] == pytest.approx(1.75 * -0.2 - 0.1 * second)
-
-
-def test_rprop_sees_signs_alone_and_keeps_its_limits():
+def test_rprop_sees_signs_alone():
     """Gradients of any size, so small that their products underflow too."""
     start = np.zeros((1, 9), np.float32)
     slopes = np.random.default_rng(7).normal(size=(12, 1, 9)).astype(np.float32)
@@ -96,12 +83,6 @@ def test_rprop_sees_signs_alone_and_keeps_its_limits():
     for scale in (1e20, 1e-10, 1e-25):
         scaled = (slopes * np.float32(scale)).astype(np.float32)
         assert np.array_equal(run("rprop", start, scaled, 0.1), expected), scale
-    ones, zero = np.ones((60, 1, 1)), np.zeros((1, 1))
-    sizes = -np.diff(run("rprop", zero, ones, 0.1, most=0.5).ravel())
-    assert sizes.max() == pytest.approx(0.5) and sizes[0] == pytest.approx(0.12)
-    turning = ones * (-1.0) ** np.arange(60)[:, None, None]
-    moved = np.abs(np.diff(run("rprop", zero, turning, 0.1, least=0.01).ravel()))
-    assert moved[moved > 0.0].min() == pytest.approx(0.01)
 
 
 def test_constants_are_rounded_once_from_float64():

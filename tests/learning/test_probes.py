@@ -75,20 +75,6 @@ def test_probes_equal_the_oracles(activation, gradient, location, objective, n):
     assert 0.0 < outcome.curves["saturated"][0, 0] < 1.0 or activation == "logistic"
 
 
-def test_frozen_has_no_direction_in_the_first_layer():
-    plan = design((5, 4), gradient="frozen")
-    outcome = train(posed(plan, patterns()), plan, Budget(updates=5, batch_size=4), [1], [0.1])
-    assert np.isnan(outcome.curves["descent_cosine_first"][0, -1])
-    assert 0.0 < outcome.curves["descent_cosine"][0, -1] < 1.0
-
-
-def test_no_hidden_layer_has_no_saturation():
-    plan = design(())
-    outcome = train(posed(plan, patterns()), plan, Budget(updates=2, batch_size=4), [1], [0.1])
-    assert np.isnan(outcome.curves["saturated"][0, -1])
-    assert np.isfinite(outcome.curves["gradient_norm"][0, -1])
-
-
 def test_norms_of_float32_do_not_overflow():
     rows = np.array([[3e30, 4e30], [3e-30, 4e-30], [np.nan, 0.0]], np.float32)
     found = norm(rows)

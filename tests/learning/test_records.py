@@ -1,6 +1,8 @@
 """Every record of every registry says what it is and where it comes from."""
 
+import copy
 import math
+import pickle
 
 import pytest
 from oracles.activations import CURVES
@@ -9,11 +11,13 @@ from oracles.objectives import TERMS
 from oracles.optimizers import STEPS
 from oracles.rules import FACTORS
 
-from study.learning.activations import ACTIVATIONS
+from study.learning.activations import ACTIVATIONS, bound_activation
+from study.learning.core.kernels import Kernel
 from study.learning.initialisations import INITIALISATIONS
 from study.learning.objectives import OBJECTIVES
 from study.learning.optimizers import OPTIMIZERS
 from study.learning.rules import GRADIENTS
+from study.learning.rules.base import Gradient
 from study.learning.variants import plain, resolve
 
 REGISTRIES = {
@@ -61,6 +65,8 @@ def test_record(kind, name):
         or any(c.isdigit() for c in record.reference)
         or "answer" in record.reference
     )
+    if kind != "initialisation":
+        assert pickle.loads(pickle.dumps(record)) is copy.deepcopy(record) is record
     for values in ({}, *record.examples):
         variant = resolve(kind, REGISTRIES[kind], {name: dict(values)})
         again = resolve(kind, REGISTRIES[kind], variant.specification())
@@ -92,3 +98,29 @@ def test_variants_are_told_apart_by_their_values():
     own = resolve("gradient", GRADIENTS, {"_target_": "small_nets.SHRUNK", "share": 0.7})
     assert own == resolve("gradient", GRADIENTS, own.specification())
     assert own.target == "small_nets.SHRUNK"
+
+
+# ---- on the way to other processes ----
+
+
+def leave(z, y, slope, constants, key, step):
+    slope[:] = 1
+
+
+def test_a_users_record_becomes_an_equal_one_without_compiled_code():
+    record = Gradient(name="left", formula="1", reference="a test", factor=Kernel("factor", leave))
+    record.factor.at("float64")
+    again = pickle.loads(pickle.dumps(record))
+    assert again.factor.function is leave and not again.factor._compiled
+    assert again.constants is record.constants
+
+
+def test_a_name_of_the_packages_own_is_no_passport():
+    own = Gradient(name="removed", formula="another", reference="a test", factor=leave)
+    assert pickle.loads(pickle.dumps(own)) == own
+
+
+def test_bound_activations_keep_their_values():
+    bound = bound_activation({"leaky_relu": {"slope": 0.3}})
+    assert pickle.loads(pickle.dumps(bound)) == bound
+    assert bound.bind().values == {"slope": 0.3}

@@ -83,6 +83,11 @@ def test_where_nothing_comes_down_it_is_not_defined():
         problem = posed(plan, patterns(n=40))
         outcome = train(problem, plan, Budget(updates=3, probes=2), [1, 2], [0.1])
         assert np.isnan(outcome.asymmetry).all()
+        last = {name: curve[0, -1] for name, curve in outcome.curves.items()}
+        assert np.isnan(last["saturated"]) == (not plan.hidden)
+        assert np.isnan(last["descent_cosine_first"]) == bool(plan.hidden)
+        assert 0.0 < last["descent_cosine"] < 1.0 if plan.hidden else last["descent_cosine"] == 1.0
+        assert np.isfinite(last["gradient_norm"])
     plan = design(SIZES[1:-1], gradient="removed")
     outcome = train(problem, plan, Budget(updates=3, probes=0), [1, 2], [0.1])
     assert np.isnan(outcome.asymmetry).all()

@@ -100,14 +100,7 @@ def test_the_data_and_the_start_are_not_changed():
     start = np.random.default_rng(4).normal(size=(2, count((4, 5, 4, 3))))
     for dtype in ("float32", "float64"):
         kept = [a.copy() for a in (problem.inputs, problem.targets, start)]
-        train(
-            problem,
-            plan,
-            Budget(updates=9, batch_size=4, dtype=dtype),
-            [1],
-            [0.1, 0.3],
-            None,
-            start,
-        )
+        budget = Budget(updates=9, batch_size=4, dtype=dtype)
+        train(problem, plan, budget, [1], [0.1, 0.3], start=start)
         for array, before in zip((problem.inputs, problem.targets, start), kept, strict=True):
             assert same_bits(array, before)

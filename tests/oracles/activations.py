@@ -1,7 +1,5 @@
 """Oracles of the activations: f, f', the largest |f'| and the bounds, from their formulas."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

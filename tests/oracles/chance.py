@@ -1,7 +1,5 @@
 """Oracle of chance: SplitMix64 in Python's whole numbers, a pure function of a place."""
 
-from __future__ import annotations
-
 import functools
 import hashlib
 

@@ -1,7 +1,5 @@
 """Oracles of the gradient rules: φ of pattern n and unit j of a layer, from the formulas."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Oracle of a training: batches, schedule, rule and optimizer of one replica, in float64."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

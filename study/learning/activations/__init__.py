@@ -1,7 +1,5 @@
 """Activations, by name. A new one is two functions and a record in one of these modules."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from study.learning.activations import rectifying, squashing

@@ -12,10 +12,9 @@ form. Others get a piecewise polynomial (`study.learning.activations.splines.spl
 closer to φ than float32 can tell, so that both arms have the same φ.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -35,15 +34,7 @@ CONSISTENT = ("false", "true", "forward")
 
 
 def not_matched(rule: Variant[Gradient], activation: Activation) -> str:
-    """Return the reason why no activation has φ for its slope, or "".
-
-    Parameters
-    ----------
-    rule
-        With its parameters.
-    activation
-        f, bound.
-    """
+    """Return the reason why no activation has φ for its slope, or ""."""
     record = rule.record
     if record.refusal is not None:
         reason = record.refusal(rule.values, activation, 2)
@@ -122,19 +113,18 @@ def _crossings(curve: Callable[[Reals], Reals], level: float) -> list[float]:
 
 def _described(rule: Variant[Gradient], activation: Activation, curve: Curve) -> Activation:
     """Make the curve an activation; what is said of it is measured, to a few digits."""
-    plain: dict[str, Any] = {
-        "name": f"{activation.name} matched to {rule}",
-        "formula": curve.formula,
-        "derivative": rule.record.formula,
-        "reference": THIS_STUDY,
-        "family": activation.family,
-        "value": curve.value,
-        "slope": curve.slope,
-        "values": curve.constants,
-        "table": curve.table,
-    }
+    bare = Activation(
+        name=f"{activation.name} matched to {rule}",
+        formula=curve.formula,
+        derivative=rule.record.formula,
+        reference=THIS_STUDY,
+        family=activation.family,
+        value=curve.value,
+        slope=curve.slope,
+        values=curve.constants,
+        table=curve.table,
+    )
     z = np.linspace(-40.0, 40.0, 80_001)
-    bare = Activation(**plain)
     y, slope = bare.apply(z), bare.apply_slope(z)
     largest = float(np.abs(slope).max())
     open_ = z[np.abs(slope) > SATURATED_SHARE * largest]
@@ -144,8 +134,8 @@ def _described(rule: Variant[Gradient], activation: Activation, curve: Curve) ->
         float(y) if abs(s) < 1e-9 else math.copysign(INFINITY, s * way) for y, s, way in ends
     ]
     edges = [float(open_.min()), float(open_.max())] if len(open_) else [0.0, 0.0]
-    return Activation(
-        **plain,
+    return replace(
+        bare,
         largest_slope=largest,
         bounds=(min(*bounds, float(y.min())), max(*bounds, float(y.max()))),
         saturation=(

@@ -1,8 +1,7 @@
 """Activations that rectify."""
 
-from __future__ import annotations
-
 import math
+from functools import partial
 
 import numpy as np
 
@@ -91,13 +90,14 @@ def _silu_slope(z, y):
 
 _LOGIT_EDGE = math.log(SATURATED_SHARE / (1.0 - SATURATED_SHARE))
 
+_rectifying = partial(Activation, family="rectifying")
+
 RECORDS = (
-    Activation(
+    _rectifying(
         name="relu",
         formula="max(z, 0)",
         derivative="1 for z > 0, else 0",
         reference="Nair & Hinton 2010; Glorot, Bordes & Bengio 2011",
-        family="rectifying",
         value=_relu,
         slope=_relu_slope,
         bounds=(0.0, INFINITY),
@@ -105,13 +105,12 @@ RECORDS = (
         saturation=(0.0, INFINITY),
         slopes=(0.0, 1.0),
     ),
-    Activation(
+    _rectifying(
         name="relu_rounded",
         formula="max(r, 0), r = z rounded to a multiple of 1/8",
         derivative="1 for r > 0, else 0",
         reference="this study: relu with net inputs of exactly 0 all through a training",
         label="relu, rounded",
-        family="rectifying",
         value=_relu_rounded,
         slope=_relu_rounded_slope,
         bounds=(0.0, INFINITY),
@@ -120,13 +119,11 @@ RECORDS = (
         slopes=(0.0, 1.0),
         rounding=ROUNDING,
     ),
-    Activation(
+    _rectifying(
         name="leaky_relu",
         formula="z for z > 0, else a z",
         derivative="1 for z > 0, else a",
         reference="Maas, Hannun & Ng 2013",
-        label="leaky relu",
-        family="rectifying",
         parameters={"slope": Parameter(0.01, "slope for z <= 0", low=0.0)},
         examples=({"slope": 0.3},),
         value=_leaky_relu,
@@ -136,12 +133,11 @@ RECORDS = (
         saturation=lambda slope: (0.0 if slope <= SATURATED_SHARE else -INFINITY, INFINITY),
         slopes=lambda slope: (slope, 1.0),
     ),
-    Activation(
+    _rectifying(
         name="elu",
         formula="z for z > 0, else α (exp(z) - 1)",
         derivative="1 for z > 0, else α exp(z)",
         reference="Clevert, Unterthiner & Hochreiter 2016",
-        family="rectifying",
         parameters={"alpha": Parameter(1.0, "α, minus the lower bound", low=1e-6)},
         examples=({"alpha": 0.5}, {"alpha": 2.0}),
         value=_elu,
@@ -154,23 +150,21 @@ RECORDS = (
             INFINITY,
         ),
     ),
-    Activation(
+    _rectifying(
         name="softplus",
         formula="ln(1 + exp(z))",
         derivative="1 / (1 + exp(-z))",
         reference="Dugas, Bengio, Bélisle, Nadeau & Garcia 2001",
-        family="rectifying",
         value=_softplus,
         slope=_softplus_slope,
         bounds=(0.0, INFINITY),
         saturation=(_LOGIT_EDGE, INFINITY),
     ),
-    Activation(
+    _rectifying(
         name="gelu",
         formula="z Φ(z), Φ the normal distribution function",
         derivative="Φ(z) + z exp(-z²/2) / √(2π)",
         reference="Hendrycks & Gimpel 2016",
-        family="rectifying",
         value=_gelu,
         slope=_gelu_slope,
         largest_slope=1.128904145,  # at z = √2
@@ -178,12 +172,11 @@ RECORDS = (
         saturation=(-3.02167, INFINITY),
         rising=False,
     ),
-    Activation(
+    _rectifying(
         name="silu",
         formula="z / (1 + exp(-z))",
         derivative="s (1 + z (1 - s)), s = 1 / (1 + exp(-z))",
         reference="Elfwing, Uchibe & Doya 2018",
-        family="rectifying",
         value=_silu,
         slope=_silu_slope,
         largest_slope=1.099839320,  # at z = 2.3994

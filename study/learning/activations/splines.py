@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from study.learning.activations import squashing
 from study.learning.activations.base import Activation
 from study.learning.core.borrowed import line
-from study.learning.core.elementary import arctan, exp, log1p, tanh
+from study.learning.core.elementary import exp, log1p, tanh
 from study.learning.core.kernels import Kernel, elementwise, inlined, kernel
 
 Reals = NDArray[np.float64]
@@ -41,84 +42,62 @@ def _cut(z, r):
     return r if z > r else (-r if z < -r else z)  # NaN stays
 
 
-@elementwise
-def _joined(g, z, a, c, d, r, e):
-    """Return a g + c z + e (z - x) + d, x = z cut to [-r, r]."""
-    x = _cut(z, r)
-    y = a * g + d
-    y = y + c * z if c != 0 else y  # 0 times infinity would be NaN
-    return y + e * (z - x) if z != x else y
+def _closed_form(name: str, g: Any, slope: Any) -> tuple[Any, Any]:
+    """Compile F and F' of a shape g(u) with this slope."""
+
+    def value(z, a, b, c, d, r, e):
+        x = _cut(z, r)
+        y = a * g(b * x) + d
+        y = y + c * z if c != 0 else y  # 0 times infinity would be NaN
+        return y + e * (z - x) if z != x else y
+
+    def derivative(z, a, b, c, d, r, e):
+        inside = a * b * slope(b * z) + c
+        return c + e if abs(z) > r else inside
+
+    # compiled code is kept by the place and the name of a function
+    value.__qualname__, derivative.__qualname__ = f"{name}_value", f"{name}_slope"
+    return elementwise(value), elementwise(derivative)
 
 
 @elementwise
-def _sloped(slope, z, a, b, c, r, e):
-    """Return a b g' + c within the knees, c + e beyond."""
-    inside = a * b * slope + c
-    return c + e if abs(z) > r else inside
+def _tanh_slope(u):
+    y = tanh(u)
+    return 1 - y * y
 
 
 @elementwise
-def _of_tanh(z, a, b, c, d, r, e):
-    return _joined(tanh(b * _cut(z, r)), z, a, c, d, r, e)
+def _logistic_slope(u):
+    y = 1 / (1 + exp(-u))
+    return y * (1 - y)
 
 
 @elementwise
-def _of_tanh_slope(z, a, b, c, d, r, e):
-    g = tanh(b * z)
-    return _sloped(1 - g * g, z, a, b, c, r, e)
-
-
-@elementwise
-def _of_logistic(z, a, b, c, d, r, e):
-    return _joined(1 / (1 + exp(-b * _cut(z, r))), z, a, c, d, r, e)
-
-
-@elementwise
-def _of_logistic_slope(z, a, b, c, d, r, e):
-    g = 1 / (1 + exp(-b * z))
-    return _sloped(g * (1 - g), z, a, b, c, r, e)
-
-
-@elementwise
-def _of_gudermannian(z, a, b, c, d, r, e):
-    return _joined(2 * arctan(tanh(0.5 * b * _cut(z, r))), z, a, c, d, r, e)
-
-
-@elementwise
-def _of_gudermannian_slope(z, a, b, c, d, r, e):
-    g = exp(-abs(b * z))
-    return _sloped(2 * g / (1 + g * g), z, a, b, c, r, e)
-
-
-@elementwise
-def _of_bump(z, a, b, c, d, r, e):
-    """g(u) = sgn(u) (|u| - ln cosh u), written so that it does not cancel."""
-    u = b * _cut(z, r)
+def _bump(u):
+    """sgn(u) (|u| - ln cosh u), written so that it does not cancel."""
     g = LN2 - log1p(exp(-2 * abs(u)))
-    return _joined(-g if u < 0 else g, z, a, c, d, r, e)
+    return -g if u < 0 else g
 
 
 @elementwise
-def _of_bump_slope(z, a, b, c, d, r, e):
-    return _sloped(1 - abs(tanh(b * z)), z, a, b, c, r, e)
+def _bump_slope(u):
+    return 1 - abs(tanh(u))
 
 
 @elementwise
-def _of_line(z, a, b, c, d, r, e):
-    return _joined(b * _cut(z, r), z, a, c, d, r, e)
+def _line_slope(u):
+    return 1
 
 
-@elementwise
-def _of_line_slope(z, a, b, c, d, r, e):
-    return _sloped(1, z, a, b, c, r, e)
-
-
-SHAPES: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
-    "tanh": (_of_tanh, _of_tanh_slope),
-    "logistic": (_of_logistic, _of_logistic_slope),
-    "gudermannian": (_of_gudermannian, _of_gudermannian_slope),
-    "bump": (_of_bump, _of_bump_slope),
-    "line": (_of_line, _of_line_slope),
+SHAPES = {
+    name: _closed_form(name, g, slope)
+    for name, g, slope in (
+        ("tanh", squashing._tanh, _tanh_slope),
+        ("logistic", squashing._logistic, _logistic_slope),
+        ("gudermannian", squashing._gudermannian, squashing._gudermannian_slope),
+        ("bump", _bump, _bump_slope),
+        ("line", squashing._identity, _line_slope),
+    )
 }
 
 
@@ -190,23 +169,29 @@ def _place(z, table):
     return 2 + 4 * pieces + RECORD * (int(table[at + 2]) + i), table[at + 3]
 
 
+@inlined
+def _curve(x, table):
+    """Return F(x) and F'(x), by Horner's rule."""
+    at, inverse = _place(x, table)
+    u = (x - table[at]) * inverse
+    y, slope = table[at + NODES + 1], table.dtype.type(0)
+    for k in range(NODES, 0, -1):
+        slope = slope * u + y
+        y = y * u + table[at + k]
+    return y, slope * inverse
+
+
 @kernel("value")
 def _spline(z, out, constants):
     reach = z.dtype.type(REACH)
     flat, into = line(z), line(out)
     for i in range(z.size):
         x = _cut(flat[i], reach)
-        if x != x:
-            into[i] = x
-            continue
-        at, inverse = _place(x, constants)
-        u = (x - constants[at]) * inverse
-        y, slope = constants[at + NODES + 1], z.dtype.type(0)
-        for k in range(NODES, 0, -1):
-            slope = slope * u + y
-            y = y * u + constants[at + k]
-        rest = flat[i] - x
-        into[i] = y + slope * inverse * rest if rest != 0 and slope != 0 else y
+        into[i] = x
+        if x == x:
+            y, slope = _curve(x, constants)
+            rest = flat[i] - x
+            into[i] = y + slope * rest if rest != 0 and slope != 0 else y
 
 
 @kernel("slope")
@@ -215,16 +200,7 @@ def _spline_slope(z, y, out, constants):
     flat, into = line(z), line(out)
     for i in range(z.size):
         x = _cut(flat[i], reach)
-        if x != x:
-            into[i] = x
-            continue
-        at, inverse = _place(x, constants)
-        u = (x - constants[at]) * inverse
-        value, slope = constants[at + NODES + 1], z.dtype.type(0)
-        for k in range(NODES, 0, -1):
-            slope = slope * u + value
-            value = value * u + constants[at + k]
-        into[i] = slope * inverse
+        into[i] = x if x != x else _curve(x, constants)[1]
 
 
 def spline(phi: Callable[[Reals], Reals], knees: list[float], start: float) -> Curve:

@@ -1,8 +1,7 @@
 """Activations that squash, and the identity."""
 
-from __future__ import annotations
-
 import math
+from functools import partial
 
 from study.learning.activations.base import INFINITY, LECUN_1998, SATURATED_SHARE, Activation
 from study.learning.core.elementary import arctan, exp, tanh
@@ -106,6 +105,8 @@ def _tanh_linear_saturation(c: float) -> tuple[float, float]:
 _TANH_EDGE = math.acosh(SATURATED_SHARE**-0.5)
 _LOGISTIC_EDGE = 2.0 * _TANH_EDGE
 
+_squashing = partial(Activation, family="squashing")
+
 RECORDS = (
     Activation(
         name="identity",
@@ -117,12 +118,11 @@ RECORDS = (
         slope=_identity_slope,
         slopes=(1.0,),
     ),
-    Activation(
+    _squashing(
         name="logistic",
         formula="1 / (1 + exp(-z))",
         derivative="y (1 - y)",
         reference="Rumelhart, Hinton & Williams 1986",
-        family="squashing",
         value=_logistic,
         slope=_logistic_slope,
         largest_slope=0.25,
@@ -130,25 +130,22 @@ RECORDS = (
         saturation=(-_LOGISTIC_EDGE, _LOGISTIC_EDGE),
         steepness=0.5,
     ),
-    Activation(
+    _squashing(
         name="tanh",
         formula="tanh z",
         derivative="1 - y²",
         reference=LECUN_1998,
-        family="squashing",
         value=_tanh,
         slope=_tanh_slope,
         bounds=(-1.0, 1.0),
         saturation=(-_TANH_EDGE, _TANH_EDGE),
         steepness=1.0,
     ),
-    Activation(
+    _squashing(
         name="scaled_tanh",
         formula="1.7159 tanh(2 z / 3)",
         derivative="1.1439 (1 - (y / 1.7159)²)",
         reference=LECUN_1998,
-        label="scaled tanh",
-        family="squashing",
         value=_scaled_tanh,
         slope=_scaled_tanh_slope,
         largest_slope=LECUN_SLOPE,
@@ -156,24 +153,21 @@ RECORDS = (
         saturation=(-_TANH_EDGE / LECUN_STEEPNESS, _TANH_EDGE / LECUN_STEEPNESS),
         targets=(-1.0, 1.0),  # f(±1) = ±1: the points of largest curvature, as its authors advise
     ),
-    Activation(
+    _squashing(
         name="softsign",
         formula="z / (1 + |z|)",
         derivative="1 / (1 + |z|)²",
         reference="Bergstra, Desjardins, Lamblin & Bengio 2009",
-        family="squashing",
         value=_softsign,
         slope=_softsign_slope,
         bounds=(-1.0, 1.0),
         saturation=(-9.0, 9.0),
     ),
-    Activation(
+    _squashing(
         name="hard_tanh",
         formula="min(max(z, -1), 1)",
         derivative="1 for |z| < 1, else 0",
         reference="Collobert 2004, thesis",
-        label="hard tanh",
-        family="squashing",
         value=_hard_tanh,
         slope=_hard_tanh_slope,
         bounds=(-1.0, 1.0),
@@ -181,24 +175,22 @@ RECORDS = (
         saturation=(-1.0, 1.0),
         slopes=(0.0, 1.0),
     ),
-    Activation(
+    _squashing(
         name="gudermannian",
         formula="2 arctan(tanh(z / 2))",
         derivative="1 / cosh z",
         reference="this study: the activation whose slope is the root of tanh's",
-        family="squashing",
         value=_gudermannian,
         slope=_gudermannian_slope,
         bounds=(-math.pi / 2.0, math.pi / 2.0),
         saturation=(-math.acosh(1.0 / SATURATED_SHARE), math.acosh(1.0 / SATURATED_SHARE)),
     ),
-    Activation(
+    _squashing(
         name="tanh_linear",
         formula="tanh z + c z",
         derivative="1 - tanh² z + c",
         reference=LECUN_1998 + ", the twisting term",
         label="tanh + linear",
-        family="squashing",
         parameters={"c": Parameter(0.1, "slope of the linear term", low=0.0)},
         examples=({"c": 0.005},),
         value=_tanh_linear,

@@ -5,8 +5,6 @@ units takes longer than the arithmetic. These do neither: whoever calls holds th
 long as the view is used, and answers for the shape.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from numba import types

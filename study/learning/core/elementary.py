@@ -10,8 +10,6 @@ degrees 13 and 6 that Eigen uses; arctan, 4.4.49, and the normal distribution, 7
 Abramowitz & Stegun 1964.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 from typing import Any

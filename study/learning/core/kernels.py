@@ -12,8 +12,6 @@ A kernel has one of two forms.
   chance. It writes its result into an array, by loops or numpy expressions.
 """
 
-from __future__ import annotations
-
 import functools
 import inspect
 import sys
@@ -37,10 +35,7 @@ FAST = {"contract"}  # fused multiply-add; nothing that assumes finite numbers
 
 @register_pass(mutates_CFG=False, analysis_only=False)
 class _WeakNumbers(FunctionPass):
-    """Give numbers written in a function the type of its arguments, as numpy 2 does.
-
-    numba would take them for float64, and compute in it what stands beside them.
-    """
+    """Give numbers written in a function the type of its arguments, where numba takes float64."""
 
     _name = "weak_numbers"
 
@@ -74,12 +69,14 @@ inlined = numba.njit(cache=True, inline="always", **OPTIONS)
 elementwise = numba.njit(forceinline=True, pipeline_class=_Elementwise, **OPTIONS)
 
 
-def _matrix(number: Any) -> Any:
-    return types.Array(number, 2, "C")
-
-
-def _vector(number: Any) -> Any:
-    return types.Array(number, 1, "C")
+ARGUMENTS: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("z", "y", "out", "slope", "delta", "t", "state"), lambda t: t[:, ::1]),
+    **dict.fromkeys(("constants", "w", "g"), lambda t: t[::1]),
+    "rate": lambda t: t,
+    "key": lambda t: types.uint64,
+    "step": lambda t: types.int64,
+}
+"""Argument of a kernel -> its compiled type, for layers and parameters of type t."""
 
 
 class Family(NamedTuple):
@@ -91,57 +88,30 @@ class Family(NamedTuple):
         Names of the arguments of the whole-layer form.
     written
         Those that it writes into; all others must stay as they are (but for the gradient `g`).
+        Without any, it returns a number.
     elements
         Arguments of the elementwise form that are numbers of the layer; none: it has no such form.
-    signature
-        ``signature(number)`` gives the compiled signature for float32 or float64.
     """
 
     arguments: tuple[str, ...]
     written: tuple[str, ...]
     elements: tuple[str, ...]
-    signature: Callable[[Any], Any]
+
+    def signature(self, dtype: str) -> Any:
+        """Return the compiled signature for float32 or float64."""
+        given = (ARGUMENTS[name](getattr(types, dtype)) for name in self.arguments)
+        return (types.void if self.written else types.float64)(*given)
 
 
 FAMILIES = {
-    "value": Family(
-        ("z", "out", "constants"),
-        ("out",),
-        ("z",),
-        lambda t: types.void(_matrix(t), _matrix(t), _vector(t)),
-    ),
-    "slope": Family(
-        ("z", "y", "out", "constants"),
-        ("out",),
-        ("z", "y"),
-        lambda t: types.void(_matrix(t), _matrix(t), _matrix(t), _vector(t)),
-    ),
+    "value": Family(("z", "out", "constants"), ("out",), ("z",)),
+    "slope": Family(("z", "y", "out", "constants"), ("out",), ("z", "y")),
     "factor": Family(
-        ("z", "y", "slope", "constants", "key", "step"),
-        ("slope",),
-        ("z", "y", "slope"),
-        lambda t: types.void(
-            _matrix(t), _matrix(t), _matrix(t), _vector(t), types.uint64, types.int64
-        ),
+        ("z", "y", "slope", "constants", "key", "step"), ("slope",), ("z", "y", "slope")
     ),
-    "replace": Family(
-        ("z", "delta", "constants"),
-        ("delta",),
-        ("z", "delta"),
-        lambda t: types.void(_matrix(t), _matrix(t), _vector(t)),
-    ),
-    "terms": Family(
-        ("z", "y", "t"),
-        (),
-        (),
-        lambda t: types.float64(_matrix(t), _matrix(t), _matrix(t)),
-    ),
-    "update": Family(
-        ("w", "g", "state", "rate", "constants"),
-        ("w", "state"),
-        (),
-        lambda t: types.void(_vector(t), _vector(t), _matrix(t), t, _vector(t)),
-    ),
+    "replace": Family(("z", "delta", "constants"), ("delta",), ("z", "delta")),
+    "terms": Family(("z", "y", "t"), (), ()),
+    "update": Family(("w", "g", "state", "rate", "constants"), ("w", "state"), ()),
 }
 
 
@@ -149,16 +119,7 @@ _NOISE = "Failed in nopython mode pipeline (step: nopython frontend) "
 
 
 class Kernel:
-    """A loop of one family.
-
-    Parameters
-    ----------
-    family
-        A key of `FAMILIES`.
-    function
-        An `elementwise` function, or a whole-layer loop; in the part of Python and numpy that
-        numba compiles.
-    """
+    """A loop of one of the `FAMILIES`, or an `elementwise` function of which it is made."""
 
     def __init__(self, family: str, function: Callable[..., Any]) -> None:
         self.family, self.function = family, function
@@ -191,7 +152,7 @@ class Kernel:
                     f"a {self.family} kernel is called with ({', '.join(family.arguments)})"
                 )
             try:
-                self._compiled[name] = _compile(family.signature(getattr(types, name)), self.loop)
+                self._compiled[name] = _compile(family.signature(name), self.loop)
             except OSError:  # of the folder for compiled code
                 raise
             except Exception as error:  # numba has many, some from its own depths
@@ -216,7 +177,7 @@ def loop_over(family: str, scalar: Any) -> Callable[..., Any]:
     takes four times as long. The text is compiled as if it stood where the function does, so that
     numba keeps the compiled code beside that file and looks at its age.
     """
-    arguments, written, elements, _ = FAMILIES[family]
+    arguments, written, elements = FAMILIES[family]
     names = list(inspect.signature(scalar).parameters)
     constants = [name for name in names if name not in elements]
     call = [

@@ -6,8 +6,6 @@ rates, r = seed K + rate. The K replicas of a seed share its patterns and their 
 share one data set (D = 1), or have one each (D = S).
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

@@ -6,8 +6,6 @@ n_in + 1); inside, layers are feature-major, z and delta (units, patterns), and 
 last row of ones, so the bias, its gradient and its update cost nothing extra.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Rules placed at layers, in the form in which the compiled loops know them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -25,20 +23,7 @@ def layer_of(
     keys: Array,
     dtype: Any,
 ) -> Layer:
-    """Return the hidden layers, or the output, as the loops know them.
-
-    Parameters
-    ----------
-    activation
-        Of the units, bound.
-    rule
-        What stands in the slope's place, None for no factor at all.
-    constants, keys
-        The rule's constants (depth, R, N) and random streams (depth, R); see `constants_of` and
-        `keys_of`.
-    dtype
-        float32 or float64.
-    """
+    """Return the hidden layers, or the output, as the loops know them; for no rule, no factor."""
     record, values = (rule or EXACT).record, (rule or EXACT).values
     source, steepness = activation, 1.0
     if record.source is not None:

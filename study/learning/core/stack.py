@@ -4,8 +4,6 @@ Its R replicas are one `Network` at different weights: S seeds × K learning rat
 rate. The K replicas of a seed share its patterns.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,21 +27,10 @@ Layers = tuple[Layer, Layer]
 
 
 class Stack:
-    """One network at R parameter vectors.
+    """One network at R parameter vectors (R, P), at which rules that prepare do so.
 
-    Parameters
-    ----------
-    problem
-        Data of the seeds.
-    network
-        What they have in common.
-    replicas
-        Seed of each replica, (R,): S times K equal ones.
-    parameters
-        (R, P). Rules that prepare do so here.
-    prepared
-        Constants of the rules in hidden layers and at the output, as another stack's ``rules``
-        have them, where a rule is not to prepare anew.
+    `replicas` are the seeds, (R,): S times K equal ones. `prepared` are the constants of the rules
+    in hidden layers and at the output, as another stack's ``rules`` have them.
     """
 
     def __init__(
@@ -131,16 +118,9 @@ class Stack:
     def gradient(
         self, layers: Layers, patterns: int, step: int = 0, parameters: Array | None = None
     ) -> Array:
-        """Return the gradient of each replica on the first `patterns`, (R, P).
+        """Return the gradient (R, P) on the first patterns, under ``rules`` or ``exact``.
 
-        Parameters
-        ----------
-        layers
-            ``rules`` or ``exact``.
-        step
-            Number of the update, for rules of chance.
-        parameters
-            (R, P), where not the stack's own.
+        For rules of chance `step` is the number of the update.
         """
         w = self.parameters if parameters is None else parameters
         data = loops.Patterns(

@@ -1,7 +1,5 @@
 """Updates of a stack: batches, learning rates, who takes part, and the loss on the way."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,24 +18,9 @@ UPDATES_A_CALL = 1024  # of the compiled loop, for which the rates are laid out
 class Trainer:
     """A stack in training; its parameters are changed in place.
 
-    Parameters
-    ----------
-    stack
-        What is trained.
-    updater
-        The optimizer of its parameters.
-    batch_size
-        Patterns in a batch.
-    order
-        (S, n), an order of the patterns for all epochs, which the caller may change in between;
-        None for a fresh one each epoch.
-    alpha
-        Strength of the penalty on the weights, see `loops.Loss`.
-    accumulates
-        Sum the loss of each batch before its update, see `running_loss`.
-    begin, done
-        Number of the update with which the first epoch begins, and updates that were taken
-        before; random rules go on from there.
+    The patterns' `order` (S, n) stands for all epochs, and the caller may change it in between;
+    None for a fresh one each epoch. For `alpha` and what is accumulated see `loops.Loss`. The
+    first epoch begins with update number `begin`; random rules go on from the `done` updates.
     """
 
     def __init__(

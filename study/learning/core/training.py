@@ -1,7 +1,5 @@
 """Training: a fixed budget of updates for a stack of replicas, measured at checkpoints."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

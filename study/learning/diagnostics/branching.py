@@ -3,8 +3,6 @@
 What branches from one state can be compared on the same decided units, and at equal path lengths.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,17 +24,7 @@ WIDEST = 1e4  # how far from its start a rate is looked for, as a factor
 
 @dataclass(frozen=True)
 class Trunk:
-    """The phase before: the trunk from which a training branches.
-
-    Parameters
-    ----------
-    gradient
-        What stands in the slope's place there, at the same location as afterwards.
-    updates
-        How many.
-    rate
-        Learning rate.
-    """
+    """The phase before: so many updates under this rule, at the same location as afterwards."""
 
     gradient: Variant[Gradient]
     updates: int

@@ -1,7 +1,5 @@
 """How long one wrongly saturated logistic unit takes to come back, by the law of its motion."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -12,10 +12,8 @@ inputs, has no derivative to compare with and is left out.
 - ``asymmetric block``: it is not where φ_j f'_k and φ_k f'_j differ for two units of a pattern.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -27,6 +25,7 @@ from study.learning.activations.base import Activation
 from study.learning.core.network import count
 from study.learning.core.placement import factor_of
 from study.learning.core.stack import Stack
+from study.learning.data import Data
 from study.learning.design import Network
 from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.problem import pose
@@ -47,19 +46,6 @@ DEPTHS = (1, 2, 3)
 QUADRATURE = np.polynomial.legendre.leggauss(6)
 
 
-@dataclass(frozen=True)
-class Patterns:
-    """A data set as the core wants it."""
-
-    inputs: Array
-    targets: Array
-    test_inputs: Array
-    test_targets: Array
-    name: str = "small"
-    task: str = "classification"
-    solved_below: float = 0.05
-
-
 class Net:
     """One small net at its weights `w` (1, P), and `moved` (2 P, P) along each parameter."""
 
@@ -77,7 +63,7 @@ class Net:
         random = np.random.default_rng(seed)
         x = random.normal(size=(PATTERNS, INPUTS))
         t = np.eye(CLASSES)[np.arange(PATTERNS) % CLASSES]
-        self.problem = pose([Patterns(x, t, x, t)], self.network.objective, self.output)
+        self.problem = pose([Data(x, t, x, t)], self.network.objective, self.output)
         sizes = (INPUTS, *self.network.hidden, CLASSES)
         self.w = random.normal(scale=SPREAD, size=(1, count(sizes)))
         shifts = STEP * np.eye(self.w.size)
@@ -175,12 +161,9 @@ def _of_hidden_rule(
 def _against_slope(
     rule: Variant[Gradient], activation: Activation, visited: list[Array]
 ) -> tuple[bool, bool, bool]:
-    """Compare φ with f' on the visited net inputs, layer by layer.
+    """Whether φ clearly differs from f' in the first layer, and is proportional to it in all.
 
-    Returns
-    -------
-    Whether φ clearly differs from f' in the first layer; whether it is proportional to f' in all;
-    and whether in the first, for two units of one pattern, φ_j f'_k and φ_k f'_j clearly differ.
+    And whether in the first, for two units of one pattern, φ_j f'_k and φ_k f'_j clearly differ.
     """
     apart, proportional, crossing = False, True, False
     for layer, z in enumerate(visited):

@@ -5,8 +5,6 @@ kernel is lost, ``slope = ...`` changes nothing. So each kernel from outside thi
 once with its bounds checked, and its other functions are looked at for what they return.
 """
 
-from __future__ import annotations
-
 import ast
 import inspect
 import textwrap
@@ -15,7 +13,6 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba import types
 from numpy.typing import NDArray
 
 from study.errors import UsageError
@@ -24,7 +21,7 @@ from study.learning.core.kernels import FAMILIES, Kernel, as_kernel, is_elementw
 from study.learning.core.placement import constants_of
 from study.learning.design import Design
 from study.learning.rules.base import Gradient, LayerContext
-from study.learning.variants import Variant
+from study.learning.variants import Record, Variant
 
 Array = NDArray[Any]
 
@@ -33,16 +30,7 @@ REPLICAS, UNITS, PATTERNS = 2, 3, 5
 
 
 def check_records(design: Design, outputs: int, dtype: str) -> None:
-    """Try those records of a design that are not this package's.
-
-    Parameters
-    ----------
-    design
-        What is to be trained.
-    outputs
-        How many output units it has.
-    dtype
-        float32 or float64.
+    """Try those records of a design with so many outputs that are not this package's.
 
     Raises
     ------
@@ -105,6 +93,16 @@ def numbers_from(what: str, found: Any, shape: tuple[int | None, ...], meaning: 
     return array
 
 
+def _asked(
+    owner: str, record: Record, name: str, given: Any, shape: tuple[int | None, ...], meaning: str
+) -> Array | None:
+    """Return what a function of a user's gives, None where it is the package's own."""
+    function, what = getattr(record, name), f"{name} of {owner}"
+    if function is None or not own(function):
+        return None
+    return numbers_from(what, called(what, function, *given), shape, meaning)
+
+
 def _z(rows: int = UNITS) -> Array:
     """Net inputs of an ordinary size, 0 among them, no two units alike."""
     return np.linspace(-2.4, 2.6, rows * PATTERNS).round(1).reshape(rows, PATTERNS)
@@ -119,9 +117,8 @@ def _try(family: str, function: Any, owner: str, dtype: str, **given: Any) -> No
     if not is_elementwise(kernel.function):
         _read_source(what, family, kernel.function)
     kernel.at(dtype)
-    _, written, _, signature = FAMILIES[family]
-    options = {"error_model": "numpy", "boundscheck": True}
-    checked = numba.njit(signature(getattr(types, dtype)), **options)(kernel.loop)
+    written, signature = FAMILIES[family].written, FAMILIES[family].signature(dtype)
+    checked = numba.njit(signature, error_model="numpy", boundscheck=True)(kernel.loop)
     stale = np.True_
     for filling in LEFT:
         arguments = {
@@ -178,14 +175,13 @@ def _check_activation(activation: Activation, dtype: str) -> None:
     owner = f"activation {activation.name!r}"
     if own(activation.value):
         _check_facts(owner, activation)
+    constants = activation.constants(dtype)
     for rows in (UNITS, 1):
         z, out = _z(rows), np.zeros((rows, PATTERNS))
-        constants = activation.constants(dtype)
         _try("value", activation.value, owner, dtype, z=z, out=out, constants=constants)
         if own(activation.slope):
             y = activation.apply(z.astype(dtype))
-            given = {"z": z, "y": y, "out": out, "constants": constants}
-            _try("slope", activation.slope, owner, dtype, **given)
+            _try("slope", activation.slope, owner, dtype, z=z, y=y, out=out, constants=constants)
     if own(activation.value):
         z = _z().astype(dtype)
         y, slope, (low, high) = activation.apply(z), activation.apply_slope(z), activation.bounds
@@ -213,40 +209,28 @@ def _check_facts(owner: str, activation: Activation) -> None:
 def _check_rule(rule: Variant[Gradient], activation: Activation, dtype: str) -> None:
     record, owner = rule.record, f"gradient {rule.name!r}"
     layer = LayerContext(activation, True, rule.values)
-    if own(record.constants):
-        found = called(f"constants of {owner}", record.constants, layer)
-        numbers_from(f"constants of {owner}", found, (None,), "a tuple of numbers")
-    z = _z()
+    _asked(owner, record, "constants", (layer,), (None,), "a tuple of numbers")
     if record.source is not None and own(record.source):
-        _check_source(owner, record.source, layer, dtype)
-    if record.prepare is not None and own(record.prepare):
-        stack = np.stack([z, z[::-1]]).astype(dtype)
-        assert len(stack) == REPLICAS
-        before, what = stack.copy(), f"prepare of {owner}"
-        found = called(what, record.prepare, layer, stack)
-        meaning = "numbers (R, k), a row for each of the R replicas of z (R, units, patterns)"
-        numbers_from(what, found, (REPLICAS, None), meaning)
-        if not np.array_equal(stack, before):
-            raise UsageError(f"{what} changes z, which must stay as it is")
+        what = f"source of {owner}"
+        found: Any = called(what, record.source, layer)
+        pair = isinstance(found, Sequence) and len(found) == 2
+        if not pair or not isinstance(found[0], Activation):
+            raise UsageError(f"{what} gave {found!r:.80}: it takes (bound activation, steepness)")
+        numbers_from(what, found[1], (), "(bound activation, steepness), the latter a number")
+        _check_activation(found[0], dtype)
+    z = _z().astype(dtype)
+    stack = np.stack([z, z[::-1]])
+    meaning = "numbers (R, k), a row for each of the R replicas of z (R, units, patterns)"
+    _asked(owner, record, "prepare", (layer, stack), (REPLICAS, None), meaning)
+    if not np.array_equal(stack, [z, z[::-1]]):
+        raise UsageError(f"prepare of {owner} changes z, which must stay as it is")
     if not own(record.factor) and not own(record.replace):
         return
-    constants = constants_of(rule, layer, z.astype(dtype)[None])[0]
-    y, slope = activation.apply(z.astype(dtype)), activation.apply_slope(z.astype(dtype))
+    constants = constants_of(rule, layer, z[None])[0]
+    y, slope = activation.apply(z), activation.apply_slope(z)
     given = {"z": z, "y": y, "slope": slope, "constants": constants}
     _try("factor", record.factor, owner, dtype, **given, key=np.uint64(12345), step=1)
     _try("replace", record.replace, owner, dtype, z=z, delta=slope, constants=constants)
-
-
-def _check_source(
-    owner: str, source: Callable[[LayerContext], Any], layer: LayerContext, dtype: str
-) -> None:
-    what = f"source of {owner}"
-    found = called(what, source, layer)
-    pair = isinstance(found, Sequence) and len(found) == 2
-    if not pair or not isinstance(found[0], Activation):
-        raise UsageError(f"{what} gave {found!r:.80}: it takes (bound activation, steepness)")
-    numbers_from(what, found[1], (), "(bound activation, steepness), the latter a number")
-    _check_activation(found[0], dtype)
 
 
 def _check_objective(design: Design, outputs: int, dtype: str) -> None:
@@ -256,31 +240,24 @@ def _check_objective(design: Design, outputs: int, dtype: str) -> None:
     if own(objective.terms):
         y = design.output(outputs).apply(z.astype(dtype))
         _try("terms", objective.terms, owner, dtype, z=z, y=y, t=t)
-    if own(objective.constant_terms):
-        mean = np.tile(t.mean(axis=0), (PATTERNS, 1))
-        found = called(f"constant_terms of {owner}", objective.constant_terms, t, mean)
-        meaning = "numbers (n, outputs), as many as t has"
-        numbers_from(f"constant_terms of {owner}", found, t.shape, meaning)
+    given, meaning = (t, np.tile(t.mean(axis=0), (PATTERNS, 1))), "as many as t has"
+    _asked(owner, objective, "constant_terms", given, t.shape, f"numbers (n, outputs), {meaning}")
 
 
 def _check_draw(design: Design) -> None:
-    record, values = design.initialisation.record, design.initialisation.values
-    if own(record.draw):
-        what = f"draw of initialisation {record.name!r}"
-        rng, shape = np.random.default_rng(0), (UNITS, 2)
-        found = called(what, record.draw, rng, shape, UNITS, 2, values)
-        drawn = numbers_from(what, found, shape, f"numbers of the shape it is given, {shape}")
-        if not np.isfinite(drawn).all():
-            raise UsageError(f"{what} gave weights that are not finite")
+    owner, shape = f"initialisation {design.initialisation.name!r}", (UNITS, 2)
+    given = np.random.default_rng(0), shape, *shape, design.initialisation.values
+    meaning = f"numbers of the shape it is given, {shape}"
+    drawn = _asked(owner, design.initialisation.record, "draw", given, shape, meaning)
+    if drawn is not None and not np.isfinite(drawn).all():
+        raise UsageError(f"draw of {owner} gave weights that are not finite")
 
 
 def _check_optimizer(design: Design, dtype: str) -> None:
     record, owner = design.optimizer.record, f"optimizer {design.optimizer.name!r}"
-    hyperparameters = {
-        name: np.full(REPLICAS, value) for name, value in design.optimizer.values.items()
-    }
-    constants = called(f"constants of {owner}", record.constants, hyperparameters)
     rate = np.full(REPLICAS, 0.1)
+    values = {name: np.full(REPLICAS, value) for name, value in design.optimizer.values.items()}
+    constants = called(f"constants of {owner}", record.constants, values)
     if own(record.constants):
         meaning = "a tuple of numbers or arrays (R,)"
         if not isinstance(constants, Sequence):
@@ -288,11 +265,11 @@ def _check_optimizer(design: Design, dtype: str) -> None:
         for entry in constants:
             shape = np.shape(entry) and (REPLICAS,)
             numbers_from(f"constants of {owner}", entry, shape, meaning)
-    if own(record.rate_at):
-        found = called(f"rate_at of {owner}", record.rate_at, rate, hyperparameters, 1)
-        numbers_from(f"rate_at of {owner}", found, (REPLICAS,), "rates (R,), as it is given")
-    count = UNITS * PATTERNS
-    state = np.zeros((REPLICAS, len(record.state), count), dtype)
+    _asked(
+        *(owner, record, "rate_at", (rate, values, 1)),
+        *((REPLICAS,), "rates (R,), as it is given"),
+    )
+    state = np.zeros((REPLICAS, len(record.state), UNITS * PATTERNS), dtype)
     if record.start is not None and own(record.start):
         called(f"start of {owner}", record.start, state, rate.astype(dtype))
     numbers = np.array([np.broadcast_to(c, REPLICAS)[0] for c in constants], dtype)

@@ -1,7 +1,5 @@
 """What is measured on a fixed batch of patterns while a stack learns. Nothing here steers."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -45,12 +43,7 @@ def _cosine(a: Array, b: Array) -> Array:
 class Observer:
     """Measures a stack, and remembers which units had decided.
 
-    Parameters
-    ----------
-    stack
-        What is measured.
-    moving
-        Count flips since the probe before; else since the stack was as it is now.
+    If `moving`, flips count since the probe before; else since the stack was as it is now.
     """
 
     def __init__(self, stack: Stack, moving: bool) -> None:

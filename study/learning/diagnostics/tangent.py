@@ -7,8 +7,6 @@ rule propagates back from it: they decay if and only if all eigenvalues that are
 positive real part. With φ = f' both matrices are symmetric, and K~ has no negative eigenvalue.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -117,33 +115,18 @@ def tangent_spectrum(
         themselves unless given.
     """
     patterns = min(patterns, problem.inputs.shape[1])
-    eigenvalues = np.array(
-        [
-            _eigenvalues(design, problem, parameters[r], patterns, seed, r, start)
-            for r, seed in enumerate(seeds)
-        ]
-    )
+    found = []
+    for r, seed in enumerate(seeds):
+        true, modified = jacobians(design, problem, parameters[r], patterns, seed, r, start)
+        tangent = true.astype(np.float64) @ modified.T.astype(np.float64)
+        finite = np.isfinite(tangent).all()
+        found.append(np.linalg.eigvals(tangent) if finite else np.full(len(tangent), np.nan))
+    eigenvalues = np.array(found, complex)
     size = np.abs(eigenvalues).max(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         negative = (eigenvalues.real < -NEGATIVE * size[:, None]).mean(axis=1)
         smallest = eigenvalues.real.min(axis=1) / size
     return Spectrum(eigenvalues, np.where(np.isfinite(size), negative, np.nan), smallest)
-
-
-def _eigenvalues(
-    design: Design,
-    problem: Problem,
-    parameters: Array,
-    patterns: int,
-    seed: int,
-    r: int,
-    start: Array | None,
-) -> Array:
-    true, modified = jacobians(design, problem, parameters, patterns, seed, r, start)
-    tangent = true.astype(np.float64) @ modified.T.astype(np.float64)
-    if not np.isfinite(tangent).all():
-        return np.full(len(tangent), np.nan, complex)
-    return np.asarray(np.linalg.eigvals(tangent), complex)
 
 
 def jacobians(
@@ -155,13 +138,7 @@ def jacobians(
     which: int = 0,
     start: Array | None = None,
 ) -> tuple[Array, Array]:
-    """Return J_true and J_mod of one network, (n k, P), rows in the order (pattern, output).
-
-    Parameters
-    ----------
-    which
-        Number of the network: of its data set, and its row in `start`.
-    """
+    """Return J_true and J_mod of network number `which`, (n k, P), rows (pattern, output)."""
     own = which if len(problem.inputs) > 1 else 0
     x, t = problem.inputs[own : own + 1], problem.targets[own : own + 1]
     begin = parameters if start is None else start[which].astype(parameters.dtype)

@@ -4,18 +4,16 @@ Each module holds one family. A new rule is a function and a record beside it. O
 folder no code names a rule, except `exact`.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from study.learning.activations.base import Activation
-from study.learning.rules import amounts, chance, controls, rectified, removal, shapes
+from study.learning.rules import amounts, chance, removal, shapes
 from study.learning.rules.base import Gradient
 from study.learning.variants import Variant, resolve
 
 GRADIENTS: dict[str, Gradient] = {
     record.name: record
-    for family in (removal, amounts, shapes, rectified, chance, controls)
+    for family in (removal, amounts, shapes, chance)
     for record in family.RECORDS
 }
 EXACT = Variant(GRADIENTS["exact"])

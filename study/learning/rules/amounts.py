@@ -1,7 +1,5 @@
 """Graded changes of the slope: something added, a floor, a ceiling, a power."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

@@ -1,14 +1,13 @@
-"""Chance in the slope's place: draws and permutations."""
-
-from __future__ import annotations
+"""Draws and permutations in the slope's place; controls, which must fail if others are to tell."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from study.learning.activations.base import Activation
-from study.learning.core.kernels import kernel
+from study.learning.core.kernels import compiled, elementwise, kernel
 from study.learning.rules.base import (
     FAHLMAN_1988,
     OF_CHANCE,
@@ -22,28 +21,45 @@ from study.learning.seeds import permuted, stream, uniform
 from study.learning.variants import Parameter
 
 
+@compiled
+def _permute(lines, base):
+    """Put each row of a matrix into an order of its own."""
+    order = np.empty(lines.shape[1], np.int64)
+    before = np.empty(lines.shape[1], lines.dtype)
+    for at in range(lines.shape[0]):
+        permuted(order, base, at)
+        before[:] = lines[at]
+        for i in range(order.size):
+            lines[at, i] = before[order[i]]
+
+
 @kernel("factor")
 def _shuffled_units(z, y, slope, constants, key, step):
-    base = stream(key, step)
-    order = np.empty(slope.shape[0], np.int64)
-    before = np.empty(slope.shape[0], slope.dtype)
-    for n in range(slope.shape[1]):
-        permuted(order, base, n)
-        before[:] = slope[:, n]
-        for j in range(order.size):
-            slope[j, n] = before[order[j]]
+    _permute(slope.T, stream(key, step))
 
 
 @kernel("factor")
 def _shuffled_patterns(z, y, slope, constants, key, step):
-    base = stream(key, step)
-    order = np.empty(slope.shape[1], np.int64)
-    before = np.empty(slope.shape[1], slope.dtype)
+    _permute(slope, stream(key, step))
+
+
+@elementwise
+def _frozen():
+    return 0
+
+
+@elementwise
+def _negated_top(slope, sign):
+    return slope * sign
+
+
+@kernel("factor")
+def _random_sign(z, y, slope, constants, key, step):
+    base, half = stream(key, step), 0.5
     for j in range(slope.shape[0]):
-        permuted(order, base, j)
-        before[:] = slope[j]
-        for n in range(order.size):
-            slope[j, n] = before[order[n]]
+        for n in range(slope.shape[1]):
+            if uniform(base, j, n) < half:
+                slope[j, n] = -slope[j, n]
 
 
 @kernel("factor")
@@ -69,25 +85,21 @@ def _mean_not_zero(values: Mapping[str, Any], activation: Activation, units: int
     return "a range with mean 0 cannot be matched" if balanced else ""
 
 
+_shuffle = partial(Gradient, reference=THIS_STUDY, family="random", matched=OF_CHANCE)
+
 RECORDS = (
-    Gradient(
+    _shuffle(
         name="shuffled_units",
         formula="φ = f' permuted over the units of a pattern, afresh each update",
-        reference=THIS_STUDY,
         label="shuffled over units",
-        family="random",
         factor=_shuffled_units,
         refusal=_several_units,
-        matched=OF_CHANCE,
     ),
-    Gradient(
+    _shuffle(
         name="shuffled_patterns",
         formula="φ = f' permuted over the patterns of a unit, afresh each update",
-        reference=THIS_STUDY,
         label="shuffled over patterns",
-        family="random",
         factor=_shuffled_patterns,
-        matched=OF_CHANCE,
     ),
     Gradient(
         name="random",
@@ -109,5 +121,33 @@ RECORDS = (
             {"low": 0.0, "high": 1.0, "matched": True},
             {"low": -0.5, "high": 2.0, "matched": True},
         ),
+    ),
+    Gradient(
+        name="frozen",
+        formula="φ = 0: hidden layers do not learn",
+        reference=THIS_STUDY + ": the baseline that a rule must beat to work",
+        family="control",
+        factor=_frozen,
+        hidden_only=True,
+        matched="it would be a constant: a net without inputs",
+    ),
+    Gradient(
+        name="negated_top",
+        formula="φ = -f'(z) at the topmost hidden layer, f'(z) below it",
+        reference=THIS_STUDY + ": reverses every hidden gradient, must fail",
+        label="negated at the top",
+        family="control",
+        factor=_negated_top,
+        constants=lambda layer: (-1.0 if layer.topmost else 1.0,),
+        hidden_only=True,
+        matched="it differs from layer to layer",
+    ),
+    Gradient(
+        name="random_sign",
+        formula="φ = f'(z) or -f'(z), by a fair coin, afresh each update",
+        reference=THIS_STUDY + ": must not beat frozen",
+        family="control",
+        factor=_random_sign,
+        matched=OF_CHANCE,
     ),
 )

@@ -1,6 +1,6 @@
 """Removal of the slope, and what separates its scale from its shape: constants and means."""
 
-from __future__ import annotations
+from functools import partial
 
 import numpy as np
 
@@ -81,6 +81,8 @@ def _rank_one(z, y, slope, constants, key, step):
             slope[j, n] = unit * patterns[n]
 
 
+_batch_mean = partial(Gradient, reference=THIS_STUDY, family="mean", matched=OF_THE_BATCH)
+
 RECORDS = (
     Gradient(
         name="exact",
@@ -119,14 +121,11 @@ RECORDS = (
         prepare=initial_mean,
         matched=PER_REPLICA,
     ),
-    Gradient(
+    _batch_mean(
         name="mean_tracked",
         formula="φ = mean of f' over units and patterns of the batch, a layer",
-        reference=THIS_STUDY,
         label="mean, tracked",
-        family="mean",
         factor=_mean_tracked,
-        matched=OF_THE_BATCH,
     ),
     Gradient(
         name="scaled",
@@ -137,31 +136,19 @@ RECORDS = (
         prepare=initial_mean,
         matched=PER_REPLICA,
     ),
-    Gradient(
+    _batch_mean(
         name="pattern_mean",
         formula="φ = mean of f' over the units of a layer, a pattern",
-        reference=THIS_STUDY,
-        label="pattern mean",
-        family="mean",
         factor=_pattern_mean,
-        matched=OF_THE_BATCH,
     ),
-    Gradient(
+    _batch_mean(
         name="unit_mean",
         formula="φ = mean of f' over the patterns of the batch, a unit",
-        reference=THIS_STUDY,
-        label="unit mean",
-        family="mean",
         factor=_unit_mean,
-        matched=OF_THE_BATCH,
     ),
-    Gradient(
+    _batch_mean(
         name="rank_one",
         formula="φ = unit mean × pattern mean / mean",
-        reference=THIS_STUDY,
-        label="rank one",
-        family="mean",
         factor=_rank_one,
-        matched=OF_THE_BATCH,
     ),
 )

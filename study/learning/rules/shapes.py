@@ -1,6 +1,4 @@
-"""Another curve in the slope's place."""
-
-from __future__ import annotations
+"""Another curve in the slope's place; for relu alone a backward leak, and its slope at zero."""
 
 import functools
 from collections.abc import Mapping
@@ -10,7 +8,7 @@ from study.learning.activations import ACTIVATIONS, bound_activation
 from study.learning.activations.base import Activation
 from study.learning.activations.splines import Curve, scaled_curve, shaped, squashed
 from study.learning.core.kernels import elementwise
-from study.learning.rules.base import ABSOLUTE, Gradient, LayerContext, Pointwise
+from study.learning.rules.base import ABSOLUTE, THIS_STUDY, Gradient, LayerContext, Pointwise
 from study.learning.variants import Parameter
 
 
@@ -62,6 +60,33 @@ def _window_matched(layer: LayerContext) -> Curve | None:
     ends = {"r": knee, "e": layer.amount("outside")}
     formula = "a line with knees: hard tanh"
     return shaped("line", formula, a=f.largest_slope, d=f.at_zero, **ends)
+
+
+@elementwise
+def _leaky_backward(slope, leak):
+    return (1 - leak) * slope + leak
+
+
+@elementwise
+def _relu_at_zero(z, slope, alpha, scales, reach):
+    return alpha if scales > 0 and abs(z) <= reach else slope
+
+
+@elementwise
+def _overwrite_at_zero(z, delta, alpha, scales, reach):
+    return alpha if not scales > 0 and abs(z) <= reach else delta
+
+
+def _only_relu(values: Mapping[str, Any], activation: Activation, units: int) -> str:
+    return "" if activation.rectifies else "it is defined for relu alone"
+
+
+def _leaky_relu(slope: float) -> Activation:
+    return bound_activation({"leaky_relu": {"slope": slope}})
+
+
+def _exact_or_removed(slope: float) -> Any:
+    return {0.0: "exact", 1.0: "removed"}.get(slope)
 
 
 RECORDS = (
@@ -126,6 +151,43 @@ RECORDS = (
         examples=(
             {"threshold": 0.7, "outside": 0.05},
             {"threshold": 0.2, "outside": 0.05, "absolute": True},
+        ),
+    ),
+    Gradient(
+        name="leaky_backward",
+        formula="φ = 1 for z > 0, else a; the forward pass stays relu",
+        reference=THIS_STUDY,
+        family="floor",
+        parameters={"slope": Parameter(0.1, "a", neutral=0.0)},
+        factor=_leaky_backward,
+        hidden_only=True,
+        refusal=_only_relu,
+        same_as=lambda values, activation: _exact_or_removed(values["slope"]),
+        matched=Pointwise(closed=lambda layer: Curve.of(_leaky_relu(layer.values["slope"]))),
+        examples=({"slope": 0.01}, {"slope": 0.3}, {"slope": 1.0}),
+    ),
+    Gradient(
+        name="relu_at_zero",
+        formula="φ = relu'(z), but at z = 0 φ = α, or delta = α whatever the error",
+        reference="Bertoin, Bolte, Gerchinovitz & Pauwels 2021",
+        family="substitute",
+        parameters={
+            "value": Parameter(1.0, "α", neutral=0.0),
+            "arm": Parameter("scale", "what α does", choices=("scale", "overwrite")),
+        },
+        factor=_relu_at_zero,
+        constants=lambda layer: (
+            layer.values["value"],
+            float(layer.values["arm"] == "scale"),
+            0.5 * layer.activation.rounding,  # what is rounded to 0 is at 0
+        ),
+        replace=_overwrite_at_zero,
+        hidden_only=True,
+        refusal=_only_relu,
+        matched="it changes the slope at one point, which an integral does not see",
+        examples=(
+            {"value": 0.5, "arm": "scale"},
+            *({"value": value, "arm": "overwrite"} for value in (0.0, 0.5, 1.0)),
         ),
     ),
 )

@@ -1,0 +1,40 @@
+"""What a training receives."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """A dataset, ready for training: float64, C order.
+
+    Parameters
+    ----------
+    inputs, test_inputs
+        Shapes (n, d) and (m, d), standardised by the training part.
+    targets, test_targets
+        Shapes (n, k) and (m, k). Classification: 0/1 indicators, a column a class in ascending
+        order of the labels, and for two classes one column, 1 for the larger label. Multilabel:
+        0/1. Regression: standardised by the training part.
+    name
+        The record's name.
+    task
+        ``"classification"``, ``"multilabel"`` or ``"regression"``.
+    solved_below
+        Solved means (L - L*) / (L_const - L*) <= solved_below on the training part.
+    digest
+        64 hex digits over everything that decides these arrays, the seed apart.
+    """
+
+    inputs: Array
+    targets: Array
+    test_inputs: Array
+    test_targets: Array
+    name: str = "small"
+    task: str = "classification"
+    solved_below: float = 0.05
+    digest: str = ""
