@@ -53,15 +53,9 @@ GENERIC, QUESTIONS = figures_in(generic), figures_in(questions)
 def build(experiment: str, *only: str, base: Path | None = None) -> Iterator[str]:
     """Make the figures and tables, and yield a line for each file.
 
-    Parameters
-    ----------
-    experiment
-        Whose generic figures are drawn. Where it is the usual one and has no results, there are
-        the questions' figures alone.
-    only
-        Names in `GENERIC` and `QUESTIONS`; all of them, the tables and the verdicts if empty.
-    base
-        Repository root.
+    Generic figures are of `experiment`; where it is the usual one and has no results, there are
+    the questions' figures alone. `only` has names in `GENERIC` and `QUESTIONS`; if it is empty,
+    all of them, the tables and the verdicts are made. `base` is the repository's root.
 
     Raises
     ------

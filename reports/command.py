@@ -11,7 +11,6 @@ from study.errors import UsageError
 Made = Iterable[tuple[Path, str]]
 """Files as they are written, each with what is said of it."""
 
-
 ROOT = Path(__file__).resolve().parents[1]
 """The repository's root: reports are made inside a checkout."""
 
@@ -22,6 +21,12 @@ def lines(made: Made, base: Path) -> Iterable[str]:
         yield f"{path.relative_to(base) if path.is_absolute() else path}  {message}"
 
 
+def script(module: str, make: Callable[..., Made]) -> None:
+    """Be the command ``python -m module [EXPERIMENT]``: ``make(base, *experiment)``."""
+    usage = f"usage: python -m {module} [EXPERIMENT]"
+    sys.exit(run(sys.argv[1:], usage, lambda *words: lines(make(ROOT, *words), ROOT)))
+
+
 def run(
     arguments: Sequence[str],
     usage: str,
@@ -29,23 +34,10 @@ def run(
     least: int = 0,
     most: float = 1,
 ) -> int:
-    """Print the lines that ``make(*arguments)`` yields.
+    """Print the lines that ``make(*arguments)`` yields; return the process's code.
 
-    Parameters
-    ----------
-    arguments
-        Words of the command line.
-    usage
-        Is printed where there is an option among them, or another number of words.
-    make
-        Makes the files.
-    least, most
-        How many words it takes.
-
-    Returns
-    -------
-    code
-        Of the process: 2 for a mistake of the user, which is printed in one line.
+    An option, or another number of words than ``least`` to ``most``, prints the usage. It and a
+    mistake of the user, printed in one line, have the code 2.
     """
     if not least <= len(arguments) <= most or any(word.startswith("-") for word in arguments):
         print(usage, file=sys.stderr)

@@ -22,17 +22,7 @@ NO_RUNS = "no runs"
 def write(experiment: str, base: Path) -> Iterator[tuple[Path, str]]:
     """Judge again, and write ``rechecks.csv`` and ``rechecks.md`` in ``reports/tables``.
 
-    Parameters
-    ----------
-    experiment
-        That which decides the claims.
-    base
-        Repository root.
-
-    Yields
-    ------
-    path, message
-        Each file as it is written, and what lacks runs.
+    Yields each file with a message, and what lacks runs.
     """
     evidence = gather(experiment, base)
     claims, found = read_rechecks(evidence.claims, base / "conf" / "rechecks.yaml")

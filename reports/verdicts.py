@@ -29,20 +29,7 @@ NONE = Interval(float("nan"), float("nan"), float("nan"))
 
 
 def write(experiment: str, base: Path) -> Iterator[tuple[Path, str]]:
-    """Judge the claims by an experiment's runs and write the tables.
-
-    Parameters
-    ----------
-    experiment
-        Its own results are taken, else its published ones.
-    base
-        Repository root.
-
-    Yields
-    ------
-    path, message
-        Each file as it is written.
-    """
+    """Judge the claims by an experiment's runs and write the tables; yield each with a message."""
     evidence = gather(experiment, base)
     claims, checks, verdicts = evidence.claims, evidence.checks, evidence.verdicts
     folder = base / "reports" / "tables" / ("" if experiment == claims.experiment else experiment)

@@ -17,18 +17,15 @@ def subject(rules: Sequence[Rule]) -> Rule | None:
 
 def condition(rule: Rule, *, inside: bool = False) -> str:
     """Say under which rule, to begin a sentence or `inside` it: "Without the slope"."""
+    begin = "w" if inside else "W"
     if rule.name == "removed":
-        text = f"Without the slope{rule.label.removeprefix('removed')}"
-    else:
-        text = f"With {rule.label}"
-    return text[0].lower() + text[1:] if inside else text
+        return f"{begin}ithout the slope{rule.label.removeprefix('removed')}"
+    return f"{begin}ith {rule.label}"
 
 
 def percent(share: float) -> str:
     """12 %, 0.4 % below one, and 0 % for nothing at all."""
-    if share == 0 or share >= 0.0095:
-        return f"{100 * share:.0f} %"
-    return f"{100 * share:.1g} %"
+    return f"{100 * share:{'.0f' if share == 0 or share >= 0.0095 else '.1g'}} %"
 
 
 def significant(value: float, digits: int = 2) -> str:
@@ -52,14 +49,9 @@ def signed(value: float) -> str:
 
 
 def ratio(decades: float, *, fine: bool | None = None) -> str:
-    """Say a difference of scores as a ratio: 1.07, 2.8, 31.
+    """Say a difference of scores (log10 of a ratio) as a ratio: 1.07, 2.8, 31.
 
-    Parameters
-    ----------
-    decades
-        log10 of the ratio.
-    fine
-        Whether ratios below ten have two decimals; those below two do unless told.
+    `fine` ratios below ten have two decimals; those below two do unless told.
     """
     if not math.isfinite(decades):
         return significant(decades)

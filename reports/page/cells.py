@@ -28,25 +28,11 @@ TASK = ("dataset", "objective", "hidden")
 FREE = ("initialisation", "gain", "updates", "batch_size", "decay", "dtype")
 AXES = ("task", "activation", "optimizer", "setting", "location", "rule", "stage")
 CONSISTENT = {"false": "", "true": " + twin", "forward": " in the twin"}
-WORDS = {
-    "updates": "{} updates",
-    "batch_size": "batch {}",
-    "gain": "gain {}",
-    "dtype": "{}",
-    "initialisation": "{}",
-    "decay": "decay {}",
-}
+WORDS = {"updates": "{} updates", "batch_size": "batch {}", "dtype": "{}", "initialisation": "{}"}
 
 
 def explorer(base: Path, experiment: str) -> dict[str, Any]:
     """Return what the page lets a reader choose among.
-
-    Parameters
-    ----------
-    base
-        Repository root.
-    experiment
-        Its own results, else the published ones.
 
     Returns
     -------
@@ -114,7 +100,7 @@ def _settings(runs: pd.DataFrame) -> pd.Series[str]:
         by = cells[keys[:2] if column.startswith("optimizer.") else keys]
         text = cells[column].map(_plain)
         usual = text.groupby([by[k] for k in by]).transform(lambda found: found.mode().iloc[0])
-        form = WORDS.get(column, column.partition(".")[2].replace("_", " ") + " {}")
+        form = WORDS.get(column, column.rpartition(".")[2].replace("_", " ") + " {}")
         other = text.where(text != usual, "").map(lambda t, f=form: f.format(t) if t else "")
         found = runs["cell"].map(other)
         said = said + np.where((said != "") & (found != ""), ", ", "") + found
@@ -186,12 +172,12 @@ def _curves(path: Path, runs: pd.DataFrame) -> dict[Any, Curve]:
 
 
 def _quantiles(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    groups = frame.assign(objective=frame["objective"].fillna(np.inf)).groupby(
-        ["cell", "stage", "update"], sort=False
-    )["objective"]
-    found = groups.agg(lambda values: _quartiles(np.sort(values.to_numpy())))
-    table = pd.DataFrame(found.tolist(), columns=list(names), index=found.index)
-    return table.reset_index()
+    found = (
+        frame.assign(objective=frame["objective"].fillna(np.inf))
+        .groupby(["cell", "stage", "update"], sort=False)["objective"]
+        .agg(lambda values: _quartiles(np.sort(values.to_numpy())))
+    )
+    return pd.DataFrame(found.tolist(), columns=list(names), index=found.index).reset_index()
 
 
 def _quartiles(ordered: NDArray[np.float64]) -> tuple[float, ...]:

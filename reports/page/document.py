@@ -19,20 +19,8 @@ MARKS = {"supported": "✔", "contradicted": "✘", "mixed": "◐", "not decided
 UNITS = {"ratio": "×", "percentage points": "points", "slope": "slope", "tolerances": "tolerances"}
 
 
-def make(base: Path, experiment: str = "paper") -> tuple[Path, str]:
-    """Write ``reports/index.html``.
-
-    Parameters
-    ----------
-    base
-        Repository root.
-    experiment
-        Its own results, else the published ones.
-
-    Returns
-    -------
-    path, message
-        The file, and its size.
+def make(base: Path, experiment: str = "paper") -> list[tuple[Path, str]]:
+    """Write ``reports/index.html``, and return it with its size.
 
     Raises
     ------
@@ -45,7 +33,7 @@ def make(base: Path, experiment: str = "paper") -> tuple[Path, str]:
         raise UsageError(f"the page would have {size / 1e6:.1f} MB, more than 5: show fewer cells")
     path = base / "reports" / "index.html"
     path.write_text(text, encoding="utf-8")
-    return path, f"{size / 1e6:.2f} MB, works offline"
+    return [(path, f"{size / 1e6:.2f} MB, works offline")]
 
 
 def page(data: Mapping[str, Any], cells: Mapping[str, Any]) -> str:
@@ -62,9 +50,7 @@ def page(data: Mapping[str, Any], cells: Mapping[str, Any]) -> str:
         script=_read(HERE / "page.js"),
         data=shown,
         numbers=texts,
-        claims=data["claims"],
-        counts=data["counts"],
-        words=data["words"],
+        **{key: data[key] for key in ("claims", "counts", "words")},
         marks=MARKS,
         units=UNITS,
     )

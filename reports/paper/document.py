@@ -22,19 +22,7 @@ POINTS = 72
 
 
 def make(base: Path, experiment: str = "paper") -> Iterator[tuple[Path, str]]:
-    """Write ``numbers.json`` and ``paper.pdf`` in ``reports/paper``.
-
-    Parameters
-    ----------
-    base
-        Repository root.
-    experiment
-        Whose runs the paper describes.
-
-    Yields
-    ------
-    path, message
-        Each file as it is written.
+    """Write ``numbers.json`` and ``paper.pdf`` in ``reports/paper``; yield each with a message.
 
     Raises
     ------
@@ -51,13 +39,7 @@ def make(base: Path, experiment: str = "paper") -> Iterator[tuple[Path, str]]:
 
 
 def figures(folder: Path, experiment: str) -> dict[str, dict[str, Any]]:
-    """Find the figures that the text asks for: question -> file and size in inches.
-
-    Raises
-    ------
-    UsageError
-        Naming those that are missing.
-    """
+    """Find the figures that the text asks for: question -> file and size in inches."""
     texts = [path.read_text(encoding="utf-8") for path in sorted(SOURCES.rglob("*.typ"))]
     asked = sorted({name for text in texts for name in ASKED.findall(text)})
     missing = [name for name in asked if not (folder / f"{name}.pdf").is_file()]
@@ -74,10 +56,8 @@ def _size(path: Path) -> dict[str, float]:
     if box is None:
         raise UsageError(f"{path.name} has no page size that can be read")
     left, low, right, high = (float(x) for x in box.groups())
-    return {
-        "width": round((right - left) / POINTS, 3),
-        "height": round((high - low) / POINTS, 3),
-    }
+    sides = {"width": right - left, "height": high - low}
+    return {side: round(points / POINTS, 3) for side, points in sides.items()}
 
 
 def compiled(path: Path, data: Mapping[str, Any], folder: Path) -> bytes:
@@ -87,10 +67,8 @@ def compiled(path: Path, data: Mapping[str, Any], folder: Path) -> bytes:
     """
     with tempfile.TemporaryDirectory() as scratch:
         stage = Path(scratch)
-        for source in [*SOURCES.rglob("*.typ"), *SOURCES.glob("*.bib")]:
-            target = stage / source.relative_to(SOURCES)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
+        others = shutil.ignore_patterns("*.py", "*.pdf", "*.json", "__pycache__")
+        shutil.copytree(SOURCES, stage, ignore=others, dirs_exist_ok=True)
         shutil.copyfile(path, stage / "numbers.json")
         (stage / "figures").mkdir()
         for entry in data["figures"].values():

@@ -22,18 +22,7 @@ Where = Selection | Sequence[Selection]
 
 
 def exploratory(evidence: Evidence) -> Iterator[tuple[str, float, str]]:
-    """Return each number's key, value and unit; NaN where there are no runs.
-
-    Parameters
-    ----------
-    evidence
-        Of the experiment that the paper describes.
-
-    Yields
-    ------
-    key, value, unit
-        Units as in the tables of verdicts.
-    """
+    """Yield each number's key, value and unit as in the tables; NaN where there are no runs."""
     for key, arm, where, options in _effects(evidence):
         effect = evidence.beside(arm, where, **options)
         unit = "percentage points" if "comparison" in options else "ratio"

@@ -34,23 +34,11 @@ EQUALITIES = ("derivative", "own objective", "symmetric block")
 def collect(base: Path, experiment: str = "paper") -> dict[str, Any]:
     """Return all that the text refers to.
 
-    Parameters
-    ----------
-    base
-        Repository root.
-    experiment
-        Whose runs are described.
-
     Returns
     -------
     data
         ``numbers`` (key -> ``value``, ``text``), ``claims`` (id -> words, parts, tasks), their
         ``order``, ``counts`` (verdict -> ids), ``words`` (key -> text that is no number).
-
-    Raises
-    ------
-    UsageError
-        Where a table or the runs are missing.
     """
     claims = read_claims(base / "conf" / "claims.yaml")
     tables = _tables(base / "reports" / "tables", experiment)
@@ -256,23 +244,17 @@ def _calibration(rates: pd.DataFrame | None) -> Pairs:
 
 def _protocol(base: Path) -> Pairs:
     protocol = read_protocol(read_yaml(base / "conf" / "protocol" / "study.yaml"))
-    counts = {
-        "updates": protocol.updates,
-        "batch": protocol.batch_size,
-        "tuning seeds": len(protocol.tuning()),
-        "refining seeds": len(protocol.refining()),
-        "evaluation seeds": len(protocol.evaluation()),
-        "tunings": protocol.tuning_runs("sgd"),
-        "rates": len(protocol.learning_rates["sgd"]),
-    }
+    yield "protocol.updates", whole(protocol.updates)
+    yield "protocol.batch", whole(protocol.batch_size)
+    yield "protocol.tuning seeds", whole(len(protocol.tuning()))
+    yield "protocol.refining seeds", whole(len(protocol.refining()))
+    yield "protocol.evaluation seeds", whole(len(protocol.evaluation()))
+    yield "protocol.tunings", whole(protocol.tuning_runs("sgd"))
+    yield "protocol.rates", whole(len(protocol.learning_rates["sgd"]))
     if protocol.refine:
-        counts |= {
-            "recentring": protocol.refine.recentre_decades,
-            "refining rates": protocol.refine.rates,
-            "refining per decade": protocol.refine.per_decade,
-        }
-    for key, count in counts.items():
-        yield f"protocol.{key}", whole(count)
+        yield "protocol.recentring", whole(protocol.refine.recentre_decades)
+        yield "protocol.refining rates", whole(protocol.refine.rates)
+        yield "protocol.refining per decade", whole(protocol.refine.per_decade)
 
 
 def _runs(base: Path, experiment: str) -> Pairs:

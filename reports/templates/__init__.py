@@ -20,12 +20,7 @@ READ = (
 def filled(name: str, folder: Path = FOLDER, **values: Any) -> str:
     """Return a template's text with its values; those of an HTML file are escaped.
 
-    Parameters
-    ----------
-    name, folder
-        The template.
-    values
-        What it names; a name without a value is an error of ours, not a gap in the text.
+    A name without a value is an error of ours, not a gap in the text.
     """
     environment = Environment(
         loader=FileSystemLoader(folder),

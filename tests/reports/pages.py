@@ -36,6 +36,7 @@ def fits(figure):
             assert box.x0 >= -2 and box.x1 <= figure.bbox.x1 + 2, text.get_text()
             assert box.y0 >= -2 and box.y1 <= figure.bbox.y1 + 2, text.get_text()
     apart = [legend.get_window_extent(renderer) for legend in figure.legends]
+    assert all(box.x0 >= 0 and box.x1 <= figure.bbox.width for box in apart)
     for panel in figure.axes:
         under = [text for text in panel.texts if text.get_position()[1] < 0]
         titles = [panel._left_title] if panel.axison else []

@@ -12,10 +12,11 @@ from synthetic_tables import TINY, export, synthetic
 
 from reports import build
 from reports.command import ROOT
+from reports.verdicts import UNITS
 from study.ablation.publishing.publish import MEDIANS, curve_quantiles, keyed
 from study.evidence.claims.reading import read_claims
+from study.evidence.claims.verdicts import comparison_of
 
-UNITS = {"score": "ratio", "escape": "ratio", "flips": "ratio", "gain_by_depth": "slope"}
 RECORD = {
     "started": "2026-01-02T03:04:05+00:00",
     "wall seconds": 90.0,
@@ -32,10 +33,7 @@ def make_base(folder, verdict="supported", effect=1.5, figures=True):
     shutil.copytree(ROOT / "conf", folder / "conf")
     export(folder, "paper", *synthetic(**TINY))
     (folder / "data" / "results" / "paper" / "study.json").write_text(json.dumps([RECORD]))
-    tables = folder / "reports" / "tables"
-    tables.mkdir(parents=True)
-    for name, frame in verdict_tables(verdict, effect).items():
-        frame.to_csv(tables / f"{name}.csv", index=False)
+    write_tables(folder, verdict, effect)
     if figures:
         drawn = folder / "reports" / "figures"
         drawn.mkdir(parents=True)
@@ -44,6 +42,13 @@ def make_base(folder, verdict="supported", effect=1.5, figures=True):
             figure.add_subplot().plot([0, 1])
             figure.savefig(drawn / f"{name}.pdf", metadata={"CreationDate": None})
     return folder
+
+
+def write_tables(folder, verdict, effect):
+    tables = folder / "reports" / "tables"
+    tables.mkdir(parents=True, exist_ok=True)
+    for name, frame in verdict_tables(verdict, effect).items():
+        frame.to_csv(tables / f"{name}.csv", index=False)
 
 
 def publish(folder, runs, curves, parts=1):
@@ -70,8 +75,7 @@ def verdict_tables(verdict, effect):
     for claim in read_claims(ROOT / "conf" / "claims.yaml").claims:
         for part in claim.parts:
             for contrast in part.contrasts:
-                unit = UNITS.get(contrast.comparison, "percentage points")
-                unit = "tolerances" if contrast.comparison == "gradient_checks" else unit
+                unit = UNITS[comparison_of(contrast).unit]
                 row = {"claim": claim.id, "part": part.name, "effect_of": contrast.name}
                 row |= {"unit": unit, "margin": contrast.margin, **span}
                 parts.append(row | {"role": part.role, "verdict": verdict, "tasks": 2} | COUNTS)
@@ -79,7 +83,7 @@ def verdict_tables(verdict, effect):
         first = next(p for p in parts if p["claim"] == claim.id)
         claims.append(
             {"claim": claim.id, "statement": claim.statement, "verdict": verdict}
-            | {"effect": effect, "low": effect - 0.2, "high": effect + 0.2, "runs": 12345}
+            | {"effect": effect, **span, "runs": 12345}
             | {"unit": first["unit"], "reason": "a reason; another"}
         )
     checks = [

@@ -57,9 +57,8 @@ def synthetic(
 ):
     """Runs and curves, vectorised; the same numbers at every call."""
     cells = []
-    for data, activation, gradient, optimizer, location in product(
-        datasets, activations, gradients, optimizers, locations
-    ):
+    axes = product(datasets, activations, gradients, optimizers, locations)
+    for data, activation, gradient, optimizer, location in axes:
         name, _, text = gradient.partition(":")
         values = dict(pair.split("=") for pair in text.split(",") if pair)
         linear = data == "diabetes"

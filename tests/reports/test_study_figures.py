@@ -140,36 +140,19 @@ def test_growth_is_paired_by_seed_and_rate():
     assert escape.growth(times, 6.0).to_numpy() == pytest.approx(np.full(4, np.log10(3)))
 
 
-@pytest.fixture
-def clone(tmp_path):
-    """A checkout without results, and the folder of published ones."""
-    shutil.copytree(ROOT / "conf", tmp_path / "conf")
-    folder = tmp_path / "data" / "published" / "paper"
+def test_a_fresh_clone_draws_the_published_study_alone(tmp_path, monkeypatch):
+    base, folder = tmp_path, tmp_path / "data" / "published" / "paper"
+    shutil.copytree(ROOT / "conf", base / "conf")
     folder.mkdir(parents=True)
-    return tmp_path, folder
-
-
-def test_tuning_runs_are_found_in_files_of_their_own(clone):
-    base, folder = clone
-    whole = study(0.3)
-    tuned, half = whole["stage"] == "tune", whole.index < len(whole) // 2
-    whole[~tuned & half].to_parquet(folder / "runs.parquet")
-    whole[~tuned & ~half].to_parquet(folder / "runs-01.parquet")
-    whole[tuned].to_parquet(folder / "tuning-00.parquet")
-    found = evidence.gather("paper", base)
-    assert len(found.runs.frame) == len(whole)
-    page = next(QUESTIONS["c03_removal"](found))
-    assert "the stable range ends at" in style.message_of(page)
-
-
-def test_a_fresh_clone_draws_the_published_study_alone(clone, monkeypatch):
-    base, folder = clone
     few = {n: QUESTIONS[n] for n in ("c08_optimizers", "c02_escape", "verdicts")}
     monkeypatch.setattr(build, "QUESTIONS", few)
     with pytest.raises(UsageError, match="make ablation EXPERIMENT=default"):
         list(build.build("default", base=base))
-    whole = table(*settling(0.4, 0.3), *optimizers(0.3, 0.3, 0.3))
-    whole.to_parquet(folder / "runs.parquet")
+    whole = table(*settling(0.4, 0.3), *optimizers(0.3, 0.3, 0.3), runs(stage="tune"))
+    tuned, half = whole["stage"] == "tune", whole.index < len(whole) // 2
+    for name, rows in (("runs", ~tuned & half), ("runs-01", ~tuned & ~half), ("tuning-00", tuned)):
+        whole[rows].to_parquet(folder / f"{name}.parquet")
+    assert len(evidence.gather("paper", base).runs.frame) == len(Runs(whole).frame)
     shutil.move(base / "conf" / "rechecks.yaml", base)  # they have a test of their own
     lines = list(build.build("default", base=base))
     made = {line.split("  ", 1)[0] for line in lines}

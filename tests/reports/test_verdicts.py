@@ -64,22 +64,6 @@ def test_every_task_and_part_is_shown(written):
     assert (parts["low_90"].dropna() >= parts["low"].dropna()).all()
 
 
-def test_own_results_come_before_published_ones(base, tmp_path):
-    shutil.copytree(base / "conf", tmp_path / "conf")
-    for place, effect in (("published", 0.4), ("results", 0.0)):
-        folder = tmp_path / "data" / place / "paper"
-        folder.mkdir(parents=True)
-        table(*settling(effect, effect)).to_parquet(folder / "runs.parquet")
-    list(verdicts.write("paper", tmp_path))
-    found = pd.read_csv(tmp_path / "reports" / "tables" / "verdicts.csv").set_index("claim")
-    assert found.loc["C4", "verdict"] == "contradicted"
-
-
-def test_no_results_say_how_to_make_them(base):
-    with pytest.raises(UsageError, match="make ablation EXPERIMENT=smoke"):
-        list(verdicts.write("smoke", base))
-
-
 def test_rechecks_stand_beside_the_verdict_that_they_doubt(base, one_check, tmp_path, monkeypatch):
     shutil.copytree(base, tmp_path, dirs_exist_ok=True)
     entries = yaml.safe_load((ROOT / "conf" / "rechecks.yaml").read_text(encoding="utf-8"))
