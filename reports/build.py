@@ -1,7 +1,7 @@
 """Make the figures and tables: ``python -m reports.build EXPERIMENT``.
 
-Figures are found, not listed: a module of `reports.generic` or a question's ``figure`` in
-`reports.questions` is one where it has a function ``pages``. Generic figures are drawn of the
+Figures are found, not listed: a module of `reports.generic` or `reports.questions` is one where
+it has a function ``pages``. Generic figures are drawn of the
 experiment that is named, into a folder of its name. Those of the questions, and the tables of
 verdicts, come from the experiment that decides the claims (conf/claims.yaml). Its own results are
 taken, else its published ones.
@@ -37,10 +37,10 @@ USAGE = "usage: python -m reports.build EXPERIMENT [FIGURE ...]"
 
 
 def figures_in(package: ModuleType) -> dict[str, Callable[[Any], Iterator[Figure]]]:
-    """Return the figures of a package: a file's or a question's name -> its function ``pages``."""
+    """Return the figures of a package: a file's name -> its function ``pages``."""
     found = {}
     for entry in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-        module = import_module(f"{entry.name}.figure" if entry.ispkg else entry.name)
+        module = import_module(entry.name)
         if hasattr(module, "pages"):
             found[entry.name.rpartition(".")[2]] = module.pages
     return found

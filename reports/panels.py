@@ -1,7 +1,5 @@
 """Parts of the questions' figures: looks, rows of estimates with limits, axes of ratios, keys."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar

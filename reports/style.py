@@ -5,8 +5,6 @@ the family decides its marker and line style. The hues are those of Okabe & Ito 
 with any colour vision; yellow, too pale on white, is replaced by wine.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass

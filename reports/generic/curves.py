@@ -1,7 +1,5 @@
 """Figure 5: learning curves, the median over seeds with quantile bands."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

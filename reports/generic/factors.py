@@ -1,7 +1,5 @@
 """Figure 1b: the factor that each rule puts in the slope's place, from the registries alone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What generic figures share: stages, galleries of records, and a panel for each rule."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar

@@ -1,7 +1,5 @@
 """Figure 4: the final objective against the learning rate, with the stable range."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

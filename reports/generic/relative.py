@@ -3,8 +3,6 @@
 The first page pools activations and optimizers a task; one page a task then shows each stratum.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any

@@ -1,7 +1,5 @@
 """The tables: every cell as CSV, and the same for people as Markdown."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any

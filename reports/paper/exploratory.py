@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 
 from reports.panels import CORE, ENTROPY, rule
-from reports.questions.c03_removal import figure as removal
-from reports.questions.x1_location import figure as location
-from reports.questions.x2_capacity import figure as capacity
-from reports.questions.x3_predictors import figure as predictors
+from reports.questions import c03_removal as removal
+from reports.questions import x1_location as location
+from reports.questions import x2_capacity as capacity
+from reports.questions import x3_predictors as predictors
 from study.evidence.comparison import UNITS
 from study.evidence.evidence import EXACT, Evidence
 from study.evidence.runs import NothingToShow, Selection

@@ -1,8 +1,8 @@
-"""The questions of the study, one folder each: its figure, and its measure where it has its own.
+"""The questions of the study, one file each: its figure, and its measure where it has its own.
 
 A question has one name. Claims are c01 to c12, as conf/claims.yaml numbers them; x1 to x5 decide
-no claim. ``<name>/figure.py`` draws ``reports/figures/<name>.pdf`` with its function ``pages``;
-being there makes it a figure. ``<name>/note.txt`` says how to read it. Its grid is
+no claim. ``<name>.py`` draws ``reports/figures/<name>.pdf`` with its function ``pages``;
+being there makes it a figure. ``<name>.txt`` says how to read it. Its grid is
 ``conf/experiment/<name>.yaml``, since Hydra finds grids in that folder alone. Records made before
 the names were one have the older names of the grids.
 

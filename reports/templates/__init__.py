@@ -40,8 +40,9 @@ def filled(name: str, folder: Path = FOLDER, **values: Any) -> str:
 
 
 def note(figure: str, **values: Any) -> str:
-    """Return how a question's figure is read: ``note.txt`` beside its file, in one line."""
-    text = filled("note.txt", Path(figure).parent, read=READ, **values)
+    """Return how a question's figure is read: the text beside its file, in one line."""
+    path = Path(figure).with_suffix(".txt")
+    text = filled(path.name, path.parent, read=READ, **values)
     return text.replace("\n", " ").strip()
 
 

@@ -49,16 +49,16 @@ def test_every_file_has_its_line_with_its_message(built):
 
 
 def test_a_figure_is_one_file():
-    """No list names them: a question's folder and a generic module are found."""
-    folders = [path.parent.name for path in (ROOT / "reports/questions").glob("*/figure.py")]
-    assert sorted(folders) == sorted(build.QUESTIONS)
+    """No list names them: a question's file and a generic module are found."""
+    files = [path.stem for path in (ROOT / "reports/questions").glob("[!_]*.py")]
+    assert sorted(files) == sorted(build.QUESTIONS)
     assert set(build.GENERIC) == {
         *("activations", "curves", "factors", "failures", "rates", "relative")
     }
 
 
 def test_a_question_has_one_name():
-    """Its folder, its grid, and the number of its claim agree, as the package's table says."""
+    """Its file, its grid, and the number of its claim agree, as the package's table says."""
     table = questions.__doc__.partition("===\nquestion")[2]
     named = {line.split()[0] for line in table.splitlines() if line[:1] in "cxv" and line.strip()}
     grids = {path.stem for path in (ROOT / "conf/experiment").glob("[cx][01-9]*.yaml")}

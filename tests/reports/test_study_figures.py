@@ -14,9 +14,9 @@ from study_tables import study
 from reports import build, panels, style
 from reports.build import QUESTIONS
 from reports.command import ROOT
-from reports.questions.c02_escape import figure as escape
-from reports.questions.c05_dose import figure as dose
-from reports.questions.x2_capacity import figure as capacity
+from reports.questions import c02_escape as escape
+from reports.questions import c05_dose as dose
+from reports.questions import x2_capacity as capacity
 from study.errors import UsageError
 from study.evidence import evidence
 from study.evidence.claims.reading import read_claims

@@ -1,7 +1,5 @@
 """X3: what of a cell's end predicts how much its rule harms."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

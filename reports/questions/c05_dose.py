@@ -1,7 +1,5 @@
 """C5: dose curves, how much of the factor may be changed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """C12: which information in the factor matters, a ladder from none to all of it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """C4: where training settles, by kind of task and by number of updates."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """C3: what removing the factor does to divergence and to the range of stable rates."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """All claims: the twelve verdicts on one page."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import numpy as np

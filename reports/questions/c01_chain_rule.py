@@ -1,7 +1,5 @@
 """C1: activations, their slopes, and what the study puts in the slope's place."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from matplotlib.figure import Figure

@@ -1,7 +1,5 @@
 """C11: whether the factor keeps decided units as they are."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

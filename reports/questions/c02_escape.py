@@ -1,7 +1,5 @@
 """C2 and C9: how long a wrongly saturated output takes to come back, predicted and observed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np
@@ -94,7 +92,7 @@ def table(evidence: Evidence) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def growth(times: pd.DataFrame, far: float) -> pd.Series[float]:
+def growth(times: pd.DataFrame, far: float) -> "pd.Series[float]":
     """Return log10 of time from `far` over time from `NEAR`, of each seed and rate."""
     keys = ["seed", "rate"]
     ends = [times[np.isclose(times["distance"], z)].set_index(keys)["time"] for z in (far, NEAR)]

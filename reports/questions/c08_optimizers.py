@@ -1,7 +1,5 @@
 """C8: whether other optimizers make up for a removed factor."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 from matplotlib.axes import Axes

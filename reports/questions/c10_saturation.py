@@ -1,7 +1,5 @@
 """C10: whether harm grows with saturation and depth together."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """X2: how many patterns a net of a width can learn by heart."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """C6: a changed factor, its matched activation in the forward pass, and each of them alone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
