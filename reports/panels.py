@@ -123,7 +123,8 @@ def estimate(
     """Draw an estimate and its limits, ``values`` in this order, at a place on the other axis."""
     middle, low, high = values
     bar = panel.vlines if upright else panel.hlines
-    bar(at, low, high, colors=look.colour, linewidth=width, zorder=3)
+    if np.isfinite(low) and np.isfinite(high):
+        bar(at, low, high, colors=look.colour, linewidth=width, zorder=3)
     panel.plot(
         *((at, middle) if upright else (middle, at)),
         linestyle="none",
@@ -136,12 +137,14 @@ def estimate(
     )
 
 
-def dots(panel: Axes, at: float, tasks: Any, look: style.Look, *, upright: bool = False) -> None:
+def dots(
+    panel: Axes, at: float, tasks: Any, look: style.Look, *, upright: bool = False, size: float = 5
+) -> None:
     """Draw each task's estimate as a small dot, where there are several."""
     if len(tasks) > 1:
         places = np.full(len(tasks), at)
         x, y = (places, tasks) if upright else (tasks, places)
-        panel.scatter(x, y, s=5, color=look.colour, alpha=0.35, linewidths=0, zorder=2)
+        panel.scatter(x, y, s=size, color=look.colour, alpha=0.35, linewidths=0, zorder=2)
 
 
 def rows(panel: Axes, labels: Sequence[str]) -> None:
@@ -243,14 +246,20 @@ def rules_key(figure: Figure, names: Mapping[str, str]) -> None:
     key(figure, [mark(look_of(name)) for name in names], list(names.values()))
 
 
-def key(figure: Figure, marks: Sequence[Artist], names: Sequence[str], across: int = 0) -> None:
+def key(
+    figure: Figure,
+    marks: Sequence[Artist],
+    names: Sequence[str],
+    across: int = 0,
+    at: float = 0.5,
+) -> None:
     """Put a key at the foot of the page."""
     figure.legend(
         list(marks),
         list(names),
         loc="lower center",
         ncols=across or len(names),
-        bbox_to_anchor=(0.5, 0.02 / figure.get_figheight()),
+        bbox_to_anchor=(at, 0.02 / figure.get_figheight()),
         borderpad=0,
         handlelength=2.2,
         columnspacing=1.4,
