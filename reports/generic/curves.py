@@ -37,7 +37,7 @@ def pages(results: Results) -> Iterator[Figure]:
                 style.logarithmic(panel, axis, least, most, most=4)
 
         heads = message(results, where, group), NOTE
-        yield from multiples.pages(results, group, "update", LABELS, heads, _draw, finish)
+        yield from multiples.of_rules(results, group, "update", LABELS, heads, _draw, finish)
 
 
 def message(results: Results, where: str, group: pd.DataFrame) -> str:

@@ -84,7 +84,7 @@ def places(results: Results, frame: pd.DataFrame) -> Iterator[tuple[str, pd.Data
         yield ", ".join(filter(None, [str(task), str(setting), str(activation)])), group
 
 
-def pages(
+def of_rules(
     results: Results,
     group: pd.DataFrame,
     x: str,

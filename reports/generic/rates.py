@@ -41,7 +41,7 @@ def pages(results: Results) -> Iterator[Figure]:
             style.logarithmic(panel, "y", floor / 1.3, 1.45, most=4)
 
         heads = message(results, where, group), NOTE
-        yield from multiples.pages(results, group, "learning_rate", LABELS, heads, draw, finish)
+        yield from multiples.of_rules(results, group, "learning_rate", LABELS, heads, draw, finish)
 
 
 def message(results: Results, where: str, group: pd.DataFrame) -> str:

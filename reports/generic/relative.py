@@ -166,7 +166,8 @@ def _page(
             style.clear(panel)
             continue
         panel.set_title(name, weight="bold")
-        _draw(panel, rules, *(f[f["panel"] == name] for f in (shown, small)), size)
+        here, dots = (frame[frame["panel"] == name] for frame in (shown, small))
+        _draw(panel, rules, here, dots, size)
         panel.axvline(1, color=style.MUTED, linewidth=0.7, zorder=1)
         style.logarithmic(panel, "x", 10 ** (low - 0.06), 10 ** (high + 0.06))
         panels.rows(panel, labels if j == 0 else [""] * len(rules))
