@@ -44,6 +44,17 @@ def rule(name: str, **parameters: Any) -> Selection:
     return {"gradient": name} | {f"gradient.{key}": value for key, value in parameters.items()}
 
 
+ARMS: dict[str, Selection] = {
+    "exact": EXACT,
+    "removed": rule("removed"),
+    "mean_matched": rule("mean_matched"),
+    "floor": rule("floor", minimum=0.1),
+    "offset": rule("offset", amount=0.1),
+    "frozen": rule("frozen"),
+}
+NAMES = {"mean_matched": "mean, matched", "floor": "floor 0.1", "offset": "offset 0.1"}
+
+
 def stored(evidence: Evidence, activation: str, name: str, **parameters: Any) -> Selection:
     """Return the selection of a rule under the simplest name that it has on an activation."""
     variant = resolve("gradient", GRADIENTS, {name: parameters})
@@ -78,19 +89,7 @@ def quartiles(values: Any) -> Any:
 
 @dataclass(frozen=True)
 class Row:
-    """An estimate in a forest of them.
-
-    Parameters
-    ----------
-    at
-        Its place, in rows from above.
-    effect
-        In decades, or shares.
-    look
-        How it is drawn.
-    hollow
-        Whether its marker is empty, as for a second arm in the same row.
-    """
+    """An estimate in a forest: its place, in rows from above; its effect, in decades or shares."""
 
     at: float
     effect: Effect
@@ -163,20 +162,9 @@ def forest(
     factor: float = 0.0,
     confidence: float = 0.95,
 ) -> None:
-    """Draw estimates with their limits, and each task's estimate as a small dot.
+    """Draw estimates with their limits at a `confidence`, and each task's estimate as a dot.
 
-    Parameters
-    ----------
-    panel
-        Axes.
-    shown
-        What is drawn.
-    labels
-        Of the rows, from above.
-    factor
-        Effects are multiplied by it; with 0 they are decades, shown as ratios.
-    confidence
-        Two-sided level of the limits.
+    Effects are multiplied by `factor`; with 0 they are decades, shown as ratios.
     """
 
     def scaled(values: Any) -> Any:
@@ -221,6 +209,23 @@ def equality(panel: Axes, axis: str = "x") -> None:
     line(1, color=style.MUTED, linewidth=0.7, zorder=1)
 
 
+def curve(
+    panel: Axes, x: Any, quartiles: Any, colour: Any, *, bar: Any = None, **line: Any
+) -> None:
+    """Draw a line through middles, with an upright bar each: lower ends, middles, upper ends."""
+    low, middle, high = quartiles
+    panel.vlines(x, low, high, colors=[colour], **(bar or {}))
+    panel.plot(x, middle, color=colour, **line)
+
+
+def doublings(panel: Axes, low: float, high: float, ticks: Mapping[float, str]) -> None:
+    """Make the horizontal axis logarithmic, with these ticks alone."""
+    panel.set_xscale("log", base=2)
+    panel.set_xlim(low, high)
+    panel.set_xticks(list(ticks), list(ticks.values()))
+    panel.minorticks_off()
+
+
 def mark(look: style.Look, hollow: bool = False, line: bool = False) -> Line2D:
     """Return a key's mark for a look."""
     return Line2D(
@@ -241,9 +246,9 @@ def dashed(panel: Axes, at: float, axis: str = "x") -> None:
     line(at, color=style.MUTED, linewidth=0.8, linestyle=DASHED)
 
 
-def rules_key(figure: Figure, names: Mapping[str, str]) -> None:
-    """Put a key of rules at the foot of the page: rule -> what it is called there."""
-    key(figure, [mark(look_of(name)) for name in names], list(names.values()))
+def rules_key(figure: Figure, names: Sequence[str]) -> None:
+    """Put a key of rules at the foot of the page."""
+    key(figure, [mark(look_of(name)) for name in names], [NAMES.get(n, n) for n in names])
 
 
 def key(
@@ -279,17 +284,7 @@ def under(panel: Axes, text: str, inches: float = 0.22) -> None:
 
 
 def said(interval: Interval, *, inside: bool = False, level: int = 95) -> str:
-    """Say decades as a ratio with its limits: 1.23 (95 %: 1.10–1.31).
-
-    Parameters
-    ----------
-    interval
-        Estimate and limits.
-    inside
-        Whether it stands in brackets already: 1.23, 95 %: 1.10–1.31.
-    level
-        Of the limits, in per cent.
-    """
+    """Say decades as a ratio: 1.23 (95 %: 1.10–1.31), `inside` brackets 1.23, 95 %: 1.10–1.31."""
     between = limits(interval.low, interval.high)
     limited = f", {level} %: {between}" if inside else f" ({level} %: {between})"
     return ratio(interval.estimate) + (limited if between else "")
@@ -305,16 +300,9 @@ def side(interval: Interval, margin: float = MARGIN) -> str:
 
 
 def told(found: Mapping[str, Interval], before: str, unclear: str) -> str:
-    """Say which names are better, worse or the same: better for a and b; worse for c.
+    """Say which names are better (lower), worse or the same: better for a and b; worse for c.
 
-    Parameters
-    ----------
-    found
-        Limits by name; lower is better.
-    before
-        Word before the names.
-    unclear
-        What is said where limits are on no side.
+    The word `before` stands before the names; `unclear` is said of limits on no side.
     """
     words = {"above": "worse", "below": "better", "within": "the same within 5 %"}
     words["unclear"] = unclear

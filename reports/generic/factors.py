@@ -75,11 +75,8 @@ def factor(
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], bool]:
     """Evaluate a rule in one layer of normally distributed net inputs.
 
-    Returns
-    -------
-    z, phi, pointwise
-        Net inputs in ascending order with their factors, and whether the factor is a function of
-        z alone: whether it stays with its net input when net inputs change places.
+    Return net inputs in ascending order, their factors, and whether the factor is a function of
+    z alone: whether it stays with its net input when net inputs change places.
     """
     count = UNITS * PATTERNS
     z = 1.6 * norm.ppf((np.arange(count) + 0.5) / count)

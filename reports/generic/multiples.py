@@ -53,7 +53,7 @@ def gallery(
         panel.tick_params(labelleft=i % ACROSS == 0, labelbottom=i + ACROSS >= len(names))
     empty = list(axes.flat[len(names) :])
     for panel in empty:
-        style.clear(panel)
+        panel.set_axis_off()
     middle(figure, "net input z", 0.06)
     return figure, empty
 
@@ -126,7 +126,7 @@ def of_rules(
             for panel in panels[:, 0]:
                 panel.set_ylabel(labels[1])
             for panel in panels.flat[len(rules) :]:
-                style.clear(panel)
+                panel.set_axis_off()
             box = panels[0, 0].get_position()
             above = box.y1 + 0.2 / figure.get_figheight()
             figure.text(box.x0, above, block, size=style.NORMAL, weight="bold")

@@ -163,7 +163,7 @@ def _page(
     for (i, j), name in np.ndenumerate(names):
         panel = axes[i, j]
         if not name:
-            style.clear(panel)
+            panel.set_axis_off()
             continue
         panel.set_title(name, weight="bold")
         here, dots = (frame[frame["panel"] == name] for frame in (shown, small))

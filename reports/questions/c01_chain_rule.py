@@ -35,7 +35,7 @@ def pages(evidence: Evidence | None = None) -> Iterator[Figure]:
         panel.set_title(name)
         panel.tick_params(labelleft=panel is axes[0, 0])
     for panel in axes[0, len(SHOWN) :]:
-        style.clear(panel)
+        panel.set_axis_off()
         activations.legend(panel)
     for i, (variant, label) in enumerate(zip(variants, names, strict=True)):
         panel = axes[1 + i // 4, i % 4]

@@ -54,11 +54,8 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
 def rooms_of(evidence: Evidence) -> pd.DataFrame:
     """Return the room above the tuned rate in each stratum of exact and removed.
 
-    Returns
-    -------
-    frame
-        ``task, rule, times`` (largest stable rate over the tuned one), ``next`` (the same of the
-        smallest tried rate above it, NaN where none was tried) and ``open``.
+    ``task, rule, times`` (largest stable rate over the tuned one), ``next`` (the same of the
+    smallest tried rate above it, NaN where none was tried) and ``open``.
     """
     where = [{**w, "stage": ["tune", "evaluate"]} for w in evidence.part("C3", PART).where]
     arms = {"exact": EXACT, "removed": rule("removed")}

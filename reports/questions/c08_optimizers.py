@@ -6,20 +6,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import panels, style
-from reports.panels import CORE, look_of, rule, said
+from reports.panels import CORE, look_of, said
 from reports.templates import note
 from reports.wording import listed
 from study.evidence.effects import Effect
 from study.evidence.evidence import EXACT, Evidence
-from study.evidence.runs import NothingToShow, Selection
+from study.evidence.runs import NothingToShow
 
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
-RULES: dict[str, Selection] = {
-    "removed": rule("removed"),
-    "offset": rule("offset", amount=0.1),
-    "frozen": rule("frozen"),
-}
-NAMES = {"removed": "removed", "offset": "offset 0.1", "frozen": "frozen", "exact": "exact"}
+RULES = ("removed", "offset", "frozen")
 WHERE = {**CORE, "task": ["digits", "breast_cancer", "diabetes", "teacher"]}
 
 Effects = Mapping[tuple[str, str], Effect | None]
@@ -28,15 +23,15 @@ Effects = Mapping[tuple[str, str], Effect | None]
 def pages(evidence: Evidence) -> Iterator[Figure]:
     """Draw each rule beside exact under the same optimizer, and under plain sgd."""
 
-    def beside(selection: Selection, optimizer: str, reference: str) -> Effect | None:
-        arm = {**selection, "optimizer": optimizer}
+    def beside(name: str, optimizer: str, reference: str) -> Effect | None:
+        arm = {**panels.ARMS[name], "optimizer": optimizer}
         return evidence.beside(arm, WHERE, {**EXACT, "optimizer": reference})
 
-    same = {(o, name): beside(arm, o, o) for o in OPTIMIZERS for name, arm in RULES.items()}
+    same = {(o, name): beside(name, o, o) for o in OPTIMIZERS for name in RULES}
     plain = {
-        (o, name): beside(arm, o, "sgd")
+        (o, name): beside(name, o, "sgd")
         for o in OPTIMIZERS
-        for name, arm in {"exact": EXACT, "removed": RULES["removed"]}.items()
+        for name in ("exact", "removed")
         if (o, name) != ("sgd", "exact")
     }
     if not any(same.values()):
@@ -51,7 +46,7 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     title = "the optimizer beside exact under sgd"
     _forest(right, plain, {"exact": -0.13, "removed": 0.13}, title)
     right.tick_params(labelleft=False)
-    panels.rules_key(figure, NAMES)
+    panels.rules_key(figure, [*RULES, "exact"])
     yield figure
 
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports import style
+from reports import panels, style
 from reports.panels import key, look_of, rule, under
 from reports.templates import note
 from study.evidence.claims.gain_by_depth import depth_of, harm
@@ -146,17 +146,9 @@ def _lines(panel: Axes, frame: pd.DataFrame, column: Column) -> None:
             continue
         x = mine["gain"].to_numpy(float) * 2.0 ** (0.12 * (depth - 2.5))
         own = style.blend(colour, shade)
-        panel.vlines(x, mine["low"], mine["high"], colors=[own], linewidth=1.1)
-        panel.plot(x, mine["estimate"], color=own, linewidth=1.2)
+        found = mine[["low", "estimate", "high"]].to_numpy(float).T
+        panels.curve(panel, x, found, own, bar={"linewidth": 1.1}, linewidth=1.2)
         for kept, face in ((~mine["lost"], own), (mine["lost"], "white")):
-            panel.plot(
-                *(x[kept], mine.loc[kept, "estimate"], MARKERS[depth]),
-                color=own,
-                markerfacecolor=face,
-                markersize=3.6,
-            )
-    panel.set_xscale("log", base=2)
-    gains = (0.5, 1, 2, 4, 8)
-    panel.set_xlim(0.4, 10)
-    panel.set_xticks(gains, [f"{g:g}" for g in gains])
-    panel.minorticks_off()
+            points = x[kept], mine.loc[kept, "estimate"], MARKERS[depth]
+            panel.plot(*points, color=own, markerfacecolor=face, markersize=3.6)
+    panels.doublings(panel, 0.4, 10, {gain: f"{gain:g}" for gain in (0.5, 1, 2, 4, 8)})

@@ -15,17 +15,14 @@ from study.evidence.effects import Effect
 from study.evidence.evidence import Evidence
 from study.evidence.runs import NothingToShow
 
-PARTS = {"removed": "removed", "mean_matched": "mean_matched"}  # rule -> part of C11
-LABELS = {"removed": "removed", "mean_matched": "mean, matched", "exact": "exact"}
+PARTS = ("removed", "mean_matched")  # rules, and parts of C11
 CONDITIONS = {"removed": "without the slope", "mean_matched": "with the mean matched"}
 KINDS = ("flips_decided", "flips_undecided")
 
 
 def pages(evidence: Evidence) -> Iterator[Figure]:
     """Draw who changes sides, and the ratio of ratios for each task."""
-    effects = {
-        name: evidence.judged("C11", part).effects.get("effect") for name, part in PARTS.items()
-    }
+    effects = {name: evidence.judged("C11", name).effects.get("effect") for name in PARTS}
     present = {name: effect for name, effect in effects.items() if effect is not None}
     if not present:
         raise NothingToShow("no trainings branch from a state of exact over equal paths")
@@ -45,7 +42,7 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     panels.dashed(right, evidence.part("C11", "removed").contrasts[0].margin)
     ratio_axes([right], list(present.values()))
     under(right, "(decided / undecided), rule over exact")
-    panels.rules_key(figure, LABELS)
+    panels.rules_key(figure, [*PARTS, "exact"])
     yield figure
 
 
@@ -80,15 +77,14 @@ def _ratios(panel: Axes, effect: Effect, name: str, shift: float, tasks: list[st
 
 def _flips(panel: Axes, evidence: Evidence) -> None:
     """Draw each task's share of flips among decided and undecided pairs, joined."""
-    seen: dict[str, list[Any]] = {}
-    for name, part_name in PARTS.items():
-        part = evidence.part("C11", part_name)
+    seen: dict[tuple[str, str], list[Any]] = {}
+    for name in PARTS:
+        part = evidence.part("C11", name)
         for place in evidence.places(part.arms, part.where):
-            for arm, rule_name in (("exact", "exact"), ("changed", name)):
+            for arm, of in (("exact", "exact"), ("changed", name)):
                 shares = [np.nanmedian(numbers(place.arms[arm], kind)) for kind in KINDS]
-                known = (rule_name, place.task)
-                if all(np.isfinite(shares)) and known not in seen:
-                    seen[known] = shares
+                if all(np.isfinite(shares)):
+                    seen.setdefault((of, place.task), shares)
     places = {"exact": -0.12, "removed": 0.0, "mean_matched": 0.12}
     smallest = min((x for s in seen.values() for x in s if x > 0), default=1e-3) / 2
     for (name, _), shares in seen.items():

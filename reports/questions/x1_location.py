@@ -22,8 +22,8 @@ RULES: dict[str, Selection] = {
     "removed": rule("removed"),
     "mean, matched": rule("mean_matched"),
     "scaled": rule("scaled"),
-    "floor 0.1": rule("floor", minimum=0.1),
-    "offset 0.1": rule("offset", amount=0.1),
+    "floor 0.1": panels.ARMS["floor"],
+    "offset 0.1": panels.ARMS["offset"],
     "random": rule("random", low=0, high=1, matched=None),
 }
 SMALLEST = 1e-6

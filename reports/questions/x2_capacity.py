@@ -18,7 +18,6 @@ WHERE: Selection = {
     "updates": "any",
 }
 RULES = ("exact", "removed", "mean_matched", "frozen")
-LABELS = {"mean_matched": "mean, matched"}
 WIDTHS = ("8-8", "16-16", "32-32", "64-64")
 COUNTS = (32, 64, 128, 256, 512, 1024)
 LEARNT = 0.01
@@ -41,18 +40,12 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     for panel in axes[0]:
         style.logarithmic(panel, "y", min(low, 0.005), 1.3)
     axes[0, 0].set_ylabel("objective left")
-    panels.rules_key(figure, {name: LABELS.get(name, name) for name in RULES})
+    panels.rules_key(figure, RULES)
     yield figure
 
 
 def table(evidence: Evidence) -> pd.DataFrame:
-    """Return ``rule, hidden, patterns, lower, middle, upper`` of what is left.
-
-    Raises
-    ------
-    NothingToShow
-        If no cell was run.
-    """
+    """Return ``rule, hidden, patterns, lower, middle, upper`` of what is left."""
     rows = []
     for name in RULES:
         frame = panels.runs_of(evidence, rule(name), WHERE)
@@ -92,7 +85,7 @@ def _many(count: float) -> str:
 
 def _under(name: str) -> str:
     return {"exact": "under exact", "removed": "without the slope"}.get(
-        name, f"with the {LABELS.get(name, name).replace(', ', ' ')}"
+        name, f"with the {panels.NAMES.get(name, name).replace(', ', ' ')}"
     )
 
 
@@ -104,17 +97,10 @@ def _panel(panel: Axes, left: pd.DataFrame) -> None:
             continue
         look = look_of(name)
         x = mine["patterns"].to_numpy() * 2.0 ** (0.1 * (i - 1.5))
-        panel.vlines(x, mine["lower"], mine["upper"], colors=look.colour, linewidth=1.1)
-        panel.plot(
-            *(x, mine["middle"]),
-            color=look.colour,
-            marker=look.marker,
-            markerfacecolor=look.face,
-            markersize=3.8,
-            linewidth=1.1,
-        )
-    panel.set_xscale("log", base=2)
-    panel.set_xlim(COUNTS[0] / 1.4, COUNTS[-1] * 1.4)
-    panel.set_xticks(COUNTS, [f"{c}" if i % 2 == 0 else "" for i, c in enumerate(COUNTS)])
-    panel.minorticks_off()
+        quartiles = mine[["lower", "middle", "upper"]].to_numpy().T
+        drawn = {"marker": look.marker, "markerfacecolor": look.face, "markersize": 3.8}
+        bar = {"linewidth": 1.1}
+        panels.curve(panel, x, quartiles, look.colour, bar=bar, linewidth=1.1, **drawn)
+    ticks = {c: f"{c}" if i % 2 == 0 else "" for i, c in enumerate(COUNTS)}
+    panels.doublings(panel, COUNTS[0] / 1.4, COUNTS[-1] * 1.4, ticks)
     panel.grid(axis="y", color=panels.GRID, linewidth=0.6)

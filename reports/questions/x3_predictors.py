@@ -69,13 +69,7 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
 
 
 def table(evidence: Evidence) -> pd.DataFrame:
-    """Return the cells of all rules in the hidden layers.
-
-    Raises
-    ------
-    NothingToShow
-        If there is none beside exact.
-    """
+    """Return the cells of all rules in the hidden layers."""
     free = [str(c) for c in evidence.runs.frame.columns if axis(c) in RULE]
     arms = {"exact": EXACT, "rules": {"gradient": "any"}}
     every = cells(evidence.runs, evidence.places(arms, WHERE, free=free))
