@@ -58,10 +58,11 @@ def gallery(
     return figure, empty
 
 
-def middle(figure: Figure, label: str, inches: float) -> None:
-    """Write below the middle of all panels, so far above the page's foot."""
+def middle(figure: Figure, label: str, inches: float) -> float:
+    """Write below the middle of all panels, so far above the page's foot; return where it is."""
     at = (figure.subplotpars.left + figure.subplotpars.right) / 2
     figure.text(at, inches / figure.get_figheight(), label, ha="center")
+    return at
 
 
 def optimizers(results: Results, group: pd.DataFrame | None = None) -> list[str]:

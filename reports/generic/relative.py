@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 from scipy.stats import bootstrap
 
 from reports import panels, style
+from reports.generic import multiples
 from reports.generic.multiples import STAGES, by_stage
 from reports.wording import condition, limits, ratio, subject
 from study.evidence.naming import Results, Rule
@@ -191,9 +192,7 @@ def _draw(
 
 
 def _key(figure: Figure, stages: list[str]) -> None:
-    high = figure.get_figheight()
-    middle = (figure.subplotpars.left + figure.subplotpars.right) / 2
-    figure.text(middle, 0.29 / high, "final objective / exact's", ha="center", size=style.NORMAL)
+    middle = multiples.middle(figure, "final objective / exact's", 0.29)
     narrow = figure.get_figwidth() < 4.5
     names = {"evaluate": "at its own rate", "transfer": "at exact's rate"} if narrow else STAGES
     looks = {"evaluate": ("o", 4.2, 1.4), "transfer": ("|", 5.7, 0.8)}

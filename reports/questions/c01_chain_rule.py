@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from matplotlib.figure import Figure
 
 from reports import style
-from reports.generic import activations, factors
+from reports.generic import activations, factors, multiples
 from reports.templates import note
 from study.evidence.evidence import Evidence
 from study.evidence.naming import labelled
@@ -41,6 +41,5 @@ def pages(evidence: Evidence | None = None) -> Iterator[Figure]:
         panel = axes[1 + i // 4, i % 4]
         factors.draw(panel, variant, label)
         panel.tick_params(labelleft=i % 4 == 0, labelbottom=i + 4 >= len(variants))
-    middle = (figure.subplotpars.left + figure.subplotpars.right) / 2
-    figure.text(middle, 0.06 / figure.get_figheight(), "net input z", ha="center")
+    multiples.middle(figure, "net input z", 0.06)
     yield figure

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from reports import panels, style
-from reports.panels import look_of, under
 from reports.templates import note
 from reports.wording import significant
 from study.evidence.evidence import Evidence
@@ -49,7 +48,7 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     left.set_ylabel("updates × learning rate")
     right.set_ylabel("time / time from z0 = 2")
     for panel in (left, right):
-        under(panel, "distance z0")
+        panels.under(panel, "distance z0")
         panel.set_xlim(1.7, 6.3)
         panel.grid(axis="y", color=panels.GRID, linewidth=0.6)
     yield figure
@@ -110,7 +109,7 @@ def _rules(panel: Axes, times: pd.DataFrame) -> None:
     fine = np.linspace(1.9, 6.1, 43)
     ends, seen = [], []
     for i, name in enumerate(RULES):
-        look = look_of(name)
+        look = panels.look_of(name)
         predicted = [law(name, z) for z in fine]
         panel.plot(fine, predicted, color=look.colour, linewidth=1.1)
         ends.append((np.log10(predicted[-1]), panels.NAMES.get(name, name), look.colour))
@@ -129,7 +128,7 @@ def _rules(panel: Axes, times: pd.DataFrame) -> None:
 
 
 def _optimizers(panel: Axes, times: pd.DataFrame) -> None:
-    colour = look_of("exact").colour
+    colour = panels.look_of("exact").colour
     ends, top = [], 10.0
     for i, (optimizer, marker) in enumerate(OPTIMIZERS.items()):
         mine = times[times["optimizer"] == optimizer]

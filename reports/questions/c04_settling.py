@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -75,9 +76,13 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
         above, below = axes[:, j]
         above.set_title(column.title, weight="bold")
         _left(above, evidence, column)
-        for i, name in enumerate(RULES):
-            mine = [found[column.title, tick, name] for tick in column.where]
-            _ratios(below, mine, name, 0.16 * (i - 1))
+        for (i, name), (x, tick) in product(enumerate(RULES), enumerate(column.where)):
+            effect, look, at = found[column.title, tick, name], look_of(name), x + 0.16 * (i - 1)
+            if effect is not None:
+                tasks = [10.0**t.interval.estimate for t in effect.tasks]
+                panels.dots(below, at, tasks, look, upright=True)
+                values = (10.0**v for v in effect.interval())
+                panels.estimate(below, at, values, look, upright=True)
         for panel in (above, below):
             panel.set_xlim(-0.5, len(column.where) - 0.5)
             panel.set_xticks(range(len(column.where)), list(column.where))
@@ -148,13 +153,3 @@ def _left(panel: Axes, evidence: Evidence, column: Column) -> None:
             drawn["linestyle"] = "-" if column.amounts else "none"
             bar = {"linewidth": 1.0, "alpha": 0.7}
             panels.curve(panel, x, q.T, look.colour, bar=bar, **drawn)
-
-
-def _ratios(panel: Axes, effects: Sequence[Effect | None], name: str, shift: float) -> None:
-    look = look_of(name)
-    for x, effect in enumerate(effects):
-        if effect is not None:
-            tasks = [10.0**t.interval.estimate for t in effect.tasks]
-            panels.dots(panel, x + shift, tasks, look, upright=True)
-            values = (10.0**v for v in effect.interval())
-            panels.estimate(panel, x + shift, values, look, upright=True)

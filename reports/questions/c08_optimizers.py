@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import panels, style
-from reports.panels import CORE, look_of, said
 from reports.templates import note
 from reports.wording import listed
 from study.evidence.effects import Effect
@@ -15,7 +13,7 @@ from study.evidence.runs import NothingToShow
 
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
 RULES = ("removed", "offset", "frozen")
-WHERE = {**CORE, "task": ["digits", "breast_cancer", "diabetes", "teacher"]}
+WHERE = {**panels.CORE, "task": ["digits", "breast_cancer", "diabetes", "teacher"]}
 
 Effects = Mapping[tuple[str, str], Effect | None]
 
@@ -40,21 +38,18 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
         message(same), note(__file__), 1, 2, height=0.34 * len(OPTIMIZERS), left=0.8, bottom=0.64,
         gap=(0.2, 0.3),
     )  # fmt: skip
-    left, right = axes[0]
-    title = "the rule beside exact, same optimizer"
-    _forest(left, same, {"removed": -0.22, "offset": 0.0, "frozen": 0.22}, title)
-    title = "the optimizer beside exact under sgd"
-    _forest(right, plain, {"exact": -0.13, "removed": 0.13}, title)
-    right.tick_params(labelleft=False)
+    plain_shifts = {"exact": -0.13, "removed": 0.13}
+    same_shifts = {"removed": -0.22, "offset": 0.0, "frozen": 0.22}
+    for panel, found, shifts, title in (
+        (axes[0, 0], same, same_shifts, "the rule beside exact, same optimizer"),
+        (axes[0, 1], plain, plain_shifts, "the optimizer beside exact under sgd"),
+    ):
+        at = {key: OPTIMIZERS.index(key[0]) + shifts[key[1]] for key in found}
+        rows = panels.placed(found, at.__getitem__, lambda key: panels.look_of(key[1]))
+        panels.ratios(panel, rows, OPTIMIZERS, "ratio of final objectives", title)
+    axes[0, 1].tick_params(labelleft=False)
     panels.rules_key(figure, [*RULES, "exact"])
     yield figure
-
-
-def _forest(panel: Axes, found: Effects, shifts: Mapping[str, float], title: str) -> None:
-    rows = panels.placed(
-        found, lambda k: OPTIMIZERS.index(k[0]) + shifts[k[1]], lambda k: look_of(k[1])
-    )
-    panels.ratios(panel, rows, OPTIMIZERS, "ratio of final objectives", title)
 
 
 def message(same: Effects) -> str:
@@ -65,7 +60,7 @@ def message(same: Effects) -> str:
         if (effect := same.get((optimizer, "removed"))) is not None
     }
     sgd = removed.pop("sgd", None)
-    tail = f" (under sgd: {said(sgd, inside=True)} times exact's objective)" if sgd else ""
+    tail = f" (under sgd: {panels.said(sgd, inside=True)} times exact's objective)" if sgd else ""
     if not removed:
         return f"Removal was run under sgd alone{tail}"
     sides = panels.by_side(removed)

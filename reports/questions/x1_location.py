@@ -19,8 +19,8 @@ from study.evidence.runs import NothingToShow, Selection
 TASKS = ("digits", "under_capacity", "breast_cancer")
 LOCATIONS = {"output": "s", "hidden": "o", "all": "^"}
 RULES: dict[str, Selection] = {
-    "removed": rule("removed"),
-    "mean, matched": rule("mean_matched"),
+    "removed": panels.ARMS["removed"],
+    "mean, matched": panels.ARMS["mean_matched"],
     "scaled": rule("scaled"),
     "floor 0.1": panels.ARMS["floor"],
     "offset 0.1": panels.ARMS["offset"],

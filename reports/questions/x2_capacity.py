@@ -7,7 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import panels, style
-from reports.panels import LEAST, look_of, rule, under
 from reports.templates import note
 from reports.wording import listed
 from study.evidence.evidence import Evidence
@@ -35,8 +34,8 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
         _panel(panel, left[left["hidden"] == width])
         panel.set_title(f"hidden {width}")
         panel.tick_params(labelleft=panel is axes[0, 0])
-        under(panel, "patterns")
-    low = max(float(left["lower"].min()), LEAST) / 1.5
+        panels.under(panel, "patterns")
+    low = max(float(left["lower"].min()), panels.LEAST) / 1.5
     for panel in axes[0]:
         style.logarithmic(panel, "y", min(low, 0.005), 1.3)
     axes[0, 0].set_ylabel("objective left")
@@ -48,7 +47,7 @@ def table(evidence: Evidence) -> pd.DataFrame:
     """Return ``rule, hidden, patterns, lower, middle, upper`` of what is left."""
     rows = []
     for name in RULES:
-        frame = panels.runs_of(evidence, rule(name), WHERE)
+        frame = panels.runs_of(evidence, panels.rule(name), WHERE)
         if "dataset.patterns" not in frame:
             continue
         for (hidden, count), cell in frame.groupby(["hidden", "dataset.patterns"]):
@@ -95,7 +94,7 @@ def _panel(panel: Axes, left: pd.DataFrame) -> None:
         mine = left[left["rule"] == name].sort_values("patterns")
         if mine.empty:
             continue
-        look = look_of(name)
+        look = panels.look_of(name)
         x = mine["patterns"].to_numpy() * 2.0 ** (0.1 * (i - 1.5))
         quartiles = mine[["lower", "middle", "upper"]].to_numpy().T
         drawn = {"marker": look.marker, "markerfacecolor": look.face, "markersize": 3.8}
