@@ -52,6 +52,10 @@ ARMS: dict[str, Selection] = {
     "offset": rule("offset", amount=0.1),
     "frozen": rule("frozen"),
 }
+CONDITIONS = {
+    **{"exact": "under exact", "removed": "without the slope"},
+    "mean_matched": "with the mean matched",
+}
 NAMES = {"mean_matched": "mean, matched", "floor": "floor 0.1", "offset": "offset 0.1"}
 
 

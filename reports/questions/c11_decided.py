@@ -15,7 +15,6 @@ from study.evidence.evidence import Evidence
 from study.evidence.runs import NothingToShow
 
 PARTS = ("removed", "mean_matched")  # rules, and parts of C11
-CONDITIONS = {"removed": "without the slope", "mean_matched": "with the mean matched"}
 KINDS = ("flips_decided", "flips_undecided")
 
 
@@ -57,7 +56,7 @@ def message(effects: dict[str, Effect]) -> str:
         found = effect.interval()
         word = "more often" if found.low > 0 else "less often" if found.high < 0 else ""
         word = word or "not clearly more often"
-        parts.append(f"{word} {CONDITIONS[name]} ({panels.said(found, inside=True)} times)")
+        parts.append(f"{word} {panels.CONDITIONS[name]} ({panels.said(found, inside=True)} times)")
     return (
         "Decided units change sides, beside undecided ones and beside exact, "
         f"{' and '.join(parts)}"

@@ -70,7 +70,9 @@ def message(left: pd.DataFrame) -> str:
         run = set(left.loc[left["hidden"] == hidden, "rule"])
         if "exact" in run and len(run - {RULES[-1]}) > 1:
             told = [
-                f"{_many(capacity(left, n, hidden))} {_under(n)}" for n in RULES[:-1] if n in run
+                f"{_many(capacity(left, name, hidden))} {words}"
+                for name, words in panels.CONDITIONS.items()
+                if name in run
             ]
             return f"By heart a {hidden} net learns {listed(told)}"
     return "Patterns learnt by heart, without exact to compare with"
@@ -80,12 +82,6 @@ def _many(count: float) -> str:
     if count == 0:
         return f"fewer than {COUNTS[0]} patterns"
     return f"{'at least ' if count == COUNTS[-1] else ''}{count:,.0f} patterns"
-
-
-def _under(name: str) -> str:
-    return {"exact": "under exact", "removed": "without the slope"}.get(
-        name, f"with the {panels.NAMES.get(name, name).replace(', ', ' ')}"
-    )
 
 
 def _panel(panel: Axes, left: pd.DataFrame) -> None:
