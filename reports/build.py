@@ -1,7 +1,7 @@
 """Make the figures and tables: ``python -m reports.build EXPERIMENT``.
 
-Figures are found, not listed: a module of `reports.generic` or a question's ``figure`` in
-`reports.questions` is one where it has a function ``pages``. Generic figures are drawn of the
+Figures are found, not listed: a module of `reports.generic`, or the ``figure.py`` of a folder in
+`reports.questions`, is one where it has a function ``pages``. Generic figures are drawn of the
 experiment that is named, into a folder of its name. Those of the questions, and the tables of
 verdicts, come from the experiment that decides the claims (conf/claims.yaml). Its own results are
 taken, else its published ones.
@@ -9,7 +9,6 @@ taken, else its published ones.
 
 from __future__ import annotations
 
-import pkgutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -37,12 +36,13 @@ USAGE = "usage: python -m reports.build EXPERIMENT [FIGURE ...]"
 
 
 def figures_in(package: ModuleType) -> dict[str, Callable[[Any], Iterator[Figure]]]:
-    """Return the figures of a package: a file's or a question's name -> its function ``pages``."""
-    found = {}
-    for entry in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-        module = import_module(f"{entry.name}.figure" if entry.ispkg else entry.name)
+    """Return the figures of a package: name of a module, or folder -> its function ``pages``."""
+    found, home = {}, Path(package.__path__[0])
+    for file in sorted([*home.glob("[!_]*.py"), *home.glob("*/figure.py")]):
+        parts = file.relative_to(home).with_suffix("").parts
+        module = import_module(".".join([package.__name__, *parts]))
         if hasattr(module, "pages"):
-            found[entry.name.rpartition(".")[2]] = module.pages
+            found[parts[0]] = module.pages
     return found
 
 

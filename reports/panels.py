@@ -1,7 +1,5 @@
 """Parts of the questions' figures: looks, rows of estimates with limits, axes of ratios, keys."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -46,6 +44,21 @@ def rule(name: str, **parameters: Any) -> Selection:
     return {"gradient": name} | {f"gradient.{key}": value for key, value in parameters.items()}
 
 
+ARMS: dict[str, Selection] = {
+    "exact": EXACT,
+    "removed": rule("removed"),
+    "mean_matched": rule("mean_matched"),
+    "floor": rule("floor", minimum=0.1),
+    "offset": rule("offset", amount=0.1),
+    "frozen": rule("frozen"),
+}
+CONDITIONS = {
+    **{"exact": "under exact", "removed": "without the slope"},
+    "mean_matched": "with the mean matched",
+}
+NAMES = {"mean_matched": "mean, matched", "floor": "floor 0.1", "offset": "offset 0.1"}
+
+
 def stored(evidence: Evidence, activation: str, name: str, **parameters: Any) -> Selection:
     """Return the selection of a rule under the simplest name that it has on an activation."""
     variant = resolve("gradient", GRADIENTS, {name: parameters})
@@ -80,19 +93,7 @@ def quartiles(values: Any) -> Any:
 
 @dataclass(frozen=True)
 class Row:
-    """An estimate in a forest of them.
-
-    Parameters
-    ----------
-    at
-        Its place, in rows from above.
-    effect
-        In decades, or shares.
-    look
-        How it is drawn.
-    hollow
-        Whether its marker is empty, as for a second arm in the same row.
-    """
+    """An estimate in a forest: its place, in rows from above; its effect, in decades or shares."""
 
     at: float
     effect: Effect
@@ -125,7 +126,8 @@ def estimate(
     """Draw an estimate and its limits, ``values`` in this order, at a place on the other axis."""
     middle, low, high = values
     bar = panel.vlines if upright else panel.hlines
-    bar(at, low, high, colors=look.colour, linewidth=width, zorder=3)
+    if np.isfinite(low) and np.isfinite(high):
+        bar(at, low, high, colors=look.colour, linewidth=width, zorder=3)
     panel.plot(
         *((at, middle) if upright else (middle, at)),
         linestyle="none",
@@ -138,12 +140,14 @@ def estimate(
     )
 
 
-def dots(panel: Axes, at: float, tasks: Any, look: style.Look, *, upright: bool = False) -> None:
+def dots(
+    panel: Axes, at: float, tasks: Any, look: style.Look, *, upright: bool = False, size: float = 5
+) -> None:
     """Draw each task's estimate as a small dot, where there are several."""
     if len(tasks) > 1:
         places = np.full(len(tasks), at)
         x, y = (places, tasks) if upright else (tasks, places)
-        panel.scatter(x, y, s=5, color=look.colour, alpha=0.35, linewidths=0, zorder=2)
+        panel.scatter(x, y, s=size, color=look.colour, alpha=0.35, linewidths=0, zorder=2)
 
 
 def rows(panel: Axes, labels: Sequence[str]) -> None:
@@ -162,20 +166,9 @@ def forest(
     factor: float = 0.0,
     confidence: float = 0.95,
 ) -> None:
-    """Draw estimates with their limits, and each task's estimate as a small dot.
+    """Draw estimates with their limits at a `confidence`, and each task's estimate as a dot.
 
-    Parameters
-    ----------
-    panel
-        Axes.
-    shown
-        What is drawn.
-    labels
-        Of the rows, from above.
-    factor
-        Effects are multiplied by it; with 0 they are decades, shown as ratios.
-    confidence
-        Two-sided level of the limits.
+    Effects are multiplied by `factor`; with 0 they are decades, shown as ratios.
     """
 
     def scaled(values: Any) -> Any:
@@ -220,6 +213,23 @@ def equality(panel: Axes, axis: str = "x") -> None:
     line(1, color=style.MUTED, linewidth=0.7, zorder=1)
 
 
+def curve(
+    panel: Axes, x: Any, quartiles: Any, colour: Any, *, bar: Any = None, **line: Any
+) -> None:
+    """Draw a line through middles, with an upright bar each: lower ends, middles, upper ends."""
+    low, middle, high = quartiles
+    panel.vlines(x, low, high, colors=[colour], **(bar or {}))
+    panel.plot(x, middle, color=colour, **line)
+
+
+def doublings(panel: Axes, low: float, high: float, ticks: Mapping[float, str]) -> None:
+    """Make the horizontal axis logarithmic, with these ticks alone."""
+    panel.set_xscale("log", base=2)
+    panel.set_xlim(low, high)
+    panel.set_xticks(list(ticks), list(ticks.values()))
+    panel.minorticks_off()
+
+
 def mark(look: style.Look, hollow: bool = False, line: bool = False) -> Line2D:
     """Return a key's mark for a look."""
     return Line2D(
@@ -240,19 +250,25 @@ def dashed(panel: Axes, at: float, axis: str = "x") -> None:
     line(at, color=style.MUTED, linewidth=0.8, linestyle=DASHED)
 
 
-def rules_key(figure: Figure, names: Mapping[str, str]) -> None:
-    """Put a key of rules at the foot of the page: rule -> what it is called there."""
-    key(figure, [mark(look_of(name)) for name in names], list(names.values()))
+def rules_key(figure: Figure, names: Sequence[str]) -> None:
+    """Put a key of rules at the foot of the page."""
+    key(figure, [mark(look_of(name)) for name in names], [NAMES.get(n, n) for n in names])
 
 
-def key(figure: Figure, marks: Sequence[Artist], names: Sequence[str], across: int = 0) -> None:
+def key(
+    figure: Figure,
+    marks: Sequence[Artist],
+    names: Sequence[str],
+    across: int = 0,
+    at: float = 0.5,
+) -> None:
     """Put a key at the foot of the page."""
     figure.legend(
         list(marks),
         list(names),
         loc="lower center",
         ncols=across or len(names),
-        bbox_to_anchor=(0.5, 0.02 / figure.get_figheight()),
+        bbox_to_anchor=(at, 0.02 / figure.get_figheight()),
         borderpad=0,
         handlelength=2.2,
         columnspacing=1.4,
@@ -272,17 +288,7 @@ def under(panel: Axes, text: str, inches: float = 0.22) -> None:
 
 
 def said(interval: Interval, *, inside: bool = False, level: int = 95) -> str:
-    """Say decades as a ratio with its limits: 1.23 (95 %: 1.10–1.31).
-
-    Parameters
-    ----------
-    interval
-        Estimate and limits.
-    inside
-        Whether it stands in brackets already: 1.23, 95 %: 1.10–1.31.
-    level
-        Of the limits, in per cent.
-    """
+    """Say decades as a ratio: 1.23 (95 %: 1.10–1.31), `inside` brackets 1.23, 95 %: 1.10–1.31."""
     between = limits(interval.low, interval.high)
     limited = f", {level} %: {between}" if inside else f" ({level} %: {between})"
     return ratio(interval.estimate) + (limited if between else "")
@@ -298,16 +304,9 @@ def side(interval: Interval, margin: float = MARGIN) -> str:
 
 
 def told(found: Mapping[str, Interval], before: str, unclear: str) -> str:
-    """Say which names are better, worse or the same: better for a and b; worse for c.
+    """Say which names are better (lower), worse or the same: better for a and b; worse for c.
 
-    Parameters
-    ----------
-    found
-        Limits by name; lower is better.
-    before
-        Word before the names.
-    unclear
-        What is said where limits are on no side.
+    The word `before` stands before the names; `unclear` is said of limits on no side.
     """
     words = {"above": "worse", "below": "better", "within": "the same within 5 %"}
     words["unclear"] = unclear

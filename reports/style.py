@@ -5,8 +5,6 @@ the family decides its marker and line style. The hues are those of Okabe & Ito 
 with any colour vision; yellow, too pale on white, is replaced by wine.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -59,17 +57,7 @@ LINE = 1.35 / 72  # inches a line of text takes, per point of its size
 
 @dataclass(frozen=True)
 class Look:
-    """How a rule is drawn.
-
-    Parameters
-    ----------
-    colour
-        Its family's hue.
-    marker, line
-        By its place in the family.
-    face
-        Fill of the marker: the hue, or paler for further amounts of the same rule.
-    """
+    """How a rule is drawn: its family's hue, and marker, line and fill by its place in it."""
 
     colour: str
     marker: str
@@ -162,31 +150,11 @@ def sheet(
     head: float = 0.2,
     width: float = WIDTH,
 ) -> tuple[Figure, np.ndarray[Any, np.dtype[np.object_]]]:
-    """Lay out a page: the message, a note under it, and a grid of panels. All sizes in inches.
+    """Lay out a page: the message, a note under it, and a grid of panels (rows, columns).
 
-    Parameters
-    ----------
-    message
-        What the figure shows, as a sentence: the page's title.
-    note
-        How to read it; smaller, under the title.
-    rows, columns
-        Panels down and across.
-    height
-        Of a panel, or of each row's panels.
-    left, right, bottom
-        Margins for labels.
-    gap
-        Between panels, across and down; down may be one number for each gap.
-    head
-        Room between the note and the panels, for their titles.
-    width
-        Of the page.
-
-    Returns
-    -------
-    figure, axes
-        The axes as an array (rows, columns).
+    All sizes are in inches: `height` of a panel or of each row's; `left`, `right` and `bottom`
+    are margins for labels; `gap` is between panels, across and down, where down may be one number
+    for each gap; `head` is the room between the note and the panels, for their titles.
     """
     heights = [float(height)] * rows if isinstance(height, int | float) else list(height)
     title = wrapped(message, width - 0.15, TITLE, "bold")
@@ -207,16 +175,12 @@ def sheet(
             )
     figure.subplots_adjust(left=left / width, right=1 - right / width)  # for what is centred
     at = 0.08
-    for line in title:
-        figure.text(
-            *(0.06 / width, 1 - at / total, line),
-            **{"size": TITLE, "weight": "bold", "va": "top", "gid": "message"},
-        )
-        at += TITLE * LINE
-    at += 0.03
-    for line in notes:
-        figure.text(0.06 / width, 1 - at / total, line, size=SMALL, color=MUTED, va="top")
-        at += SMALL * LINE
+    said = (title, TITLE, {"weight": "bold", "gid": "message"}), (notes, SMALL, {"color": MUTED})
+    for lines, size, how in said:
+        for line in lines:
+            figure.text(0.06 / width, 1 - at / total, line, size=size, va="top", **how)
+            at += size * LINE
+        at += 0.03
     return figure, axes
 
 
@@ -257,23 +221,10 @@ def message_of(figure: Figure) -> str:
     return title.replace("\N{NO-BREAK SPACE}", " ")
 
 
-def clear(axes: Axes) -> None:
-    """Hide a panel that has nothing to show; the others keep their places."""
-    axes.set_axis_off()
-
-
 def save(pages: Iterable[Figure], stem: Path) -> list[tuple[Path, str]]:
     """Write the pages to ``stem.pdf`` and the first to ``stem.png``, without dates.
 
-    Returns
-    -------
-    files
-        Each file with the first page's message.
-
-    Raises
-    ------
-    ValueError
-        If there is no page.
+    Return each file with the first page's message.
     """
     stem.parent.mkdir(parents=True, exist_ok=True)
     pdf, png = stem.with_suffix(".pdf"), stem.with_suffix(".png")

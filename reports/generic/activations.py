@@ -1,7 +1,5 @@
 """Figure 1a: the activations and their slopes, from the registry alone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Figure 5: learning curves, the median over seeds with quantile bands."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,15 +30,14 @@ def pages(results: Results) -> Iterator[Figure]:
         seen = group.loc[group["upper"] < LOST / 2, ["lower", "upper"]]
         low = max(seen["lower"].min(), LEAST) if len(seen) else 0.1
         top = min(max(seen["upper"].max(), TOP), 10.0) if len(seen) else TOP
+        ends = {"x": (updates.min(), updates.max() * 1.1), "y": (low / 1.3, top)}
 
-        across, up = (updates.min(), updates.max() * 1.1), (low / 1.3, top)
+        def finish(panel: Axes, _: pd.DataFrame, ends: Any = ends) -> None:
+            for axis, (least, most) in ends.items():
+                style.logarithmic(panel, axis, least, most, most=4)
 
-        def finish(panel: Axes, rows: pd.DataFrame, across: Any = across, up: Any = up) -> None:
-            style.logarithmic(panel, "x", *across, most=4)
-            style.logarithmic(panel, "y", *up, most=4)
-
-        text = message(results, where, group)
-        yield from multiples.Multiples(text, NOTE, _draw, finish, LABELS).pages(results, group)
+        heads = message(results, where, group), NOTE
+        yield from multiples.of_rules(results, group, "update", LABELS, heads, _draw, finish)
 
 
 def message(results: Results, where: str, group: pd.DataFrame) -> str:
@@ -67,13 +64,8 @@ def message(results: Results, where: str, group: pd.DataFrame) -> str:
     return f"{begin} {condition(rule, inside=True)} training {said}{beside}"
 
 
-def _draw(panel: Axes, rows: pd.DataFrame, rule: Rule, behind: bool) -> None:
-    rows = rows[(rows["rule"] == rule.label) & (rows["update"] > 0)].sort_values("update")
-    colour = style.look(rule).colour
-    updates = rows["update"]
-    if behind:
-        panel.plot(updates, rows["median"], **multiples.BEHIND)
-        return
+def _draw(panel: Axes, rows: pd.DataFrame, rule: Rule) -> None:
+    colour, updates = style.look(rule).colour, rows["update"]
     panel.fill_between(
         updates, rows["lower"], rows["upper"], color=colour, alpha=0.25, linewidth=0
     )

@@ -1,7 +1,5 @@
 """Figure 1b: the factor that each rule puts in the slope's place, from the registries alone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +20,7 @@ from study.learning.rules import GRADIENTS
 from study.learning.rules.base import Gradient
 from study.learning.variants import Variant, resolve
 
+Floats = np.ndarray[Any, Any]
 REACH = 4.0
 UNITS, PATTERNS = 12, 48
 FIRST = ("tanh", "relu")  # a rule is shown on the first that it is not refused on
@@ -54,7 +53,12 @@ def draw(panel: Axes, variant: Variant[Gradient], name: str) -> None:
     if variant.name != REFERENCE:
         z, phi, _ = factor(resolve("gradient", GRADIENTS, REFERENCE), activation)
         _line(panel, z, phi, style.INK, 0.7)
-    _panel(panel, *factor(variant, activation), style.look(rule).colour)
+    panel.axhline(0, color=style.FAINT, linewidth=0.6, zorder=1)
+    (z, phi, pointwise), colour = factor(variant, activation), style.look(rule).colour
+    if pointwise:
+        _line(panel, z, phi, colour, 1.4)
+    else:
+        panel.scatter(z, phi, s=1.6, color=colour, alpha=0.6, linewidths=0, zorder=3)
     panel.set_title(name)
     if activation.name != FIRST[0]:
         panel.text(-REACH + 0.3, 1.9, f"on {activation.name}", va="top", size=style.SMALL)
@@ -72,16 +76,11 @@ def message() -> str:
     return f"At a net input of 3 {listed(passed)} of an error back through tanh"
 
 
-def factor(
-    variant: Variant[Gradient], activation: Activation
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], bool]:
+def factor(variant: Variant[Gradient], activation: Activation) -> tuple[Floats, Floats, bool]:
     """Evaluate a rule in one layer of normally distributed net inputs.
 
-    Returns
-    -------
-    z, phi, pointwise
-        Net inputs in ascending order with their factors, and whether the factor is a function of
-        z alone: whether it stays with its net input when net inputs change places.
+    Return net inputs in ascending order, their factors, and whether the factor is a function of
+    z alone: whether it stays with its net input when net inputs change places.
     """
     count = UNITS * PATTERNS
     z = 1.6 * norm.ppf((np.arange(count) + 0.5) / count)
@@ -104,19 +103,7 @@ def _host(variant: Variant[Gradient]) -> Activation:
     raise ValueError(f"{variant} is refused on every activation")
 
 
-def _panel(
-    panel: Axes, z: np.ndarray[Any, Any], phi: np.ndarray[Any, Any], pointwise: bool, colour: str
-) -> None:
-    panel.axhline(0, color=style.FAINT, linewidth=0.6, zorder=1)
-    if pointwise:
-        _line(panel, z, phi, colour, 1.4)
-    else:
-        panel.scatter(z, phi, s=1.6, color=colour, alpha=0.6, linewidths=0, zorder=3)
-
-
-def _line(
-    panel: Axes, z: np.ndarray[Any, Any], phi: np.ndarray[Any, Any], colour: str, width: float
-) -> None:
+def _line(panel: Axes, z: Floats, phi: Floats, colour: str, width: float) -> None:
     """Draw a line, broken where it jumps at 0, with a dot at the value taken there."""
     zero = int(np.flatnonzero(z == 0)[0])
     jumps = abs(phi[zero + 1] - phi[zero - 1]) > 0.05

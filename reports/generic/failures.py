@@ -1,7 +1,5 @@
 """Figure 2: how often training fails, gradient x optimizer, a panel per activation."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

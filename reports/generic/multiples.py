@@ -1,10 +1,7 @@
 """What generic figures share: stages, galleries of records, and a panel for each rule."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -21,17 +18,9 @@ PREFERRED = ("sgd", "adam")
 ACROSS = 5  # panels of a gallery
 HEIGHT, GAP, BLOCK = 1.05, 0.27, 0.22  # inches: a panel, between panels, a block's heading
 
-BEHIND: dict[str, Any] = {"color": style.INK, "linewidth": 0.7, "zorder": 2}
-
 
 def by_stage(make: Callable[[str], T], needed: Sequence[str] = ()) -> dict[str, T]:
-    """Make something for each stage that was run.
-
-    Raises
-    ------
-    NothingToShow
-        If a stage that is needed was not run, or none was.
-    """
+    """Make something for each stage that was run; `NothingToShow` without one that is needed."""
     found, reason = {}, NothingToShow("")
     for stage in STAGES:
         try:
@@ -64,14 +53,16 @@ def gallery(
         panel.tick_params(labelleft=i % ACROSS == 0, labelbottom=i + ACROSS >= len(names))
     empty = list(axes.flat[len(names) :])
     for panel in empty:
-        style.clear(panel)
-    _across(figure, "net input z", 0.06)
+        panel.set_axis_off()
+    middle(figure, "net input z", 0.06)
     return figure, empty
 
 
-def _across(figure: Figure, label: str, inches: float) -> None:
-    middle = (figure.subplotpars.left + figure.subplotpars.right) / 2
-    figure.text(middle, inches / figure.get_figheight(), label, ha="center")
+def middle(figure: Figure, label: str, inches: float) -> float:
+    """Write below the middle of all panels, so far above the page's foot; return where it is."""
+    at = (figure.subplotpars.left + figure.subplotpars.right) / 2
+    figure.text(at, inches / figure.get_figheight(), label, ha="center")
+    return at
 
 
 def optimizers(results: Results, group: pd.DataFrame | None = None) -> list[str]:
@@ -94,74 +85,51 @@ def places(results: Results, frame: pd.DataFrame) -> Iterator[tuple[str, pd.Data
         yield ", ".join(filter(None, [str(task), str(setting), str(activation)])), group
 
 
-@dataclass(frozen=True)
-class Multiples:
-    """Pages with a panel for each rule, exact behind it, and a block of panels an optimizer.
+def of_rules(
+    results: Results,
+    group: pd.DataFrame,
+    x: str,
+    labels: tuple[str, str],
+    heads: tuple[str, str],
+    draw: Callable[[Axes, pd.DataFrame, Rule], None],
+    finish: Callable[[Axes, pd.DataFrame], None],
+) -> Iterator[Figure]:
+    """Draw a place's rows: a panel for each rule, exact behind it, a block an optimizer.
 
-    Parameters
-    ----------
-    text, note
-        Of the page, see `style.sheet`.
-    draw
-        Called with a panel, the optimizer's rows, a rule, and whether it is `exact` standing
-        behind the panel's own rule.
-    finish
-        Called with a panel and the optimizer's rows: sets the axes.
-    labels
-        Of the axes, across and up.
+    There is a page an optimizer if both do not fit on one. `draw` gets a panel, the rule's rows
+    in order of column `x`, and the rule; `finish` gets the optimizer's rows and sets the axes.
+    `labels` are the axes', across and up; `heads` are the page's message and note.
     """
-
-    text: str
-    note: str
-    draw: Callable[[Axes, pd.DataFrame, Rule, bool], None]
-    finish: Callable[[Axes, pd.DataFrame], None]
-    labels: tuple[str, str]
-
-    def pages(self, results: Results, group: pd.DataFrame) -> Iterator[Figure]:
-        """Draw a place's rows; a page an optimizer if both do not fit on one."""
-        rules = [rule for rule in results.rules if (group["rule"] == rule.label).any()]
-        blocks = optimizers(results, group)
-        across = len(rules) if len(rules) <= 3 else 4 if len(rules) <= 16 else 5
-        down = -(-len(rules) // across)
-        together = len(blocks) * (down * (HEIGHT + GAP) + BLOCK + GAP) <= style.TALLEST - 1.2
-        for part in [blocks] if together else [[block] for block in blocks]:
-            yield self._page(rules, part, group, across, down)
-
-    def _page(
-        self, rules: list[Rule], blocks: list[str], group: pd.DataFrame, across: int, down: int
-    ) -> Figure:
-        rows = down * len(blocks)
+    rules = [rule for rule in results.rules if (group["rule"] == rule.label).any()]
+    blocks = optimizers(results, group)
+    across = len(rules) if len(rules) <= 3 else 4 if len(rules) <= 16 else 5
+    down = -(-len(rules) // across)
+    together = len(blocks) * (down * (HEIGHT + GAP) + BLOCK + GAP) <= style.TALLEST - 1.2
+    for part in [blocks] if together else [[block] for block in blocks]:
+        count = down * len(part)
+        between = [BLOCK + 2 * GAP if (i + 1) % down == 0 else GAP for i in range(count - 1)]
+        width = style.WIDTH if across > 3 else max(style.COLUMN, 0.65 + 2.1 * across)
         figure, axes = style.sheet(
-            self.text,
-            self.note,
-            rows,
-            across,
-            height=HEIGHT,
-            left=0.55,
-            right=0.18,
-            gap=(0.22, [BLOCK + 2 * GAP if (i + 1) % down == 0 else GAP for i in range(rows - 1)]),
-            head=0.2 + BLOCK,
-            width=style.WIDTH if across > 3 else max(style.COLUMN, 0.65 + 2.1 * across),
+            *(*heads, count, across),
+            **{"height": HEIGHT, "left": 0.55, "right": 0.18, "gap": (0.22, between)},
+            **{"head": 0.2 + BLOCK, "width": width},
         )
-        for block, panels in zip(blocks, np.split(axes, len(blocks)), strict=True):
-            self._block(rules, group[group["optimizer_label"] == block], panels)
+        for block, panels in zip(part, np.split(axes, len(part)), strict=True):
+            rows = group[(group["optimizer_label"] == block) & (group[x] > 0)].sort_values(x)
+            for i, (rule, panel) in enumerate(zip(rules, panels.flat, strict=False)):
+                exact = rows[rows["rule"] == REFERENCE]
+                if rule.name != REFERENCE and len(exact):
+                    panel.plot(exact[x], exact["median"], color=style.INK, linewidth=0.7, zorder=2)
+                draw(panel, rows[rows["rule"] == rule.label], rule)
+                panel.set_title(rule.label)
+                finish(panel, rows)
+                panel.tick_params(labelleft=i % across == 0, labelbottom=i + across >= len(rules))
+            for panel in panels[:, 0]:
+                panel.set_ylabel(labels[1])
+            for panel in panels.flat[len(rules) :]:
+                panel.set_axis_off()
             box = panels[0, 0].get_position()
             above = box.y1 + 0.2 / figure.get_figheight()
             figure.text(box.x0, above, block, size=style.NORMAL, weight="bold")
-        _across(figure, self.labels[0], 0.07)
-        return figure
-
-    def _block(self, rules: list[Rule], rows: pd.DataFrame, panels: Any) -> None:
-        exact = next((rule for rule in rules if rule.name == REFERENCE), None)
-        across = panels.shape[1]
-        for panel in panels.flat[len(rules) :]:
-            style.clear(panel)
-        for i, (rule, panel) in enumerate(zip(rules, panels.flat, strict=False)):
-            if exact is not None and rule is not exact:
-                self.draw(panel, rows, exact, True)
-            self.draw(panel, rows, rule, False)
-            panel.set_title(rule.label)
-            self.finish(panel, rows)
-            panel.tick_params(labelleft=i % across == 0, labelbottom=i + across >= len(rules))
-            if i % across == 0:
-                panel.set_ylabel(self.labels[1])
+        middle(figure, labels[0], 0.07)
+        yield figure

@@ -1,7 +1,5 @@
 """Figure 4: the final objective against the learning rate, with the stable range."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np
@@ -33,23 +31,17 @@ def pages(results: Results) -> Iterator[Figure]:
         seen = runs[runs["stratum"].isin(group["stratum"])]
         floor = min(seen["left"].min(), 0.5)
 
-        def draw(
-            panel: Axes, rows: pd.DataFrame, rule: Rule, behind: bool, seen: pd.DataFrame = seen
-        ) -> None:
+        def draw(panel: Axes, rows: pd.DataFrame, rule: Rule, seen: pd.DataFrame = seen) -> None:
             here = seen[seen["stratum"].isin(rows["stratum"]) & (seen["rule"] == rule.label)]
-            rows = rows[rows["rule"] == rule.label].sort_values("learning_rate")
-            if behind:
-                panel.plot(rows["learning_rate"], rows["median"], **multiples.BEHIND)
-            else:
-                _panel(panel, rows, here, style.look(rule).colour)
+            _panel(panel, rows, here, style.look(rule).colour)
 
         def finish(panel: Axes, rows: pd.DataFrame, floor: float = floor) -> None:
             low, high = rows["learning_rate"].min(), rows["learning_rate"].max()
             style.logarithmic(panel, "x", low / 1.3, high * 1.3, most=5)
             style.logarithmic(panel, "y", floor / 1.3, 1.45, most=4)
 
-        text = message(results, where, group)
-        yield from multiples.Multiples(text, NOTE, draw, finish, LABELS).pages(results, group)
+        heads = message(results, where, group), NOTE
+        yield from multiples.of_rules(results, group, "learning_rate", LABELS, heads, draw, finish)
 
 
 def message(results: Results, where: str, group: pd.DataFrame) -> str:

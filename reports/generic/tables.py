@@ -1,7 +1,5 @@
 """The tables: every cell as CSV, and the same for people as Markdown."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,13 +31,7 @@ Table = tuple[pd.DataFrame, str, str]
 
 
 def write(results: Results, folder: Path) -> Iterator[tuple[Path, str]]:
-    """Write each table as CSV and Markdown; a table without data is named with an empty path.
-
-    Yields
-    ------
-    path, message
-        Each file as it is written.
-    """
+    """Write each table as CSV and Markdown; one without data is named with an empty path."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, make in TABLES.items():
         csv, markdown = folder / f"{name}.csv", folder / f"{name}.md"

@@ -1,13 +1,11 @@
 """C1: activations, their slopes, and what the study puts in the slope's place."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from matplotlib.figure import Figure
 
 from reports import style
-from reports.generic import activations, factors
+from reports.generic import activations, factors, multiples
 from reports.templates import note
 from study.evidence.evidence import Evidence
 from study.evidence.naming import labelled
@@ -37,12 +35,11 @@ def pages(evidence: Evidence | None = None) -> Iterator[Figure]:
         panel.set_title(name)
         panel.tick_params(labelleft=panel is axes[0, 0])
     for panel in axes[0, len(SHOWN) :]:
-        style.clear(panel)
+        panel.set_axis_off()
         activations.legend(panel)
     for i, (variant, label) in enumerate(zip(variants, names, strict=True)):
         panel = axes[1 + i // 4, i % 4]
         factors.draw(panel, variant, label)
         panel.tick_params(labelleft=i % 4 == 0, labelbottom=i + 4 >= len(variants))
-    middle = (figure.subplotpars.left + figure.subplotpars.right) / 2
-    figure.text(middle, 0.06 / figure.get_figheight(), "net input z", ha="center")
+    multiples.middle(figure, "net input z", 0.06)
     yield figure

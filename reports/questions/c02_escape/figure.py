@@ -1,7 +1,5 @@
 """C2 and C9: how long a wrongly saturated output takes to come back, predicted and observed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,11 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from reports import panels, style
-from reports.panels import look_of, rule, under
 from reports.templates import note
 from reports.wording import significant
-from study.evidence.evidence import EXACT, Evidence
-from study.evidence.runs import NothingToShow, Selection
+from study.evidence.evidence import Evidence
+from study.evidence.runs import NothingToShow
 from study.learning.diagnostics.escape import one_unit_law
 from study.learning.rules import GRADIENTS
 from study.learning.variants import resolve
@@ -28,13 +25,7 @@ WHERE = {
     "location": "output",
     **dict.fromkeys(("updates", "batch_size", "decay"), "any"),
 }
-RULES: dict[str, tuple[Selection, dict[str, float]]] = {
-    "exact": (EXACT, {}),
-    "floor": (rule("floor", minimum=0.1), {"minimum": 0.1}),
-    "offset": (rule("offset", amount=0.1), {"amount": 0.1}),
-    "removed": (rule("removed"), {}),
-}
-NAMES = {"exact": "exact", "floor": "floor 0.1", "offset": "offset 0.1", "removed": "removed"}
+RULES = {"exact": {}, "floor": {"minimum": 0.1}, "offset": {"amount": 0.1}, "removed": {}}
 OPTIMIZERS = {  # marker; the hue says the rule
     **{"sgd": "o", "momentum": "s", "nesterov": "^", "adagrad": "D"},
     **{"rmsprop": "v", "adadelta": "P", "adam": "X"},
@@ -57,44 +48,32 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     left.set_ylabel("updates × learning rate")
     right.set_ylabel("time / time from z0 = 2")
     for panel in (left, right):
-        under(panel, "distance z0")
+        panels.under(panel, "distance z0")
         panel.set_xlim(1.7, 6.3)
         panel.grid(axis="y", color=panels.GRID, linewidth=0.6)
     yield figure
 
 
 def table(evidence: Evidence) -> pd.DataFrame:
-    """Return ``rule, optimizer, distance, rate, seed, time``; NaN where a run never escaped.
-
-    Raises
-    ------
-    NothingToShow
-        If no escape was run.
-    """
-    parts = []
-    for name, (selection, _) in RULES.items():
-        frame = panels.runs_of(evidence, selection, WHERE)
-        if frame.empty or "initialisation.distance" not in frame:
-            continue
-        time = pd.to_numeric(frame["updates_to_target"]).to_numpy(float)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "rule": name,
-                    "optimizer": frame["optimizer"].astype(str),
-                    "distance": frame["initialisation.distance"].astype(float),
-                    "rate": frame["learning_rate"].astype(float),
-                    "seed": frame["seed"].astype(int),
-                    "time": np.where(frame["failed"], np.nan, np.maximum(time, 1.0)),
-                }
-            )
-        )
-    if not parts:
+    """Return ``rule, optimizer, distance, rate, seed, time``; NaN where a run never escaped."""
+    arms = {name: panels.runs_of(evidence, panels.ARMS[name], WHERE) for name in RULES}
+    frame = pd.concat([runs.assign(rule=name) for name, runs in arms.items()], ignore_index=True)
+    if frame.empty or "initialisation.distance" not in frame:
         raise NothingToShow("no runs of a wrongly saturated output")
-    return pd.concat(parts, ignore_index=True)
+    time = pd.to_numeric(frame["updates_to_target"]).to_numpy(float)
+    return pd.DataFrame(
+        {
+            "rule": frame["rule"],
+            "optimizer": frame["optimizer"].astype(str),
+            "distance": frame["initialisation.distance"].astype(float),
+            "rate": frame["learning_rate"].astype(float),
+            "seed": frame["seed"].astype(int),
+            "time": np.where(frame["failed"], np.nan, np.maximum(time, 1.0)),
+        }
+    )
 
 
-def growth(times: pd.DataFrame, far: float) -> pd.Series[float]:
+def growth(times: pd.DataFrame, far: float) -> "pd.Series[float]":
     """Return log10 of time from `far` over time from `NEAR`, of each seed and rate."""
     keys = ["seed", "rate"]
     ends = [times[np.isclose(times["distance"], z)].set_index(keys)["time"] for z in (far, NEAR)]
@@ -105,19 +84,16 @@ def growth(times: pd.DataFrame, far: float) -> pd.Series[float]:
 def message(times: pd.DataFrame) -> str:
     """Say how much longer the farthest start takes, under which rule and optimizer."""
     far = float(times["distance"].max())
-    quotients = {}
-    for (name, optimizer), mine in times.groupby(["rule", "optimizer"]):
+    told = []
+    for name, optimizer, words in (
+        ("exact", "sgd", "under exact and sgd"),
+        ("removed", "sgd", "without the slope"),
+        ("exact", "rmsprop", "under exact and rmsprop"),
+    ):
+        mine = times[(times["rule"] == name) & (times["optimizer"] == optimizer)]
         found = growth(mine, far)
         if len(found):
-            quotients[name, optimizer] = 10 ** float(found.mean())
-    told = []
-    for (name, optimizer), words in (
-        (("exact", "sgd"), "under exact and sgd"),
-        (("removed", "sgd"), "without the slope"),
-        (("exact", "rmsprop"), "under exact and rmsprop"),
-    ):
-        if (name, optimizer) in quotients:
-            told.append(f"{significant(quotients[name, optimizer])} times as long {words}")
+            told.append(f"{significant(10 ** float(found.mean()))} times as long {words}")
     if not told:
         return f"Escape from z0 = {far:g} was seen under no rule"
     return f"To come back from z0 = {far:g} takes, beside z0 = {NEAR:g}, {', '.join(told)}"
@@ -125,8 +101,7 @@ def message(times: pd.DataFrame) -> str:
 
 def law(name: str, distance: float) -> float:
     """Return the predicted time × rate: the law of one unit that sees four hidden units at ½."""
-    parameters = RULES[name][1]
-    variant = resolve("gradient", GRADIENTS, {name: parameters} if parameters else name)
+    variant = resolve("gradient", GRADIENTS, {name: RULES[name]})
     return one_unit_law(distance, 1.0, variant, sensitivity=1 + 4 * 0.25)
 
 
@@ -134,10 +109,10 @@ def _rules(panel: Axes, times: pd.DataFrame) -> None:
     fine = np.linspace(1.9, 6.1, 43)
     ends, seen = [], []
     for i, name in enumerate(RULES):
-        look = look_of(name)
+        look = panels.look_of(name)
         predicted = [law(name, z) for z in fine]
         panel.plot(fine, predicted, color=look.colour, linewidth=1.1)
-        ends.append((np.log10(predicted[-1]), NAMES[name], look.colour))
+        ends.append((np.log10(predicted[-1]), panels.NAMES.get(name, name), look.colour))
         mine = times[times["rule"] == name]
         for z, cell in mine.groupby("distance"):
             scaled = (cell["time"] * cell["rate"]).fillna(np.inf)
@@ -153,7 +128,7 @@ def _rules(panel: Axes, times: pd.DataFrame) -> None:
 
 
 def _optimizers(panel: Axes, times: pd.DataFrame) -> None:
-    colour = look_of("exact").colour
+    colour = panels.look_of("exact").colour
     ends, top = [], 10.0
     for i, (optimizer, marker) in enumerate(OPTIMIZERS.items()):
         mine = times[times["optimizer"] == optimizer]
@@ -168,8 +143,8 @@ def _optimizers(panel: Axes, times: pd.DataFrame) -> None:
         x, middle, error = np.array(points).T
         x = x + 0.05 * (i - 3)
         shade = style.blend(colour, 1.0 if optimizer == "sgd" else 0.75)
-        panel.vlines(x, 10 ** (middle - 2 * error), 10 ** (middle + 2 * error), colors=[shade])
-        panel.plot(x, 10**middle, color=shade, linewidth=0.7, marker=marker, markersize=4)
+        found = 10 ** (middle + np.outer([-2, 0, 2], error))
+        panels.curve(panel, x, found, shade, linewidth=0.7, marker=marker, markersize=4)
         ends.append((float(middle[-1]), optimizer, shade))
         top = max(top, float(10 ** middle.max()))
     fine = np.linspace(NEAR, 6.1, 40)

@@ -1,7 +1,5 @@
 """C3: what removing the factor does to divergence and to the range of stable rates."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -11,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import panels, style
-from reports.panels import look_of, mark, rule, under
+from reports.panels import look_of, mark, under
 from reports.templates import note
 from reports.wording import significant
 from study.evidence.effects import Effect
-from study.evidence.evidence import EXACT, Evidence, needed
+from study.evidence.evidence import Evidence, needed
 from study.evidence.naming import prepare
 from study.evidence.runs import NothingToShow
 from study.evidence.statistics import Interval
@@ -39,8 +37,12 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     failing, room = axes[0]
     look = look_of("removed")
     for effect, shift, hollow in ((own, -SHIFT, False), (untuned, SHIFT, True)):
-        if effect is not None:
-            _failures(failing, effect, names, shift, hollow)
+        if effect is None:
+            continue
+        places = [(names.index(t.task), t.interval) for t in effect.tasks if t.task in names]
+        for at, found in [*places, (len(names), effect.interval())]:
+            values = (100 * x for x in found)
+            panels.estimate(failing, at + shift, values, look, hollow=hollow, width=1.3, size=4)
     failing.axvline(0, color=style.MUTED, linewidth=0.7, zorder=1)
     _rooms(room, rooms, names)
     for panel, labels in ((failing, [*names, "mean of all"]), (room, [""] * (len(names) + 1))):
@@ -56,14 +58,11 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
 def rooms_of(evidence: Evidence) -> pd.DataFrame:
     """Return the room above the tuned rate in each stratum of exact and removed.
 
-    Returns
-    -------
-    frame
-        ``task, rule, times`` (largest stable rate over the tuned one), ``next`` (the same of the
-        smallest tried rate above it, NaN where none was tried) and ``open``.
+    ``task, rule, times`` (largest stable rate over the tuned one), ``next`` (the same of the
+    smallest tried rate above it, NaN where none was tried) and ``open``.
     """
     where = [{**w, "stage": ["tune", "evaluate"]} for w in evidence.part("C3", PART).where]
-    arms = {"exact": EXACT, "removed": rule("removed")}
+    arms = {name: panels.ARMS[name] for name in ("exact", "removed")}
     rows = []
     for place in evidence.places(arms, where, free=("learning_rate", "stage")):
         both = pd.concat(list(place.arms.values()), ignore_index=True)
@@ -72,10 +71,8 @@ def rooms_of(evidence: Evidence) -> pd.DataFrame:
         except NothingToShow:
             continue
         for _, found in headroom(tried).iterrows():
-            of_rule = tried[tried["rule"] == found["rule"]]
-            above = of_rule.loc[
-                of_rule["learning_rate"] > found["largest_stable"] * (1 + 1e-9), "learning_rate"
-            ]
+            rates = tried.loc[tried["rule"] == found["rule"], "learning_rate"]
+            above = rates[rates > found["largest_stable"] * (1 + 1e-9)]
             rows.append(
                 {
                     "task": place.task,
@@ -111,23 +108,14 @@ def _points(found: Interval) -> str:
     )
 
 
-def _failures(panel: Axes, effect: Effect, names: list[str], shift: float, hollow: bool) -> None:
-    look = look_of("removed")
-    rows = [(names.index(t.task), t.interval) for t in effect.tasks if t.task in names]
-    for at, interval in [*rows, (len(names), effect.interval())]:
-        values = (100 * x for x in interval)
-        panels.estimate(panel, at + shift, values, look, hollow=hollow, width=1.3, size=4)
-
-
 def _rooms(panel: Axes, rooms: pd.DataFrame, names: list[str]) -> None:
     for name, shift in (("exact", -SHIFT), ("removed", SHIFT)):
         look, mine = look_of(name), rooms[rooms["rule"] == name]
-        rows = [(names.index(row.task), row) for row in mine.itertuples()]
-        for at, row in rows:
+        for row in mine.itertuples():
             end = row.next if np.isfinite(row.next) else row.times
             ended = replace(look, marker=">" if row.open else look.marker)
-            values = row.times, row.times, end
-            panels.estimate(panel, at + shift, values, ended, width=1.3, size=4)
+            at, values = names.index(row.task) + shift, (row.times, row.times, end)
+            panels.estimate(panel, at, values, ended, width=1.3, size=4)
         if len(mine):
             at = len(names) + shift
             panel.plot(mine["times"].median(), at, look.marker, color=look.colour, markersize=5)

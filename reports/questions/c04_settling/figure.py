@@ -1,9 +1,8 @@
 """C4: where training settles, by kind of task and by number of updates."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -11,21 +10,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import panels, style
-from reports.panels import look_of, ratio_axes, rule, said, side
+from reports.panels import look_of, ratio_axes, said, side
 from reports.templates import note
 from reports.wording import limits, listed, ratio
 from study.evidence.effects import Effect
-from study.evidence.evidence import EXACT, Evidence
+from study.evidence.evidence import Evidence
 from study.evidence.runs import NothingToShow, Selection
 
 ANY: Selection = {"updates": "any", "batch_size": "any", "location": "hidden"}
 UPDATES = {"¼": 500, "1": 2000, "4": 8000}
-RULES = {
-    "removed": rule("removed"),
-    "mean_matched": rule("mean_matched"),
-    "floor": rule("floor", minimum=0.1),
-}
-NAMES = {"removed": "removed", "mean_matched": "mean, matched", "floor": "floor 0.1"}
+RULES = ("removed", "mean_matched", "floor")
 
 
 @dataclass(frozen=True)
@@ -66,10 +60,10 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     """Draw what is left and its ratio to exact's, a column for each kind of task."""
     shown = columns()
     found = {
-        (c.title, tick, name): evidence.beside(selection, where)
+        (c.title, tick, name): evidence.beside(panels.ARMS[name], where)
         for c in shown
         for tick, where in c.where.items()
-        for name, selection in RULES.items()
+        for name in RULES
     }
     effects = [effect for effect in found.values() if effect is not None]
     if not effects:
@@ -82,9 +76,13 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
         above, below = axes[:, j]
         above.set_title(column.title, weight="bold")
         _left(above, evidence, column)
-        for i, name in enumerate(RULES):
-            mine = [found[column.title, tick, name] for tick in column.where]
-            _ratios(below, mine, name, 0.16 * (i - 1))
+        for (i, name), (x, tick) in product(enumerate(RULES), enumerate(column.where)):
+            effect, look, at = found[column.title, tick, name], look_of(name), x + 0.16 * (i - 1)
+            if effect is not None:
+                tasks = [10.0**t.interval.estimate for t in effect.tasks]
+                panels.dots(below, at, tasks, look, upright=True)
+                values = (10.0**v for v in effect.interval())
+                panels.estimate(below, at, values, look, upright=True)
         for panel in (above, below):
             panel.set_xlim(-0.5, len(column.where) - 0.5)
             panel.set_xticks(range(len(column.where)), list(column.where))
@@ -98,7 +96,7 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
         style.logarithmic(panel, "y", max(low, panels.LEAST) / 1.3, 1.1)
     axes[0, 0].set_ylabel("objective left")
     axes[1, 0].set_ylabel("final objective / exact's")
-    panels.rules_key(figure, {"exact": "exact", **NAMES})
+    panels.rules_key(figure, ["exact", *RULES])
     yield figure
 
 
@@ -138,11 +136,11 @@ def message(shown: Sequence[Column], found: dict[Any, Effect | None]) -> str:
 
 def _left(panel: Axes, evidence: Evidence, column: Column) -> None:
     """Draw the quartiles of what is left, a line a task."""
-    for name in ("exact", "removed"):
+    arms = {name: panels.ARMS[name] for name in ("exact", "removed")}
+    for name in arms:
         look = look_of(name)
         lines: dict[str, list[tuple[float, Any]]] = {}
         for x, where in enumerate(column.where.values()):
-            arms = {"exact": EXACT, "removed": RULES["removed"]}
             for place in evidence.places(arms, where):
                 quartiles = panels.quartiles(panels.left(place.arms[name]))
                 lines.setdefault(place.task, []).append((x, quartiles))
@@ -151,22 +149,7 @@ def _left(panel: Axes, evidence: Evidence, column: Column) -> None:
             side_of = -0.1 if name == "exact" else 0.1
             x = np.array([p[0] for p in points]) + side_of + 0.1 * (k - (count - 1) / 2) / count
             q = np.array([p[1] for p in points])
-            panel.vlines(x, q[:, 0], q[:, 2], colors=look.colour, linewidth=1.0, alpha=0.7)
-            panel.plot(
-                *(x, q[:, 1]),
-                color=look.colour,
-                marker=look.marker,
-                markersize=2.8,
-                linewidth=0.9,
-                linestyle="-" if column.amounts else "none",
-            )
-
-
-def _ratios(panel: Axes, effects: Sequence[Effect | None], name: str, shift: float) -> None:
-    look = look_of(name)
-    for x, effect in enumerate(effects):
-        if effect is not None:
-            tasks = [10.0**t.interval.estimate for t in effect.tasks]
-            panels.dots(panel, x + shift, tasks, look, upright=True)
-            values = (10.0**v for v in effect.interval())
-            panels.estimate(panel, x + shift, values, look, upright=True)
+            drawn = {"marker": look.marker, "markersize": 2.8, "linewidth": 0.9}
+            drawn["linestyle"] = "-" if column.amounts else "none"
+            bar = {"linewidth": 1.0, "alpha": 0.7}
+            panels.curve(panel, x, q.T, look.colour, bar=bar, **drawn)

@@ -1,7 +1,5 @@
 """C5: dose curves, how much of the factor may be changed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,15 +7,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports import style
-from reports.panels import CORE, MARGIN, look_of, ratio_axes, stored, under
+from reports import panels, style
 from reports.templates import note
 from reports.wording import listed
 from study.evidence.effects import Effect, Ranked, TaskEffect
 from study.evidence.evidence import Evidence
 from study.evidence.runs import NothingToShow
 
-WHERE = {**CORE, "task": ["digits", "breast_cancer", "diabetes", "teacher"]}
+WHERE = {**panels.CORE, "task": ["digits", "breast_cancer", "diabetes", "teacher"]}
 
 
 @dataclass(frozen=True)
@@ -52,9 +49,9 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     for panel, dose in zip(axes[0], DOSES, strict=True):
         panel.set_title(f"{dose.name}: {dose.formula}")
         _panel(panel, dose, curves[dose.name])
-        under(panel, dose.parameter)
+        panels.under(panel, dose.parameter)
         panel.tick_params(labelleft=panel is axes[0, 0])
-    ratio_axes(list(axes[0]), effects, "y")
+    panels.ratio_axes(list(axes[0]), effects, "y")
     axes[0, 0].set_ylabel("final objective / exact's")
     yield figure
 
@@ -68,7 +65,7 @@ def curve(evidence: Evidence, dose: Dose) -> dict[float, Effect]:
     for amount in dose.amounts:
         measured: list[TaskEffect] = []
         for activation in ("tanh", "logistic"):
-            selection = stored(evidence, activation, dose.name, **{dose.parameter: amount})
+            selection = panels.stored(evidence, activation, dose.name, **{dose.parameter: amount})
             effect = evidence.beside(selection, {**WHERE, "activation": activation})
             if isinstance(effect, Ranked):
                 measured += effect.tasks
@@ -82,7 +79,7 @@ def message(curves: Mapping[str, Mapping[float, Effect]]) -> str:
     kept, lost = [], []
     for name in ("floor", "offset", "power"):
         intervals = {amount: effect.interval() for amount, effect in curves[name].items()}
-        found = [amount for amount, interval in intervals.items() if interval.high < MARGIN]
+        found = [amount for amount, interval in intervals.items() if interval.high < panels.MARGIN]
         if found:
             kept.append(f"{name} {said_amounts(found, list(intervals))}")
         elif intervals:
@@ -109,7 +106,7 @@ def said_amounts(found: Sequence[float], tried: Sequence[float]) -> str:
 
 
 def _panel(panel: Axes, dose: Dose, found: Mapping[float, Effect]) -> None:
-    look = look_of(dose.name)
+    look = panels.look_of(dose.name)
     tasks: dict[str, dict[float, float]] = {}
     limits: dict[float, tuple[float, ...]] = {}
     for amount, effect in found.items():
@@ -129,7 +126,7 @@ def _panel(panel: Axes, dose: Dose, found: Mapping[float, Effect]) -> None:
         panel.fill_between(x, low, high, color=look.colour, alpha=0.25, linewidth=0)
         panel.plot(x, middle, color=look.colour, marker=look.marker, markersize=4, linewidth=1.5)
     if dose.exact is not None:
-        exact = look_of("exact")
+        exact = panels.look_of("exact")
         panel.plot(dose.exact, 1.0, exact.marker, color=exact.colour, markersize=4.6, zorder=5)
         panel.text(dose.exact + 0.06, 0.94, "exact", va="top", size=style.SMALL)
         panel.set_xlim(min(dose.amounts) - 0.08, max(dose.amounts) + 0.08)

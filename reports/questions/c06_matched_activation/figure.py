@@ -1,7 +1,5 @@
 """C6: a changed factor, its matched activation in the forward pass, and each of them alone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -22,13 +20,11 @@ RULES: dict[str, Selection] = {
     "half steepness": rule("other_slope", factor=0.5),
     "twice steepness": rule("other_slope", factor=2),
 }
-ARMS = {"mismatched": "false", "forward": "forward", "matched": "true"}
-ARM_NAMES = {
-    "mismatched": "(f, φ): backward alone",
-    "forward": "(F, f'): forward alone",
-    "matched": "(F, φ): both, consistent",
+ARMS = {  # arm -> how runs store it, what it is called, marker, whether that is filled
+    "mismatched": ("false", "(f, φ): backward alone", "o", True),
+    "forward": ("forward", "(F, f'): forward alone", "v", False),
+    "matched": ("true", "(F, φ): both, consistent", "D", True),
 }
-MARKS = {"mismatched": ("o", style.INK), "forward": ("v", "white"), "matched": ("D", style.INK)}
 WEIGHTS = {
     "matched": {"matched": 1.0, "mismatched": -1.0},
     "interaction": {"matched": 1.0, "mismatched": -1.0, "forward": -1.0, "plain": 1.0},
@@ -38,13 +34,13 @@ WEIGHTS = {
 def pages(evidence: Evidence) -> Iterator[Figure]:
     """Draw the three changed corners of the 2×2, and what consistency is worth."""
     corners = {
-        (name, arm): evidence.beside({**selection, "consistent": flag}, CORE)
-        for name, selection in RULES.items()
-        for arm, flag in ARMS.items()
+        (name, arm): evidence.beside(selection, CORE)
+        for name in RULES
+        for arm, selection in _arms(name).items()
     }
     worth = {
-        (name, contrast): evidence.compare(_arms(selection), CORE, weights)
-        for name, selection in RULES.items()
+        (name, contrast): evidence.compare({"plain": EXACT, **_arms(name)}, CORE, weights)
+        for name in RULES
         for contrast, weights in WEIGHTS.items()
     }
     names = list(RULES)
@@ -67,23 +63,21 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     panels.ratios(left, rows, names, "final objective / exact's", "beside exact")
     across, title = "(F, φ) / (f, φ), and interaction", "what consistency is worth"
     panels.ratios(right, beside, [""] * len(names), across, title)
-    looks = [replace(look_of("exact"), marker=m, face=f) for m, f in MARKS.values()]
-    marks = [*map(mark, looks), mark(looks[0], hollow=True)]
-    panels.key(figure, marks, [*ARM_NAMES.values(), "interaction"])
+    looks = [(replace(look_of("exact"), marker=m), full) for _, _, m, full in ARMS.values()]
+    marks = [*(mark(look, not full) for look, full in looks), mark(looks[0][0], hollow=True)]
+    panels.key(figure, marks, [*(words for _, words, *_ in ARMS.values()), "interaction"])
     yield figure
 
 
 def _look(name: str, arm: str) -> style.Look:
     """Return the look of an arm: the rule's hue, the arm's marker."""
     look = look_of(str(RULES[name]["gradient"]))
-    marker, face = MARKS[arm]
-    return replace(look, marker=marker, face=face if face == "white" else look.colour)
+    *_, marker, full = ARMS[arm]
+    return replace(look, marker=marker, face=look.colour if full else "white")
 
 
-def _arms(selection: Selection) -> dict[str, Selection]:
-    return {"plain": EXACT} | {
-        arm: {**selection, "consistent": flag} for arm, flag in ARMS.items()
-    }
+def _arms(name: str) -> dict[str, Selection]:
+    return {arm: {**RULES[name], "consistent": flag} for arm, (flag, *_) in ARMS.items()}
 
 
 def message(worth: Mapping[tuple[str, str], Effect | None]) -> str:

@@ -1,7 +1,5 @@
 """C7: whether relu's slope at zero matters."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 

@@ -1,28 +1,19 @@
 """C8: whether other optimizers make up for a removed factor."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import panels, style
-from reports.panels import CORE, look_of, rule, said
 from reports.templates import note
 from reports.wording import listed
 from study.evidence.effects import Effect
 from study.evidence.evidence import EXACT, Evidence
-from study.evidence.runs import NothingToShow, Selection
+from study.evidence.runs import NothingToShow
 
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
-RULES: dict[str, Selection] = {
-    "removed": rule("removed"),
-    "offset": rule("offset", amount=0.1),
-    "frozen": rule("frozen"),
-}
-NAMES = {"removed": "removed", "offset": "offset 0.1", "frozen": "frozen", "exact": "exact"}
-WHERE = {**CORE, "task": ["digits", "breast_cancer", "diabetes", "teacher"]}
+RULES = ("removed", "offset", "frozen")
+WHERE = {**panels.CORE, "task": ["digits", "breast_cancer", "diabetes", "teacher"]}
 
 Effects = Mapping[tuple[str, str], Effect | None]
 
@@ -30,15 +21,15 @@ Effects = Mapping[tuple[str, str], Effect | None]
 def pages(evidence: Evidence) -> Iterator[Figure]:
     """Draw each rule beside exact under the same optimizer, and under plain sgd."""
 
-    def beside(selection: Selection, optimizer: str, reference: str) -> Effect | None:
-        arm = {**selection, "optimizer": optimizer}
+    def beside(name: str, optimizer: str, reference: str) -> Effect | None:
+        arm = {**panels.ARMS[name], "optimizer": optimizer}
         return evidence.beside(arm, WHERE, {**EXACT, "optimizer": reference})
 
-    same = {(o, name): beside(arm, o, o) for o in OPTIMIZERS for name, arm in RULES.items()}
+    same = {(o, name): beside(name, o, o) for o in OPTIMIZERS for name in RULES}
     plain = {
-        (o, name): beside(arm, o, "sgd")
+        (o, name): beside(name, o, "sgd")
         for o in OPTIMIZERS
-        for name, arm in {"exact": EXACT, "removed": RULES["removed"]}.items()
+        for name in ("exact", "removed")
         if (o, name) != ("sgd", "exact")
     }
     if not any(same.values()):
@@ -47,21 +38,18 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
         message(same), note(__file__), 1, 2, height=0.34 * len(OPTIMIZERS), left=0.8, bottom=0.64,
         gap=(0.2, 0.3),
     )  # fmt: skip
-    left, right = axes[0]
-    title = "the rule beside exact, same optimizer"
-    _forest(left, same, {"removed": -0.22, "offset": 0.0, "frozen": 0.22}, title)
-    title = "the optimizer beside exact under sgd"
-    _forest(right, plain, {"exact": -0.13, "removed": 0.13}, title)
-    right.tick_params(labelleft=False)
-    panels.rules_key(figure, NAMES)
+    plain_shifts = {"exact": -0.13, "removed": 0.13}
+    same_shifts = {"removed": -0.22, "offset": 0.0, "frozen": 0.22}
+    for panel, found, shifts, title in (
+        (axes[0, 0], same, same_shifts, "the rule beside exact, same optimizer"),
+        (axes[0, 1], plain, plain_shifts, "the optimizer beside exact under sgd"),
+    ):
+        at = {key: OPTIMIZERS.index(key[0]) + shifts[key[1]] for key in found}
+        rows = panels.placed(found, at.__getitem__, lambda key: panels.look_of(key[1]))
+        panels.ratios(panel, rows, OPTIMIZERS, "ratio of final objectives", title)
+    axes[0, 1].tick_params(labelleft=False)
+    panels.rules_key(figure, [*RULES, "exact"])
     yield figure
-
-
-def _forest(panel: Axes, found: Effects, shifts: Mapping[str, float], title: str) -> None:
-    rows = panels.placed(
-        found, lambda k: OPTIMIZERS.index(k[0]) + shifts[k[1]], lambda k: look_of(k[1])
-    )
-    panels.ratios(panel, rows, OPTIMIZERS, "ratio of final objectives", title)
 
 
 def message(same: Effects) -> str:
@@ -72,7 +60,7 @@ def message(same: Effects) -> str:
         if (effect := same.get((optimizer, "removed"))) is not None
     }
     sgd = removed.pop("sgd", None)
-    tail = f" (under sgd: {said(sgd, inside=True)} times exact's objective)" if sgd else ""
+    tail = f" (under sgd: {panels.said(sgd, inside=True)} times exact's objective)" if sgd else ""
     if not removed:
         return f"Removal was run under sgd alone{tail}"
     sides = panels.by_side(removed)

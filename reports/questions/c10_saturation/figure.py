@@ -1,9 +1,6 @@
 """C10: whether harm grows with saturation and depth together."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,12 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports import style
-from reports.panels import key, look_of, rule, under
+from reports import panels, style
 from reports.templates import note
 from study.evidence.claims.kinds import depth_of, harm
 from study.evidence.evidence import EXACT, Evidence
-from study.evidence.runs import NothingToShow, Selection
+from study.evidence.runs import NothingToShow
 from study.evidence.statistics import hodges_lehmann
 
 TOLERATED = 0.2
@@ -25,31 +21,20 @@ DEPTHS = {1: 0.4, 2: 0.6, 3: 0.8, 4: 1.0}  # depth -> how dark
 MARKERS = {1: "o", 2: "s", 3: "^", 4: "D"}
 
 
-@dataclass(frozen=True)
-class Column:
-    """A rule on an activation."""
-
-    title: str
-    name: str
-    selection: Selection
-    activation: str
-    initialisation: str
-
-
-COLUMNS = (
-    Column("removed, tanh", "removed", rule("removed"), "tanh", "glorot"),
-    Column("mean matched, tanh", "mean_matched", rule("mean_matched"), "tanh", "glorot"),
-    Column("floor 0.1, tanh", "floor", rule("floor", minimum=0.1), "tanh", "glorot"),
-    Column("removed, relu", "removed", rule("removed"), "relu", "he"),
-)
+COLUMNS = {  # title -> rule, activation, initialisation
+    "removed, tanh": ("removed", "tanh", "glorot"),
+    "mean matched, tanh": ("mean_matched", "tanh", "glorot"),
+    "floor 0.1, tanh": ("floor", "tanh", "glorot"),
+    "removed, relu": ("removed", "relu", "he"),
+}
 
 
 def pages(evidence: Evidence) -> Iterator[Figure]:
     """Draw harm over gain, a line a depth, a panel a rule and objective."""
     found = {
-        (objective, column.title): harms(evidence, column, objective)
+        (objective, title): harms(evidence, title, objective)
         for objective in OBJECTIVES
-        for column in COLUMNS
+        for title in COLUMNS
     }
     if all(frame.empty for frame in found.values()):
         raise NothingToShow("no runs beside exact over gains and depths")
@@ -60,15 +45,15 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     values = pd.concat(list(found.values()))
     low, high = min(values["low"].min(), 0.0), max(values["high"].max(), 0.1)
     for i, (objective, label) in enumerate(OBJECTIVES.items()):
-        for j, column in enumerate(COLUMNS):
+        for j, (title, (name, *_)) in enumerate(COLUMNS.items()):
             panel = axes[i, j]
-            _lines(panel, found[objective, column.title], column)
+            _lines(panel, found[objective, title], panels.look_of(name).colour)
             panel.set_ylim(max(low, -1) - 0.05, min(high, 1) + 0.05)
             panel.tick_params(labelleft=j == 0, labelbottom=i == 1)
             if i == 0:
-                panel.set_title(column.title)
+                panel.set_title(title)
             if i == 1:
-                under(panel, "gain")
+                panels.under(panel, "gain")
         axes[i, 0].set_ylabel(f"{label}\nharm")
     grey = style.HUES["control"]
     marks = [
@@ -76,22 +61,23 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
         for d, shade in DEPTHS.items()
     ]
     names = [f"{d} hidden layer{'s' if d > 1 else ''}" for d in DEPTHS]
-    key(figure, marks, names)
+    panels.key(figure, marks, names)
     yield figure
 
 
-def harms(evidence: Evidence, column: Column, objective: str) -> pd.DataFrame:
+def harms(evidence: Evidence, title: str, objective: str) -> pd.DataFrame:
     """Return the harm of a rule in each cell: ``gain, depth, estimate, low, high, lost``."""
+    name, activation, initialisation = COLUMNS[title]
     where = {
         "dataset": "digits",
         "objective": objective,
-        "activation": column.activation,
-        "initialisation": column.initialisation,
+        "activation": activation,
+        "initialisation": initialisation,
         "gain": "any",
         "hidden": ["32", "32-32", "32-32-32", "32-32-32-32"],
         "location": "hidden",
     }
-    arms = {"exact": EXACT, "rule": column.selection}
+    arms = {"exact": EXACT, "rule": panels.ARMS[name]}
     rows = []
     for place in evidence.places(arms, where, free=("gain", "hidden")):
         exact = place.arms["exact"]
@@ -139,8 +125,7 @@ def message(evidence: Evidence) -> str:
     return f"Saturation and depth together add no clear harm ({by})"
 
 
-def _lines(panel: Axes, frame: pd.DataFrame, column: Column) -> None:
-    colour = look_of(column.name).colour
+def _lines(panel: Axes, frame: pd.DataFrame, colour: str) -> None:
     panel.axhline(0, color=style.MUTED, linewidth=0.7, zorder=1)
     for depth, shade in DEPTHS.items():
         mine = frame[frame["depth"] == depth].sort_values("gain")
@@ -148,17 +133,9 @@ def _lines(panel: Axes, frame: pd.DataFrame, column: Column) -> None:
             continue
         x = mine["gain"].to_numpy(float) * 2.0 ** (0.12 * (depth - 2.5))
         own = style.blend(colour, shade)
-        panel.vlines(x, mine["low"], mine["high"], colors=[own], linewidth=1.1)
-        panel.plot(x, mine["estimate"], color=own, linewidth=1.2)
+        found = mine[["low", "estimate", "high"]].to_numpy(float).T
+        panels.curve(panel, x, found, own, bar={"linewidth": 1.1}, linewidth=1.2)
         for kept, face in ((~mine["lost"], own), (mine["lost"], "white")):
-            panel.plot(
-                *(x[kept], mine.loc[kept, "estimate"], MARKERS[depth]),
-                color=own,
-                markerfacecolor=face,
-                markersize=3.6,
-            )
-    panel.set_xscale("log", base=2)
-    gains = (0.5, 1, 2, 4, 8)
-    panel.set_xlim(0.4, 10)
-    panel.set_xticks(gains, [f"{g:g}" for g in gains])
-    panel.minorticks_off()
+            points = x[kept], mine.loc[kept, "estimate"], MARKERS[depth]
+            panel.plot(*points, color=own, markerfacecolor=face, markersize=3.6)
+    panels.doublings(panel, 0.4, 10, {gain: f"{gain:g}" for gain in (0.5, 1, 2, 4, 8)})

@@ -1,14 +1,11 @@
 """C12: which information in the factor matters, a ladder from none to all of it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from reports import style
-from reports.panels import CORE, ENTROPY, forest, look_of, placed, ratio_axes, rule, under
+from reports import panels, style
 from reports.templates import note
 from reports.wording import listed, percent
 from study.evidence.effects import Effect
@@ -29,16 +26,16 @@ LADDER = {  # rule -> what it knows
     "exact": "all: exact",
 }
 COLUMNS = {
-    "tanh and logistic": CORE,
-    "relu": {**CORE, "activation": "relu", "initialisation": "glorot"},
-    "cross-entropy": ENTROPY,
+    "tanh and logistic": panels.CORE,
+    "relu": {**panels.CORE, "activation": "relu", "initialisation": "glorot"},
+    "cross-entropy": panels.ENTROPY,
 }
 
 
 def pages(evidence: Evidence) -> Iterator[Figure]:
     """Draw the ladder, a panel for activations with a bound, for relu, and for cross-entropy."""
     found = {
-        (title, name): evidence.beside(rule(name), where)
+        (title, name): evidence.beside(panels.rule(name), where)
         for title, where in COLUMNS.items()
         for name in LADDER
         if name != "exact"
@@ -53,14 +50,14 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     names = list(LADDER)
     for panel, title in zip(axes[0], COLUMNS, strict=True):
         mine = {name: effect for (where, name), effect in present.items() if where == title}
-        rows = placed(mine, names.index, look_of)
+        rows = panels.placed(mine, names.index, panels.look_of)
         labels = list(LADDER.values()) if panel is axes[0, 0] else [""] * len(names)
-        forest(panel, rows, labels)
-        exact = look_of("exact")
+        panels.forest(panel, rows, labels)
+        exact = panels.look_of("exact")
         panel.plot(1, len(names) - 1, exact.marker, color=exact.colour, markersize=4.6)
         panel.set_title(title)
-        under(panel, "final objective / exact's")
-    ratio_axes(list(axes[0]), list(present.values()))
+        panels.under(panel, "final objective / exact's")
+    panels.ratio_axes(list(axes[0]), list(present.values()))
     yield figure
 
 

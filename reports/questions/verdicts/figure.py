@@ -1,7 +1,5 @@
 """All claims: the twelve verdicts on one page."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -40,30 +38,22 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
         right=NUMBERS + WORD + 0.15, bottom=0.15, gap=(0.0, 0.06), head=0.28,
     )  # fmt: skip
     width = figure.get_figwidth()
+    bold = {"weight": "bold"}
+    numbers, word = width - NUMBERS - WORD, width - WORD
     for panel, verdict, line in zip(axes[:, 0], verdicts, lines, strict=True):
-        box = panel.get_position()
-        middle = (box.y0 + box.y1) / 2
-        figure.text(0.06 / width, middle, verdict.claim.id, weight="bold", va="center",
-                    size=style.SMALL)  # fmt: skip
-        figure.text(0.4 / width, middle, "\n".join(line), va="center", size=style.SMALL)
-        numbers = _effect(panel, verdict)
-        at = 1 - (NUMBERS + WORD) / width
-        figure.text(at, middle, numbers, va="center", size=style.SMALL)
-        figure.text(
-            *(1 - WORD / width, middle, verdict.verdict),
-            va="center",
-            weight="bold",
-            size=style.NORMAL,
-            color=COLOURS[verdict.verdict],
-        )
+        box, shown = panel.get_position(), verdict.verdict
+        told = {
+            0.06: (verdict.claim.id, bold),
+            0.4: ("\n".join(line), {}),
+            numbers: (_effect(panel, verdict), {}),
+            word: (shown, {**bold, "size": style.NORMAL, "color": COLOURS[shown]}),
+        }
+        for x, (text, how) in told.items():
+            how = {"va": "center", "size": style.SMALL, **how}
+            figure.text(x / width, (box.y0 + box.y1) / 2, text, **how)
     top = axes[0, 0].get_position().y1 + 0.08 / figure.get_figheight()
-    heads = {
-        "claim": 0.06,
-        "effect": STATEMENT + 0.1,
-        "95 % interval, runs": width - NUMBERS - WORD,
-        "verdict": width - WORD,
-    }
-    for text, x in heads.items():
+    heads = ("claim", "effect", "95 % interval, runs", "verdict")
+    for x, text in zip((0.06, STATEMENT + 0.1, numbers, word), heads, strict=True):
         figure.text(x / width, top, text, size=style.SMALL, color=style.MUTED)
     yield figure
 

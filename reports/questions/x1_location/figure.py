@@ -1,7 +1,5 @@
 """X1: at the output a change of the loss, in the hidden layers a wrong gradient."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -21,14 +19,15 @@ from study.evidence.runs import NothingToShow, Selection
 TASKS = ("digits", "under_capacity", "breast_cancer")
 LOCATIONS = {"output": "s", "hidden": "o", "all": "^"}
 RULES: dict[str, Selection] = {
-    "removed": rule("removed"),
-    "mean, matched": rule("mean_matched"),
+    "removed": panels.ARMS["removed"],
+    "mean, matched": panels.ARMS["mean_matched"],
     "scaled": rule("scaled"),
-    "floor 0.1": rule("floor", minimum=0.1),
-    "offset 0.1": rule("offset", amount=0.1),
+    "floor 0.1": panels.ARMS["floor"],
+    "offset 0.1": panels.ARMS["offset"],
     "random": rule("random", low=0, high=1, matched=None),
 }
 SMALLEST = 1e-6
+Fields = Mapping[tuple[str, str], "pd.Series[float]"]
 
 
 def pages(evidence: Evidence) -> Iterator[Figure]:
@@ -60,7 +59,7 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     yield figure
 
 
-def asymmetry(evidence: Evidence, selection: Selection, location: str) -> pd.Series[float]:
+def asymmetry(evidence: Evidence, selection: Selection, location: str) -> "pd.Series[float]":
     """Return the final field's asymmetry of all runs of a rule at a location."""
     if "asymmetry" not in evidence.runs.frame:
         return pd.Series(dtype=float)
@@ -70,9 +69,7 @@ def asymmetry(evidence: Evidence, selection: Selection, location: str) -> pd.Ser
     ).dropna()
 
 
-def message(
-    effects: Mapping[tuple[str, str], Effect], fields: Mapping[tuple[str, str], pd.Series[float]]
-) -> str:
+def message(effects: Mapping[tuple[str, str], Effect], fields: Fields) -> str:
     """Say what removal costs at the output and in the hidden layers."""
     costs = [
         f"{words} {said(effects['removed', place].interval())} times exact's objective"
@@ -104,9 +101,7 @@ def _look(name: str, place: str) -> style.Look:
     return replace(look_of(str(RULES[name]["gradient"])), marker=LOCATIONS[place])
 
 
-def _fields(
-    panel: Axes, fields: Mapping[tuple[str, str], pd.Series[float]], exact: pd.Series[float]
-) -> None:
+def _fields(panel: Axes, fields: Fields, exact: "pd.Series[float]") -> None:
     if len(exact):
         low, middle, high = np.maximum(quartiles(exact), SMALLEST)
         panel.axvspan(low, high, color="#E4E4E4", linewidth=0, zorder=0)

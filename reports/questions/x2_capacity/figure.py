@@ -1,7 +1,5 @@
 """X2: how many patterns a net of a width can learn by heart."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pandas as pd
@@ -9,7 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import panels, style
-from reports.panels import LEAST, look_of, rule, under
 from reports.templates import note
 from reports.wording import listed
 from study.evidence.evidence import Evidence
@@ -20,7 +17,6 @@ WHERE: Selection = {
     "updates": "any",
 }
 RULES = ("exact", "removed", "mean_matched", "frozen")
-LABELS = {"mean_matched": "mean, matched"}
 WIDTHS = ("8-8", "16-16", "32-32", "64-64")
 COUNTS = (32, 64, 128, 256, 512, 1024)
 LEARNT = 0.01
@@ -38,26 +34,20 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
         _panel(panel, left[left["hidden"] == width])
         panel.set_title(f"hidden {width}")
         panel.tick_params(labelleft=panel is axes[0, 0])
-        under(panel, "patterns")
-    low = max(float(left["lower"].min()), LEAST) / 1.5
+        panels.under(panel, "patterns")
+    low = max(float(left["lower"].min()), panels.LEAST) / 1.5
     for panel in axes[0]:
         style.logarithmic(panel, "y", min(low, 0.005), 1.3)
     axes[0, 0].set_ylabel("objective left")
-    panels.rules_key(figure, {name: LABELS.get(name, name) for name in RULES})
+    panels.rules_key(figure, RULES)
     yield figure
 
 
 def table(evidence: Evidence) -> pd.DataFrame:
-    """Return ``rule, hidden, patterns, lower, middle, upper`` of what is left.
-
-    Raises
-    ------
-    NothingToShow
-        If no cell was run.
-    """
+    """Return ``rule, hidden, patterns, lower, middle, upper`` of what is left."""
     rows = []
     for name in RULES:
-        frame = panels.runs_of(evidence, rule(name), WHERE)
+        frame = panels.runs_of(evidence, panels.rule(name), WHERE)
         if "dataset.patterns" not in frame:
             continue
         for (hidden, count), cell in frame.groupby(["hidden", "dataset.patterns"]):
@@ -80,7 +70,9 @@ def message(left: pd.DataFrame) -> str:
         run = set(left.loc[left["hidden"] == hidden, "rule"])
         if "exact" in run and len(run - {RULES[-1]}) > 1:
             told = [
-                f"{_many(capacity(left, n, hidden))} {_under(n)}" for n in RULES[:-1] if n in run
+                f"{_many(capacity(left, name, hidden))} {words}"
+                for name, words in panels.CONDITIONS.items()
+                if name in run
             ]
             return f"By heart a {hidden} net learns {listed(told)}"
     return "Patterns learnt by heart, without exact to compare with"
@@ -92,31 +84,18 @@ def _many(count: float) -> str:
     return f"{'at least ' if count == COUNTS[-1] else ''}{count:,.0f} patterns"
 
 
-def _under(name: str) -> str:
-    return {"exact": "under exact", "removed": "without the slope"}.get(
-        name, f"with the {LABELS.get(name, name).replace(', ', ' ')}"
-    )
-
-
 def _panel(panel: Axes, left: pd.DataFrame) -> None:
     panels.dashed(panel, LEARNT, "y")
     for i, name in enumerate(RULES):
         mine = left[left["rule"] == name].sort_values("patterns")
         if mine.empty:
             continue
-        look = look_of(name)
+        look = panels.look_of(name)
         x = mine["patterns"].to_numpy() * 2.0 ** (0.1 * (i - 1.5))
-        panel.vlines(x, mine["lower"], mine["upper"], colors=look.colour, linewidth=1.1)
-        panel.plot(
-            *(x, mine["middle"]),
-            color=look.colour,
-            marker=look.marker,
-            markerfacecolor=look.face,
-            markersize=3.8,
-            linewidth=1.1,
-        )
-    panel.set_xscale("log", base=2)
-    panel.set_xlim(COUNTS[0] / 1.4, COUNTS[-1] * 1.4)
-    panel.set_xticks(COUNTS, [f"{c}" if i % 2 == 0 else "" for i, c in enumerate(COUNTS)])
-    panel.minorticks_off()
+        quartiles = mine[["lower", "middle", "upper"]].to_numpy().T
+        drawn = {"marker": look.marker, "markerfacecolor": look.face, "markersize": 3.8}
+        bar = {"linewidth": 1.1}
+        panels.curve(panel, x, quartiles, look.colour, bar=bar, linewidth=1.1, **drawn)
+    ticks = {c: f"{c}" if i % 2 == 0 else "" for i, c in enumerate(COUNTS)}
+    panels.doublings(panel, COUNTS[0] / 1.4, COUNTS[-1] * 1.4, ticks)
     panel.grid(axis="y", color=panels.GRID, linewidth=0.6)

@@ -1,7 +1,5 @@
 """X3: what of a cell's end predicts how much its rule harms."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,8 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports import style
-from reports.panels import TASKS, equality, key, look_of, mark, under
+from reports import panels, style
 from reports.templates import note
 from reports.wording import percent
 from study.evidence.evidence import EXACT, Evidence
@@ -21,20 +18,15 @@ from study.evidence.statistics import Interval
 from study.learning.rules import GRADIENTS
 
 WHERE = {
-    "task": [*TASKS, "digits_cross_entropy"],
+    "task": [*panels.TASKS, "digits_cross_entropy"],
     "activation": ["tanh", "logistic", "relu"],
     "initialisation": "glorot",
     "location": "hidden",
 }
-LABELS = {
-    "negative_eigenvalues": "share of K~'s spectrum below 0",
-    "descent_cosine": "cosine to the exact gradient",
-    "asymmetry": "asymmetry within layers",
-}
-SHORT = {
-    "negative_eigenvalues": "the spectrum of K~",
-    "descent_cosine": "the descent cosine",
-    "asymmetry": "the asymmetry",
+LABELS = {  # predictor -> what is written below its axis, and its name in a sentence
+    "negative_eigenvalues": ("share of K~'s spectrum below 0", "the spectrum of K~"),
+    "descent_cosine": ("cosine to the exact gradient", "the descent cosine"),
+    "asymmetry": ("asymmetry within layers", "the asymmetry"),
 }
 
 
@@ -55,29 +47,23 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
         message(found), note(__file__), 1, len(LABELS), height=2.1, left=0.6, bottom=1.2,
         head=0.36, gap=(0.2, 0.3),
     )  # fmt: skip
-    for panel, (name, label) in zip(axes[0], LABELS.items(), strict=True):
+    for panel, (name, (label, _)) in zip(axes[0], LABELS.items(), strict=True):
         _points(panel, every[every[name].notna()], name)
-        under(panel, label)
+        panels.under(panel, label)
         panel.tick_params(labelleft=panel is axes[0, 0])
         panel.set_title(_said(found[name]))
-        equality(panel, "y")
+        panels.equality(panel, "y")
     axes[0, 0].set_ylabel("final objective / exact's")
     present = [n for n in GRADIENTS if (every["rule"] == n).any()]
     names = [GRADIENTS[n].label or n.replace("_", " ") for n in present]
-    key(figure, [mark(look_of(n)) for n in present], names, across=5)
+    panels.key(figure, [panels.mark(panels.look_of(n)) for n in present], names, across=5)
     for line in figure.legends[0].legend_handles:
         line.set_linestyle("none")
     yield figure
 
 
 def table(evidence: Evidence) -> pd.DataFrame:
-    """Return the cells of all rules in the hidden layers.
-
-    Raises
-    ------
-    NothingToShow
-        If there is none beside exact.
-    """
+    """Return the cells of all rules in the hidden layers."""
     free = [str(c) for c in evidence.runs.frame.columns if axis(c) in RULE]
     arms = {"exact": EXACT, "rules": {"gradient": "any"}}
     every = cells(evidence.runs, evidence.places(arms, WHERE, free=free))
@@ -102,15 +88,16 @@ def message(found: dict[str, Found]) -> str:
     if not known:
         return "Harm over what may predict it, in too few tasks to leave one out"
     best = max(known, key=lambda n: known[n])
-    others = [f"{SHORT[n]} {_share(known[n])}" for n in known if n != best]
+    name, share = LABELS[best][1], _share(known[best])
+    others = [f"{LABELS[n][1]} {_share(known[n])}" for n in known if n != best]
     if known[best] <= 0.05:
         return (
-            f"Nothing at the end of training predicts the harm in tasks left out: {SHORT[best]} "
-            f"explains {_share(known[best])}, {', '.join(others)}"
+            f"Nothing at the end of training predicts the harm in tasks left out: {name} "
+            f"explains {share}, {', '.join(others)}"
         )
-    name = SHORT[best][0].upper() + SHORT[best][1:]
     tail = f", {' and '.join(others)}" if others else ""
-    return f"{name} predicts harm best: {_share(known[best])} of it in tasks left out{tail}"
+    name = name[0].upper() + name[1:]
+    return f"{name} predicts harm best: {share} of it in tasks left out{tail}"
 
 
 def _share(explained: float) -> str:
@@ -128,7 +115,7 @@ def _said(found: Found) -> str:
 
 def _points(panel: Axes, known: pd.DataFrame, name: str) -> None:
     for rule, mine in known.groupby("rule"):
-        look = look_of(str(rule)) if rule in GRADIENTS else look_of("frozen")
+        look = panels.look_of(str(rule)) if rule in GRADIENTS else panels.look_of("frozen")
         panel.scatter(
             *(mine[name], 10.0 ** mine["harm"]),
             s=11,

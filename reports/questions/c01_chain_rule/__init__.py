@@ -1,1 +1,0 @@
-"""C1: the chain rule asks for the factor f'(net)."""

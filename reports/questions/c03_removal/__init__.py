@@ -1,1 +1,0 @@
-"""C3: what removing the factor does to failures."""

@@ -1,1 +1,0 @@
-"""C4: at which objective training settles without the factor."""

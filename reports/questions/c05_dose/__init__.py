@@ -1,1 +1,0 @@
-"""C5: how much of the factor may be changed."""

@@ -1,1 +1,0 @@
-"""C6: whether the activation should be changed to match the factor."""

@@ -1,1 +1,0 @@
-"""C7: whether relu's slope at zero matters."""

@@ -1,1 +1,0 @@
-"""C8: whether other optimizers make up for a removed factor."""

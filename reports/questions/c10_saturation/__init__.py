@@ -1,1 +1,0 @@
-"""C10: whether harm grows with saturation and depth together."""

@@ -1,1 +1,0 @@
-"""C11: whether the factor keeps decided units as they are."""

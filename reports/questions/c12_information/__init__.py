@@ -1,1 +1,0 @@
-"""C12: which information in the factor matters."""

@@ -1,1 +1,0 @@
-"""All claims with their verdicts."""

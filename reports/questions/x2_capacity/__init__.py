@@ -1,1 +1,0 @@
-"""X2: how many patterns a net of a width learns by heart."""

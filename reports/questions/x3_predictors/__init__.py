@@ -1,1 +1,0 @@
-"""X3: what predicts how much a rule harms."""
