@@ -1,7 +1,5 @@
 """The engines by name, the process of each, and what it does there: prepare, be timed."""
 
-from __future__ import annotations
-
 import importlib.util
 import multiprocessing
 import os

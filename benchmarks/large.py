@@ -4,8 +4,6 @@ Each step is timed in a process of its own, as a user would meet it, and once mo
 to see what grows faster than the runs do.
 """
 
-from __future__ import annotations
-
 import itertools
 import resource
 import statistics

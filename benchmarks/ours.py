@@ -1,7 +1,5 @@
 """The engine of this project, behind the one function that users of the core call as well."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from benchmarks.workloads import EPOCHS, Array, Job, Trainer

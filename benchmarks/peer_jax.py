@@ -7,8 +7,6 @@ tree of arrays, or one flat row a replica where that was measured to be quicker:
 smaller networks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any

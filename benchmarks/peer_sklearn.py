@@ -1,7 +1,5 @@
 """scikit-learn, one MLPClassifier after the other."""
 
-from __future__ import annotations
-
 import itertools
 import warnings
 from typing import Any

@@ -6,8 +6,6 @@ parameter group of PyTorch's own fused Adam. The output layer is class-major, fo
 short last axis is ten times slower.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -3,8 +3,6 @@
 A run replaces the sections that it measured; the others stay as they were.
 """
 
-from __future__ import annotations
-
 import operator
 import re
 from collections.abc import Iterable, Mapping, Sequence

@@ -3,8 +3,6 @@
 Without a name everything is measured but ``large``, which takes many minutes.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import logging

@@ -5,8 +5,6 @@ First it is checked that the engines compute the same weights. Then all engines 
 are trained a little before they are timed, for the values that they meet matter.
 """
 
-from __future__ import annotations
-
 import importlib.metadata
 import logging
 import os

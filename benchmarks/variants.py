@@ -1,7 +1,5 @@
 """What each activation, gradient rule and optimizer costs beside tanh, exact and sgd."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Commands: how long they take to start, and whole studies beside pure training."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sqlite3

@@ -5,8 +5,6 @@ biases (n_out). Replica r = seed r // K, rate r % K. The number of patterns is a
 batch, so that no engine meets a smaller last batch.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial

@@ -7,8 +7,6 @@ verdicts, come from the experiment that decides the claims (conf/claims.yaml). I
 taken, else its published ones.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache

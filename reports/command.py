@@ -1,7 +1,5 @@
 """What the commands of this folder share: a line for each file, and mistakes in one line."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path

@@ -4,8 +4,6 @@ Each arm has its own best learning rate, chosen on other seeds than those shown.
 same initial weights, data and batches.
 """
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

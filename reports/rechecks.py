@@ -1,7 +1,5 @@
 """The table of rechecks: ways in which conf/rechecks.yaml says that a verdict could be wrong."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

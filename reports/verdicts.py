@@ -4,8 +4,6 @@ Those of the experiment that decides (conf/claims.yaml) go to ``reports/tables``
 to its own folder there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any

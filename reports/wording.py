@@ -1,7 +1,5 @@
 """Numbers and names as figures and tables say them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

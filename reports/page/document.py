@@ -1,7 +1,5 @@
 """One HTML file with everything in it: words, verdicts, data, the plotting library."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

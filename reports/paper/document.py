@@ -1,7 +1,5 @@
 """The PDF: sources, numbers and figures in one folder, compiled by typst."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import tempfile

@@ -1,7 +1,5 @@
 """Numbers of the paper that decide no claim: what the figures beside the verdicts found."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any

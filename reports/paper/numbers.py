@@ -3,8 +3,6 @@
 The text names a number by its key, as in ``#n("C4.effect")``, so it agrees with the tables.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence

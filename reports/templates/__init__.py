@@ -1,7 +1,5 @@
 """Texts with places for numbers, for people: tables, the page, notes of figures."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The command `study`: which words mean which command, and how mistakes and signals end it."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

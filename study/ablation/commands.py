@@ -1,7 +1,5 @@
 """The commands beside the study itself; list, explain and ui are here."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

@@ -1,7 +1,5 @@
 """An experiment from its configuration to its exported tables: planned, trained, recorded."""
 
-from __future__ import annotations
-
 import os
 import sys
 import time

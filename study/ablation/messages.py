@@ -1,7 +1,5 @@
 """What the command tells people, in lines that say what to do next."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys

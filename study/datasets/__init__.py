@@ -16,8 +16,6 @@ Your own dataset is a record; a grid names it by ``{_target_: module.record}``::
     )
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from numbers import Integral
 from typing import Any

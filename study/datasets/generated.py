@@ -6,8 +6,6 @@ measures the rule behind the labels. Draws come from the stream (seed, name) alo
 noise or another share of flipped labels the points are the same.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any

@@ -1,7 +1,5 @@
 """From raw arrays to data: checked, split, standardised on the training part alone, digested."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

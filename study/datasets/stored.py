@@ -3,8 +3,6 @@
 Bundled ones are checked against data/checksums.json at every load. Nothing is ever unpickled.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import warnings

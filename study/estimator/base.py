@@ -1,7 +1,5 @@
 """What classifier and regressor share: parameters and the design that they name, training."""
 
-from __future__ import annotations
-
 import copy
 import itertools
 import warnings

@@ -1,7 +1,5 @@
 """From a table of runs to the arms that are compared, stratum by stratum."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property

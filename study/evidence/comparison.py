@@ -1,7 +1,5 @@
 """What a comparison of arms is: a number or a yes for each seed, and the effect made of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any

@@ -5,8 +5,6 @@
 is the mean over tasks.
 """
 
-from __future__ import annotations
-
 import zlib
 from dataclasses import dataclass, field, replace
 from functools import cached_property

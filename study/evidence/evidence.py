@@ -1,7 +1,5 @@
 """What the study's figures and verdicts are made from: the claims, and the runs of one table."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache

@@ -4,8 +4,6 @@ A cell is a rule in a stratum; its harm is the paired difference of scores to ex
 Correlations are of ranks within tasks, and predictions are made for tasks that were left out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Where an experiment's tables lie: its own results, else the published ones."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -4,8 +4,6 @@ Everything here takes arrays and returns numbers. Confidence levels are two-side
 tests against a margin one-sided.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache

@@ -4,8 +4,6 @@ Each function takes `Results` and returns a frame with finished columns; figures
 draw them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

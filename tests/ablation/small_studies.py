@@ -1,7 +1,5 @@
 """Cells, configurations and commands that the tests of the study's machinery share."""
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import io

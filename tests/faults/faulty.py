@@ -1,7 +1,5 @@
 """Small studies to disturb, and what must hold of their stores whatever was done to them."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

@@ -1,7 +1,5 @@
 """Oracles of the initialisations: the law of a weight, or what is changed in drawn layers."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any

@@ -4,8 +4,6 @@ Written with probabilities, so for net inputs of a few units only; tests hold th
 which never takes ln 0, against these there.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 

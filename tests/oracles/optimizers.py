@@ -1,7 +1,5 @@
 """Oracles of the optimizers: a step of one weight, straight from the papers' formulas."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Hydra, used once: from a command line to a checked configuration, or one line of error."""
 
-from __future__ import annotations
-
 import os
 import sys
 import tempfile

@@ -1,7 +1,5 @@
 """The words of a command line: checked before Hydra composes them, explained where it refuses."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

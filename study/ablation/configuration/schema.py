@@ -1,7 +1,5 @@
 """The configuration: which keys there are, of which type, in which range."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields

@@ -3,8 +3,6 @@
 Each refusal says what it would cost, and what to change.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 

@@ -17,8 +17,6 @@ outcomes changed class by more than chance allows (exact McNemar test of failed,
 different too.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What made the results: machine, libraries, code and configuration."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib.metadata
 import json

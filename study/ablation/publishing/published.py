@@ -1,7 +1,5 @@
 """Published folders: where they are, and whether their files are those of their manifest."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``study verify NAME``: train some published cells again and compare them; see `agreement`."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path

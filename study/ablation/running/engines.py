@@ -5,8 +5,6 @@ own, so that a crash identifies its cell. A pool of joblib's or the standard lib
 the results of all its workers when one dies.
 """
 
-from __future__ import annotations
-
 import contextlib
 import multiprocessing
 import os

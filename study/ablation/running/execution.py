@@ -1,7 +1,5 @@
 """Train a plan as a stream of finished cells, and record the stream in a store."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager

@@ -1,7 +1,5 @@
 """What came of the trainings so far, and how that is shown: a bar, or a line a minute in a log."""
 
-from __future__ import annotations
-
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Lay out a cell's trainings as its tables, and aggregate them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """How a cell's learning rate is chosen, on seeds that are never scored."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

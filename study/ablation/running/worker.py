@@ -1,7 +1,5 @@
 """Train one cell: a job goes in, tables come out. Data are read, nothing is written."""
 
-from __future__ import annotations
-
 import sys
 import time
 import traceback

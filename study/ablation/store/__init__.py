@@ -4,8 +4,6 @@ A cell is a parent run and each of its trainings a child run. The parquet tables
 parent's artifacts are authoritative; params, metrics and tags are an index of them to browse.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from abc import ABC, abstractmethod

@@ -6,8 +6,6 @@ it with its children, unless another study that is alive is writing it. Where tw
 written a cell, both delete the same one of the two.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import os

@@ -3,8 +3,6 @@
 One schema serves training, stores and publishing.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

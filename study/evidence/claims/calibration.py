@@ -6,8 +6,6 @@ differs but by the luck of tuning. Then the decisions of the claims judge them, 
 margins, without Holm's adjustment.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ order supported, contradicted, mixed, not decided. A claim is not supported wher
 one task is significantly the opposite.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

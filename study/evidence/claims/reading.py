@@ -1,7 +1,5 @@
 """conf/claims.yaml and conf/rechecks.yaml as records, and what every part has to keep to."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """From a table of runs to verdicts: every part's effects, Holm over the claims, one word each."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
