@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.workloads import Array, Job, Trainer
+from benchmarks.workloads import Job, Trainer
+from study.learning import Array
 
 ENVIRONMENT = {
     **dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"),

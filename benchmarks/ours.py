@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from benchmarks.workloads import EPOCHS, Array, Job, Trainer
+from benchmarks.workloads import EPOCHS, Job, Trainer
+from study.learning import Array
 from study.learning import seeds as streams
 from study.learning.activations import bound_activation
 from study.learning.core.training import train

@@ -17,7 +17,8 @@ import numpy as np
 from jax import lax
 from jax.flatten_util import ravel_pytree
 
-from benchmarks.workloads import Array, Job, Trainer
+from benchmarks.workloads import Job, Trainer
+from study.learning import Array
 
 UNROLLED_BELOW = 16_384  # parameters; saves copies of the carried state, above it makes them
 FLAT_BELOW = 2048  # parameters; above, putting the row together costs more than it saves

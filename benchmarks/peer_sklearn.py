@@ -8,7 +8,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from benchmarks.workloads import Array, Job, Trainer
+from benchmarks.workloads import Job, Trainer
+from study.learning import Array
 
 
 def _classifier(job: Job, rate: float, epochs: int, seed: int) -> MLPClassifier:

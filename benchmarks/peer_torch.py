@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.workloads import Array, Job, Trainer
+from benchmarks.workloads import Job, Trainer
+from study.learning import Array
 
 
 def prepare(job: Job) -> Trainer:

@@ -9,12 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from study.learning import Array
+
 RATES = 8  # learning rates that share the batches of a seed, where there are as many replicas
 Trainer = Callable[[int], Array]  # (rounds) -> weights (R, P), trained from the job's start
 FULL_ROUND = 100  # updates that stand for an epoch where batches are full

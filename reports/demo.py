@@ -11,16 +11,15 @@ import numpy as np
 import threadpoolctl
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
-from numpy.typing import NDArray
 
 from reports import style
 from reports.panels import look_of
 from study import datasets
+from study.learning import Array
 from study.learning.core.training import Outcome, outputs, train
 from study.learning.design import Budget, Design, named_design
 from study.learning.problem import pose
 
-Array = NDArray[Any]
 ARMS = ("exact", "removed")
 TUNING, SHOWN = range(1, 11), range(101, 131)
 RATES = tuple(float(rate) for rate in np.round(10.0 ** np.arange(-2.0, 2.01, 0.25), 5))

@@ -10,7 +10,6 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
@@ -19,6 +18,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from study.errors import UsageError
+from study.learning import Array
 from study.learning.core.network import layers_of
 from study.learning.core.stack import Stack
 from study.learning.core.trainer import Trainer
@@ -29,8 +29,6 @@ from study.learning.optimizers import OPTIMIZERS, Optimizer, Updater
 from study.learning.problem import Encoding, encoding_of, unscored
 from study.learning.rules import EXACT
 from study.learning.variants import Variant, resolve
-
-Array = NDArray[Any]
 
 OBJECTIVE_OF_TASK = {
     "classification": "cross_entropy",

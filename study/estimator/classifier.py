@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
@@ -13,8 +12,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 
 from study.errors import UsageError
 from study.estimator.base import DeltaRuleEstimator
-
-Array = NDArray[Any]
+from study.learning import Array
 
 
 class DeltaRuleClassifier(ClassifierMixin, DeltaRuleEstimator):

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from study.errors import UsageError
 from study.estimator.base import DeltaRuleEstimator
-
-Array = NDArray[Any]
+from study.learning import Array
 
 
 class DeltaRuleRegressor(RegressorMixin, DeltaRuleEstimator):

@@ -1,11 +1,8 @@
 """What a training receives."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from numpy.typing import NDArray
-
-Array = NDArray[Any]
+from study.learning import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from study.learning import Array
 from study.learning.seeds import generator
 from study.learning.variants import Parameter, Record, Variant
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True, kw_only=True)

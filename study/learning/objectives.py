@@ -10,18 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from study.learning import Array
 from study.learning.activations import ACTIVATIONS
 from study.learning.activations.base import Activation
 from study.learning.core.elementary import exp, log1p
 from study.learning.core.kernels import Kernel, compiled, kernel
 from study.learning.variants import Record
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True, kw_only=True)

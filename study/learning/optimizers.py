@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from study.learning import Array
 from study.learning.core.kernels import Kernel, as_kernel, compiled, kernel
 from study.learning.variants import Parameter, Record
 
-Array = NDArray[Any]
 Hyperparameters = Mapping[str, Array]
 
 

@@ -5,12 +5,9 @@ that of the best constant output, L* the least reachable (0 but for conflicting 
 excess share is (L - L*) / (L_const - L*).
 """
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from study.learning import Array
 
 EXPLODED = 1e3  # times the larger of the initial objective and L_const
 RUNAWAY_NORM = 1e6

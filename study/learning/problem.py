@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from study.errors import UsageError
+from study.learning import Array
 from study.learning.activations.base import Activation
 from study.learning.data import Data
 from study.learning.objectives import Objective
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from study.ablation.configuration.protocol import Protocol
 from study.ablation.planning.cells import Cell
 from study.ablation.store import tables
+from study.learning import Array
 from study.learning.core.training import Outcome
 from study.learning.diagnostics.probes import PROBES
 
-Array = NDArray[Any]
 ATTRIBUTES = {"learning_rate": "rates", "seed": "seeds", "constant_objective": "constant"} | {
     name: name
     for name in (

@@ -1,14 +1,12 @@
 """How a cell's learning rate is chosen, on seeds that are never scored."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from study.ablation.configuration.protocol import Protocol, round_rate
+from study.learning import Array
 
-Array = NDArray[Any]
 MOST_FAILED = 0.2  # share of a rate's trainings
 
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 from numba.np.linalg import ensure_blas
-from numpy.typing import NDArray
 
 from study import datasets
 from study.ablation.configuration.protocol import OWN, TRANSFER, TRUNK, Protocol
@@ -22,6 +21,7 @@ from study.ablation.running.results import Trained, joined
 from study.ablation.running.tuning import choose_rate
 from study.ablation.store import FinishedCell
 from study.errors import UsageError
+from study.learning import Array
 from study.learning.activations.base import Activation
 from study.learning.core.training import Outcome, initial, train
 from study.learning.design import Design
@@ -31,7 +31,6 @@ from study.learning.objectives import Objective
 from study.learning.problem import Problem, pose
 from study.learning.variants import Variant
 
-Array = NDArray[Any]
 Trainer = Callable[[Sequence[int], Sequence[float]], tuple[Outcome, Array]]
 
 SPECTRA = 3  # evaluation seeds of a cell whose spectrum of K~ is taken: it is expensive

@@ -9,11 +9,9 @@ margins, without Holm's adjustment.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from study.ablation.running.tuning import Trials
 from study.evidence.claims.decisions import (
@@ -28,8 +26,7 @@ from study.evidence.claims.verdicts import decided
 from study.evidence.effects import Effect, Measured, Paired, Ranked, Shares
 from study.evidence.runs import REFERENCE, NothingToShow, Runs
 from study.evidence.statistics import wilson
-
-Array = NDArray[Any]
+from study.learning import Array
 
 COARSE, FINE, SCORED = 3, 5, 60
 """Seeds of an arm: stage A, stage B, evaluation."""

@@ -12,12 +12,11 @@ from typing import Any
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
+from study.learning import Array
 from study.learning.core.kernels import Kernel, as_kernel
 from study.learning.variants import Record
 
-Array = NDArray[Any]
 INFINITY = math.inf
 LECUN_1998 = 'LeCun, Bottou, Orr & Müller 1998, "Efficient BackProp", section 4.4'
 SATURATED_SHARE = 0.01  # of the largest slope

@@ -9,8 +9,8 @@ share one data set (D = 1), or have one each (D = S).
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from study.learning import Array
 from study.learning.core.borrowed import borrowed, matrix, row
 from study.learning.core.kernels import compiled
 from study.learning.core.network import (
@@ -23,7 +23,6 @@ from study.learning.core.network import (
 )
 from study.learning.seeds import shuffled
 
-Array = NDArray[Any]
 CHUNK = 256  # patterns that are evaluated together
 
 

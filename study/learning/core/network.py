@@ -11,12 +11,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from study.learning import Array
 from study.learning.core.borrowed import borrowed, line, matrix, row
 from study.learning.core.kernels import force_inlined
-
-Array = NDArray[Any]
 
 
 class Units(NamedTuple):

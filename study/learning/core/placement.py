@@ -3,17 +3,14 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from study.learning import seeds
+from study.learning import Array, seeds
 from study.learning.activations.base import Activation
 from study.learning.core.kernels import as_kernel, compiled
 from study.learning.core.network import Layer, Units, make_workspace, multiply
 from study.learning.rules import EXACT
 from study.learning.rules.base import Gradient, LayerContext
 from study.learning.variants import Variant
-
-Array = NDArray[Any]
 
 
 def layer_of(

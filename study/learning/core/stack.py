@@ -5,11 +5,10 @@ rate. The K replicas of a seed share its patterns.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from study.learning import Array
 from study.learning.activations.base import Activation
 from study.learning.core import loops
 from study.learning.core.kernels import as_kernel
@@ -21,7 +20,6 @@ from study.learning.rules import EXACT
 from study.learning.rules.base import Gradient, LayerContext
 from study.learning.variants import Variant
 
-Array = NDArray[Any]
 Rules = Sequence[Variant[Gradient] | None]
 Layers = tuple[Layer, Layer]
 

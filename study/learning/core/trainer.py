@@ -1,17 +1,14 @@
 """Updates of a stack: batches, learning rates, who takes part, and the loss on the way."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from study.learning import seeds
+from study.learning import Array, seeds
 from study.learning.core import loops
 from study.learning.core.stack import Stack
 from study.learning.optimizers import Updater
 
-Array = NDArray[Any]
 UPDATES_A_CALL = 1024  # of the compiled loop, for which the rates are laid out
 
 

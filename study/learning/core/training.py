@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from study.learning import outcomes
+from study.learning import Array, outcomes
 from study.learning.core import loops, network
 from study.learning.core.placement import layer_of
 from study.learning.core.stack import Stack
@@ -18,8 +17,6 @@ from study.learning.diagnostics.tangent import asymmetry
 from study.learning.initialisations import initial_parameters
 from study.learning.optimizers import Updater
 from study.learning.problem import Problem
-
-Array = NDArray[Any]
 
 CURVES = ("objective", "weight_norm", *PROBES)
 

@@ -5,18 +5,16 @@ What branches from one state can be compared on the same decided units, and at e
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from study.learning import Array
 from study.learning.core.training import Outcome, train
 from study.learning.design import Budget, Design
 from study.learning.problem import Problem
 from study.learning.rules.base import Gradient
 from study.learning.variants import Variant
 
-Array = NDArray[Any]
 AGREEMENT = 0.05  # of the path length that is aimed at
 ROUNDS = 10  # of trainings that look for it
 WIDEST = 1e4  # how far from its start a rate is looked for, as a factor

@@ -1,16 +1,12 @@
 """How long one wrongly saturated logistic unit takes to come back, by the law of its motion."""
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from study.learning.activations import ACTIVATIONS
 from study.learning.core.placement import factor_of
 from study.learning.rules.base import Gradient
 from study.learning.variants import Variant
 
-Array = NDArray[Any]
 PIECES, NODES = 256, 8  # of the quadrature: exact to rounding between kinks of φ
 
 

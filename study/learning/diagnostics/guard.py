@@ -13,17 +13,15 @@ from typing import Any
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
 from study.errors import UsageError
+from study.learning import Array
 from study.learning.activations.base import Activation
 from study.learning.core.kernels import FAMILIES, Kernel, as_kernel, is_elementwise
 from study.learning.core.placement import constants_of
 from study.learning.design import Design
 from study.learning.rules.base import Gradient, LayerContext
 from study.learning.variants import Record, Variant
-
-Array = NDArray[Any]
 
 LEFT = (1234.5, -4321.5)  # what `out` holds before a kernel is tried, the first and second time
 REPLICAS, UNITS, PATTERNS = 2, 3, 5

@@ -1,14 +1,11 @@
 """What is measured on a fixed batch of patterns while a stack learns. Nothing here steers."""
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
+from study.learning import Array
 from study.learning.activations.base import SATURATED_SHARE
 from study.learning.core.stack import Stack
 
-Array = NDArray[Any]
 PATTERNS = 256  # the first ones of the training part, which is shuffled
 DECIDED_ABOVE = 0.9  # of half the range, on either side of its middle
 

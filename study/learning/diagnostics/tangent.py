@@ -9,11 +9,10 @@ positive real part. With φ = f' both matrices are symmetric, and K~ has no nega
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from study.learning import Array
 from study.learning.core import loops
 from study.learning.core.network import Layer, make_workspace
 from study.learning.core.stack import Stack
@@ -21,7 +20,6 @@ from study.learning.design import Design
 from study.learning.problem import Problem
 from study.learning.seeds import generator
 
-Array = NDArray[Any]
 PATTERNS = 32  # for the asymmetry
 DIRECTIONS = 5  # a layer: 10 pairs
 STEPS = {"float32": 2e-3, "float64": 1e-5}  # where rounding and the next term are about equal

@@ -13,14 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from study.learning import Array
 from study.learning.activations.base import Activation
 from study.learning.activations.splines import Curve
 from study.learning.core.kernels import Kernel, compiled, kernel
 from study.learning.variants import Parameter, Record
-
-Array = NDArray[Any]
 
 FAHLMAN_1988 = "Fahlman 1988, CMU-CS-88-162"
 THIS_STUDY = "this study"

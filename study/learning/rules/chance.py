@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from study.learning import Array
 from study.learning.activations.base import Activation
 from study.learning.core.kernels import compiled, elementwise, kernel
 from study.learning.rules.base import (
     FAHLMAN_1988,
     OF_CHANCE,
     THIS_STUDY,
-    Array,
     Gradient,
     LayerContext,
     initial_mean,
