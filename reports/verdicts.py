@@ -16,7 +16,6 @@ from study.evidence.claims.calibration import calibrate
 from study.evidence.claims.kinds import comparison_of
 from study.evidence.claims.verdicts import Judged, Verdict
 from study.evidence.comparison import Comparison, Contrast
-from study.evidence.effects import Effect
 from study.evidence.evidence import gather
 from study.evidence.runs import NothingToShow
 from study.evidence.statistics import Interval, required_pairs
@@ -120,7 +119,9 @@ def part_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
                 "high_90": high_90,
                 "tasks": len(effect.tasks),
                 "seeds": min(len(task.seeds) for task in effect.tasks),
-                "needed": _needed(effect, comparison),
+                "needed": max(required_pairs(task.deviation) for task in effect.tasks)
+                if comparison.unit == "ratio"
+                else float("nan"),
                 "runs": len(effect.runs),
             }
         finding = part.finding
@@ -165,12 +166,6 @@ def _contrasts(
 
 def _limits(interval: Interval, comparison: Comparison) -> dict[str, float]:
     return {key: comparison.shown(value) for key, value in interval._asdict().items()}
-
-
-def _needed(effect: Effect, comparison: Comparison) -> float:
-    if comparison.unit != "ratio":
-        return float("nan")
-    return float(max(required_pairs(task.deviation) for task in effect.tasks))
 
 
 def checks_table(checks: pd.DataFrame) -> pd.DataFrame:

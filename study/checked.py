@@ -72,22 +72,10 @@ def one_of(*valid: str) -> PlainValidator:
 def checked(kind: Any, given: Any, where: str = "") -> Any:
     """Make a record, or another type that pydantic knows, of plain containers.
 
+    A key that is unknown or missing, and a value of a wrong type or out of range, raise
+    `UsageError`; `where` stands before each key in its message, such as ``protocol.``.
     Validators of a field raise `ValueError` with what follows the key in the message, such as
     ``takes a list of rates``, or `UsageError` with the whole line.
-
-    Parameters
-    ----------
-    kind
-        What to make: a class, or a type with what stands in `Annotated`.
-    given
-        Plain containers.
-    where
-        What stands before each key in a message: ``protocol.``, ``rechecks.yaml: ``.
-
-    Raises
-    ------
-    UsageError
-        For a key that is unknown or missing, and a value of a wrong type or out of range.
     """
     try:
         return _adapter(kind).validate_python(given)
@@ -137,13 +125,7 @@ def _record_at(kind: Any, place: Sequence[int | str]) -> Any:
 
 
 def refuse_twice(key: str, values: Sequence[Any]) -> None:
-    """Refuse a list that has a value twice.
-
-    Raises
-    ------
-    UsageError
-        For the first value that is there already.
-    """
+    """Refuse a list that has a value twice, with a `UsageError` that names the first such."""
     for at, value in enumerate(values):
         if value in values[:at]:
             raise UsageError(f"{key} has {value!r} twice: each value once")

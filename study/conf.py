@@ -9,13 +9,7 @@ from study.errors import UsageError
 
 
 def configuration_folder() -> Path:
-    """Return conf/ of the checkout.
-
-    Raises
-    ------
-    UsageError
-        Where the package was installed outside a checkout.
-    """
+    """Return conf/ of the checkout; a package installed elsewhere is a `UsageError`."""
     folder = ROOT / "conf"
     if not (folder / "config.yaml").is_file():
         raise UsageError("no conf/config.yaml here: run study inside a checkout of the project")
@@ -25,10 +19,7 @@ def configuration_folder() -> Path:
 def read_yaml(path: Path) -> dict[str, Any]:
     """Return the keys of a YAML file with their values, in plain containers.
 
-    Raises
-    ------
-    UsageError
-        Where it is missing, is not YAML, or holds no keys.
+    Where it is missing, is not YAML, or holds no keys, it raises `UsageError`.
     """
     from omegaconf import OmegaConf  # figures of finished tables do without it
 
@@ -51,11 +42,7 @@ def claims_digest(path: Path | None = None) -> str:
     """Return the sha256 of the file of claims, 64 hex digits.
 
     The claims are fixed before evaluation seeds are run, so every scored run carries this digest.
-
-    Raises
-    ------
-    UsageError
-        Where the file cannot be read.
+    A file that cannot be read raises `UsageError`.
     """
     path = path or claims_path()
     try:

@@ -149,19 +149,10 @@ def digits_part(seed: int | None, *, patterns: float) -> Raw:
 def cached(name: str, key: str, fetch: Callable[[Any, str], Raw]) -> Raw:
     """Return the arrays stored under `key`, after fetching them if need be.
 
-    Parameters
-    ----------
-    name, key
-        How messages name the dataset; the file in the cache, without its suffix.
-    fetch
-        ``fetch(sklearn.datasets, folder)`` downloads into a folder that is removed again:
-        scikit-learn leaves pickles there, and none of them should ever be loaded from a cache.
-
-    Raises
-    ------
-    UsageError
-        Without network, for a dataset that is not what it should be, for a folder that cannot
-        be written.
+    ``fetch(sklearn.datasets, folder)`` downloads into a folder that is removed again: scikit-learn
+    leaves pickles there, and none of them should ever be loaded from a cache. Without network, for
+    a dataset that is not what it should be, and for a folder that cannot be written, it raises
+    `UsageError` that has the dataset's `name`.
     """
     stored = read(key)
     if stored is not None:

@@ -65,18 +65,10 @@ class Study:
     ) -> tuple[tuple[Place, ...], str]:
         """Find the strata in which all these arms were run, and name arms without runs.
 
-        Parameters
-        ----------
-        arms, free
-            Names of the arms; columns that vary within an arm, such as gain and depth.
-        rate
-            ``own``: each arm at the rate tuned for it. ``exact``: all at the rate tuned for exact,
-            which are the rows of stage ``transfer``, and exact's own evaluation.
-
-        Raises
-        ------
-        UsageError
-            If a seed has two runs in one arm.
+        Columns that are `free` vary within an arm, such as gain and depth. With the rate ``own``
+        each arm is taken at the rate tuned for it, with ``exact`` all at the rate tuned for exact:
+        the rows of stage ``transfer``, and exact's own evaluation. A seed with two runs in one arm
+        raises `UsageError`.
         """
         compared = {c for arm in arms for c in self.arms[arm] if axis(c) in STRUCTURE} | set(free)
         columns = [c for c in self.runs.structure if not {c, axis(c)} & compared]

@@ -19,14 +19,6 @@ from study.learning.variants import Parameter, Record
 Hyperparameters = Mapping[str, Array]
 
 
-def _in_order(values: Hyperparameters) -> tuple[Array, ...]:
-    return tuple(values.values())
-
-
-def _same_rate(rate: Array, values: Hyperparameters, step: int) -> Array:
-    return rate
-
-
 @dataclass(frozen=True, kw_only=True)
 class Optimizer(Record):
     """An optimizer.
@@ -55,8 +47,10 @@ class Optimizer(Record):
 
     kernel: Kernel | Callable[..., None]
     state: tuple[str, ...] = ()
-    constants: Callable[[Hyperparameters], tuple[Array, ...]] = _in_order
-    rate_at: Callable[[Array, Hyperparameters, int], Array] = _same_rate
+    constants: Callable[[Hyperparameters], tuple[Array, ...]] = lambda values: tuple(
+        values.values()
+    )
+    rate_at: Callable[[Array, Hyperparameters, int], Array] = lambda rate, values, step: rate
     start: Callable[[Array, Array], None] | None = None
     full_batch: bool = False
     learning_rates: str = ""

@@ -48,22 +48,9 @@ def score(share: Array, failure: Array) -> Array:
 
 
 def updates_to(target: float, updates: Array, share: Array) -> Array:
-    """First number of updates at which the excess share is at most `target`.
+    """Return when, in updates (R,), the excess `share` (R, C) is at most `target`; NaN if never.
 
-    Interpolated between checkpoints, linearly in log share against log updates.
-
-    Parameters
-    ----------
-    target
-        Excess share.
-    updates
-        (C,) increasing, from 0.
-    share
-        (R, C).
-
-    Returns
-    -------
-    (R,); NaN where the target is never reached.
+    Interpolated between checkpoints `updates` (C,), linearly in log share against log updates.
     """
     below = share <= target
     reached = below.any(axis=1)

@@ -15,20 +15,12 @@ from study.learning.objectives import Objective
 
 @dataclass(frozen=True)
 class Encoding:
-    """How targets t are put into the output's range: low + (high - low) (t - least) / span.
+    """How targets t are put into the output's range: low + (high - low) (t - least) / span."""
 
-    Parameters
-    ----------
-    low, high
-        The two target values of the output.
-    least, span
-        What becomes `low`, and how far from there to what becomes `high`; numbers, or (outputs,).
-    """
-
-    low: float = 0.0
+    low: float = 0.0  # the two target values of the output
     high: float = 1.0
-    least: Any = 0.0
-    span: Any = 1.0
+    least: Any = 0.0  # what becomes `low`: a number, or (outputs,)
+    span: Any = 1.0  # how far it is from there to what becomes `high`
 
     def encode(self, targets: Array) -> Array:
         """Return targets (..., outputs) in the output's range."""

@@ -1,6 +1,7 @@
 """The command: a line for each file, the same bytes at every build, mistakes told in one line."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from paper_base import publish
 from synthetic_tables import TINY, export, synthetic
 
-from reports import build, questions, style
+from reports import build, style
 from reports.command import ROOT
 from reports.generic import tables
 
@@ -56,9 +57,9 @@ def test_a_figure_is_one_file():
 
 
 def test_a_question_has_one_name():
-    """Its folder, its grid, and the number of its claim agree, as the package's table says."""
-    table = questions.__doc__.partition("===\nquestion")[2]
-    named = {line.split()[0] for line in table.splitlines() if line[:1] in "cxv" and line.strip()}
+    """Its folder, its grid, and the number of its claim agree, as the folder's table says."""
+    table = (ROOT / "reports/questions/README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| ([cx]\w+) \|", table, re.MULTILINE))
     grids = {path.stem for path in (ROOT / "conf/experiment").glob("[cx][01-9]*.yaml")}
     assert {*build.QUESTIONS, *grids} - {"verdicts"} == named - {"c09"}
 

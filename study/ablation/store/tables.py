@@ -126,18 +126,9 @@ def replica(stage: str, rate: float, seed: int) -> str:
 def table(columns: Mapping[str, Any], schema: Mapping[str, Column]) -> pa.Table:
     """Make the runs or curves of a cell, in the types and the order of `RUNS` or `CURVES`.
 
-    Parameters
-    ----------
-    columns
-        Sequences or arrays of one length: ``replica``, every param and tag of the schema, any of
-        its metrics (null where absent); for runs the parameters of variants.
-    schema
-        `RUNS` or `CURVES`.
-
-    Raises
-    ------
-    ValueError
-        For a column that is unknown or missing.
+    Columns are sequences or arrays of one length: ``replica``, every param and tag of the schema,
+    any of its metrics (null where absent); for runs the parameters of variants. One that is
+    unknown or missing raises `ValueError`.
     """
     own = {REPLICA.name: REPLICA}  # and what is not the store's to fill in
     own |= {c.name: c for c in schema.values() if c.kind != "identity" or c.name == "update"}

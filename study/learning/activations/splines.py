@@ -204,21 +204,13 @@ def _spline_slope(z, y, out, constants):
 
 
 def spline(phi: Callable[[Reals], Reals], knees: list[float], start: float) -> Curve:
-    """Return the integral of φ as a piecewise polynomial, F(0) = `start`.
+    """Return the integral of φ (of points (n,), float64) as a piecewise polynomial, F(0) = start.
 
     In each of 32 cells to a unit of z, φ is the polynomial of degree 5 through six Chebyshev nodes
     and F the integral of that polynomial, so F' is the polynomial to the last bit of what rounding
-    leaves. Every knee is an end of a cell. For a φ that is smooth between its knees the error of
-    both is below 1e-9 on |z| <= 40 (a test holds it), finer than float32 can tell.
-
-    Parameters
-    ----------
-    phi
-        φ at points (n,), float64.
-    knees
-        Where φ bends or jumps.
-    start
-        F(0).
+    leaves. Every knee, where φ bends or jumps, is an end of a cell. For a φ that is smooth between
+    its knees the error of both is below 1e-9 on |z| <= 40 (a test holds it), finer than float32
+    can tell.
     """
     within = [k for k in knees if 1e-9 < abs(k) < REACH - 1e-9]
     ends = np.unique([-REACH, 0.0, REACH, *within])

@@ -82,20 +82,13 @@ ARGUMENTS: dict[str, Callable[[Any], Any]] = {
 class Family(NamedTuple):
     """What the kernels of one kind are called with.
 
-    Parameters
-    ----------
-    arguments
-        Names of the arguments of the whole-layer form.
-    written
-        Those that it writes into; all others must stay as they are (but for the gradient `g`).
-        Without any, it returns a number.
-    elements
-        Arguments of the elementwise form that are numbers of the layer; none: it has no such form.
+    A whole-layer kernel writes into some of its arguments, and leaves all others as they are (but
+    for the gradient `g`). One that writes into none returns a number.
     """
 
-    arguments: tuple[str, ...]
-    written: tuple[str, ...]
-    elements: tuple[str, ...]
+    arguments: tuple[str, ...]  # names, of the whole-layer form
+    written: tuple[str, ...]  # those that it writes into
+    elements: tuple[str, ...]  # of the elementwise form: numbers of the layer; () has no such form
 
     def signature(self, dtype: str) -> Any:
         """Return the compiled signature for float32 or float64."""

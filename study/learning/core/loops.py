@@ -52,45 +52,29 @@ class Scratch(NamedTuple):
 
 
 class Batches(NamedTuple):
-    """How patterns are batched.
+    """How patterns are batched: the last batch of an epoch is what is left over.
 
-    Parameters
-    ----------
-    size
-        Patterns in a batch; the last of an epoch is what is left over. With n or more, patterns
-        keep the data's order.
-    keys
-        (S,) random streams: an epoch's order is a function of (key, epoch).
-    given
-        (S, n) an order that stands for all epochs instead; (0, n) for none.
-    begun
-        Number of the update with which the first epoch begins.
+    An epoch's order is a function of (key, epoch). With n or more patterns in a batch they keep
+    the data's order.
     """
 
-    size: int
-    keys: Array
-    given: Array
-    begun: int
+    size: int  # patterns in a batch
+    keys: Array  # (S,) random streams
+    given: Array  # (S, n) an order that stands for all epochs instead; (0, n) for none
+    begun: int  # number of the update with which the first epoch begins
 
 
 class Loss(NamedTuple):
     """What updates minimise beside the objective, and the account of both.
 
-    Parameters
-    ----------
-    terms
-        Kernel of the objective.
-    alpha
-        Strength of the penalty ½ α Σ w² / b on the weights, without biases, b patterns in the
-        batch, as in scikit-learn; 0 for none.
-    running
-        (R, 2) sums over the batches of updates, each before its update: of the objective's
-        terms, and of ½ α Σ w²; (0, 2) where no account is kept.
+    The penalty is ½ α Σ w² / b on the weights, without biases, b patterns in the batch, as in
+    scikit-learn. The account has sums over batches, each before its update: of the objective's
+    terms, and of ½ α Σ w².
     """
 
-    terms: Any
-    alpha: float
-    running: Array
+    terms: Any  # kernel of the objective
+    alpha: float  # 0 for no penalty
+    running: Array  # (R, 2), the account; (0, 2) where none is kept
 
 
 def make_scratch(sizes: Array, parameters: Array, data: Patterns, batch: int) -> Scratch:

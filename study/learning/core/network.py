@@ -26,31 +26,17 @@ class Units(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """The hidden layers, or the output, as the loops know them: units and gradient rule.
+    """The hidden layers, or the output, as the loops know them: units and gradient rule."""
 
-    Parameters
-    ----------
-    units
-        Their activation.
-    factored
-        Whether a factor φ stands in the delta.
-    factor, constants, keys
-        Kernel of the rule, its constants (depth, R, N) and random streams (depth, R).
-    replace
-        Kernel of the rule that may overwrite deltas after the factor.
-    recomputes_slope, source, steepness
-        Whether the rule is given g'(β z) instead of f'(z), with g the source and β its steepness.
-    """
-
-    units: Units
-    factored: bool
-    factor: Any
-    constants: Array
-    keys: Array
-    replace: Any
-    recomputes_slope: bool
-    source: Units
-    steepness: float
+    units: Units  # their activation
+    factored: bool  # whether a factor φ stands in the delta
+    factor: Any  # kernel of the rule
+    constants: Array  # of the rule, (depth, R, N)
+    keys: Array  # its random streams, (depth, R)
+    replace: Any  # kernel of the rule that may overwrite deltas after the factor
+    recomputes_slope: bool  # whether the rule is given g'(β z) instead of f'(z)
+    source: Units  # g
+    steepness: float  # β
 
 
 class Workspace(NamedTuple):

@@ -39,23 +39,11 @@ def branch(
 ) -> Outcome:
     """Train each seed along the trunk, then branch at each of K learning rates.
 
-    Parameters
-    ----------
-    problem, seeds
-        As for `train`.
-    design, budget
-        Of the second phase. The first has the same batches, decay and dtype.
-    rates
-        Of the second phase.
-    trunk
-        The first phase.
-
-    Returns
-    -------
-    Outcome
-        Of the second phase, which begins at its update 0. Batches and random rules go on where
-        the first phase stopped; the optimizer's state starts anew, and rules that prepare do so at
-        the branching state. Flips count from there, for units that were decided there.
+    `design`, `budget` and `rates` are those of the second phase; the first, the trunk, has the
+    same batches, decay and dtype. Returned is the outcome of the second phase, which begins at its
+    update 0. Batches and random rules go on where the first phase stopped; the optimizer's state
+    starts anew, and rules that prepare do so at the branching state. Flips count from there, for
+    units that were decided there.
     """
     state = _trunk(problem, design, budget, seeds, trunk)
     start = np.repeat(state, len(rates), axis=0)
@@ -98,19 +86,10 @@ def branch_on_equal_path(
 def rates_for_path(path: Callable[[Array], Array], target: Array, start: Array) -> Array:
     """Find learning rates with paths of given lengths, all at once.
 
-    Parameters
-    ----------
-    path
-        ``path(rates)`` gives the lengths (R,) of the paths at these rates (R,); not finite counts
-        as too long.
-    target
-        (R,) lengths.
-    start
-        (R,) the rates to begin with.
+    ``path(rates)`` gives the lengths (R,) of the paths at these rates (R,); not finite counts as
+    too long. `target` (R,) are lengths, `start` (R,) the rates to begin with. Returned are (R,) of
+    the rates that were tried, those whose paths come nearest to the target in ratio.
 
-    Returns
-    -------
-    (R,) of the rates that were tried, those whose paths come nearest to the target in ratio.
     Each round tries the rate at which a power law through the two nearest paths, one on either
     side, has the target; before there are two, the length is taken as proportional to the rate.
     """

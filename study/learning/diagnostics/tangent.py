@@ -68,21 +68,11 @@ def asymmetry(stack: Stack, step: int = 0) -> Array:
 
 @dataclass(frozen=True)
 class Spectrum:
-    """Eigenvalues of K~ for each of R networks.
+    """Eigenvalues of K~ for each of R networks."""
 
-    Parameters
-    ----------
-    eigenvalues
-        (R, n k), complex, of all outputs k on n patterns.
-    negative
-        (R,) the share with a real part below -1e-4 times the largest modulus.
-    smallest
-        (R,) the smallest real part, over the largest modulus.
-    """
-
-    eigenvalues: Array
-    negative: Array
-    smallest: Array
+    eigenvalues: Array  # (R, n k), complex, of all outputs k on n patterns
+    negative: Array  # (R,) the share with a real part below -1e-4 times the largest modulus
+    smallest: Array  # (R,) the smallest real part, over the largest modulus
 
 
 def tangent_spectrum(
@@ -97,20 +87,10 @@ def tangent_spectrum(
 
     Where no factor stands at the output (linear, and the cross-entropies), rows are derivatives of
     the output's net inputs; else of the outputs. The rule sees all these patterns as one batch.
+    The matrix has n k rows, and takes n (n k) backward passes.
 
-    Parameters
-    ----------
-    design, problem
-        What was trained; one data set for all, or one a seed.
-    parameters
-        (R, P), one network a seed, as in `Outcome`.
-    patterns
-        n; the matrix has n k rows, and takes n (n k) backward passes.
-    seeds
-        Of the R networks.
-    start
-        Initial parameters (R, P), at which rules such as ``mean_matched`` prepare; `parameters`
-        themselves unless given.
+    `problem` has one data set for all, or one a seed; `parameters` (R, P) are those of one network
+    a seed. Rules such as ``mean_matched`` prepare at `start` (R, P), else at `parameters`.
     """
     patterns = min(patterns, problem.inputs.shape[1])
     found = []

@@ -76,10 +76,6 @@ def _prepare_random(layer: LayerContext, z: Array) -> Array:
     return initial_mean(layer, z) if layer.values["matched"] else np.empty((len(z), 0))
 
 
-def _several_units(values: Mapping[str, Any], activation: Activation, units: int) -> str:
-    return "" if units > 1 else "a layer of one unit has nothing to permute"
-
-
 def _mean_not_zero(values: Mapping[str, Any], activation: Activation, units: int) -> str:
     balanced = values["matched"] and values["low"] + values["high"] == 0.0
     return "a range with mean 0 cannot be matched" if balanced else ""
@@ -93,7 +89,9 @@ RECORDS = (
         formula="φ = f' permuted over the units of a pattern, afresh each update",
         label="shuffled over units",
         factor=_shuffled_units,
-        refusal=_several_units,
+        refusal=lambda values, activation, units: (
+            "" if units > 1 else "a layer of one unit has nothing to permute"
+        ),
     ),
     _shuffle(
         name="shuffled_patterns",

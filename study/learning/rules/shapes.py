@@ -28,17 +28,9 @@ def _window(slope, threshold, inside, outside):
     return inside if slope >= threshold else outside
 
 
-def _only_bounded(values: Mapping[str, Any], activation: Activation, units: int) -> str:
-    return "" if activation.bounded else "it needs a bounded activation"
-
-
 def _other_slope_same(values: Mapping[str, Any], activation: Activation) -> Any:
     steps_at_zero = activation.piecewise_constant and all(z == 0.0 for z, _ in activation.kinks)
     return "exact" if steps_at_zero else None
-
-
-def _bump_same(values: Mapping[str, Any], activation: Activation) -> Any:
-    return {"power": {"exponent": 0.5}} if activation.name == "softsign" else None
 
 
 def _other_slope_matched(layer: LayerContext) -> Curve | None:
@@ -125,8 +117,12 @@ RECORDS = (
         family="substitute",
         factor=_bump,
         constants=lambda layer: (*layer.activation.bounds, layer.activation.largest_slope),
-        refusal=_only_bounded,
-        same_as=_bump_same,
+        refusal=lambda values, activation, units: (
+            "" if activation.bounded else "it needs a bounded activation"
+        ),
+        same_as=lambda values, activation: (
+            {"power": {"exponent": 0.5}} if activation.name == "softsign" else None
+        ),
         matched=Pointwise(
             outputs=lambda layer: (0.5 * sum(layer.activation.bounds),), closed=_bump_matched
         ),
