@@ -92,10 +92,9 @@ def test_arms_that_do_differ_are_seen(monkeypatch):
 
 def test_arms_are_tuned_and_scored_on_as_many_seeds_as_the_studys():
     protocol = read_protocol(read_yaml(configuration_folder() / "protocol" / "study.yaml"))
-    assert calibration.COARSE == len(protocol.tuning())
-    assert calibration.FINE == len(protocol.refining())
-    assert calibration.SCORED == len(protocol.evaluation())
+    seeds = protocol.tuning(), protocol.refining(), protocol.evaluation()
+    used = calibration.COARSE, calibration.FINE, calibration.SCORED
+    assert used == tuple(map(len, seeds))
     coarse = protocol.learning_rates["sgd"]
-    assert calibration.PER_STEP == round(
-        np.log10(coarse[1] / coarse[0]) * protocol.refine.per_decade
-    )
+    step = np.log10(coarse[1] / coarse[0]) * protocol.refine.per_decade
+    assert calibration.PER_STEP == round(step)
