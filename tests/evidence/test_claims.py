@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -33,11 +32,11 @@ from study.evidence.claims.verdicts import judge, judge_part
 from study.evidence.effects import Measured, Ranked
 from study.evidence.runs import Runs
 
-claims = lru_cache(read_claims)
+CLAIMS = read_claims()
 
 
 def only(name):
-    return replace(claims(), claims=tuple(c for c in claims().claims if c.id == name))
+    return replace(CLAIMS, claims=tuple(c for c in CLAIMS.claims if c.id == name))
 
 
 def verdict(name, *cells, checks=None):
@@ -48,7 +47,7 @@ def verdict(name, *cells, checks=None):
 
 def part(name, *cells):
     """Judge a claim's first part."""
-    return judge_part(Runs(table(*cells)), claims(), only(name).claims[0].parts[0])
+    return judge_part(Runs(table(*cells)), CLAIMS, only(name).claims[0].parts[0])
 
 
 @pytest.mark.parametrize("case", CASES, ids=" ".join)
@@ -58,16 +57,16 @@ def test_a_known_truth_gets_its_verdict(case):
 
 
 def test_there_are_twelve_claims_and_each_has_cases():
-    names = [claim.id for claim in claims().claims]
+    names = [claim.id for claim in CLAIMS.claims]
     assert names == [f"C{k}" for k in range(1, 13)]
     assert set(CASES) == {(name, word) for name in names[1:] for word in VERDICTS}
-    assert [claim.id for claim in claims().claims if claim.holm] == names[2:]
+    assert [claim.id for claim in CLAIMS.claims if claim.holm] == names[2:]
     assert claims_digest() == hashlib.sha256(claims_path().read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize("claim", range(12))
 def test_without_runs_nothing_is_decided_and_the_reason_says_so(claim):
-    found = verdict(claims().claims[claim].id, runs(dataset="iris"))
+    found = verdict(CLAIMS.claims[claim].id, runs(dataset="iris"))
     assert (found.verdict, found.runs) == ("not decided", 0)
     assert "no runs" in found.reason or "not made" in found.reason
 
@@ -243,7 +242,7 @@ def test_holm_over_the_claims_can_take_a_verdict_back():
     # C8 alone is supported by a hair; among ten claims its p-value counts tenfold
     cells = optimizers(0.064, 0.4, 0.4, noise=0.1, seeds=12)
     alone = verdict("C8", *cells)
-    together = next(v for v in judge(Runs(table(*cells)), claims()) if v.claim.id == "C8")
+    together = next(v for v in judge(Runs(table(*cells)), CLAIMS) if v.claim.id == "C8")
     assert alone.supported <= 0.05 < together.supported == pytest.approx(10 * alone.supported)
     assert (alone.verdict, together.verdict) == ("supported", "not decided")
     assert "not after Holm" in together.reason
@@ -263,8 +262,7 @@ def test_the_order_of_rows_and_the_experiment_do_not_matter():
 
 
 def test_checks_decide_the_first_claim():
-    good = pd.DataFrame({"check": ["derivative", "another rule"], "ratio": [1e-3, 0.5]})
-    assert verdict("C1", runs(), checks=good).verdict == "supported"
-    bad = good.assign(ratio=[1e-3, np.inf])
-    found = verdict("C1", runs(), checks=bad)
+    checks = pd.DataFrame({"check": ["derivative", "another rule"], "ratio": [1e-3, 0.5]})
+    assert verdict("C1", runs(), checks=checks).verdict == "supported"
+    found = verdict("C1", runs(), checks=checks.assign(ratio=[1e-3, np.inf]))
     assert (found.verdict, found.reason) == ("contradicted", "does not hold for another rule")

@@ -9,12 +9,8 @@ from study.evidence import summaries
 from study.evidence.runs import NothingToShow
 
 REMOVED = {"gradient": "removed", "location": "hidden"}
-DIVERGED = {
-    "outcome": "diverged",
-    "diverged_by": "nonfinite",
-    "failed": True,
-    "final_objective": np.nan,
-}
+DIVERGED = {"outcome": "diverged", "diverged_by": "nonfinite", "failed": True}
+DIVERGED |= {"final_objective": np.nan}
 
 
 def seeds(change, finals):
@@ -30,23 +26,19 @@ def test_pairs_take_the_common_seeds_whatever_the_order(prepared):
     assert summaries.effects(paired)["pairs"].tolist() == [2]
 
 
+EXACT, WITHOUT, GAIN = {"seed": 0}, REMOVED | {"seed": 0}, REMOVED | {"seed": 0, "gain": 2.0}
+LATER = REMOVED | {"seed": 7}
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "said"),
     [
-        (
-            [*seeds({}, [0.1, 0.1]), REMOVED | {"seed": 7}],
-            UsageError,
-            "no run with a seed of 'digits · tanh · removed",
-        ),
-        (
-            [*seeds({}, [0.1]), *seeds(REMOVED, [0.2]), *seeds(REMOVED | {"gain": 2.0}, [0.2])],
-            UsageError,
-            "exact has no run with a seed",
-        ),
-        ([*seeds({}, [0.1]), *seeds(REMOVED, [0.2]) * 2], UsageError, "two runs of .*removed"),
-        ([*seeds({}, [0.1]) * 2, *seeds(REMOVED, [0.2])], UsageError, "two runs of .*exact"),
-        ([{}], NothingToShow, "no evaluated rule but exact"),
-        ([REMOVED], NothingToShow, "no evaluated rule of exact to compare with"),
+        ([EXACT, LATER], UsageError, "no run with a seed of 'digits · tanh · removed"),
+        ([EXACT, WITHOUT, GAIN], UsageError, "exact has no run with a seed"),
+        ([EXACT, WITHOUT, WITHOUT], UsageError, "two runs of .*removed"),
+        ([EXACT, EXACT, WITHOUT], UsageError, "two runs of .*exact"),
+        ([EXACT], NothingToShow, "no evaluated rule but exact"),
+        ([WITHOUT], NothingToShow, "no evaluated rule of exact to compare with"),
     ],
 )
 def test_what_can_not_be_paired_is_told_in_one_line(prepared, changes, error, said):
@@ -58,14 +50,8 @@ def test_what_can_not_be_paired_is_told_in_one_line(prepared, changes, error, sa
 
 def test_pools_of_many_rates_are_no_rules(prepared):
     pool = [{"learning_rate": r, "seed": s, "dtype": "float64"} for r in (0.1, 1) for s in (0, 1)]
-    changes = [*seeds({}, [0.1, 0.1]), *seeds(REMOVED, [0.2, 0.2]), *pool]
-    results = prepared(*changes)
+    results = prepared(*seeds({}, [0.1, 0.1]), *seeds(REMOVED, [0.2, 0.2]), *pool)
     assert len(results.runs) == 4 and set(results.runs["dtype"]) == {"float32"}
-
-
-def test_constant_rates_and_branches_are_strata_of_their_own(prepared):
-    changes = [{"decay": True}, {"decay": False}, {"decay": True, "branch.gradient": "removed"}]
-    assert prepared(*changes).runs["stratum"].tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -176,13 +162,8 @@ def test_quartiles_survive_runs_that_are_gone(prepared):
 def test_bands_keep_runs_that_are_gone_and_are_relative_to_the_constant_predictor(prepared):
     changes = seeds({"constant_objective": 2.0, "optimum": 1.0}, [1.1, 1.1, 1.1])
     changes[2] |= DIVERGED
-    curves = pd.DataFrame(
-        {
-            "run_id": ["0", "0", "1", "1", "2"],  # the diverged run ends early
-            "update": [1, 10, 1, 10, 1],
-            "objective": [2.0, 1.1, 2.0, 1.1, 2.0],
-        }
-    )
+    curves = pd.DataFrame({"run_id": list("00112"), "update": [1, 10, 1, 10, 1]})
+    curves["objective"] = np.where(curves["update"] == 1, 2.0, 1.1)  # the diverged run ends early
     got = summaries.bands(prepared(*changes, curves=curves), quantiles=(0.0, 0.5, 1.0))
     assert list(got["update"]) == [1, 10]
     np.testing.assert_allclose(got["median"], [1.0, 0.1])

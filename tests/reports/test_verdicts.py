@@ -41,9 +41,8 @@ def test_the_table_of_verdicts(written, base):
     assert list(tables["verdicts"].columns) == columns
     found = tables["verdicts"].set_index("claim")
     assert list(found.index) == [f"C{k}" for k in range(1, 13)]
-    assert found["verdict"][["C1", "C4", "C8", "C12"]].tolist() == [
-        *("supported", "supported", "supported", "not decided")
-    ]
+    assert set(found["verdict"][["C1", "C4", "C8"]]) == {"supported"}
+    assert found.loc["C12", "verdict"] == "not decided"
     assert found.loc["C4", "low"] < found.loc["C4", "effect"] < found.loc["C4", "high"]
     assert found.loc["C4", "effect"] == pytest.approx(10**0.4, rel=0.05)
     assert found.loc["C4", "runs"] == 800 and found.loc["C12", "runs"] == 0
