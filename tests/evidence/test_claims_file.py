@@ -16,8 +16,8 @@ from study.evidence.claims.verdicts import judge_part
 from study.evidence.runs import COLUMNS, Runs
 
 SCORE = {"comparison": "score", "weights": {"removed": 1, "exact": -1}, "margin": 1.1}
-ESCAPE = {"comparison": "escape", "contradicted_below": 1.05, "near": 2, "far": 6}
-ESCAPE = SCORE | ESCAPE | {"distance": "initialisation.distance"}
+ESCAPE = SCORE | {"comparison": "escape", "contradicted_below": 1.05, "near": 2, "far": 6}
+ESCAPE |= {"distance": "initialisation.distance"}
 GAIN = SCORE | {"comparison": "gain_by_depth", "margin": 0, "of": "excess", "tolerated": 0.2}
 FLIPS = SCORE | {"comparison": "flips", "path_within": 0.1, "rate": "exact"}
 FAILED = SCORE | {"comparison": "failed", "margin": 10}

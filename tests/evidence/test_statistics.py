@@ -14,9 +14,8 @@ from study.evidence.effects import Measured, Paired, Ranked, Shares, significant
 from study.evidence.statistics import hodges_lehmann, shares_differ
 
 
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
+def test_score_by_hand():
+    for arguments, expected in (
         # constant predictor 2: a tenth left is one decade; 0.0005 left is clipped to three
         (([0.2, 0.001, 5.0, 2.0], 2.0), [-1.0, -3.0, 0.0, 0.0]),
         # (0.6 - 0.5) / (1.5 - 0.5) = 0.1; an unknown optimum counts as 0
@@ -24,10 +23,8 @@ from study.evidence.statistics import hodges_lehmann, shares_differ
         (([0.15], 1.5, np.nan), [-1.0]),
         # runs that failed or are not finite
         (([1e-6, np.nan, np.inf, 1e-2], 1, 0, [True, False, False, False]), [0, 0, 0, -2.0]),
-    ],
-)
-def test_score_by_hand(given, expected):
-    np.testing.assert_allclose(statistics.score(*given), expected, atol=1e-15)
+    ):
+        np.testing.assert_allclose(statistics.score(*arguments), expected, atol=1e-15)
 
 
 @pytest.mark.parametrize("count, total", [(0, 10), (3, 10), (10, 10), (81, 263), (1, 29)])
