@@ -136,7 +136,8 @@ def test_float32():
     x, y = data("outputs")
     common = {"random_state": 0, "max_iter": 5, "batch_size": 6}
     ours = DeltaRuleRegressor(HIDDEN, dtype="float32", **common).fit(x, y)
-    theirs = MLPRegressor(HIDDEN, alpha=0.0, **common).fit(x.astype("float32"), y)
+    theirs = MLPRegressor(hidden_layer_sizes=HIDDEN, alpha=0.0, **common)
+    theirs.fit(x.astype("float32"), y)
     assert {w.dtype for w in ours.coefs_} == {np.dtype("float32")}
     for mine, other in zip(ours.coefs_, theirs.coefs_, strict=True):
         np.testing.assert_allclose(mine, other, atol=1e-5)

@@ -75,8 +75,7 @@ def enumerated(differences):
     d = np.asarray(differences, float)
     ranks = scipy.stats.rankdata(np.abs(d))[d != 0]
     seen = ranks[d[d != 0] > 0].sum()
-    signs = np.reshape([*itertools.product([0, 1], repeat=len(ranks))], (-1, len(ranks)))
-    sums = signs @ ranks
+    sums = np.array([*itertools.product([0, 1], repeat=len(ranks))]) @ ranks
     return min(1.0, 2 * min((sums >= seen).mean(), (sums <= seen).mean()))
 
 

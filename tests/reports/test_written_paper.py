@@ -37,8 +37,7 @@ def test_a_number_is_said_as_print_says_it():
     assert {value: numbers.said(value) for value in said} == said
     assert numbers.said(float("nan")) == "–" and numbers.said(float("inf")) == "∞"
     points = {-21.667: "−21.7", 0.04: "0", 100: "100.0", 3.25: "3.2"}
-    for value, text in points.items():
-        assert numbers.number(value, "percentage points")["text"] == text
+    assert {p: numbers.number(p, "percentage points")["text"] for p in points} == points
     assert numbers.whole(221094)["text"].replace("\N{THIN SPACE}", " ") == "221 094"
 
 
@@ -109,11 +108,9 @@ def test_what_is_missing_is_told_in_one_line(base, tmp_path):
 
 
 def test_a_key_that_there_isn_t_is_told_in_one_line(base, made, monkeypatch, tmp_path):
-    sources = tmp_path / "paper"
-    shutil.copytree(document.SOURCES, sources)
-    (sources / "sections" / "limits.typ").write_text(
-        '#import "../style.typ": *\n#n("C4.no such thing")\n', encoding="utf-8"
-    )
+    sources = shutil.copytree(document.SOURCES, tmp_path / "paper")
+    wrong = '#import "../style.typ": *\n#n("C4.no such thing")\n'
+    (sources / "sections" / "limits.typ").write_text(wrong, encoding="utf-8")
     monkeypatch.setattr(document, "SOURCES", sources)
     with pytest.raises(UsageError, match=r"no number called C4\.no such thing") as told:
         list(document.make(base))
