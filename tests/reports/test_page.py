@@ -164,6 +164,7 @@ def test_in_a_browser_a_choice_shows_its_cell(base, shown, tmp_path):
 
 def opened(path, choice, profile):
     address = f"{path.as_uri()}#{urllib.parse.urlencode(choice)}"
-    words = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", address]
-    words += [f"--user-data-dir={profile}", "--virtual-time-budget=5000"]
-    return subprocess.check_output(words, stderr=subprocess.DEVNULL, text=True, timeout=120)
+    words = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu"]
+    words += [f"--user-data-dir={profile}", "--virtual-time-budget=5000", "--dump-dom", address]
+    quiet = {"stderr": subprocess.DEVNULL, "encoding": "utf-8", "timeout": 120}
+    return subprocess.check_output(words, **quiet)
