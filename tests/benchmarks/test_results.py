@@ -1,5 +1,6 @@
 """What a run of the benchmark leaves: a table, a figure; and the command."""
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 from unittest.mock import Mock
 
@@ -7,8 +8,6 @@ import pandas as pd
 import pytest
 
 from benchmarks import engines, large, results, run, speed
-
-MACHINE = {"ours multiplies with": "openblas Some"}
 
 
 def compared(peak, *rows):
@@ -21,35 +20,28 @@ def compared(peak, *rows):
 def report():
     """A report of numbers that nobody measured: the share of ours is 50% of the peak."""
     peak = speed.WORKLOADS["W1"].flops() / 5e3
-    rows = compared(
-        peak,
-        *(
-            ("W1", optimizer, engine, replicas, (0.9 * us, us, 1.1 * us))
-            for optimizer in ("sgd", "adam")
-            for engine, replicas, us in [
-                ("ours", 1, 40.0),
-                ("ours", 32, 10.0),
-                ("sklearn", 1, 250.0),
-            ]
-        ),
-    )
+    rows = [
+        ("W1", optimizer, engine, replicas, (0.9 * us, us, 1.1 * us))
+        for optimizer in ("sgd", "adam")
+        for engine, replicas, us in (("ours", 1, 40.0), ("ours", 32, 10.0), ("sklearn", 1, 250.0))
+    ]
+    rows = compared(peak, *rows).to_dict("records")
     checks = [{"what": "W1 sgd", "largest_difference": {"sklearn": 2e-16}}]
-    found = {"machine": MACHINE, "peak": peak, "checks": checks, "rows": rows.to_dict("records")}
-    return {"quick": False, **found}
+    machine = {"ours multiplies with": "openblas Some"}
+    return {"quick": False, "machine": machine, "peak": peak, "checks": checks, "rows": rows}
 
 
 def test_speed_of_two_engines_has_the_rows_that_are_promised(monkeypatch, caplog):
     two = {name: engines.ENGINES[name] for name in ("ours", "sklearn")}
-    monkeypatch.setattr(engines, "ENGINES", two)
-    monkeypatch.setattr(engines, "PRODUCT", 512)
-    monkeypatch.setattr(engines, "process", lambda: ThreadPoolExecutor(1))
+    of_engines = {"ENGINES": two, "PRODUCT": 512, "process": lambda: ThreadPoolExecutor(1)}
+    for name, value in of_engines.items():
+        monkeypatch.setattr(engines, name, value)
     monkeypatch.setattr(speed, "QUICK_REPEATS", 1)
     monkeypatch.setattr(speed, "QUICK_SECONDS", 0.01)
     caplog.set_level("INFO")
     report = speed.run(True, ["W4"])
-    assert {(r["engine"], r["optimizer"]) for r in report["rows"]} == {
-        (engine, optimizer) for engine in two for optimizer in ("sgd", "adam")
-    }
+    found = {(row["engine"], row["optimizer"]) for row in report["rows"]}
+    assert found == set(itertools.product(two, ("sgd", "adam")))
     for row in report["rows"]:
         assert 0 < row["lowest"] <= row["us"] <= row["highest"] and row["best"]
         assert 0 < row["share_of_peak"] < 1

@@ -7,10 +7,9 @@ from study.errors import UsageError
 
 @pytest.fixture(autouse=True)
 def empty_cache(tmp_path, monkeypatch):
-    folder = tmp_path / "cache"
-    monkeypatch.setenv("STUDY_DATA", str(folder))
+    monkeypatch.setenv("STUDY_DATA", str(tmp_path / "cache"))
     study.datasets._fixed.cache_clear()
-    yield folder
+    yield tmp_path / "cache"
     study.datasets._fixed.cache_clear()
 
 

@@ -20,22 +20,26 @@ DRAWN = {
 }
 
 
+def arrays(name, seed=0, **values):
+    """All inputs and targets that the generator draws."""
+    raw = DATASETS[name].load(seed, **values)
+    return np.asarray(raw.inputs), np.asarray(raw.targets)
+
+
 @pytest.mark.parametrize("name", DRAWN)
 def test_draws_change_with_the_version_only(name):
     """If this fails on purpose, raise the record's version and renew the numbers."""
     record = DATASETS[name]
     assert record.version == 1
-    raw = record.load(7, **{key: given.default for key, given in record.parameters.items()})
-    drawn = np.asarray(raw.inputs)[5].sum(), np.asarray(raw.targets)[:50].sum()
-    assert drawn == pytest.approx(DRAWN[name], rel=1e-9)
+    x, t = arrays(name, 7, **{key: given.default for key, given in record.parameters.items()})
+    assert (x[5].sum(), t[:50].sum()) == pytest.approx(DRAWN[name], rel=1e-9)
 
 
 @pytest.mark.parametrize("depth", [1, 2])
 @pytest.mark.parametrize("seed", [0, 11])
 def test_a_student_of_the_teachers_shape_reaches_zero(seed, depth):
     data = load({"teacher": {"depth": depth}}, seed=seed)
-    raw = DATASETS["teacher"].load(seed, depth=depth, patterns=800)
-    x, t = np.asarray(raw.inputs), np.asarray(raw.targets)
+    x, t = arrays("teacher", seed, depth=depth, patterns=800)
     assert x.shape == (800, 10) and t.shape == (800, 3)
     student = [w.copy() for w in teacher_weights(seed, depth)]
     assert [w.shape for w in student] == [(11, 16), *[(17, 16)] * (depth - 1), (17, 3)]
@@ -50,9 +54,8 @@ def test_a_student_of_the_teachers_shape_reaches_zero(seed, depth):
         y = np.tanh(y) if layer < depth else y
     assert np.mean((y - np.vstack(targets)) ** 2) < 1e-20
     # not a linear task in disguise
-    assert (
-        LinearRegression().fit(data.inputs, data.targets).score(data.inputs, data.targets) < 0.95
-    )
+    training = data.inputs, data.targets
+    assert LinearRegression().fit(*training).score(*training) < 0.95
 
 
 @pytest.mark.parametrize(
@@ -92,29 +95,22 @@ def test_label_noise_is_the_stated_share_of_the_training_part(flip, classes):
     assert nearest.score(np.asarray(clean.test_inputs)[:, :5], clean.test_targets) > 0.75
 
 
-def test_shapes_of_moons_circles_and_friedman():
-    raw = DATASETS["moons"].load(0, noise=0.0, patterns=100)
-    x, y = np.asarray(raw.inputs).T
-    upper = np.asarray(raw.targets) == 0
+def test_shapes_of_moons_circles_friedman_and_the_encoder():
+    (x, y), targets = (a.T for a in arrays("moons", noise=0.0, patterns=100))
+    upper = targets == 0
     np.testing.assert_allclose(np.hypot(x[upper], y[upper]), 1)
     np.testing.assert_allclose(np.hypot(x[~upper] - 1, y[~upper] - 0.5), 1)
     assert (y[upper] >= 0).all() and (y[~upper] <= 0.5).all()
-    raw = DATASETS["circles"].load(0, noise=0.0, patterns=100)
-    radius = np.hypot(*np.asarray(raw.inputs).T)
-    np.testing.assert_allclose(radius, np.where(np.asarray(raw.targets) == 0, 1.0, 0.5))
+    x, targets = arrays("circles", noise=0.0, patterns=100)
+    np.testing.assert_allclose(np.hypot(*x.T), np.where(targets == 0, 1.0, 0.5))
     for name in ("moons", "circles"):
         assert load(name, seed=0).targets.sum() == 200
-        one = DATASETS[name].load(0, noise=0.1, patterns=4000)
-        zero = DATASETS[name].load(0, noise=0.0, patterns=4000)
-        assert np.std(np.asarray(one.inputs) - zero.inputs) == pytest.approx(0.1, rel=0.05)
-    raw = DATASETS["friedman1"].load(0, noise=0.0, patterns=50)
-    x = np.asarray(raw.inputs).T
+        one, zero = (arrays(name, noise=noise, patterns=4000)[0] for noise in (0.1, 0.0))
+        assert np.std(one - zero) == pytest.approx(0.1, rel=0.05)
+    x, targets = (a.T for a in arrays("friedman1", noise=0.0, patterns=50))
     wanted = 10 * np.sin(np.pi * x[0] * x[1]) + 20 * (x[2] - 0.5) ** 2 + 10 * x[3] + 5 * x[4]
-    np.testing.assert_allclose(raw.targets, wanted, rtol=1e-12)
+    np.testing.assert_allclose(targets, wanted, rtol=1e-12)
     assert x.shape == (10, 50)
-
-
-def test_encoder():
     data = load({"encoder": {"size": 8}})
     for array in (data.inputs, data.targets, data.test_inputs, data.test_targets):
         assert np.array_equal(array, np.eye(8))

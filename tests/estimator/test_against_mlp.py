@@ -29,19 +29,15 @@ def data(task):
     }[task]
 
 
-def pair(task):
-    """Ours and theirs."""
-    if task in ("regression", "outputs"):
-        return DeltaRuleRegressor, MLPRegressor
-    return DeltaRuleClassifier, MLPClassifier
+CLASSIFIERS, REGRESSORS = (DeltaRuleClassifier, MLPClassifier), (DeltaRuleRegressor, MLPRegressor)
+PAIRS = dict.fromkeys(TASKS, CLASSIFIERS) | dict.fromkeys(("regression", "outputs"), REGRESSORS)
 
 
 def go_on(net, x, y):
     """Take one epoch; all classes are known from the first."""
-    if isinstance(net, DeltaRuleClassifier | MLPClassifier) and not hasattr(net, "classes_"):
-        classes = np.arange(3) if y.ndim > 1 else np.unique(y)
-        return net.partial_fit(x, y, classes=classes)
-    return net.partial_fit(x, y)
+    if not isinstance(net, CLASSIFIERS) or hasattr(net, "classes_"):
+        return net.partial_fit(x, y)
+    return net.partial_fit(x, y, classes=np.arange(3) if y.ndim > 1 else np.unique(y))
 
 
 def assert_same(ours, theirs, atol=1e-9):
@@ -58,16 +54,12 @@ def assert_same(ours, theirs, atol=1e-9):
 @pytest.mark.parametrize("task", TASKS)
 def test_weights_after_every_epoch(task, solver, batch, alpha):
     x, y = data(task)
+    rate = 0.01 if solver == "adam" else 0.1
     common = {
-        "hidden_layer_sizes": HIDDEN,
-        "activation": "tanh",
-        "alpha": alpha,
-        "batch_size": batch,
-        "learning_rate_init": 0.01 if solver == "adam" else 0.1,
-        "shuffle": False,
-        "random_state": 0,
+        **{"hidden_layer_sizes": HIDDEN, "activation": "tanh", "alpha": alpha, "shuffle": False},
+        **{"batch_size": batch, "learning_rate_init": rate, "random_state": 0},
     }
-    Ours, Theirs = pair(task)
+    Ours, Theirs = PAIRS[task]
     ours, theirs = Ours(**common, solver=solver), Theirs(**common, **SOLVERS[solver])
     first = go_on(ours, x, y).coefs_
     assert_same(ours, go_on(theirs, x, y))
@@ -87,17 +79,11 @@ def test_random_state_order_and_stopping(task, activation, hidden):
     """Starting weights, shuffling, and the epoch at which training stops, from one seed."""
     x, y = data(task)
     common = {
-        "hidden_layer_sizes": hidden,
-        "activation": activation,
-        "alpha": 1e-3,
-        "batch_size": 7,
-        "learning_rate_init": 0.05,
-        "random_state": 3,
-        "tol": 1e-3,
+        **{"hidden_layer_sizes": hidden, "activation": activation, "alpha": 1e-3, "tol": 1e-3},
+        **{"batch_size": 7, "learning_rate_init": 0.05, "random_state": 3, "max_iter": 60},
         "n_iter_no_change": 4,
-        "max_iter": 60,
     }
-    Ours, Theirs = pair(task)
+    Ours, Theirs = PAIRS[task]
     ours, theirs = (Net(**common).fit(x, y) for Net in (Ours, Theirs))
     assert_same(ours, theirs, atol=1e-8)
     assert ours.best_loss_ == pytest.approx(theirs.best_loss_, rel=1e-9)
@@ -138,14 +124,12 @@ def test_warm_start():
 def test_partial_fit_on_other_data_each_time():
     """Chunks of several lengths, not all with all classes, shuffled from a generator."""
     x, y = data("classes")
-    ours, theirs = (
+    nets = [
         Net(HIDDEN, batch_size=4, random_state=np.random.RandomState(5), alpha=0.0)
-        for Net in (DeltaRuleClassifier, MLPClassifier)
-    )
+        for Net in CLASSIFIERS
+    ]
     for part in (slice(0, 10), slice(10, 12), slice(12, 17), slice(17, 23)) * 2:
-        for net in (ours, theirs):
-            net.partial_fit(x[part], y[part], classes=np.unique(y))
-        assert_same(ours, theirs)
+        assert_same(*(n.partial_fit(x[part], y[part], classes=np.unique(y)) for n in nets))
 
 
 def test_float32():

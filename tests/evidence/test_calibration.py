@@ -26,19 +26,14 @@ def pool(spread=0.05, failing=0.02, tasks=("digits", "diabetes"), seeds=200):
     return table(*cells)
 
 
-def test_pools_are_found_beside_tuned_cells_and_other_runs():
+def test_pools_are_found_beside_tuned_cells_and_other_runs_unless_they_are_too_small():
     tuned = table(*settling(0.3, 0.3)).assign(cell="tuned")
     found = calibration.pools(Runs(pd.concat([pool(), tuned])))
-    assert sorted(p.task for p in found) == [
-        "diabetes linear squared error 16-16 tanh",
-        "digits squared error 32-32 tanh",
-    ]
+    tasks = {"diabetes linear squared error 16-16 tanh", "digits squared error 32-32 tanh"}
+    assert {p.task for p in found} == tasks and len(found) == 2
     assert all(p.scores.shape == (9, 200) for p in found)
     assert calibration.tuned(found[0], np.arange(8)) in (3, 4, 5)
     np.testing.assert_allclose(found[0].rates, RATES)
-
-
-def test_too_small_a_pool_is_none():
     for frame in (pool(seeds=70), table(*settling(0.3, 0.3))):
         with pytest.raises(NothingToShow, match="no pool"):
             calibration.pools(Runs(frame))
@@ -61,7 +56,7 @@ def test_two_arms_are_tuned_on_other_seeds_than_each_other_and_those_that_score_
     assert len(scoring) == 5 and len(tuning) == 10
     for both, mine, other in zip(scoring, tuning[::2], tuning[1::2], strict=True):
         assert (len(both), len(mine), len(other)) == (60, 8, 8)
-        assert not (mine & other or set(both) & (mine | other))
+        assert len({*both, *mine, *other}) == 76
 
 
 def test_nothing_differs_and_hardly_a_verdict_says_so():
@@ -69,7 +64,7 @@ def test_nothing_differs_and_hardly_a_verdict_says_so():
     assert set(rates["claim"]) == {"C3", "C4", "C5", "C7"}
     errors = rates[rates["verdict"] == "any error"].set_index("claim")
     assert (errors["share"] <= 0.2).all() and (errors["repeats"] == 25).all()
-    assert ((errors["low"] <= errors["share"]) & (errors["share"] <= errors["high"])).all()
+    assert errors["share"].between(errors["low"], errors["high"]).all()
     each = rates[rates["verdict"] != "any error"].groupby("claim")["count"].sum()
     assert (each == 25).all()
     right = rates[(rates["claim"] == "C3") & (rates["verdict"] == "contradicted")]
@@ -92,10 +87,9 @@ def test_arms_that_do_differ_are_seen(monkeypatch):
 
 def test_arms_are_tuned_and_scored_on_as_many_seeds_as_the_studys():
     protocol = read_protocol(read_yaml(configuration_folder() / "protocol" / "study.yaml"))
-    assert calibration.COARSE == len(protocol.tuning())
-    assert calibration.FINE == len(protocol.refining())
-    assert calibration.SCORED == len(protocol.evaluation())
+    seeds = protocol.tuning(), protocol.refining(), protocol.evaluation()
+    used = calibration.COARSE, calibration.FINE, calibration.SCORED
+    assert used == tuple(map(len, seeds))
     coarse = protocol.learning_rates["sgd"]
-    assert calibration.PER_STEP == round(
-        np.log10(coarse[1] / coarse[0]) * protocol.refine.per_decade
-    )
+    step = np.log10(coarse[1] / coarse[0]) * protocol.refine.per_decade
+    assert calibration.PER_STEP == round(step)

@@ -1,13 +1,14 @@
 """Mistakes in conf/claims.yaml and conf/rechecks.yaml: one line says what is wrong."""
 
 import copy
+from functools import partial, reduce
+from operator import getitem
 
 import pytest
 import yaml
 from claim_tables import settling, table
 
 from study.conf import configuration_folder
-from study.errors import UsageError
 from study.evidence.claims.decisions import DECISIONS
 from study.evidence.claims.kinds import COMPARISONS
 from study.evidence.claims.reading import claims_from, read_claims, read_rechecks
@@ -15,8 +16,8 @@ from study.evidence.claims.verdicts import judge_part
 from study.evidence.runs import COLUMNS, Runs
 
 SCORE = {"comparison": "score", "weights": {"removed": 1, "exact": -1}, "margin": 1.1}
-ESCAPE = {"comparison": "escape", "contradicted_below": 1.05, "near": 2, "far": 6}
-ESCAPE = SCORE | ESCAPE | {"distance": "initialisation.distance"}
+ESCAPE = SCORE | {"comparison": "escape", "contradicted_below": 1.05, "near": 2, "far": 6}
+ESCAPE |= {"distance": "initialisation.distance"}
 GAIN = SCORE | {"comparison": "gain_by_depth", "margin": 0, "of": "excess", "tolerated": 0.2}
 FLIPS = SCORE | {"comparison": "flips", "path_within": 0.1, "rate": "exact"}
 FAILED = SCORE | {"comparison": "failed", "margin": 10}
@@ -68,13 +69,10 @@ def changed(given, changes):
     given = copy.deepcopy(given)
     for path, value in changes.items():
         *parents, last = [int(key) if key.isdigit() else key for key in path.split(".")]
-        inner = given
-        for key in parents:
-            inner = inner[key]
+        inner = reduce(getitem, parents, given)
+        inner[last] = value
         if value is GONE:
             del inner[last]
-        else:
-            inner[last] = value
     return given
 
 
@@ -101,16 +99,9 @@ def read(tmp_path):
 
 
 @pytest.fixture
-def refused(read):
+def refused(read, refusal):
     """Return the one line that reading ends with."""
-
-    def told(given):
-        with pytest.raises(UsageError) as mistake:
-            read(given)
-        assert "\n" not in str(mistake.value)
-        return str(mistake.value)
-
-    return told
+    return partial(refusal, read)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -209,8 +200,8 @@ def test_all_columns_of_the_real_file_and_each_comparison_and_decision_are_known
     assert {part.decision for part in parts} == set(DECISIONS)
     used = {c.comparison for part in parts for c in part.contrasts}
     assert used | {"runaway"} == set(COMPARISONS)  # runaway stands beside C3, in the paper
-    named = {column for part in parts for where in part.where for column in where} - {"task"}
-    assert {column.partition(".")[0] for column in named} <= set(COLUMNS)
+    named = {column for part in parts for where in part.where for column in where}
+    assert {column.partition(".")[0] for column in named} <= {"task", *COLUMNS}
 
 
 def test_every_claim_is_checked_again_and_by_experiments_that_there_are():

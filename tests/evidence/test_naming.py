@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 import pytest
 
-from study.errors import UsageError
 from study.evidence import naming
 from study.learning.activations import ACTIVATIONS
 from study.learning.rules import GRADIENTS
@@ -41,32 +40,27 @@ def test_several_parameters_are_named_only_where_they_say_something():
     assert naming.labelled(variants[1:2]) == ["random low 0.25 high 0.75"]
     first, _, matched = naming.labelled(variants)
     assert first != matched and matched.endswith("matched")
-    assert naming.labelled([resolve("gradient", GRADIENTS, "substitute")]) == [
-        "substitute softsign"
-    ]
+    substitute = resolve("gradient", GRADIENTS, "substitute")
+    assert naming.labelled([substitute]) == ["substitute softsign"]
 
 
-def test_every_record_of_the_registries_has_a_label_of_its_own():
+def test_every_record_has_a_label_of_its_own_and_families_stand_together():
     for registry in (GRADIENTS, ACTIVATIONS):
-        variants = [resolve("record", registry, name) for name in registry]
-        names = naming.labelled(variants)
-        assert len(set(names)) == len(registry)
-        assert not any("_" in name for name in names)
-
-
-def test_families_stand_together():
+        names = naming.labelled([resolve("record", registry, name) for name in registry])
+        assert len(set(names)) == len(registry) and "_" not in "".join(names)
     families = [GRADIENTS[name].family for name in naming.ranked(GRADIENTS)]
     changes = sum(a != b for a, b in itertools.pairwise(families))
-    assert changes == len(set(families)) - 1
-    assert families[0] == "exact"
+    assert changes == len(set(families)) - 1 and families[0] == "exact"
 
 
 def test_strata_hold_everything_but_the_rule(prepared):
-    results = prepared(
-        {}, REMOVED, {"seed": 1, "learning_rate": 1.0}, {"optimizer": "adam"}, {"gain": 2.0}
-    )
+    other_seed = {"seed": 1, "learning_rate": 1.0}
+    results = prepared({}, REMOVED, other_seed, {"optimizer": "adam"}, {"gain": 2.0})
     assert list(results.runs["stratum"]) == [0, 0, 0, 1, 2]
     assert list(results.runs["setting"]) == ["gain 1.0"] * 4 + ["gain 2.0"]
+    branch = {"decay": True, "branch.gradient": "removed"}
+    results = prepared({"decay": True}, {"decay": False}, branch)
+    assert list(results.runs["stratum"]) == [0, 1, 2]
 
 
 def test_parameters_of_datasets_and_activations_make_strata(prepared):
@@ -75,12 +69,8 @@ def test_parameters_of_datasets_and_activations_make_strata(prepared):
         {"dataset": "moons", "dataset.noise": 0.3},
         {"activation": "leaky_relu", "activation.slope": 0.1},
     )
-    assert results.runs["stratum"].nunique() == 3
-    assert results.runs["task"].nunique() == 3
+    assert results.runs["stratum"].nunique() == results.runs["task"].nunique() == 3
     assert list(results.runs["activation_label"].cat.categories) == ["tanh", "leaky relu 0.1"]
-
-
-def test_objectives_of_one_dataset_are_tasks_of_their_own(prepared):
     results = prepared({}, {"objective": "cross_entropy"}, {"dataset": "iris"})
     assert list(results.runs["task"]) == ["digits, squared error", "digits, cross entropy", "iris"]
 
@@ -128,9 +118,8 @@ def test_rules_are_labelled_and_identical_cells_renamed(prepared, changes, expec
     results = prepared(*changes)
     assert ", ".join(labels(results)) == expected
     names = [rule.name for rule in results.rules]
-    assert [rule.step for rule in results.rules] == [
-        names[:k].count(n) for k, n in enumerate(names)
-    ]
+    steps = [names[:k].count(name) for k, name in enumerate(names)]
+    assert [rule.step for rule in results.rules] == steps
     shown = sorted(results.runs["rule"].astype(str) + " " + results.runs["activation"])
     if changes[-1] == leaky(0.1) and len(changes) == 4:
         assert shown == ["exact relu", "exact tanh", "floor 0.1 relu", "floor 0.1 tanh"]
@@ -138,17 +127,11 @@ def test_rules_are_labelled_and_identical_cells_renamed(prepared, changes, expec
         assert {"exact tanh", "floor 1 tanh", "removed tanh"} == {s for s in shown if "tanh" in s}
 
 
-def test_files_that_do_not_hold_results_are_told_in_one_line(prepared, tmp_path):
-    def told():
-        with pytest.raises(UsageError) as mistake:
-            naming.load(tmp_path / "smoke")
-        assert "\n" not in str(mistake.value)
-        return str(mistake.value)
-
-    assert "make ablation EXPERIMENT=smoke" in told()
+def test_files_that_do_not_hold_results_are_told_in_one_line(prepared, tmp_path, refusal):
     path = tmp_path / "smoke" / "runs.parquet"
+    assert "make ablation EXPERIMENT=smoke" in refusal(naming.load, path.parent)
     path.parent.mkdir()
     prepared({}).runs.drop(columns="failed").to_parquet(path)
-    assert "lacks: failed" in told()
+    assert "lacks: failed" in refusal(naming.load, path.parent)
     path.write_bytes(b"not parquet at all")
-    assert "cannot be read" in told()
+    assert "cannot be read" in refusal(naming.load, path.parent)

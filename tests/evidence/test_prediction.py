@@ -30,24 +30,16 @@ def test_ranks_are_within_strata():
     assert plain.low < plain.estimate < plain.high and plain.low > 0
     each = [spearmanr(X[TASKS == t], Y[TASKS == t]).statistic for t in np.unique(TASKS)]
     assert plain.estimate == pytest.approx(np.mean(each))
-
-
-def test_without_variation_there_is_no_correlation():
     assert np.isnan(rank_correlation(np.ones(60), Y, TASKS, TASKS).estimate)
 
 
 def test_tasks_left_out_are_predicted_as_scikit_learn_does():
-    predicted = cross_val_predict(
-        LinearRegression(), X[:, None], Y, groups=TASKS, cv=LeaveOneGroupOut()
-    )
-    means = cross_val_predict(
-        LinearRegression(), np.zeros((60, 1)), Y, groups=TASKS, cv=LeaveOneGroupOut()
+    how = {"groups": TASKS, "cv": LeaveOneGroupOut()}
+    predicted, means = (
+        cross_val_predict(LinearRegression(), x[:, None], Y, **how) for x in (X, np.zeros(60))
     )
     expected = 1 - np.sum((Y - predicted) ** 2) / np.sum((Y - means) ** 2)
     assert out_of_sample(X, Y, TASKS) == pytest.approx(expected)
     assert out_of_sample(X, Y, TASKS) == pytest.approx(r2_score(Y, predicted), abs=0.1)
-
-
-def test_what_says_nothing_explains_nothing():
     assert out_of_sample(RANDOM.normal(size=60), Y, TASKS) < 0.1
     assert np.isnan(out_of_sample(X, Y, np.full(60, "one")))

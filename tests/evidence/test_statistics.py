@@ -14,9 +14,8 @@ from study.evidence.effects import Measured, Paired, Ranked, Shares, significant
 from study.evidence.statistics import hodges_lehmann, shares_differ
 
 
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
+def test_score_by_hand():
+    for arguments, expected in (
         # constant predictor 2: a tenth left is one decade; 0.0005 left is clipped to three
         (([0.2, 0.001, 5.0, 2.0], 2.0), [-1.0, -3.0, 0.0, 0.0]),
         # (0.6 - 0.5) / (1.5 - 0.5) = 0.1; an unknown optimum counts as 0
@@ -24,19 +23,15 @@ from study.evidence.statistics import hodges_lehmann, shares_differ
         (([0.15], 1.5, np.nan), [-1.0]),
         # runs that failed or are not finite
         (([1e-6, np.nan, np.inf, 1e-2], 1, 0, [True, False, False, False]), [0, 0, 0, -2.0]),
-    ],
-)
-def test_score_by_hand(given, expected):
-    np.testing.assert_allclose(statistics.score(*given), expected, atol=1e-15)
+    ):
+        np.testing.assert_allclose(statistics.score(*arguments), expected, atol=1e-15)
 
 
 @pytest.mark.parametrize("count, total", [(0, 10), (3, 10), (10, 10), (81, 263), (1, 29)])
 @pytest.mark.parametrize("confidence", [0.9, 0.95])
 def test_wilson_is_scipys(count, total, confidence):
-    low, high = statistics.wilson(count, total, confidence)
     expected = scipy.stats.binomtest(count, total).proportion_ci(confidence, method="wilson")
-    assert low == pytest.approx(expected.low, abs=1e-12)
-    assert high == pytest.approx(expected.high, abs=1e-12)
+    assert statistics.wilson(count, total, confidence) == pytest.approx(tuple(expected), abs=1e-12)
 
 
 def test_wilson_of_nothing_is_unknown_and_its_ends_are_exact():
@@ -55,9 +50,9 @@ PUBLISHED = {
 
 
 def outcomes(both, first, second, neither):
-    one = [True] * both + [True] * first + [False] * second + [False] * neither
-    two = [True] * both + [False] * first + [True] * second + [False] * neither
-    return one, two
+    cells = [[True, True]] * both + [[True, False]] * first
+    cells += [[False, True]] * second + [[False, False]] * neither
+    return tuple(map(list, zip(*cells, strict=True)))
 
 
 @pytest.mark.parametrize("table, limits", PUBLISHED.values(), ids=PUBLISHED)
@@ -80,9 +75,7 @@ def enumerated(differences):
     d = np.asarray(differences, float)
     ranks = scipy.stats.rankdata(np.abs(d))[d != 0]
     seen = ranks[d[d != 0] > 0].sum()
-    sums = np.array(
-        [np.dot(ranks, signs) for signs in itertools.product([0, 1], repeat=len(ranks))]
-    )
+    sums = np.array([*itertools.product([0, 1], repeat=len(ranks))]) @ ranks
     return min(1.0, 2 * min((sums >= seen).mean(), (sums <= seen).mean()))
 
 
@@ -179,9 +172,8 @@ def test_required_pairs_have_a_power_of_90_percent():
     assert power == pytest.approx(0.90, abs=2e-3)
 
 
-def newcombe_paired(first, second):
-    counts = statistics.paired_counts(first, second)
-    return statistics.newcombe([counts], scipy.stats.norm.ppf(0.975))[0]
+def newcombe_paired(*pair):
+    return statistics.newcombe([statistics.paired_counts(*pair)], scipy.stats.norm.ppf(0.975))[0]
 
 
 ONE = ([True] * 12 + [False] * 28, [True] * 2 + [False] * 38)
@@ -208,8 +200,7 @@ def test_strata_are_put_together_by_their_distances_and_correlation(strata, toge
 
 
 def test_one_stratum_is_newcombes_own_interval_and_none_has_none():
-    own = newcombe_paired(*PAIRS[0])
-    assert shares_differ(PAIRS[:1]) == pytest.approx(tuple(own))
+    assert shares_differ(PAIRS[:1]) == pytest.approx(tuple(newcombe_paired(*PAIRS[0])))
     with pytest.raises(ValueError, match="at least one stratum"):
         shares_differ([])
 
@@ -238,14 +229,12 @@ def test_resampled_estimates_are_those_of_each_draw(n, kind):
 NONE = np.array([], dtype=np.intp)
 
 
-def measured(task, values, block=None, first=0):
-    seeds = np.arange(first, first + len(values))
-    return Measured(task, block or task, seeds, NONE, np.asarray(values, float))
+def measured(task, values, block=None):
+    return Measured(task, block or task, np.arange(len(values)), NONE, np.asarray(values, float))
 
 
 def paired(task, first, second, block="", seed=0):
-    seeds = np.arange(seed, seed + len(first))
-    return Paired(task, block or task, seeds, NONE, np.asarray(first), np.asarray(second))
+    return Paired(task, block or task, seed + np.arange(len(first)), NONE, first, second)
 
 
 def test_the_estimate_is_the_mean_over_tasks():
@@ -260,8 +249,7 @@ def test_tasks_of_a_block_draw_the_same_seeds_together():
     values = np.random.default_rng(0).normal(size=20)
     together = Ranked((measured("a", values, "x"), measured("b", -values, "x")))
     assert np.allclose(together.draws, 0.0, atol=1e-12)
-    apart = Ranked((measured("a", values, "x"), measured("b", -values, "y")))
-    assert apart.draws.std() > 0.05
+    assert Ranked((measured("a", values, "x"), measured("b", -values, "y"))).draws.std() > 0.05
 
 
 def test_p_values_and_limits_agree():
@@ -277,11 +265,12 @@ def test_significant_tasks_are_adjusted_for_their_number():
     # six pairs of one sign: p = 1/64 < 0.025; Holm doubles it, to less than 0.05
     weak = measured("weak", [0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
     other = measured("none", [-1.0, 1.0, -2.0, 2.0, -3.0, 3.0])
-    alone = significant_tasks(Ranked((weak,)), 0.0, above=True, level=0.05)
-    assert alone == ["weak"]
-    among = Ranked((clear, weak, other))
-    assert significant_tasks(among, 0.0, above=True, level=0.05) == ["clear"]
-    assert significant_tasks(among, 0.0, above=False, level=0.05) == []
+    for tasks, above, expected in (
+        ((weak,), True, ["weak"]),
+        ((clear, weak, other), True, ["clear"]),
+        ((clear, weak, other), False, []),
+    ):
+        assert significant_tasks(Ranked(tasks), 0.0, above=above, level=0.05) == expected
 
 
 def test_rates_have_the_same_face():
@@ -299,10 +288,6 @@ def test_rates_of_a_block_are_not_independent():
     twice = paired("a", first, second, "x"), paired("b", first, second, "x")
     assert Shares(twice).interval() == pytest.approx(alone)
     assert Shares(twice).above(0.1) == pytest.approx(Shares(twice[:1]).above(0.1))
-    apart = (
-        (twice[0], paired("b", first, second, "y")),
-        (twice[0], paired("b", first, second, "x", 1)),
-    )
-    for strata in apart:  # other data, or other seeds
-        narrow = Shares(strata).interval()
+    for where in (("y",), ("x", 1)):  # other data, or other seeds
+        narrow = Shares((twice[0], paired("b", first, second, *where))).interval()
         assert narrow.high - narrow.low == pytest.approx((alone.high - alone.low) / 2**0.5)

@@ -18,13 +18,9 @@ from study.evidence.claims.reading import read_claims
 from study.evidence.claims.verdicts import comparison_of
 
 RECORD = {
-    "started": "2026-01-02T03:04:05+00:00",
-    "wall seconds": 90.0,
-    "workers": 2,
+    **{"started": "2026-01-02T03:04:05+00:00", "wall seconds": 90.0, "workers": 2},
     "machine": {"processor": "a <processor>", "cores": 2, "system": "an operating system"},
-    "versions": {"numpy": "2.0"},
-    "lock sha256": "1" * 64,
-    "commit": "2" * 40,
+    **{"versions": {"numpy": "2.0"}, "lock sha256": "1" * 64, "commit": "2" * 40},
 }
 
 
@@ -91,13 +87,8 @@ def verdict_tables(verdict, effect):
         {"check": "another rule", "rule": "removed", "error": 0.2, "ratio": 0.1, "checks": 5},
     ]
     again = {"doubt": "a doubt", "change": "a change", "before": "mixed", "verdict": verdict}
-    frames = {
-        "rechecks": [{**parts[0], **again}],
-        "verdicts": claims,
-        "verdicts_by_part": parts,
-        "verdicts_by_task": tasks,
-        "gradient_checks": checks,
-    }
+    frames = {"rechecks": [{**parts[0], **again}], "verdicts": claims, "gradient_checks": checks}
+    frames |= {"verdicts_by_part": parts, "verdicts_by_task": tasks}
     return {name: pd.DataFrame(rows) for name, rows in frames.items()}
 
 

@@ -1,6 +1,7 @@
 """Runs for the study's figures, with a truth that can be told from its opposite."""
 
 from functools import cache
+from itertools import product
 
 import numpy as np
 from claim_tables import (
@@ -37,13 +38,12 @@ def study(harm):
     how = {"seeds": SEEDS}
     cells = []
     rules = [(REMOVED, harm), *((with_rule(n), harm * k / 9) for k, n in enumerate(RULES, 1))]
-    rules += [(with_rule("floor", minimum=m), harm * m) for m in (0.01, 0.1, 1.0)]
-    rules += [(with_rule("offset", amount=a), harm * a) for a in (0.01, 0.1, 1.0)]
+    for amount in (0.01, 0.1, 1.0):
+        dose = with_rule("floor", minimum=amount), with_rule("offset", amount=amount)
+        rules += [(columns, harm * amount) for columns in dose]
     rules += [(with_rule("power", exponent=p), harm * abs(1 - p)) for p in (0.5, 2.0)]
-    for columns, effect in [({}, 0.0), *rules]:
-        for task in TASKS.values():
-            cell = runs(-1.5 + effect, **task, **columns, **how)
-            cells.append(_probes(cell, effect))
+    for (columns, effect), task in product([({}, 0.0), *rules], TASKS.values()):
+        cells.append(_probes(runs(-1.5 + effect, **task, **columns, **how), effect))
     for updates in (500, 8000):
         cells += arms(TASKS, [(REMOVED | {"updates": updates}, harm)], {"updates": updates}, **how)
     small = {"dataset": "conflicts", "updates": 8000}
@@ -54,14 +54,13 @@ def study(harm):
     for task in ("digits", "under_capacity", "breast_cancer"):
         where = TASKS[task] | {"location": "output"}
         cells.append(_probes(runs(**where, **REMOVED, **how), 0.0))
-    for rate, failing in ((0.03, 0.0), (0.1, 0.0), (0.3, 0.0), (1.0, 1.0)):
-        for task in TASKS.values():
-            tried = {"stage": "tune", "learning_rate": rate, "first": 1, "seeds": 3}
-            squashed = task["objective"] == "squared_error"
-            cells.append(runs(**task, **tried, failing=failing))
-            where = REMOVED | task | {"location": "all" if squashed else "hidden"}
-            lost = failing or float(rate > 0.2 and harm > 0)
-            cells.append(runs(-1.5 + harm, **where, **tried, failing=lost))
+    for rate, task in product((0.03, 0.1, 0.3, 1.0), TASKS.values()):
+        tried = {"stage": "tune", "learning_rate": rate, "first": 1, "seeds": 3}
+        squashed = task["objective"] == "squared_error"
+        cells.append(runs(**task, **tried, failing=float(rate == 1)))
+        where = REMOVED | task | {"location": "all" if squashed else "hidden"}
+        lost = float(rate == 1 or (rate > 0.2 and harm > 0))
+        cells.append(runs(-1.5 + harm, **where, **tried, failing=lost))
     for patterns in (32, 64, 128):
         part = {"dataset": "digits_part", "dataset.patterns": float(patterns), "updates": 4000}
         part |= {"hidden": "64-64"}

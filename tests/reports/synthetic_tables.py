@@ -43,18 +43,7 @@ BEST = {"sgd": -0.5, "momentum": -1.5, "nesterov": -1.5}
 UPDATES = np.unique(np.geomspace(1, 1000, 20).astype(int))
 
 
-def synthetic(
-    *,
-    datasets,
-    activations,
-    gradients,
-    optimizers,
-    locations=("all",),
-    seeds=10,
-    stages=("tune", "evaluate", "transfer"),
-    rates=10,
-    optimum=0.0,
-):
+def synthetic(*, datasets, activations, gradients, optimizers, locations=("all",), seeds=10):
     """Runs and curves, vectorised; the same numbers at every call."""
     cells = []
     axes = product(datasets, activations, gradients, optimizers, locations)
@@ -76,11 +65,11 @@ def synthetic(
     best = cells["optimizer"].map(BEST).fillna(-2.5)
     harm = cells["gradient"].map(HARM).fillna(0.2)
     edge = cells["gradient"].map(EDGE).fillna(0.7)
-    grid = np.linspace(-2, 2, rates)
+    grid = np.linspace(-2, 2, 10)
     own = grid[np.abs(grid[:, None] - 0).argmin(axis=0)][0]
 
     parts = []
-    for stage in stages:
+    for stage in ("tune", "evaluate", "transfer"):
         for offset in grid if stage == "tune" else [own]:
             use = cells[cells["gradient"] != "exact"] if stage == "transfer" else cells
             for seed in range(3) if stage == "tune" else range(100, 100 + seeds):
@@ -98,11 +87,8 @@ def synthetic(
     gone = (beyond > 0).to_numpy()
     by = np.where(gone, np.where(random.random(len(runs)) < 0.5, "nonfinite", "objective"), "")
     stuck = ~gone & (level > np.log10(0.98)).to_numpy()
-    runs["constant_objective"] = 0.45
-    runs["optimum"] = optimum
-    runs["initial_objective"] = 0.6
-    span = runs["constant_objective"] - optimum
-    runs["final_objective"] = optimum + span * 10.0 ** np.clip(level, -4, 0.1)
+    runs = runs.assign(constant_objective=0.45, optimum=0.0, initial_objective=0.6)
+    runs["final_objective"] = runs["constant_objective"] * 10.0 ** np.clip(level, -4, 0.1)
     runs.loc[gone, "final_objective"] = np.where(by[gone] == "nonfinite", np.nan, 5e3)
     failed = gone | stuck
     runs["score"] = np.where(failed, 0.0, np.clip(level, -3, 0))
@@ -122,13 +108,9 @@ def _curves(runs, level, gone):
     logs = np.log10(1.3) + (level[:, None] - np.log10(1.3)) * share[None, :] ** 2
     values = runs["constant_objective"].to_numpy()[:, None] * 10.0**logs
     values[gone[:, None] & (share[None, :] > 0.6)] = np.nan
-    return pd.DataFrame(
-        {
-            "run_id": np.repeat(runs["run_id"].to_numpy(), len(UPDATES)),
-            "update": np.tile(UPDATES, len(runs)),
-            "objective": values.ravel(),
-        }
-    )
+    ids = np.repeat(runs["run_id"].to_numpy(), len(UPDATES))
+    columns = {"run_id": ids, "update": np.tile(UPDATES, len(runs))}
+    return pd.DataFrame({**columns, "objective": values.ravel()})
 
 
 def export(root, experiment, runs, curves):

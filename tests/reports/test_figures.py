@@ -18,6 +18,7 @@ from study.learning.rules import GRADIENTS
 from study.learning.variants import resolve
 
 EXPERIMENTS = ("failures", "relative", "rates", "curves")  # those that need results
+UNDRAWN = {"tune": {"rates"}, "evaluate": {"relative", "curves"}, "transfer": set()}  # without it
 
 
 def first(pages):
@@ -34,6 +35,10 @@ def titles(figure):
 
 def words(found):
     return [text.get_text() for text in found]
+
+
+def segments(axes):
+    return [c.get_segments() for c in axes.collections if hasattr(c, "get_segments")]
 
 
 @pytest.fixture(scope="module")
@@ -58,17 +63,13 @@ def test_pages_fit_the_paper_stay_readable_and_their_titles_do_not_touch(name, s
     fits(page(name, size))
 
 
-@pytest.mark.parametrize(
-    ("name", "registry", "said"),
-    [
+def test_records_have_a_panel_each_and_kinks_the_value_taken(page):
+    for name, registry, said in (
         ("activations", ACTIVATIONS, "tanh keeps 1 % of its largest slope, logistic 18 % and"),
         ("factors", GRADIENTS, "exact passes 1 %, floor 0.1 passes 10 % and removed passes 100 %"),
-    ],
-    ids=("activations", "factors"),
-)
-def test_records_have_a_panel_each_and_kinks_the_value_taken(name, registry, said, page):
-    assert len(panels(page(name))) == len(registry)
-    assert style.message_of(page(name)).startswith(f"At a net input of 3 {said}")
+    ):
+        assert len(panels(page(name))) == len(registry)
+        assert style.message_of(page(name)).startswith(f"At a net input of 3 {said}")
     dot = panels(page("activations"))[list(ACTIVATIONS).index("relu")].lines[-1]
     assert (dot.get_marker(), *dot.get_xdata(), *dot.get_ydata()) == ("o", 0.0, 0.0)
 
@@ -126,8 +127,8 @@ def test_relative_shows_estimates_with_their_limits(page, results):
     pool = summaries.pooled(summaries.pairs(results)).set_index(["task", "rule"])
     row = pool.loc[("digits", "removed")]
     assert left.lines[0].get_xdata()[0] == pytest.approx(10 ** row["estimate"])
-    limits = next(c.get_segments() for c in left.collections if hasattr(c, "get_segments"))
-    assert limits[0][:, 0] == pytest.approx(10.0 ** row[["low", "high"]].to_numpy(float))
+    limits = segments(left)[0][0][:, 0]
+    assert limits == pytest.approx(10.0 ** row[["low", "high"]].to_numpy(float))
     legend = words(figure.legends[0].get_texts())
     assert legend == ["at its own best learning rate", "at exact's learning rate"]
 
@@ -137,25 +138,17 @@ def test_relative_has_pages_for_the_strata_and_a_narrow_one(results):
     fits(first(relative.pages(changed(datasets=("digits",)))))
     _, digits, diabetes = relative.pages(results)
     assert titles(digits) == titles(diabetes) == ["tanh, SGD", "relu, SGD"]
-    said = "digits: without the slope the objective ends above exact's in"
-    assert said in style.message_of(digits)
+    assert "digits: without the slope the objective ends above" in style.message_of(digits)
     fits(digits)
 
 
-def test_too_few_seeds_are_drawn_without_limits():
-    figure = first(relative.pages(changed(seeds=3)))
+def test_too_few_seeds_are_drawn_without_limits_and_locations_are_rules():
+    figure = first(relative.pages(changed(seeds=3, locations=("hidden", "all"))))
     assert "fewer than 6 seeds" in " ".join(words(figure.texts))
     assert "95" not in style.message_of(figure)
-    assert not any(
-        len(c.get_segments()) for c in panels(figure)[0].collections if hasattr(c, "get_segments")
-    )
-
-
-def test_locations_are_rules_of_their_own():
-    figure = first(relative.pages(changed(locations=("hidden", "all"))))
+    assert not any(map(len, segments(panels(figure)[0])))
     assert words(panels(figure)[0].get_yticklabels()) == [
-        *("removed (hidden)", "removed (all)"),
-        *("floor 0.1 (hidden)", "floor 0.1 (all)"),
+        *("removed (hidden)", "removed (all)", "floor 0.1 (hidden)", "floor 0.1 (all)")
     ]
 
 
@@ -185,22 +178,15 @@ def test_curves_have_bands(page, results):
     vertices = removed.collections[0].get_paths()[0].vertices
     assert vertices[:, 1].max() == pytest.approx(rows["upper"].max())
     assert words(removed.get_xticklabels()) == ["1", "10", "100", "1000"]
+    both = page("curves", "default")  # optimizers share a page where they fit
+    assert {"SGD", "adam"} <= set(words(both.texts)) and len(panels(both)) == 16
 
 
-def test_both_optimizers_share_a_page_where_they_fit(page):
-    figure = page("curves", "default")
-    assert {"SGD", "adam"} <= set(words(figure.texts))
-    assert len(panels(figure)) == 16
-
-
-@pytest.mark.parametrize(
-    "stage, undrawn",
-    [("tune", {"rates"}), ("evaluate", {"relative", "curves"}), ("transfer", set())],
-)
-def test_a_missing_stage_leaves_out_only_what_needs_it(stage, undrawn):
+@pytest.mark.parametrize("stage", UNDRAWN)
+def test_a_missing_stage_leaves_out_only_what_needs_it(stage):
     results = changed(lambda runs: runs[runs["stage"] != stage])
     for name in EXPERIMENTS:
-        if name in undrawn:
+        if name in UNDRAWN[stage]:
             with pytest.raises(NothingToShow, match=stage):
                 first(GENERIC[name](results))
         else:
@@ -211,10 +197,9 @@ LOST = {"outcome": "diverged", "diverged_by": "nonfinite", "final_objective": np
 SOLVED = {"outcome": "solved", "diverged_by": "", "final_objective": 1e-6}
 
 
-@pytest.mark.parametrize(("failed", "share"), [(True, "100"), (False, "0")])
-def test_extremes_are_drawn(failed, share):
-    end = LOST if failed else SOLVED
-    results = changed(lambda runs: runs.assign(failed=failed, **end))
+@pytest.mark.parametrize(("end", "share"), [(LOST, "100"), (SOLVED, "0")])
+def test_extremes_are_drawn(end, share):
+    results = changed(lambda runs: runs.assign(failed=end is LOST, **end))
     said = {name: style.message_of(first(GENERIC[name](results))) for name in EXPERIMENTS}
     assert said["failures"].startswith(f"Without the slope {share} % of runs fail")
     assert "leaves 1.00 times" in said["relative"]

@@ -11,15 +11,15 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from claim_tables import CELL
 from paper_base import make_base, publish
 
 from reports.page import cells, document
 from study.errors import UsageError
 
 pytestmark = pytest.mark.xdist_group("page")
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
+BROWSERS = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
+CHROMIUM = next(filter(None, BROWSERS), None)
 
 
 @pytest.fixture(scope="module")
@@ -91,10 +91,8 @@ def test_published_curves_give_the_same(base, shown, tmp_path):
 
 
 def test_a_setting_says_what_is_unusual():
-    usual = {"dataset": "digits", "objective": "o", "hidden": "8", "activation": "tanh"}
-    usual |= {"optimizer": "sgd", "updates": 2000, "batch_size": "32"}
-    rows = [usual, usual, usual | {"updates": 8000}, usual | {"batch_size": "full"}]
-    runs = pd.DataFrame(rows).assign(cell=list("abcd"))
+    runs = pd.DataFrame([CELL] * 4).assign(cell=list("abcd"))
+    runs["updates"], runs["batch_size"] = [2000, 2000, 8000, 2000], ["32", "32", "32", "full"]
     assert cells._settings(runs).tolist() == ["usual", "usual", "8,000 updates", "batch full"]
 
 
@@ -118,9 +116,8 @@ def test_one_file_and_nothing_from_outside(text):
     page.feed(text)
     fetched = {"src", "href", "data", "action"}
     assert not [tag for tag in page.tags if fetched & set(tag[1])], "something would be fetched"
-    assert not re.search(
-        r"@import|url\(\s*['\"]?(?!data:)|\bfetch\(|XMLHttpRequest|import\(", text
-    )
+    fetching = r"@import|url\(\s*['\"]?(?!data:)|\bfetch\(|XMLHttpRequest|import\("
+    assert not re.search(fetching, text)
     policy = next(given["content"] for _, given, _ in page.tags if given.get("http-equiv"))
     assert "default-src 'none'" in policy and "http" not in policy
     assert len(text.encode()) < document.MOST_BYTES
@@ -135,7 +132,7 @@ def test_it_says_every_verdict_and_can_be_read_aloud(text):
     assert text.count('class="badge mixed"') == 13  # and the summary's
     levels = [int(n) for n in re.findall(r"<h([1-6])", text)]
     assert levels[0] == 1 and all(b - a <= 1 for a, b in pairwise(levels))
-    assert '<html lang="en-GB">' in text and "aria-live" in text and "<noscript>" in text
+    assert all(part in text for part in ('<html lang="en-GB">', "aria-live", "<noscript>"))
 
 
 def test_what_cannot_be_shown_is_told(base, monkeypatch, tmp_path):
@@ -162,14 +159,12 @@ def test_in_a_browser_a_choice_shows_its_cell(base, shown, tmp_path):
     assert dom.count("<canvas") == 2
     chosen = re.search(r'id="choose-activation".*?</select>', dom, re.DOTALL)[0]
     assert set(re.findall(r'value="(\w+)"', chosen)) == {"tanh", "relu"}
-    table = dom.partition('id="rules"')[2]
-    assert len(re.findall(r"<button", table)) == 3
+    assert dom.partition('id="rules"')[2].count("<button") == 3
 
 
 def opened(path, choice, profile):
     address = f"{path.as_uri()}#{urllib.parse.urlencode(choice)}"
-    words = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
-    words += ["--virtual-time-budget=5000", "--dump-dom", address]
-    return subprocess.check_output(
-        [CHROMIUM, *words], stderr=subprocess.DEVNULL, encoding="utf-8", timeout=120
-    )
+    words = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu"]
+    words += [f"--user-data-dir={profile}", "--virtual-time-budget=5000", "--dump-dom", address]
+    quiet = {"stderr": subprocess.DEVNULL, "encoding": "utf-8", "timeout": 120}
+    return subprocess.check_output(words, **quiet)

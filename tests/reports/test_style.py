@@ -12,19 +12,10 @@ from study.learning.rules import GRADIENTS
 
 # Machado, Oliveira & Fernandes 2009, severity 1, on linear RGB
 BLINDNESS = {
-    "none": (1, 0, 0, 0, 1, 0, 0, 0, 1),
-    "protan": (
-        *(0.152286, 1.052583, -0.204868, 0.114503, 0.786281, 0.099216),
-        *(-0.003882, -0.048116, 1.051998),
-    ),
-    "deutan": (
-        *(0.367322, 0.860646, -0.227968, 0.280085, 0.672501, 0.047413),
-        *(-0.011820, 0.042940, 0.968881),
-    ),
-    "tritan": (
-        *(1.255528, -0.076749, -0.178779, -0.078411, 0.930809, 0.147602),
-        *(0.004733, 0.691367, 0.303900),
-    ),
+    "none": "1 0 0  0 1 0  0 0 1",
+    "protan": "0.152286 1.052583 -.204868  0.114503 0.786281 0.099216  -.003882 -.048116 1.051998",
+    "deutan": "0.367322 0.860646 -.227968  0.280085 0.672501 0.047413  -.011820 0.042940 0.968881",
+    "tritan": "1.255528 -.076749 -.178779  -.078411 0.930809 0.147602  0.004733 0.691367 0.303900",
 }
 
 
@@ -32,7 +23,7 @@ def lab(colour, matrix):
     """CIELAB (D65) of a colour as an eye with the given deficiency sees it."""
     rgb = np.asarray(mpl.colors.to_rgb(colour))
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    seen = np.clip(np.reshape(matrix, (3, 3)) @ linear, 0, 1)
+    seen = np.clip(np.reshape(np.array(matrix.split(), float), (3, 3)) @ linear, 0, 1)
     to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
     xyz = np.asarray(to_xyz) @ seen / [0.9505, 1.0, 1.089]
     f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
@@ -42,11 +33,8 @@ def lab(colour, matrix):
 @pytest.mark.parametrize("matrix", BLINDNESS.values(), ids=BLINDNESS)
 def test_hues_are_told_apart_with_any_colour_vision(matrix):
     seen = {family: lab(hue, matrix) for family, hue in style.HUES.items()}
-    distances = {
-        (a, b): float(np.linalg.norm(seen[a] - seen[b]))
-        for a, b in itertools.combinations(seen, 2)
-    }
-    assert min(distances.values()) > 10, min(distances, key=distances.get)
+    for a, b in itertools.combinations(seen, 2):
+        assert np.linalg.norm(seen[a] - seen[b]) > 10, (a, b)
 
 
 def test_every_family_has_a_hue_and_every_record_a_look_of_its_own():
@@ -83,22 +71,23 @@ def test_sheets_are_laid_out_in_inches():
     assert style.message_of(figure) == "Message"
 
 
-@pytest.mark.parametrize(
-    "low, high, most, names",
-    [
-        (0.5, 12, 6, ["0.5", "1", "2", "5", "10"]),
-        (1e-3, 100, 6, ["0.001", "0.01", "0.1", "1", "10", "100"]),
-        (1e-5, 1, 4, ["$10^{-4}$", "$10^{-2}$", "1"]),
-        (0.3, 0.35, 4, ["0.32"]),
-    ],
-)
-def test_ticks_of_logarithmic_axes(low, high, most, names):
+TICKS = {
+    (0.5, 12, 6): "0.5 1 2 5 10",
+    (1e-3, 100, 6): "0.001 0.01 0.1 1 10 100",
+    (1e-5, 1, 4): "$10^{-4}$ $10^{-2}$ 1",
+    (0.3, 0.35, 4): "0.32",
+}
+
+
+@pytest.mark.parametrize("low, high, most", TICKS)
+def test_ticks_of_logarithmic_axes(low, high, most):
     _, axes = style.sheet("Message", "", 1, 1, height=1.0)
     style.logarithmic(axes[0, 0], "x", low, high, most)
-    assert [tick.get_text() for tick in axes[0, 0].get_xticklabels()] == names
+    found = [tick.get_text() for tick in axes[0, 0].get_xticklabels()]
+    assert " ".join(found) == TICKS[low, high, most]
 
 
-def page(text="Message"):
+def page(text):
     figure, axes = style.sheet(text, "note", 1, 1, height=1.0)
     axes[0, 0].plot([0, 1])
     return figure
@@ -107,9 +96,8 @@ def page(text="Message"):
 def test_files_are_the_same_at_every_build_have_no_date_and_say_the_first_message(tmp_path):
     for name in ("one", "two"):
         made = style.save([page("First"), page("Second")], tmp_path / name / "figure")
-        assert [(path.name, message) for path, message in made] == [
-            *(("figure.pdf", "First"), ("figure.png", "First"))
-        ]
+        said = [(path.name, message) for path, message in made]
+        assert said == [("figure.pdf", "First"), ("figure.png", "First")]
     for suffix in (".pdf", ".png"):
         first, second = ((tmp_path / n / f"figure{suffix}").read_bytes() for n in ("one", "two"))
         assert first == second

@@ -41,9 +41,8 @@ def test_the_table_of_verdicts(written, base):
     assert list(tables["verdicts"].columns) == columns
     found = tables["verdicts"].set_index("claim")
     assert list(found.index) == [f"C{k}" for k in range(1, 13)]
-    assert found["verdict"][["C1", "C4", "C8", "C12"]].tolist() == [
-        *("supported", "supported", "supported", "not decided")
-    ]
+    assert set(found["verdict"][["C1", "C4", "C8"]]) == {"supported"}
+    assert found.loc["C12", "verdict"] == "not decided"
     assert found.loc["C4", "low"] < found.loc["C4", "effect"] < found.loc["C4", "high"]
     assert found.loc["C4", "effect"] == pytest.approx(10**0.4, rel=0.05)
     assert found.loc["C4", "runs"] == 800 and found.loc["C12", "runs"] == 0
@@ -75,9 +74,9 @@ def test_rechecks_stand_beside_the_verdict_that_they_doubt(base, one_check, tmp_
     lines = [line for _, line in rechecks.write("paper", tmp_path)]
     assert any("make ablation EXPERIMENT=replication" in line for line in lines)
     found = pd.read_csv(tmp_path / "reports" / "tables" / "rechecks.csv")
-    other_nets = found[found["claim"] == "C1"].iloc[0]
-    assert (other_nets["before"], other_nets["verdict"]) == ("supported", "supported")
-    assert other_nets["estimate"] == 0.5
+    nets = found[found["claim"] == "C1"].iloc[0]
+    said = nets["before"], nets["verdict"], nets["estimate"]
+    assert said == ("supported", "supported", 0.5)
     eight = found[found["change"] == "batches of 8"].iloc[0]
     assert (eight["before"], eight["verdict"]) == ("supported", "no runs")
     text = (tmp_path / "reports" / "tables" / "rechecks.md").read_text(encoding="utf-8")
