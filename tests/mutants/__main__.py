@@ -58,6 +58,7 @@ def try_in_a_copy(faults: Sequence[Fault]) -> list[bool]:
         sound = _run(tree, *PYTEST, *tests)
         if sound.returncode:
             _stop(f"tests fail without a fault:\n{sound.stdout}{sound.stderr}")
+        (tree / CACHE).mkdir(parents=True, exist_ok=True)  # none where nothing is compiled
         (tree / CACHE).rename(compiled)
         return [_caught(fault, tree, compiled) for fault in faults]
 
