@@ -8,16 +8,7 @@ from oracles import training as oracle
 from oracles.optimizers import STEPS
 from oracles.rules import FACTORS
 from sklearn.metrics import accuracy_score, r2_score
-from small_nets import (
-    RULE_SPECS,
-    a_home_of,
-    design,
-    label,
-    patterns,
-    posed,
-    rule_of,
-    with_oracle,
-)
+from small_nets import RULE_SPECS, a_home_of, design, label, patterns, posed, rule_of, with_oracle
 
 from study.learning import outcomes
 from study.learning.core.training import train

@@ -70,9 +70,7 @@ CURVES: dict[str, Callable[..., Curve]] = {
         rounding=0.125,
     ),
     "leaky_relu": lambda slope=0.01: Curve(
-        lambda z: z if z > 0.0 else slope * z,
-        lambda z: 1.0 if z > 0.0 else slope,
-        max(1.0, slope),
+        lambda z: z if z > 0.0 else slope * z, lambda z: 1.0 if z > 0.0 else slope, max(1.0, slope)
     ),
     "elu": lambda alpha=1.0: Curve(
         lambda z: z if z > 0.0 else alpha * math.expm1(z),
