@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from small_nets import design, patterns, posed, rule_of, same_bits
+from small_nets import design, patterns, posed, rule_of, same_bits, small
 
 from study.learning.core.training import train
 from study.learning.design import Budget
@@ -24,8 +24,7 @@ TRUNK = Trunk(rule_of("exact"), 17, 0.4)
 @pytest.mark.parametrize("batch", [None, 4])
 def test_a_branch_under_the_same_rule_is_one_long_training(gradient, batch):
     """At a constant rate, to the bit: so batches and draws go on where they stopped."""
-    plan = design((5, 4), gradient=gradient)
-    problem = posed(plan, patterns(n=13))
+    problem, plan = small(gradient=gradient)
     budget = dataclasses.replace(BUDGET, decay=False, batch_size=batch)
     trunk = Trunk(rule_of(gradient), 17, 0.4)
     found = branch(problem, plan, budget, [3, 4], [0.4], trunk)
@@ -42,8 +41,7 @@ def _trunk(problem, plan, budget):
 def test_all_rules_branch_from_one_state():
     found = {}
     for gradient in ("exact", "removed", "mean_matched"):
-        plan = design((5, 4), gradient=gradient, gain=3.0)
-        problem = posed(plan, patterns(n=13))
+        problem, plan = small(gradient=gradient, gain=3.0)
         found[gradient] = branch(problem, plan, BUDGET, [3, 4], [0.4, 0.04], TRUNK)
     exact = found["exact"]
     assert exact.rates.tolist() == [0.4, 0.04] * 2 and exact.seeds.tolist() == [3, 3, 4, 4]
@@ -58,8 +56,7 @@ def test_all_rules_branch_from_one_state():
 
 
 def test_stacked_equals_alone():
-    plan = design((5, 4), gradient="mean_matched")
-    problem = posed(plan, patterns(n=13))
+    problem, plan = small(gradient="mean_matched")
     for run in (
         lambda seeds: branch(problem, plan, BUDGET, seeds, [0.2], TRUNK),
         lambda seeds: branch_on_equal_path(problem, plan, BUDGET, seeds, 0.2, TRUNK),
@@ -85,8 +82,7 @@ def test_paths_are_equally_long(gradient, rate):
 
 
 def test_the_trunks_own_rule_goes_on_as_it_is():
-    plan = design((5, 4))
-    problem = posed(plan, patterns(n=13))
+    problem, plan = small()
     found = branch_on_equal_path(problem, plan, BUDGET, [3, 4], 7.0, TRUNK)
     assert found.rates.tolist() == [0.4, 0.4]
 
@@ -105,8 +101,7 @@ def test_rates_for_paths_of_power_laws():
 
 
 def test_different_rates_for_each_seed():
-    plan = design((5, 4))
-    problem = posed(plan, patterns(n=13))
+    problem, plan = small()
     table = np.array([[0.1, 0.2], [0.3, 0.4]])
     found = train(problem, plan, BUDGET, [3, 4], table)
     assert found.rates.tolist() == [0.1, 0.2, 0.3, 0.4]

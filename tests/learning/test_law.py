@@ -14,6 +14,7 @@ from small_nets import (
     posed,
     rule_of,
     same_bits,
+    small,
 )
 
 from study.learning.core import trainer
@@ -184,8 +185,7 @@ def test_regression_that_explodes():
 
 def test_given_starts_may_differ_from_rate_to_rate():
     """A stack that begins with other parameters in each replica, as a swap of rules needs."""
-    plan = design((5, 4), "tanh", gradient="mean_matched")
-    problem = posed(plan, patterns(n=13))
+    problem, plan = small((5, 4), "tanh", gradient="mean_matched")
     size = 5 * 5 + 6 * 4 + 5 * 3
     start = np.random.default_rng(0).normal(scale=2.0, size=(4, size))
     stacked = train(problem, plan, BUDGET, [1, 2], [0.1, 0.3], start=start)
@@ -200,8 +200,7 @@ def test_given_starts_may_differ_from_rate_to_rate():
 @pytest.mark.parametrize("length", [1, 3, 8])
 def test_updates_in_calls_of_any_length(length, batch, monkeypatch):
     """How many updates one call of the compiled loop takes: epochs go on across calls."""
-    plan = design((5, 4), gradient="random", optimizer="adam", location="all")
-    problem = posed(plan, patterns(n=13))
+    problem, plan = small(gradient="random", optimizer="adam", location="all")
     budget = dataclasses.replace(BUDGET, updates=30, checkpoints=3, batch_size=batch)
     whole = train(problem, plan, budget, SEEDS, RATES)
     monkeypatch.setattr(trainer, "UPDATES_A_CALL", length)

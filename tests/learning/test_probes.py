@@ -5,7 +5,7 @@ import pytest
 from oracles import network
 from oracles import training as oracle
 from oracles.activations import curve_of
-from small_nets import design, patterns, posed
+from small_nets import small
 
 from study.learning.core.training import train
 from study.learning.design import Budget
@@ -63,8 +63,7 @@ CASES = [
 
 @pytest.mark.parametrize(("activation", "gradient", "location", "objective", "n"), CASES)
 def test_probes_equal_the_oracles(activation, gradient, location, objective, n):
-    plan = design((5, 4), activation, objective, gradient, location, gain=4.0)
-    problem = posed(plan, patterns(n=n))
+    problem, plan = small((5, 4), activation, objective, gradient, location, gain=4.0, n=n)
     budget = Budget(updates=1, batch_size=4, probes=2, dtype="float64")
     outcome = train(problem, plan, budget, [1, 2], [0.0, 0.0])
     for r, seed in enumerate((1, 1, 2, 2)):
@@ -95,8 +94,7 @@ def sides(plan, problem, parameters):
 @pytest.mark.parametrize("activation", ["logistic", "tanh"])
 def test_who_changes_sides(activation):
     """Against the oracle: since the probe before, and with a given start since that."""
-    plan = design((5, 4), activation, gain=6.0)
-    problem = posed(plan, patterns(n=40))
+    problem, plan = small((5, 4), activation, gain=6.0, n=40)
     budget = Budget(
         updates=64, batch_size=8, checkpoints=4, probes=3, decay=False, dtype="float64"
     )
@@ -124,8 +122,7 @@ def test_who_changes_sides(activation):
 
 
 def test_path_length_is_the_distance_moved():
-    plan = design((5, 4))
-    problem = posed(plan, patterns())
+    problem, plan = small(n=14)
     start = np.random.default_rng(0).normal(size=(2, 64))
     outcome = train(problem, plan, Budget(updates=9, batch_size=4), [1, 2], [0.3], start=start)
     expected = np.linalg.norm(outcome.parameters - start.astype(np.float32), axis=1)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from small_nets import design, patterns, posed
+from small_nets import design, patterns, posed, small
 
 from study.learning.core.stack import Stack
 from study.learning.core.training import outputs, train
@@ -46,8 +46,7 @@ def block_asymmetry(plan, problem, parameters):
 @pytest.mark.parametrize("gradient", ["removed", "floor", "random", "unit_mean"])
 def test_asymmetry_estimates_that_of_the_blocks(gradient, objective):
     """Ten pairs of directions estimate a norm within a factor of about two."""
-    plan = design(SIZES[1:-1], objective=objective, gradient=gradient)
-    problem = posed(plan, patterns(n=40))
+    problem, plan = small(SIZES[1:-1], objective=objective, gradient=gradient, n=40)
     ratios = []
     for seed in range(8):
         parameters = weights(0.9, seed)

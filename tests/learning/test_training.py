@@ -8,7 +8,17 @@ from oracles import training as oracle
 from oracles.optimizers import STEPS
 from oracles.rules import FACTORS
 from sklearn.metrics import accuracy_score, r2_score
-from small_nets import RULE_SPECS, a_home_of, design, label, patterns, posed, rule_of, with_oracle
+from small_nets import (
+    RULE_SPECS,
+    a_home_of,
+    design,
+    label,
+    patterns,
+    posed,
+    rule_of,
+    small,
+    with_oracle,
+)
 
 from study.learning import outcomes
 from study.learning.core.training import train
@@ -173,8 +183,7 @@ def test_curves_of_what_stays_are_whole():
 
 def test_a_runaway_norm_goes_on_training():
     """Squared error on squashed outputs is bounded: the run is told apart, not failed for it."""
-    plan = design((5, 4), "tanh", "squared_error")
-    problem = posed(plan, patterns(n=13))
+    problem, plan = small((5, 4), "tanh", "squared_error")
     budget = Budget(updates=40, batch_size=4, checkpoints=8)
     outcome = train(problem, plan, budget, [1, 2], [1e-2, 1e9])
     runaway = outcome.diverged_by == "norm"
@@ -203,8 +212,7 @@ def test_probes_are_taken_where_the_budget_says():
 
 
 def test_probing_changes_nothing():
-    plan = design((5, 4), gradient="random")
-    problem = posed(plan, patterns())
+    problem, plan = small(gradient="random", n=14)
     often = train(problem, plan, Budget(updates=20, batch_size=4, probes=20), [1], [0.3])
     never = train(
         problem, plan, Budget(updates=20, batch_size=4, checkpoints=3, probes=0), [1], [0.3]
