@@ -65,10 +65,10 @@ def refused(rule: Variant[Gradient], activation: Activation, units: int = 9) -> 
     return refusal(rule.values, activation, units) if refusal else ""
 
 
-def a_home_of(rule: Variant[Gradient]) -> Activation:
+def home_of(spec: Any) -> Activation:
     """Return an activation that takes the rule: tanh, or relu for those for relu alone."""
     tanh = bound_activation("tanh")
-    return bound_activation("relu") if refused(rule, tanh) else tanh
+    return bound_activation("relu") if refused(rule_of(spec), tanh) else tanh
 
 
 def patterns(task="classification", outputs=3, n=14, d=4, seed=0, tests=6) -> Patterns:
