@@ -65,20 +65,13 @@ def refused(rule: Variant[Gradient], activation: Activation, units: int = 9) -> 
     return refusal(rule.values, activation, units) if refusal else ""
 
 
-def a_home_of(rule: Variant[Gradient]) -> Activation:
+def home_of(spec: Any) -> Activation:
     """Return an activation that takes the rule: tanh, or relu for those for relu alone."""
     tanh = bound_activation("tanh")
-    return bound_activation("relu") if refused(rule, tanh) else tanh
+    return bound_activation("relu") if refused(rule_of(spec), tanh) else tanh
 
 
-def patterns(
-    task: str = "classification",
-    outputs: int = 3,
-    n: int = 14,
-    d: int = 4,
-    seed: int = 0,
-    tests: int = 6,
-) -> Patterns:
+def patterns(task="classification", outputs=3, n=14, d=4, seed=0, tests=6) -> Patterns:
     """Draw a data set: indicators of classes, 0/1 labels, or real targets."""
     rng = np.random.default_rng([seed, n, d, outputs])
     x = rng.normal(size=(n + tests, d))
@@ -107,6 +100,12 @@ def design(
 
 def posed(plan: Design, *data: Patterns) -> Problem:
     return pose(list(data), plan.objective, plan.output(data[0].targets.shape[1]))
+
+
+def small(*names: Any, n: int = 13, **changes: Any) -> tuple[Problem, Design]:
+    """Return some patterns, posed for a design by names, and the design."""
+    plan = design(*names, **changes)
+    return posed(plan, patterns(n=n)), plan
 
 
 def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
@@ -139,15 +138,7 @@ def values(activation: Activation, z: np.ndarray) -> np.ndarray:
     return out
 
 
-def factor(
-    rule: Variant[Gradient] | Gradient,
-    z: np.ndarray,
-    y: np.ndarray,
-    slope: np.ndarray,
-    constants: Any = (),
-    key: Any = 0,
-    step: int = 1,
-) -> np.ndarray:
+def factor(rule, z, y, slope, constants=(), key=0, step=1) -> np.ndarray:
     """Return φ of a layer, by the kernel alone."""
     record = rule.record if isinstance(rule, Variant) else rule
     phi, kept = slope.copy(), (z.copy(), y.copy())

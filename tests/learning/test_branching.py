@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from small_nets import design, patterns, posed, rule_of, same_bits
+from small_nets import design, rule_of, same_bits, small
 
 from study.learning.core.training import train
 from study.learning.design import Budget
@@ -24,26 +24,21 @@ TRUNK = Trunk(rule_of("exact"), 17, 0.4)
 @pytest.mark.parametrize("batch", [None, 4])
 def test_a_branch_under_the_same_rule_is_one_long_training(gradient, batch):
     """At a constant rate, to the bit: so batches and draws go on where they stopped."""
-    plan = design((5, 4), gradient=gradient)
-    problem = posed(plan, patterns(n=13))
+    problem, plan = small(gradient=gradient)
     budget = dataclasses.replace(BUDGET, decay=False, batch_size=batch)
     trunk = Trunk(rule_of(gradient), 17, 0.4)
     found = branch(problem, plan, budget, [3, 4], [0.4], trunk)
     whole = train(problem, plan, dataclasses.replace(budget, updates=47), [3, 4], [0.4])
     assert same_bits(found.parameters, whole.parameters)
-    again = train(problem, plan, budget, [3, 4], [0.4], start=_trunk(problem, plan, budget))
+    trunk = train(problem, plan, dataclasses.replace(budget, updates=17), [3, 4], [0.4])
+    again = train(problem, plan, budget, [3, 4], [0.4], start=trunk.parameters)
     assert gradient == "random" or not same_bits(again.parameters, whole.parameters) or not batch
-
-
-def _trunk(problem, plan, budget):
-    return train(problem, plan, dataclasses.replace(budget, updates=17), [3, 4], [0.4]).parameters
 
 
 def test_all_rules_branch_from_one_state():
     found = {}
     for gradient in ("exact", "removed", "mean_matched"):
-        plan = design((5, 4), gradient=gradient, gain=3.0)
-        problem = posed(plan, patterns(n=13))
+        problem, plan = small(gradient=gradient, gain=3.0)
         found[gradient] = branch(problem, plan, BUDGET, [3, 4], [0.4, 0.04], TRUNK)
     exact = found["exact"]
     assert exact.rates.tolist() == [0.4, 0.04] * 2 and exact.seeds.tolist() == [3, 3, 4, 4]
@@ -52,14 +47,13 @@ def test_all_rules_branch_from_one_state():
         assert same_bits(other.initial_objective, exact.initial_objective)
         assert same_bits(other.curves["decided"][:, 0], exact.curves["decided"][:, 0])
         assert not np.array_equal(other.final_objective, exact.final_objective)
-    start = design((5, 4), gain=3.0)
-    fresh = train(posed(start, patterns(n=13)), start, BUDGET, [3], [0.4])
+    problem, plan = small(gain=3.0)
+    fresh = train(problem, plan, BUDGET, [3], [0.4])
     assert fresh.initial_objective[0] != exact.initial_objective[0]
 
 
 def test_stacked_equals_alone():
-    plan = design((5, 4), gradient="mean_matched")
-    problem = posed(plan, patterns(n=13))
+    problem, plan = small(gradient="mean_matched")
     for run in (
         lambda seeds: branch(problem, plan, BUDGET, seeds, [0.2], TRUNK),
         lambda seeds: branch_on_equal_path(problem, plan, BUDGET, seeds, 0.2, TRUNK),
@@ -75,8 +69,7 @@ def test_stacked_equals_alone():
 @pytest.mark.parametrize("rate", [0.4, 0.001, 20.0])
 def test_paths_are_equally_long(gradient, rate):
     """As long as the trunk's own rule would make them, whatever the rate to begin with."""
-    plan = design((5, 4), gradient=gradient, gain=2.0)
-    problem, seeds = posed(plan, patterns(n=13)), [3, 4, 5]
+    (problem, plan), seeds = small(gradient=gradient, gain=2.0), [3, 4, 5]
     target = branch(problem, design((5, 4), gain=2.0), BUDGET, seeds, [0.4], TRUNK).path_length
     found = branch_on_equal_path(problem, plan, BUDGET, seeds, rate, TRUNK)
     off = np.abs(np.log(found.path_length / target)).max()
@@ -85,8 +78,7 @@ def test_paths_are_equally_long(gradient, rate):
 
 
 def test_the_trunks_own_rule_goes_on_as_it_is():
-    plan = design((5, 4))
-    problem = posed(plan, patterns(n=13))
+    problem, plan = small()
     found = branch_on_equal_path(problem, plan, BUDGET, [3, 4], 7.0, TRUNK)
     assert found.rates.tolist() == [0.4, 0.4]
 
@@ -102,14 +94,3 @@ def test_rates_for_paths_of_power_laws():
     assert np.abs(np.log(path(found) / target))[reachable].max() <= AGREEMENT
     assert path(found)[2] < 4.0 and np.isfinite(path(found)).all()  # the nearest it can be
     assert rates_for_path(lambda rates: rates * np.nan, target, np.ones(4)).tolist() == [1.0] * 4
-
-
-def test_different_rates_for_each_seed():
-    plan = design((5, 4))
-    problem = posed(plan, patterns(n=13))
-    table = np.array([[0.1, 0.2], [0.3, 0.4]])
-    found = train(problem, plan, BUDGET, [3, 4], table)
-    assert found.rates.tolist() == [0.1, 0.2, 0.3, 0.4]
-    for r, (seed, rate) in enumerate(zip((3, 3, 4, 4), found.rates, strict=True)):
-        alone = train(problem, plan, BUDGET, [seed], [rate])
-        assert same_bits(found.parameters[r], alone.parameters[0])

@@ -19,12 +19,10 @@ from study.learning.rules import GRADIENTS
 SMALLEST_P = 1e-4  # the draws are fixed: a test that passes once passes always
 
 
-def uniforms(
-    shape, key=None, seed=3, name="random/1", step=1, low=0.0, width=1.0, dtype="float64"
-):
+def uniforms(shape, key=None, seed=3, name="random/1", step=1, low=0.0, width=1.0):
     """Return the draws of the rule `random` at a layer (units, patterns)."""
     key = seeds.stream_keys([seed], name)[0] if key is None else key
-    nothing = np.zeros(shape, dtype)
+    nothing = np.zeros(shape)
     return factor(GRADIENTS["random"], nothing, nothing, nothing, [low, width], key, step)
 
 

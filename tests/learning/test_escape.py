@@ -53,31 +53,22 @@ def test_a_wrongly_saturated_unit_escapes_as_slowly_as_the_law_says(name):
     assert quotient > 20.0 if name == "exact" else quotient < 12.0
 
 
-def escape(name, distance, updates, rate=1.0, **changes):
-    plan = design(
-        (4,),
-        "logistic",
-        gradient=name,
-        location="all",
-        initialisation={"wrongly_saturated": {"distance": distance}},
-        **changes,
-    )
-    data = [datasets.load("escape", seed) for seed in (1, 2, 3)]
-    problem = posed(plan, *data)
+def escape(distance, updates):
+    start = {"wrongly_saturated": {"distance": distance}}
+    plan = design((4,), "logistic", location="all", initialisation=start)
+    problem = posed(plan, *[datasets.load("escape", seed) for seed in (1, 2, 3)])
     budget = Budget(updates=updates, batch_size=None, decay=False, checkpoints=60, probes=0)
-    return problem, train(problem, plan, budget, [1, 2, 3], [rate])
+    return problem, train(problem, plan, budget, [1, 2, 3], [1.0])
 
 
 def test_what_is_constant_and_what_is_solved():
-    problem, outcome = escape("exact", 2.0, 300)
+    problem, outcome = escape(2.0, 300)
     assert np.all(problem.targets == 0.9) and problem.inputs.shape == (3, 32, 4)
     assert problem.constant == pytest.approx(0.5 * 0.8**2) and np.all(problem.optimum == 0.0)
     assert (outcome.outcome == "solved").all() and not outcome.failed.any()
-    _, stays = escape("exact", 6.0, 20)
+    _, stays = escape(6.0, 20)
     assert (stays.outcome == "stuck").all() and np.isnan(stays.updates_to_target).all()
-
-
-def test_with_a_cross_entropy_the_other_value_is_inside_the_bounds():
+    # with a cross-entropy the other value is inside the bounds
     plan = design((4,), "logistic", "unit_cross_entropy")
     problem = posed(plan, datasets.load("escape", 1))
     assert problem.constant == pytest.approx(-np.log(0.1))

@@ -8,8 +8,8 @@ from oracles.rules import FACTORS
 from small_nets import (
     ACTIVATION_SPECS,
     RULE_SPECS,
-    a_home_of,
     design,
+    home_of,
     label,
     refused,
     rule_of,
@@ -33,11 +33,8 @@ OWN_OUTPUT = Objective(
 def both_seeds(inputs, targets):
     """Pose data of the two seeds, (2, n, inputs) and (2, n, outputs)."""
     parts = [vars(unscored(x, t, "regression")) for x, t in zip(inputs, targets, strict=True)]
-    stacked = {
-        name: np.concatenate([part[name] for part in parts])
-        for name, value in parts[0].items()
-        if isinstance(value, np.ndarray)
-    }
+    arrays = [name for name, value in parts[0].items() if isinstance(value, np.ndarray)]
+    stacked = {name: np.concatenate([part[name] for part in parts]) for name in arrays}
     return Problem(**{**parts[0], **stacked})
 
 
@@ -75,12 +72,8 @@ class Pair:
         """Return the oracle's gradient (R, P)."""
         rows, output = [], self.objective.output(self.activation, 2)
         for r, seed in enumerate(REPLICAS):
-            net = oracle.Net(
-                oracle.Net.unflatten(self.w[r], SIZES),
-                curve_of(self.activation),
-                curve_of(output),
-                self.objective.output_factor,
-            )
+            weights, curves = oracle.Net.unflatten(self.w[r], SIZES), (self.activation, output)
+            net = oracle.Net(weights, *map(curve_of, curves), self.objective.output_factor)
             net.means = net.mean_slopes(self.first.inputs[r // 2].tolist())
             data = (part[r // 2].tolist() for part in (self.problem.inputs, self.problem.targets))
             placed = oracle.Rule(rule.name, dict(rule.values), location)
@@ -93,7 +86,7 @@ def test_rule_equals_its_oracle(spec):
     """Also below outputs that have no factor."""
     rule = rule_of(spec)
     cases = [(Pair(f), ("hidden", "output", "all")) for f in BOUND if not refused(rule, f)]
-    cases.append((Pair(a_home_of(rule), OBJECTIVES["unit_cross_entropy"]), ("hidden",)))
+    cases.append((Pair(home_of(spec), OBJECTIVES["unit_cross_entropy"]), ("hidden",)))
     for pair, locations in cases:
         for location in locations:
             ours, expected = pair.gradient(spec, location), pair.expected(rule, location)

@@ -17,12 +17,10 @@ DRAWN = with_oracle(INITIALISATIONS, LAWS)
 
 def layers(name, gain=1.0, seed=0, sizes=SIZES, **values):
     variant = resolve("initialisation", INITIALISATIONS, {name: values})
-    flat, found = initial_parameters(variant, gain, sizes, seed), []
-    for n_in, n_out in itertools.pairwise(sizes):
-        found.append(flat[: (n_in + 1) * n_out].reshape(n_in + 1, n_out))
-        flat = flat[(n_in + 1) * n_out :]
-    assert not len(flat)
-    return found
+    shapes = [(n_in + 1, n_out) for n_in, n_out in itertools.pairwise(sizes)]
+    flat, ends = initial_parameters(variant, gain, sizes, seed), np.cumsum(np.prod(shapes, axis=1))
+    assert len(flat) == ends[-1]
+    return [w.reshape(s) for w, s in zip(np.split(flat, ends[:-1]), shapes, strict=True)]
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -48,8 +46,7 @@ def test_a_changed_initialisation_is_its_base_but_for_the_change(name):
     parameters = INITIALISATIONS[name].parameters
     for base in parameters["base"].choices:
         for own in ({}, {"biases": "same"}, {"layer": 2}, {"distance": 3.5}):
-            if not set(own) <= set(parameters):
-                continue
+            own = own if set(own) <= set(parameters) else {}
             values = {key: p.default for key, p in parameters.items()} | own | {"base": base}
             found = layers(name, 2.0, 5, (30, 20, 10, 4), **values)
             plain = layers(base, 2.0, 5, (30, 20, 10, 4), biases=values["biases"])

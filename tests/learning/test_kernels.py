@@ -1,11 +1,12 @@
 """Kernels: compiled once, called as their family says; and mistakes, told in one line."""
 
-import functools
 import math
+from functools import partial
 
 import numba
 import numpy as np
 import pytest
+from numba import njit
 
 from study.errors import UsageError
 from study.learning.activations import bound_activation
@@ -17,10 +18,11 @@ from study.learning.variants import Variant
 SAID = {"formula": "as the code says", "reference": "a test"}
 
 
-def test_a_function_is_compiled_once_for_each_precision():
-    def keep(z, y, slope, constants, key, step):
-        pass
+def keep(z, y, slope, constants, key, step):
+    pass
 
+
+def test_a_function_is_compiled_once_for_each_precision():
     one = as_kernel("factor", keep)
     assert as_kernel("factor", keep) is one and as_kernel("factor", one) is one
     assert one.at("float32") is one.at(np.float32) is one.at(np.dtype("float32"))
@@ -28,13 +30,22 @@ def test_a_function_is_compiled_once_for_each_precision():
     assert as_kernel("slope", lambda z, y, out, constants: None) is not one
 
 
-def test_functions_typed_at_a_prompt_work():
-    """There is no file beside which the compiled code could be kept."""
+def test_functions_typed_at_a_prompt_or_made_by_another_work():
+    """Without a file beside which the compiled code is kept; each with numbers of its own."""
     names = {}
     exec("def f(z, y, slope, constants, key, step):\n    slope *= 2", names)
     z = np.zeros((2, 3))
-    record = Gradient(name="typed", factor=names["f"], **SAID)
-    assert (factor_of(Variant(record), bound_activation("tanh"), z) == 2.0).all()
+    made = {a: scaled_by(a) for a in (0.25, 4.0)}
+    for a, function in {2.0: names["f"], **made}.items():
+        record = Gradient(name="typed", factor=function, **SAID)
+        assert (factor_of(Variant(record), bound_activation("tanh"), z) == a).all()
+
+
+def scaled_by(a):
+    def scale(z, y, slope, constants, key, step):
+        slope[:] = a
+
+    return scale
 
 
 @elementwise
@@ -48,7 +59,7 @@ def test_an_elementwise_function_is_its_whole_layer_loop(dtype):
     z, slope = np.random.default_rng(0).normal(size=(2, 5, 7)).astype(dtype)
     y, phi, constants = np.full_like(z, np.nan), slope.copy(), np.array([0.3, -0.7], dtype)
     kernels_loop = as_kernel("factor", straight_line).loop
-    numba.njit(kernels_loop)(z, y, phi, constants, np.uint64(0), 1)
+    njit(kernels_loop)(z, y, phi, constants, np.uint64(0), 1)
     three = np.array(3, dtype)
     expected = three * slope + constants[0] * z + constants[1]
     np.testing.assert_allclose(phi, expected, rtol=8 * np.finfo(dtype).eps)
@@ -68,10 +79,6 @@ def test_numbers_in_an_elementwise_function_do_not_make_it_float64():
 
 
 # ---- mistakes -----------------------------------------------------------------------------------
-
-
-def leave(z, y, slope, constants, key, step):
-    pass
 
 
 def imports(z, y, slope, constants, key, step):
@@ -108,34 +115,13 @@ def test_wrong_arguments_are_told_with_the_right_ones(family):
     )
 
 
-@pytest.mark.parametrize(
-    ("thing", "kind"),
-    [
-        (functools.partial(leave), "partial"),
-        (numba.njit(leave), "CPUDispatcher"),
-        (np.tanh, "ufunc"),
-        (None, "NoneType"),
-    ],
-    ids=lambda part: part if isinstance(part, str) else "",
-)
+MISTAKEN = [(partial(keep), "partial"), (njit(keep), "CPUDispatcher"), (np.tanh, "ufunc")]
+
+
+@pytest.mark.parametrize(("thing", "kind"), [*MISTAKEN, (None, "NoneType")])
 def test_only_plain_functions_are_made_kernels(thing, kind):
     with pytest.raises(UsageError) as caught:
         as_kernel("factor", thing)
     assert str(caught.value) == (
         f"a factor kernel is a plain function of (z, y, slope, constants, key, step), not a {kind}"
     )
-
-
-def test_a_kernel_in_a_closure_keeps_its_numbers():
-    """Made by a function: each has its own constants compiled in."""
-
-    def scaled_by(a):
-        def scale(z, y, slope, constants, key, step):
-            slope[:] = a
-
-        return Gradient(name="scaled_by", factor=scale, **SAID)
-
-    z = np.zeros((2, 2))
-    for a in (0.25, 4.0):
-        found = factor_of(Variant(scaled_by(a)), bound_activation("tanh"), z)
-        assert (found == a).all()

@@ -7,13 +7,13 @@ import pytest
 from small_nets import (
     ACTIVATION_SPECS,
     RULE_SPECS,
-    a_home_of,
     design,
+    home_of,
     label,
     patterns,
     posed,
-    rule_of,
     same_bits,
+    small,
 )
 
 from study.learning.core import trainer
@@ -27,58 +27,39 @@ RATES = [0.03, 0.3, 1e38, 1.0]  # the third overflows at once: its column leaves
 BUDGET = Budget(updates=9, batch_size=4, checkpoints=6, probes=3)
 
 
-def part(outcome, rows):
-    """Return the outcome of the replicas `rows`, as {field or curve: array}."""
-    found = {}
-    for field in dataclasses.fields(outcome):
-        value = getattr(outcome, field.name)
-        if field.name == "curves":
-            found |= {f"curve {name}": curve[rows] for name, curve in value.items()}
-        elif field.name != "updates":
-            found[field.name] = value[rows]
-    return found
+def fields_of(outcome):
+    """Return what an outcome holds of each replica, as {field or curve: array}."""
+    found = dict(vars(outcome))
+    del found["updates"]
+    return found | found.pop("curves")
 
 
 def assert_same(stacked, rows, other):
-    ours, theirs = part(stacked, rows), part(other, np.arange(len(other.seeds)))
-    assert same_bits(stacked.updates, other.updates)
+    ours, theirs = fields_of(stacked), fields_of(other)
+    assert same_bits(stacked.updates, other.updates) and ours.keys() == theirs.keys()
     for name in ours:
-        assert same_bits(ours[name], theirs[name]), name
+        assert same_bits(ours[name][rows], theirs[name]), name
 
 
 def assert_law(plan, budget, data, seeds=SEEDS, rates=RATES, numbers=None):
     """Compare a stack with each replica alone, and with blocks of other shapes and orders."""
     numbers = numbers or {}
 
-    def run(s_rows, k_rows):
-        own = {
-            name: np.reshape([value[s * len(rates) + k] for s in s_rows for k in k_rows], -1)
-            for name, value in numbers.items()
-        }
-        sets = data if len(data) == 1 else [data[s] for s in s_rows]
-        return train(
-            posed(plan, *sets),
-            plan,
-            budget,
-            [seeds[s] for s in s_rows],
-            [rates[k] for k in k_rows],
-            own or None,
-        )
-
     def rows(s_rows, k_rows):
         return np.array([s * len(rates) + k for s in s_rows for k in k_rows])
 
+    def run(s_rows, k_rows):
+        own = {name: value[rows(s_rows, k_rows)] for name, value in numbers.items()}
+        sets = data if len(data) == 1 else [data[s] for s in s_rows]
+        stack = [seeds[s] for s in s_rows], [rates[k] for k in k_rows], own or None
+        return train(posed(plan, *sets), plan, budget, *stack)
+
     everyone, all_rates = list(range(len(seeds))), list(range(len(rates)))
     stacked = run(everyone, all_rates)
-    for s in everyone:
-        for k in all_rates:
-            assert_same(stacked, rows([s], [k]), run([s], [k]))
-    for s_rows, k_rows in (
-        (everyone[::-1], all_rates[::-1]),
-        (everyone[1:], all_rates[::2]),
-        (everyone, all_rates[1:2]),
-    ):
-        assert_same(stacked, rows(s_rows, k_rows), run(s_rows, k_rows))
+    blocks = [([s], [k]) for s in everyone for k in all_rates]
+    blocks += [(everyone[::-1], all_rates[::-1]), (everyone[1:], all_rates[::2])]
+    for block in [*blocks, (everyone, all_rates[1:2])]:
+        assert_same(stacked, rows(*block), run(*block))
     return stacked
 
 
@@ -143,7 +124,7 @@ def test_every_activation(activation):
 
 @pytest.mark.parametrize("spec", RULE_SPECS, ids=label)
 def test_every_rule(spec):
-    plan = design((5, 4), a_home_of(rule_of(spec)).name, gradient=spec, location="all")
+    plan = design((5, 4), home_of(spec), gradient=spec, location="all")
     assert_law(plan, BUDGET, [patterns(n=13)])
 
 
@@ -151,12 +132,9 @@ def test_every_rule(spec):
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_optimizer(optimizer, dtype):
     """With numbers of its own in every replica."""
-    spread = np.linspace(1.0, 0.8, 12)
-    numbers = {
-        name: parameter.default * spread
-        for name, parameter in OPTIMIZERS[optimizer].parameters.items()
-    }
-    batch = None if OPTIMIZERS[optimizer].full_batch else 4
+    record, spread = OPTIMIZERS[optimizer], np.linspace(1.0, 0.8, 12)
+    numbers = {name: number.default * spread for name, number in record.parameters.items()}
+    batch = None if record.full_batch else 4
     budget = dataclasses.replace(BUDGET, batch_size=batch, dtype=dtype)
     assert_law(design(optimizer=optimizer), budget, [patterns(n=13)], numbers=numbers)
 
@@ -182,17 +160,14 @@ def test_regression_that_explodes():
     assert len(np.unique(outcome.diverged_at[~np.isnan(outcome.diverged_at)])) > 1
 
 
-def test_given_starts_may_differ_from_rate_to_rate():
-    """A stack that begins with other parameters in each replica, as a swap of rules needs."""
-    plan = design((5, 4), "tanh", gradient="mean_matched")
-    problem = posed(plan, patterns(n=13))
-    size = 5 * 5 + 6 * 4 + 5 * 3
-    start = np.random.default_rng(0).normal(scale=2.0, size=(4, size))
-    stacked = train(problem, plan, BUDGET, [1, 2], [0.1, 0.3], start=start)
-    for r in range(4):
-        alone = train(
-            problem, plan, BUDGET, [[1, 2][r // 2]], [[0.1, 0.3][r % 2]], start=start[r : r + 1]
-        )
+def test_given_starts_and_rates_may_differ_from_replica_to_replica():
+    """As a swap of rules, and branches of equal path, need."""
+    problem, plan = small((5, 4), "tanh", gradient="mean_matched")
+    start = np.random.default_rng(0).normal(scale=2.0, size=(4, 64))
+    stacked = train(problem, plan, BUDGET, [1, 2], np.array([[0.1, 0.2], [0.3, 0.4]]), start=start)
+    assert stacked.rates.tolist() == [0.1, 0.2, 0.3, 0.4]
+    for r, rate in enumerate(stacked.rates):
+        alone = train(problem, plan, BUDGET, [1 + r // 2], [rate], start=start[r : r + 1])
         assert_same(stacked, np.array([r]), alone)
 
 
@@ -200,8 +175,7 @@ def test_given_starts_may_differ_from_rate_to_rate():
 @pytest.mark.parametrize("length", [1, 3, 8])
 def test_updates_in_calls_of_any_length(length, batch, monkeypatch):
     """How many updates one call of the compiled loop takes: epochs go on across calls."""
-    plan = design((5, 4), gradient="random", optimizer="adam", location="all")
-    problem = posed(plan, patterns(n=13))
+    problem, plan = small(gradient="random", optimizer="adam", location="all")
     budget = dataclasses.replace(BUDGET, updates=30, checkpoints=3, batch_size=batch)
     whole = train(problem, plan, budget, SEEDS, RATES)
     monkeypatch.setattr(trainer, "UPDATES_A_CALL", length)

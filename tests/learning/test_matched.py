@@ -8,12 +8,6 @@ from small_nets import RULE_SPECS, design, label, patterns, posed, rule_of
 
 from study.errors import UsageError
 from study.learning.activations import ACTIVATIONS, bound_activation, matched
-from study.learning.activations.matched import (
-    closed_form,
-    kinks_of,
-    matched_activation,
-    not_matched,
-)
 from study.learning.core.network import count
 from study.learning.core.placement import factor_of
 from study.learning.core.stack import Stack
@@ -30,8 +24,8 @@ def pairs(spec):
     rule = rule_of(spec)
     for name in ACTIVATIONS:
         f = bound_activation(name)
-        if not not_matched(rule, f):
-            yield rule, f, matched_activation(rule, f)
+        if not matched.not_matched(rule, f):
+            yield rule, f, matched.matched_activation(rule, f)
 
 
 def phi_of(rule, activation, z):
@@ -44,13 +38,10 @@ def away_from(kinks, z, gap):
     return z
 
 
-def is_root(rule):
+def magnified(rule, otherwise, rounding=1e-16):
     """A power below 1 magnifies the rounding of 1 - y² in float64, from 1e-16 to 1e-8."""
-    return rule.name == "power" and rule.values["exponent"] < 1.0
-
-
-def exponent_magnifies(rule, otherwise):
-    return 1e-16 ** rule.values["exponent"] * 2.0 if is_root(rule) else otherwise
+    is_root = rule.name == "power" and rule.values["exponent"] < 1.0
+    return rounding ** rule.values["exponent"] * 2.0 if is_root else otherwise
 
 
 @by_rule
@@ -58,10 +49,10 @@ def test_the_slope_is_phi_and_the_value_its_integral(spec):
     """F' = φ on |z| <= 40; F(b) - f(0) = ∫ φ by Gauss's rule on short pieces between kinks."""
     nodes, weights = np.polynomial.legendre.leggauss(12)
     for rule, f, found in pairs(spec):
-        kinks = kinks_of(rule, f)
+        kinks = matched.kinks_of(rule, f)
         z = np.concatenate([np.linspace(-39.99, 39.99, 20_011), np.linspace(-4.0, 4.0, 20_011)])
         z = away_from(kinks, z, 1e-9)
-        allowed = exponent_magnifies(rule, 1e-9)
+        allowed = magnified(rule, 1e-9)
         assert np.abs(found.apply_slope(z) - phi_of(rule, f, z)).max() <= allowed, f.name
 
         start = f.apply(np.zeros(1))[0]
@@ -81,9 +72,9 @@ def test_float32_agrees_with_float64(spec):
     """So both arms have one φ: to a few units of float32, but for a root's magnified rounding."""
     for rule, f, found in pairs(spec):
         z = np.linspace(-7.9, 8.1, 4001).astype(np.float32)
-        z = away_from(kinks_of(rule, f), z, 1e-5)
+        z = away_from(matched.kinks_of(rule, f), z, 1e-5)
         wide = z.astype(np.float64)
-        small = 1e-7 ** rule.values["exponent"] * 2.0 if is_root(rule) else 1e-6
+        small = magnified(rule, 1e-6, rounding=1e-7)
         largest = max(1.0, found.largest_slope)
         assert np.abs(found.apply_slope(z) - found.apply_slope(wide)).max() <= 1e-6 * largest
         assert np.abs(found.apply_slope(z) - phi_of(rule, f, z)).max() <= small * largest, f.name
@@ -123,17 +114,17 @@ CLOSED += [("leaky_backward", "relu"), ("constant", "gelu")]  # stored results w
 @by_rule
 def test_the_spline_equals_the_closed_form(spec, monkeypatch):
     """A rule's closed form, where it has one, against the integral that needs none."""
-    closed = [p for p in pairs(spec) if closed_form(p[0], p[1]) is not None]
+    closed = [p for p in pairs(spec) if matched.closed_form(p[0], p[1]) is not None]
     stored = {(name, f) for name, f in CLOSED if name == spec}
     assert {(rule.name, f.name) for rule, f, _ in closed} >= stored
     monkeypatch.setattr(matched, "closed_form", lambda rule, activation: None)
     monkeypatch.setattr(matched, "_FOUND", {})
     z = np.linspace(-30.0, 30.0, 6011)
     for rule, f, found in closed:
-        spline = matched_activation(rule, f)
+        spline = matched.matched_activation(rule, f)
         assert spline.table is not None and found.table is None
         apart = np.abs(spline.apply(z) - found.apply(z)).max()
-        assert apart <= 30.0 * exponent_magnifies(rule, 1e-10), f.name
+        assert apart <= 30.0 * magnified(rule, 1e-10), f.name
 
 
 @pytest.mark.parametrize("name", GRADIENTS)
@@ -143,11 +134,11 @@ def test_a_rule_without_a_matched_activation_says_why(name):
         return
     for activation in ("tanh", "relu"):
         f = bound_activation(activation)
-        reason = not_matched(rule_of(name), f)
+        reason = matched.not_matched(rule_of(name), f)
         assert reason
         message = f"{name}.* with {activation} has no matched activation: {reason}"
         with pytest.raises(UsageError, match=message):
-            matched_activation(rule_of(name), f)
+            matched.matched_activation(rule_of(name), f)
 
 
 def test_reasons_beyond_the_rules_own():
@@ -160,9 +151,9 @@ def test_reasons_beyond_the_rules_own():
         ("random", "tanh", "drawn"),
         ("rank_one", "tanh", "batch"),
     ):
-        assert reason in not_matched(rule_of(spec), bound_activation(activation))
+        assert reason in matched.not_matched(rule_of(spec), bound_activation(activation))
     own = Variant(Gradient(name="own", formula="", reference=""), {})
-    assert "not known" in not_matched(own, bound_activation("tanh"))
+    assert "not known" in matched.not_matched(own, bound_activation("tanh"))
 
 
 NETS = [("tanh", "floor"), ("logistic", "offset"), ("tanh", {"power": {"exponent": 0.5}})]

@@ -37,10 +37,11 @@ def evaluate(name, z, t, hidden="tanh"):
     t = np.asarray(t, z.dtype)
     y = values(objective.output(bound_activation(hidden), len(z)), z)
     kept = z.copy(), y.copy(), t.copy()
-    places = [slice(n, n + 1) for n in range(z.shape[1])]
     singly = [
-        terms(objective, *(np.ascontiguousarray(part) for part in (z[:, n], y[:, n], t[:, n].T)))
-        for n in places
+        terms(
+            objective, *(np.ascontiguousarray(part) for part in (z[:, [n]], y[:, [n]], t.T[[n]]))
+        )
+        for n in range(z.shape[1])
     ]
     together = terms(objective, z, y, np.ascontiguousarray(t.T))
     assert isinstance(together, float)

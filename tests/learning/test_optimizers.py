@@ -14,24 +14,16 @@ SHAPE = (3, 5)  # replicas, parameters
 each = pytest.mark.parametrize("name", OPTIMIZERS)
 
 
-def numbers_of(spec, replicas, **own):
-    values = dict(resolve("optimizer", OPTIMIZERS, spec).values) | own
-    return {
-        key: np.array(np.broadcast_to(np.asarray(value, float), replicas))
-        for key, value in values.items()
-    }
+def updater(spec, rate, parameters):
+    variant, every = resolve("optimizer", OPTIMIZERS, spec), np.ones(len(parameters))
+    numbers = {key: value * every for key, value in variant.values.items()}
+    return Updater(variant.record, numbers, rate * every, parameters)
 
 
-def updater(spec, rate, parameters, **own):
-    rate = np.array(np.broadcast_to(np.asarray(rate, float), len(parameters)))
-    record = resolve("optimizer", OPTIMIZERS, spec).record
-    return Updater(record, numbers_of(spec, len(parameters), **own), rate, parameters)
-
-
-def run(spec, start, slopes, rate, **own):
+def run(spec, start, slopes, rate):
     """Return the parameters after each of the gradients, (steps, R, P)."""
     w = start.copy()
-    step, found = updater(spec, rate, w, **own), []
+    step, found = updater(spec, rate, w), []
     for g in slopes:
         step(w, g.copy())
         found.append(w.copy())

@@ -14,16 +14,14 @@ def test_excess_share():
     share = outcomes.excess_share(objective, np.full(6, 1.1), np.full(6, 0.1))
     np.testing.assert_allclose(share, [1.9, 1.0, 0.1, 0.0, NAN, INF], atol=1e-12)
 
-
-def test_excess_share_where_a_constant_is_the_best_there_is():
+    # where a constant is the best there is
     share = outcomes.excess_share(np.array([0.5, 0.6]), np.full(2, 0.5), np.full(2, 0.5))
     assert share[0] == 0.0 and share[1] > 1e6
 
 
 def test_exploded():
     """Beyond 1000 times the larger of the start and L_const, or not within bounds at all."""
-    for objective, initial, constant, expected in (
-        (999.0, 1.0, 0.5, False),
+    cases = [
         (1000.0, 1.0, 0.5, False),
         (1000.1, 1.0, 0.5, True),
         (1000.1, 0.5, 2.0, False),
@@ -32,9 +30,9 @@ def test_exploded():
         (INF, INF, 1.0, True),  # even if it began so
         (NAN, 1.0, 1.0, True),
         (1.0, NAN, 1.0, True),  # nothing is known to be within bounds of NaN
-    ):
-        found = outcomes.exploded(np.array([objective]), np.array([initial]), np.array([constant]))
-        assert found.tolist() == [expected]
+    ]
+    *given, expected = np.array(cases).T
+    assert outcomes.exploded(*given).tolist() == expected.tolist()
 
 
 # share, diverged_by, outcome where solved is a share of 0.05, failed, score
@@ -86,9 +84,6 @@ def test_updates_to():
     expected = [20.0, 10.0**1.5, 1.0, 0.0, NAN, first, NAN, 100.0]
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
-
-def test_updates_to_a_target_met_with_nothing_left():
-    """A share of exactly 0, or below it by rounding, has no logarithm."""
-    updates = np.array([0, 10, 100])
+    updates = np.array([0, 10, 100])  # 0, or below it by rounding, has no logarithm
     found = outcomes.updates_to(0.05, updates, np.array([[1.0, 0.5, 0.0], [1.0, 0.5, -1e-12]]))
     assert ((found > 10.0) & (found <= 100.0)).all()

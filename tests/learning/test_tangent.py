@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from small_nets import design, patterns, posed
+from small_nets import design, patterns, posed, small
 
 from study.learning.core.stack import Stack
 from study.learning.core.training import outputs, train
@@ -29,12 +29,11 @@ def block_asymmetry(plan, problem, parameters):
         inside = np.arange(begin, begin + (n_in + 1) * n_out)
         begin = inside[-1] + 1
         columns = []
-        for place in inside:
-            ends = []
-            for way in (STEP, -STEP):
-                moved = parameters.copy()
-                moved[:, place] += way
-                ends.append(stack.gradient(stack.rules, PATTERNS, parameters=moved)[:, inside])
+        for way in np.eye(64)[inside] * STEP:
+            ends = [
+                stack.gradient(stack.rules, PATTERNS, parameters=moved)[:, inside]
+                for moved in (parameters + way, parameters - way)
+            ]
             columns.append((ends[0] - ends[1]) / (2.0 * STEP))
         j = np.array(columns).transpose(1, 2, 0)
         odd = 0.5 * (j - j.transpose(0, 2, 1))
@@ -46,13 +45,11 @@ def block_asymmetry(plan, problem, parameters):
 @pytest.mark.parametrize("gradient", ["removed", "floor", "random", "unit_mean"])
 def test_asymmetry_estimates_that_of_the_blocks(gradient, objective):
     """Ten pairs of directions estimate a norm within a factor of about two."""
-    plan = design(SIZES[1:-1], objective=objective, gradient=gradient)
-    problem = posed(plan, patterns(n=40))
-    ratios = []
-    for seed in range(8):
-        parameters = weights(0.9, seed)
-        found = asymmetry(stack_of(plan, problem, parameters))
-        ratios.append(found / block_asymmetry(plan, problem, parameters))
+    problem, plan = small(SIZES[1:-1], objective=objective, gradient=gradient, n=40)
+    ratios = [
+        asymmetry(stack_of(plan, problem, w)) / block_asymmetry(plan, problem, w)
+        for w in (weights(0.9, seed) for seed in range(8))
+    ]
     assert 0.8 < np.exp(np.mean(np.log(ratios))) < 1.25
     assert 0.25 < np.min(ratios) and np.max(ratios) < 4.0
 
@@ -97,11 +94,8 @@ def outputs_of(plan, problem, parameters, n, linear):
     """Return outputs, or their net inputs, in the order (pattern, output)."""
     if linear:
         plan = design(plan.hidden, plan.activation.name, "linear_squared_error")
-    return (
-        outputs(plan, parameters, problem.inputs[:, :n])
-        .transpose(0, 2, 1)
-        .reshape(len(parameters), -1)
-    )
+    found = outputs(plan, parameters, problem.inputs[:, :n])
+    return found.transpose(0, 2, 1).reshape(len(parameters), -1)
 
 
 @pytest.mark.parametrize("objective", ["squared_error", "cross_entropy", "linear_squared_error"])
@@ -166,18 +160,14 @@ def test_rules_that_prepare_do_so_at_the_start():
     one = tangent_spectrum(plan, problem, end, 6, SEEDS, start)
     other = tangent_spectrum(plan, problem, end, 6, SEEDS)
     assert np.abs(one.eigenvalues - other.eigenvalues).max() > 1e-3
-    assert c == pytest.approx(
-        1.0
-        - np.mean(np.tanh(problem.inputs[0] @ start[0, :20].reshape(4, 5) + start[0, 20:25]) ** 2)
-    )
+    y = np.tanh(problem.inputs[0] @ start[0, :20].reshape(4, 5) + start[0, 20:25])
+    assert c == pytest.approx(1.0 - np.mean(y**2))
 
 
 def test_each_network_of_fresh_data_sees_its_own():
     plan = design(SIZES[1:-1], gradient="removed")
     sets = [patterns(n=12, seed=s) for s in (1, 2)]
     both = tangent_spectrum(plan, posed(plan, *sets), weights(), 6, SEEDS)
-    for r in range(2):
-        alone = tangent_spectrum(
-            plan, posed(plan, sets[r]), weights()[r : r + 1], 6, SEEDS[r : r + 1]
-        )
+    for r, own in enumerate(sets):
+        alone = tangent_spectrum(plan, posed(plan, own), weights()[[r]], 6, [SEEDS[r]])
         assert np.array_equal(both.eigenvalues[r], alone.eigenvalues[0])

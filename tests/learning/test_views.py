@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from small_nets import design, patterns, posed, same_bits
+from small_nets import design, patterns, posed, same_bits, small
 
 from study.learning.core.borrowed import borrowed, line, matrix, row
 from study.learning.core.kernels import compiled
@@ -95,8 +95,7 @@ def test_room_for_more_patterns_gives_the_same_bits(n, dtype):
 
 def test_the_data_and_the_start_are_not_changed():
     """Loops write into arrays that they borrow; none of these is the caller's."""
-    plan = design((5, 4), optimizer="adam")
-    problem = posed(plan, patterns(n=13))
+    problem, plan = small((5, 4), optimizer="adam")
     start = np.random.default_rng(4).normal(size=(2, count((4, 5, 4, 3))))
     for dtype in ("float32", "float64"):
         kept = [a.copy() for a in (problem.inputs, problem.targets, start)]

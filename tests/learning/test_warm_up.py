@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from small_nets import ACTIVATION_SPECS, RULE_SPECS, a_home_of, design, patterns, posed, rule_of
+from small_nets import ACTIVATION_SPECS, RULE_SPECS, design, home_of, patterns, posed
 
 from study.learning.core.training import train
 from study.learning.design import Budget
@@ -18,7 +18,7 @@ FOLDER = Path(__file__).resolve().parent
 def plans():
     """Every record in some design, but not every pair of them."""
     found = [design((3, 3), "tanh", optimizer=name) for name in OPTIMIZERS]
-    found += [design((3, 3), a_home_of(rule_of(s)).name, gradient=s) for s in RULE_SPECS]
+    found += [design((3, 3), home_of(s), gradient=s) for s in RULE_SPECS]
     found += [design((3, 3), activation) for activation in ACTIVATION_SPECS]
     found += [design((3, 3), objective=name) for name in OBJECTIVES]
     return found
@@ -59,10 +59,6 @@ for dtype in ("float32", "float64"):
     kernels._compile = compile_one
 """
     path = os.pathsep.join(map(str, (FOLDER, FOLDER.parent, FOLDER.parents[1])))
-    ran = subprocess.run(
-        [sys.executable, "-c", script],
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-    )
+    command, env = [sys.executable, "-c", script], {**os.environ, "PYTHONPATH": path}
+    ran = subprocess.run(command, env=env, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr[-2000:]

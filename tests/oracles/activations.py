@@ -42,20 +42,12 @@ def _scaled_tanh() -> Curve:
     return Curve(lambda z: a * math.tanh(b * z), lambda z: a * b * sech(b * z) ** 2, a * b, -a, a)
 
 
-def _largest(slope: Callable[[float], float], low: float, high: float) -> float:
+def _peaked(value: Any, slope: Callable[[float], float], low: float, high: float) -> Curve:
     """Find the maximum of a slope with one peak between low and high."""
     for _ in range(200):
         a, b = low + (high - low) / 3.0, high - (high - low) / 3.0
         low, high = (a, high) if slope(a) < slope(b) else (low, b)
-    return slope(0.5 * (low + high))
-
-
-def _silu_slope(z: float) -> float:
-    return logistic(z) + z * logistic(z) * logistic(-z)
-
-
-def _gelu_slope(z: float) -> float:
-    return normal(z) + z * bell(z)
+    return Curve(value, slope, slope(0.5 * (low + high)))
 
 
 CURVES: dict[str, Callable[..., Curve]] = {
@@ -70,9 +62,7 @@ CURVES: dict[str, Callable[..., Curve]] = {
         rounding=0.125,
     ),
     "leaky_relu": lambda slope=0.01: Curve(
-        lambda z: z if z > 0.0 else slope * z,
-        lambda z: 1.0 if z > 0.0 else slope,
-        max(1.0, slope),
+        lambda z: z if z > 0.0 else slope * z, lambda z: 1.0 if z > 0.0 else slope, max(1.0, slope)
     ),
     "elu": lambda alpha=1.0: Curve(
         lambda z: z if z > 0.0 else alpha * math.expm1(z),
@@ -86,8 +76,10 @@ CURVES: dict[str, Callable[..., Curve]] = {
     "softsign": lambda: Curve(
         lambda z: z / (1.0 + abs(z)), lambda z: 1.0 / (1.0 + abs(z)) ** 2, 1.0, -1.0, 1.0
     ),
-    "gelu": lambda: Curve(lambda z: z * normal(z), _gelu_slope, _largest(_gelu_slope, 0.5, 3.0)),
-    "silu": lambda: Curve(lambda z: z * logistic(z), _silu_slope, _largest(_silu_slope, 1.0, 5.0)),
+    "gelu": lambda: _peaked(lambda z: z * normal(z), lambda z: normal(z) + z * bell(z), 0.5, 3.0),
+    "silu": lambda: _peaked(
+        lambda z: z * logistic(z), lambda z: logistic(z) * (1.0 + z * logistic(-z)), 1.0, 5.0
+    ),
     "hard_tanh": lambda: Curve(
         lambda z: min(max(z, -1.0), 1.0), lambda z: 1.0 if abs(z) < 1.0 else 0.0, 1.0, -1.0, 1.0
     ),

@@ -56,29 +56,21 @@ class Net:
         nets: list[Matrix] = []
         outs = [[list(x) for x in inputs]]
         for number, layer in enumerate(self.weights):
-            net = [
-                [
-                    math.fsum([x * w[j] for x, w in zip([*pattern, 1.0], layer, strict=True)])
-                    for j in range(len(layer[0]))
-                ]
-                for pattern in outs[-1]
-            ]
+            net = product([[*pattern, 1.0] for pattern in outs[-1]], layer)
             f = self.curve_of(number)
             nets.append(net)
-            if isinstance(f, Curve):
-                outs.append([[f.value(z) for z in row] for row in net])
-            else:
-                outs.append([softmax(row) for row in net])
+            outs.append(
+                [
+                    [f.value(z) for z in row] if isinstance(f, Curve) else softmax(row)
+                    for row in net
+                ]
+            )
         return nets, outs
 
     def mean_slopes(self, inputs: Matrix) -> list[float]:
         """Return c_l of every layer on these patterns (NaN at a softmax)."""
-        nets, _ = self.forward(inputs)
-        curves = [self.curve_of(number) for number in range(len(nets))]
-        return [
-            mean_slope(f, net) if isinstance(f, Curve) else math.nan
-            for f, net in zip(curves, nets, strict=True)
-        ]
+        curves = [(self.curve_of(at), net) for at, net in enumerate(self.forward(inputs)[0])]
+        return [mean_slope(f, net) if isinstance(f, Curve) else math.nan for f, net in curves]
 
     def gradient(
         self, inputs: Matrix, targets: Matrix, rule: Rule, seed: int = 0, step: int = 1
@@ -86,7 +78,7 @@ class Net:
         """Return the gradient that the rule gives, shaped like the weights."""
         nets, outs = self.forward(inputs)
         patterns, top = len(inputs), len(self.weights) - 1
-        gradient = [[[0.0] * len(row) for row in layer] for layer in self.weights]
+        gradient: list[Matrix] = []
         delta = [
             [(y - t) / patterns for y, t in zip(ys, ts, strict=True)]
             for ys, ts in zip(outs[-1], targets, strict=True)
@@ -96,36 +88,30 @@ class Net:
             if number < top or self.output_factor:
                 assert isinstance(f, Curve)
                 placed = rule.at(is_output=number == top)
-                layer = Layer(
-                    curve=f,
-                    net=nets[number],
-                    number=number + 1,
-                    topmost=number == top - 1,
-                    seed=seed,
-                    step=step,
-                    mean=self.means[number] if self.means else math.nan,
-                    values=placed.values,
-                )
+                mean = self.means[number] if self.means else math.nan
+                place = number + 1, number == top - 1, seed, step
+                layer = Layer(f, nets[number], *place, mean, placed.values)
                 for n in layer.patterns:
                     for j in layer.units:
                         delta[n][j] *= FACTORS[placed.name](layer, n, j)
                         overwrite = placed.values.get("arm") == "overwrite"
                         if overwrite and f.at_zero(nets[number][n][j]):
                             delta[n][j] = placed.values["value"]
-            below = [[*row, 1.0] for row in outs[number]]
-            for i in range(len(self.weights[number])):
-                for j in range(len(self.weights[number][0])):
-                    gradient[number][i][j] = math.fsum(
-                        [x[i] * d[j] for x, d in zip(below, delta, strict=True)]
-                    )
-            delta = [
-                [
-                    math.fsum([w * d for w, d in zip(row, error, strict=True)])
-                    for row in self.weights[number][:-1]
-                ]
-                for error in delta
-            ]
+            gradient.insert(0, product(transposed([[*row, 1.0] for row in outs[number]]), delta))
+            delta = product(delta, transposed(self.weights[number][:-1]))
         return gradient
+
+
+def transposed(matrix: Matrix) -> Matrix:
+    return [list(column) for column in zip(*matrix, strict=True)]
+
+
+def product(a: Matrix, b: Matrix) -> Matrix:
+    columns = transposed(b)
+    return [
+        [math.fsum([x * y for x, y in zip(row, column, strict=True)]) for column in columns]
+        for row in a
+    ]
 
 
 def softmax(row: list[float]) -> list[float]:

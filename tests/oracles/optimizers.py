@@ -74,16 +74,9 @@ def _quickprop(w: float, g: float, s: State, rate: float, t: int, p: Numbers) ->
     return w + step
 
 
+_ALL = (_sgd, _momentum, _nesterov, _adagrad, _rmsprop, _adadelta, _adam, _rprop, _quickprop)
 STEPS: dict[str, Callable[[float, float, State, float, int, Numbers], float]] = {
-    "sgd": _sgd,
-    "momentum": _momentum,
-    "nesterov": _nesterov,
-    "adagrad": _adagrad,
-    "rmsprop": _rmsprop,
-    "adadelta": _adadelta,
-    "adam": _adam,
-    "rprop": _rprop,
-    "quickprop": _quickprop,
+    step.__name__[1:]: step for step in _ALL
 }
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any
 
 from oracles.activations import Curve, curve
@@ -35,6 +36,12 @@ class Layer:
     def slope(self, n: int, j: int) -> float:
         return self.curve.slope(self.net[n][j])
 
+    def pattern_mean(self, n: int, j: int) -> float:
+        return fmean(self.slope(n, j) for j in self.units)
+
+    def unit_mean(self, n: int, j: int) -> float:
+        return fmean(self.slope(n, j) for n in self.patterns)
+
     def amount(self, name: str) -> float:
         return self.values[name] * (1.0 if self.values["absolute"] else self.curve.largest)
 
@@ -42,30 +49,17 @@ class Layer:
         return key_of(self.seed, f"{rule}/{self.number}")
 
 
-def average(numbers: Any) -> float:
-    listed = list(numbers)
-    return math.fsum(listed) / len(listed)
-
-
 def sign(x: float) -> float:
     return -1.0 if x < 0.0 else 1.0
 
 
 def mean_slope(curve: Curve, net: Matrix) -> float:
-    return average(curve.slope(z) for row in net for z in row)
-
-
-def _pattern_mean(layer: Layer, n: int) -> float:
-    return average(layer.slope(n, j) for j in layer.units)
-
-
-def _unit_mean(layer: Layer, j: int) -> float:
-    return average(layer.slope(n, j) for n in layer.patterns)
+    return fmean(curve.slope(z) for row in net for z in row)
 
 
 def _rank_one(layer: Layer, n: int, j: int) -> float:
     mean = mean_slope(layer.curve, layer.net)
-    return _unit_mean(layer, j) * _pattern_mean(layer, n) / mean if mean else 0.0
+    return layer.unit_mean(n, j) * layer.pattern_mean(n, j) / mean if mean else 0.0
 
 
 def _shuffled_units(layer: Layer, n: int, j: int) -> float:
@@ -91,10 +85,6 @@ def _ceiling(layer: Layer, n: int, j: int) -> float:
 def _power(layer: Layer, n: int, j: int) -> float:
     s, m = layer.slope(n, j), layer.curve.largest
     return sign(s) * (abs(s) / m) ** layer.values["exponent"] * m  # 0.0 ** 0.0 is 1.0
-
-
-def _blend(layer: Layer, n: int, j: int) -> float:
-    return (1.0 - layer.values["amount"]) * layer.slope(n, j) + layer.values["amount"]
 
 
 def _bump(layer: Layer, n: int, j: int) -> float:
@@ -125,7 +115,19 @@ def _relu_at_zero(layer: Layer, n: int, j: int) -> float:
     return layer.values["value"] if at_zero and scale else layer.slope(n, j)
 
 
+_LONGER = (
+    _rank_one,
+    _shuffled_units,
+    _shuffled_patterns,
+    _floor,
+    _ceiling,
+    _power,
+    _bump,
+    _window,
+)
+_LONGER += (_random, _random_sign, _relu_at_zero)
 FACTORS: dict[str, Callable[[Layer, int, int], float]] = {
+    **{factor.__name__[1:]: factor for factor in _LONGER},
     "exact": Layer.slope,
     "removed": lambda layer, n, j: 1.0,
     "frozen": lambda layer, n, j: 0.0,
@@ -133,27 +135,18 @@ FACTORS: dict[str, Callable[[Layer, int, int], float]] = {
     "mean_matched": lambda layer, n, j: layer.mean,
     "mean_tracked": lambda layer, n, j: mean_slope(layer.curve, layer.net),
     "scaled": lambda layer, n, j: layer.slope(n, j) / layer.mean,
-    "pattern_mean": lambda layer, n, j: _pattern_mean(layer, n),
-    "unit_mean": lambda layer, n, j: _unit_mean(layer, j),
-    "rank_one": _rank_one,
-    "shuffled_units": _shuffled_units,
-    "shuffled_patterns": _shuffled_patterns,
+    "pattern_mean": Layer.pattern_mean,
+    "unit_mean": Layer.unit_mean,
     "offset": lambda layer, n, j: layer.slope(n, j) + layer.amount("amount"),
-    "floor": _floor,
-    "ceiling": _ceiling,
-    "power": _power,
-    "blend": _blend,
+    "blend": lambda layer, n, j: (
+        (1.0 - layer.values["amount"]) * layer.slope(n, j) + layer.values["amount"]
+    ),
     "other_slope": lambda layer, n, j: layer.curve.slope(layer.values["factor"] * layer.net[n][j]),
     "substitute": lambda layer, n, j: curve(layer.values["activation"]).slope(layer.net[n][j]),
-    "bump": _bump,
-    "window": _window,
-    "random": _random,
     "leaky_backward": lambda layer, n, j: (
         1.0 if layer.slope(n, j) > 0.0 else layer.values["slope"]
     ),
-    "relu_at_zero": _relu_at_zero,
     "negated_top": lambda layer, n, j: -layer.slope(n, j) if layer.topmost else layer.slope(n, j),
-    "random_sign": _random_sign,
 }
 """Rule -> its factor."""
 HIDDEN_ONLY = ("frozen", "leaky_backward", "relu_at_zero", "negated_top")

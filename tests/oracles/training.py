@@ -44,15 +44,8 @@ def train(
         chosen, waiting = waiting[:batch], waiting[batch:]
         net = net_of(plan, problem, flat)
         net.means = means
-        gradient = network.flat(
-            net.gradient(
-                [inputs[i] for i in chosen],
-                [targets[i] for i in chosen],
-                rule_of(plan),
-                seed,
-                step,
-            )
-        )
+        batches = [inputs[i] for i in chosen], [targets[i] for i in chosen]
+        gradient = network.flat(net.gradient(*batches, rule_of(plan), seed, step))
         progress = (step - 1) / updates
         at = rate * (1.0 if progress <= 0.5 else 2.0 * (1.0 - progress))
         flat = [
