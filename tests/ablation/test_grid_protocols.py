@@ -48,14 +48,10 @@ def test_a_grid_states_differences():
 
 
 RATES = """
-1 a decade from 1e-3 to 1e2
-    0.001 0.01 0.1 1.0 10.0 100.0
-2 a decade from 3.16e-3 to 0.1
-    0.00316228 0.01 0.0316228 0.1
-8 a decade from 1 to 1
-    1.0
-[1, 0.1]
-    0.1 1.0
+1 a decade from 1e-3 to 1e2 => 0.001 0.01 0.1 1.0 10.0 100.0
+2 a decade from 3.16e-3 to 0.1 => 0.00316228 0.01 0.0316228 0.1
+8 a decade from 1 to 1 => 1.0
+[1, 0.1] => 0.1 1.0
 """
 
 

@@ -9,13 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from study.ablation.store.rows import entries, run_id, run_prefix, source_tags, thin
-from study.ablation.store.tables import (
-    CURVES,
-    FINALS,
-    RUNS,
-    is_variant_parameter,
-    table,
-)
+from study.ablation.store.tables import CURVES, FINALS, RUNS, is_variant_parameter, table
 
 
 def test_every_column_has_a_type_and_a_meaning():
@@ -36,7 +30,7 @@ def test_columns_come_out_in_order_and_type(make_cell):
     names = runs.column_names
     assert names[0] == "replica"
     assert names[names.index("dtype") + 1 :][:3] == [
-        *("activation.slope", "gradient.minimum", "initial_objective"),
+        *("activation.slope", "gradient.minimum", "initial_objective")
     ]
     assert runs.schema.field("gradient.minimum").type == pa.float64()  # 1 and 0.5 are one column
     assert runs.schema.field("diverged_at").type == pa.float64()
