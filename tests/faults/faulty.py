@@ -1,7 +1,6 @@
 """Small studies to disturb, and what must hold of their stores whatever was done to them."""
 
 import contextlib
-import os
 import signal
 import sqlite3
 from pathlib import Path
@@ -111,11 +110,6 @@ def handles(process: int, number: signal.Signals, how: str = "SigCgt") -> bool:
         mask = next(line for line in status if line.startswith(how))
         return bool(int(mask.split()[1], 16) >> (number - 1) & 1)
     return False
-
-
-def kill(process: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(process, signal.SIGKILL)
 
 
 def hook(folder: Path, code: str) -> dict[str, str]:
