@@ -20,22 +20,17 @@ A, B, C = (digit * 40 for digit in "abc")
 WRITERS = ("bulk", "client")
 
 
-def open_with(writer: str, root: Path, experiment: str = "small"):
-    """Open the default store of `root` with one writer or the other."""
-    uri = sqlite_uri(root / "mlflow.db")
-    location = (root / "mlartifacts" / experiment).as_uri()
-    if writer == "bulk":
-        return BulkStore(Database(uri), experiment, location, root)
-    return ClientStore(uri, experiment, location, root)
-
-
 @pytest.fixture
 def opened(mlflow_root):
-    """Open stores, which are closed at the end."""
+    """Open the default store with one writer or the other; all are closed at the end."""
+    uri = sqlite_uri(mlflow_root / "mlflow.db")
     with contextlib.ExitStack() as stack:
 
         def open_one(writer: str, experiment: str = "small"):
-            return stack.enter_context(closing(open_with(writer, mlflow_root, experiment)))
+            given = experiment, (mlflow_root / "mlartifacts" / experiment).as_uri(), mlflow_root
+            bulk = writer == "bulk"
+            store = BulkStore(Database(uri), *given) if bulk else ClientStore(uri, *given)
+            return stack.enter_context(closing(store))
 
         yield open_one
 
@@ -176,16 +171,6 @@ def test_both_writers_leave_the_same(mlflow_root, opened, make_cell):
             assert len(one) > 3 and one == other
 
 
-def test_recording_twice_changes_nothing(again, mlflow_root, make_cell):
-    store, other = again(), again()
-    store.record(make_cell("a"))
-    before = seen(mlflow_root), ids(mlflow_root)
-    store.record(make_cell("a"))
-    assert other.finished([A, B]) == {A}
-    other.record(make_cell("a"))
-    assert before == (seen(mlflow_root), ids(mlflow_root))
-
-
 @pytest.mark.parametrize("victims", ["parent", "family", "child", "tables"])
 def test_what_the_user_deleted_is_recorded_again(again, mlflow_root, make_cell, victims):
     """By the bulk writer with the ids that it had."""
@@ -258,12 +243,15 @@ def test_client_deletes_what_was_left_unfinished(
 
 
 def test_two_experiments_in_one_store(again, mlflow_root, make_cell):
-    store, other = again(), again("other")
+    """Recording twice changes nothing."""
+    store, same, other = again(), again(), again("other")
     store.record(make_cell("a"))
-    assert other.finished([A]) == set()
-    other.record(make_cell("a"))
-    other.record(make_cell("b"))
+    before = seen(mlflow_root), ids(mlflow_root)
+    assert (same.finished([A, B]), other.finished([A])) == ({A}, set())
+    for digit, one in (("a", store), ("a", same), ("a", other), ("b", other)):
+        one.record(make_cell(digit))
     assert store.finished([A, B]) == {A}
+    assert before == (seen(mlflow_root), ids(mlflow_root))
     own, others = ids(mlflow_root), ids(mlflow_root, "other")
     assert (len(own), len(others)) == (4, 8) and not own & others
     assert store.experiment_id != other.experiment_id
