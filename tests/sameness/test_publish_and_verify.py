@@ -56,26 +56,16 @@ def published(made, tmp_path, monkeypatch):
     return folder
 
 
-def replace_runs(folder, change):
-    """Change the published runs and put their new digest in the manifest."""
-    table = change(pq.read_table(folder / "runs.parquet"))
-    content = publish._bytes(table)
+def move(folder, gradient, by):
+    """Move the published scores of a rule and put the new digest in the manifest."""
+    table = pq.read_table(folder / "runs.parquet")
+    mine = pc.and_(pc.equal(table["gradient"], gradient), pc.equal(table["stage"], "evaluate"))
+    scores = pc.if_else(mine, pc.add(table["score"], by), table["score"])
+    content = publish._bytes(table.set_column(table.column_names.index("score"), "score", scores))
     (folder / "runs.parquet").write_bytes(content)
     digests = manifest_of(folder)["sha256"]
     digest = hashlib.sha256(content).hexdigest()
     manifest_of(folder, sha256={**digests, "runs.parquet": digest})
-
-
-def moved(gradient, by, stage="evaluate"):
-    """Move the scores of a cell's trainings."""
-
-    def change(table):
-        mine = pc.and_(pc.equal(table["gradient"], gradient), pc.equal(table["stage"], stage))
-        at = table.column_names.index("score")
-        scores = pc.if_else(mine, pc.add(table["score"], by), table["score"])
-        return table.set_column(at, "score", scores)
-
-    return change
 
 
 def test_published_runs_are_the_exported_ones_to_the_bit(made):
@@ -183,8 +173,8 @@ def test_narrowed_and_sampled(published):
 
 def test_what_is_not_equal_to_the_bit(published):
     """A last digit is within the interval; a shift is different."""
-    replace_runs(published, moved("removed", 1e-15))
-    replace_runs(published, moved("floor", 0.5))
+    move(published, "removed", 1e-15)
+    move(published, "floor", 0.5)
     said = verified()
     assert said.code == 1
     assert "1 equal to the bit, 1 equal within the interval, 1 different" in said.out
