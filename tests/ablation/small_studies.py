@@ -30,19 +30,19 @@ from study.ablation.store.database import Database
 from study.errors import UsageError
 
 TINY = {
-    "updates": 6,
-    "batch_size": 16,
-    "learning_rates": {"sgd": [0.1, 1.0], "adam": [0.01, 0.1]},
-    "tuning_seeds": 2,
-    "evaluation_seeds": 3,
-    "checkpoints": 4,
-    "probes": 2,
+    **{"updates": 6, "batch_size": 16, "learning_rates": {"sgd": [0.1, 1.0], "adam": [0.01, 0.1]}},
+    **{"tuning_seeds": 2, "evaluation_seeds": 3, "checkpoints": 4, "probes": 2},
 }
 TINY_WORDS = [  # the same, for the command line
     *("protocol.updates=6", "protocol.batch_size=16", "protocol.tuning_seeds=2"),
     *("protocol.evaluation_seeds=3", "protocol.checkpoints=4", "protocol.probes=2"),
     *("protocol.learning_rates.sgd=[0.1,1.0]", "protocol.learning_rates.adam=[0.01,0.1]"),
 ]
+
+
+def grid_of(datasets, gradients):
+    """Return the words of a tiny study."""
+    return [f"grids=[{{dataset: {datasets}, hidden: [4], gradient: {gradients}}}]", *TINY_WORDS]
 
 
 def tiny_protocol(**changes):

@@ -43,14 +43,10 @@ def test_a_grid_of_one_dataset_has_the_default_of_every_other_axis():
 
 
 def test_products_and_lists_in_place_of_parameters():
-    found = cells_of(
-        {
-            "dataset": "iris",
-            "activation": ["tanh", {"tanh_linear": {"c": [0.1, 0.2]}}],
-            "gradient": [{"floor": {"minimum": [0.01, 0.1]}}, "removed"],
-            "optimizer": {"adam": {"beta_1": [0.5, 0.9], "beta_2": [0.9, 0.99]}},
-        }
-    )
+    grid = {"dataset": "iris", "activation": ["tanh", {"tanh_linear": {"c": [0.1, 0.2]}}]}
+    grid["gradient"] = [{"floor": {"minimum": [0.01, 0.1]}}, "removed"]
+    grid["optimizer"] = {"adam": {"beta_1": [0.5, 0.9], "beta_2": [0.9, 0.99]}}
+    found = cells_of(grid)
     assert len(found.cells) == 3 * 3 * 4
     assert names(found)[:2] == ["floor(minimum=0.01)"] * 2
     activations = ["tanh", "tanh_linear(c=0.1)", "tanh_linear(c=0.2)"]
@@ -162,15 +158,11 @@ def test_mistakes_in_grids_are_one_line(grid, line):
 
 
 WIDE = {
-    "dataset": ["iris", "digits"],
-    "hidden": [[32, 32], [8], []],
-    "gain": [1, 2.5],
+    **{"dataset": ["iris", "digits"], "hidden": [[32, 32], [8], []], "gain": [1, 2.5]},
     "gradient": ["exact", {"floor": {"minimum": [0.01, 0.1]}}],
     "location": ["hidden", "output", "all"],
     "optimizer": ["sgd", {"adam": {"beta_1": [0.5, 0.9]}}],
 }
-
-
 KEPT = """
 dataset: iris => iris
 gradient: [floor] => floor(minimum=0.01) floor(minimum=0.1)
@@ -212,9 +204,8 @@ def test_what_only_leaves_out_is_no_mistake():
     grid = {**IRIS, "activation": ["tanh", "relu"], "gradient": ["exact", "relu_at_zero"]}
     found = cells_of(grid, only={"activation": ["tanh"]})
     assert names(found) == ["exact"]
-    assert [why.partition(" with ")[2] for _, why in found.skipped] == [
-        "tanh: it is defined for relu alone"
-    ]
+    ((_, why),) = found.skipped
+    assert why.endswith(" with tanh: it is defined for relu alone")
 
 
 def test_datasets_that_only_leaves_out_are_not_looked_at():

@@ -9,20 +9,13 @@ from urllib.parse import unquote, urlparse
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from small_studies import TINY_WORDS, Command, in_order
+from small_studies import Command, grid_of, in_order
 
 long = pytest.mark.long_faults
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 
-MANY = [  # 10 cells, two of them exact
-    "grids=[{dataset: [iris, moons], hidden: [4], "
-    "gradient: [exact, removed, offset, random, random_sign]}]",
-    *TINY_WORDS,
-]
-FEW = [  # 3 cells
-    "grids=[{dataset: iris, hidden: [4], gradient: [exact, removed, offset]}]",
-    *TINY_WORDS,
-]
+MANY = grid_of("[iris, moons]", "[exact, removed, offset, random, random_sign]")  # 10 cells
+FEW = grid_of("iris", "[exact, removed, offset]")  # 3 cells
 PART = [*FEW, "only.gradient=[removed]"]  # 2 of them, with exact
 GO_ON = (
     "\nstopped; finished cells are recorded. Go on with the same command, or with: make ablation\n"

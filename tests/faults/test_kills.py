@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from faulty import GO_ON, MANY, check_clean, check_same, check_whole, handles, long, needs_proc
-from small_studies import TINY_WORDS, Command, finish, recorded, wait_for, well, workers_of
+from small_studies import Command, finish, grid_of, recorded, wait_for, well, workers_of
 
 TWO = [*MANY, "execution.workers=2"]
 KILLS = 10  # a campaign
@@ -36,11 +36,7 @@ def prepare(site, z):
 gate = Gradient(name="gate", formula="φ = f'(z)", reference="a test", prepare=prepare)
 """
 GRADIENTS = "[exact, removed, offset, random, {_target_: gate_of_a_user.gate}]"
-GATED = [  # 10 cells, of which 2 wait
-    f"grids=[{{dataset: [iris, moons], hidden: [4], gradient: {GRADIENTS}}}]",
-    *TINY_WORDS,
-    "execution.workers=2",
-]
+GATED = [*grid_of("[iris, moons]", GRADIENTS), "execution.workers=2"]  # 10 cells, of which 2 wait
 
 pytestmark = needs_proc
 

@@ -147,15 +147,10 @@ def test_resuming_and_exporting_unpickle_nothing(few, tmp_path):
 
 def listening(port: int) -> set[str]:
     """The addresses on which this machine listens at a port, from /proc/net."""
-    found = set()
-    for name in ("tcp", "tcp6"):
-        path = Path("/proc/net") / name
-        for line in path.read_text().splitlines()[1:] if path.exists() else ():
-            _, local, _, state, *_ = line.split()
-            address, _, number = local.rpartition(":")
-            if state == "0A" and int(number, 16) == port:
-                found.add(address)
-    return found
+    paths = [path for name in ("tcp", "tcp6") if (path := Path("/proc/net", name)).exists()]
+    lines = [line.split() for path in paths for line in path.read_text().splitlines()[1:]]
+    places = [local.rpartition(":") for _, local, _, state, *_ in lines if state == "0A"]
+    return {address for address, _, number in places if int(number, 16) == port}
 
 
 @long

@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 import subprocess
 import time
+from functools import partial
 
 import pytest
 from faulty import FEW, GO_ON, PART, check_clean, check_same, check_whole, long, query
@@ -70,9 +71,9 @@ def check_goes_on(run, command: Command, few: Command, trained: int = 1) -> None
     check_clean(command)
 
 
-def newer(database):
+def of_schema(revision, database):
     with contextlib.closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute("UPDATE alembic_version SET version_num = 'f00dfeed0000'")
+        connection.execute("UPDATE alembic_version SET version_num = ?", [revision])
 
 
 BACK = "put a copy of it back, or move it away to have its cells trained again"
@@ -80,7 +81,8 @@ BROKEN = {
     f"file is not a database; {BACK}": lambda path: path.write_text("notes " * 1000),
     f"image is malformed; {BACK}": lambda path: os.truncate(path, path.stat().st_size // 2),
     f"; {BACK}": lambda path: os.truncate(path, 50),
-    "was made by a newer MLflow (schema f00dfeed0000)": newer,
+    "was made by a newer MLflow (schema f00dfeed0000)": partial(of_schema, "f00dfeed0000"),
+    "was made by an older MLflow (schema bd07f7e963c5)": partial(of_schema, "bd07f7e963c5"),
 }
 
 
@@ -89,7 +91,8 @@ def test_a_file_that_is_no_whole_store(line, run, begun, few):
     whole = begun.database.read_bytes()
     BROKEN[line](begun.database)
     harmed = begun.database.read_bytes()
-    check_line(run(begun, *THREE_CELLS), 2, str(begun.database), line)
+    mend = "db upgrade" if "older" in line else ""
+    check_line(run(begun, *THREE_CELLS), 2, str(begun.database), line, mend)
     assert begun.database.read_bytes() == harmed, "it is the user's to mend"
     for end in ("-wal", "-shm"):
         begun.database.with_name(f"mlflow.db{end}").unlink(missing_ok=True)
