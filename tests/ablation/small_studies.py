@@ -27,21 +27,22 @@ from study.ablation.planning.plan import make_plan
 from study.ablation.running.worker import Job
 from study.ablation.store import sqlite_uri
 from study.ablation.store.database import Database
+from study.errors import UsageError
 
 TINY = {
-    "updates": 6,
-    "batch_size": 16,
-    "learning_rates": {"sgd": [0.1, 1.0], "adam": [0.01, 0.1]},
-    "tuning_seeds": 2,
-    "evaluation_seeds": 3,
-    "checkpoints": 4,
-    "probes": 2,
+    **{"updates": 6, "batch_size": 16, "learning_rates": {"sgd": [0.1, 1.0], "adam": [0.01, 0.1]}},
+    **{"tuning_seeds": 2, "evaluation_seeds": 3, "checkpoints": 4, "probes": 2},
 }
 TINY_WORDS = [  # the same, for the command line
     *("protocol.updates=6", "protocol.batch_size=16", "protocol.tuning_seeds=2"),
     *("protocol.evaluation_seeds=3", "protocol.checkpoints=4", "protocol.probes=2"),
     *("protocol.learning_rates.sgd=[0.1,1.0]", "protocol.learning_rates.adam=[0.01,0.1]"),
 ]
+
+
+def grid_of(datasets, gradients):
+    """Return the words of a tiny study."""
+    return [f"grids=[{{dataset: {datasets}, hidden: [4], gradient: {gradients}}}]", *TINY_WORDS]
 
 
 def tiny_protocol(**changes):
@@ -64,12 +65,23 @@ def make_cell(**axes):
 
 
 def cases(text):
-    """Read a table of cases: a line of YAML, and under it the line that is expected."""
-    lines = text.strip().splitlines()
-    return [
-        pytest.param(yaml.safe_load(given), expected.strip(), id=given)
-        for given, expected in zip(lines[::2], lines[1::2], strict=True)
-    ]
+    """Read a table of cases: YAML, =>, and the line that is expected; a long one stands below."""
+    pairs = [line.split(" => ") for line in text.strip().replace("\n    ", " => ").splitlines()]
+    return [pytest.param(yaml.safe_load(given), said, id=given) for given, said in pairs]
+
+
+def well(said):
+    """Return what a command said that ended well."""
+    assert (said.code, said.err) == (0, ""), said
+    return said.out
+
+
+def refused(call, *given, **named):
+    """Return the one line of a call that is refused."""
+    with pytest.raises(UsageError) as caught:
+        call(*given, **named)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
 GRID = {"dataset": "iris", "hidden": [5], "gradient": ["exact", "removed"]}

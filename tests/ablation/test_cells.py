@@ -1,11 +1,12 @@
 """Identical cells are one cell and train alike; an identity is all that decides results."""
 
+import itertools
 import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from small_studies import TINY, make_cell, tiny_config, tiny_protocol
+from small_studies import TINY, cases, make_cell, tiny_config, tiny_protocol
 
 from study.ablation.configuration.protocol import Branch, Refine
 from study.ablation.planning import cells
@@ -31,26 +32,20 @@ def trained(axes, dtype="float32"):
     return train(_problem(cell, seeds), cell.design(), budget, seeds, rates).parameters
 
 
-REMOVED = {"gradient": "removed"}
-STEEPER = {"activation": "relu", "gradient": {"other_slope": {"factor": 2.0}}}
-LINEAR = {**REMOVED, "objective": "linear_squared_error", "dataset": "diabetes"}
-ONE_PLACE = {  # axes, and two locations that are one
-    "relu_at_zero stands in the hidden layers alone": (
-        {"activation": "relu", "gradient": "relu_at_zero"},
-        ("all", "hidden"),
-    ),
-    "exact has none": ({"gradient": "exact"}, ("all", "output")),
-    "with linear outputs": (LINEAR, ("all", "hidden")),
-    "frozen means the hidden layers": ({"gradient": "frozen"}, ("all", "hidden")),
-    "without hidden layers": ({**REMOVED, "hidden": []}, ("all", "output")),
-    "where relu hides the change": (STEEPER, ("all", "output")),
-}
+ONE_PLACE = """
+{activation: relu, gradient: relu_at_zero} => hidden
+{gradient: exact} => output
+{gradient: removed, objective: linear_squared_error, dataset: diabetes} => hidden
+{gradient: frozen} => hidden
+{gradient: removed, hidden: []} => output
+{activation: relu, gradient: {other_slope: {factor: 2.0}}} => output
+"""
 
 
-@pytest.mark.parametrize(("axes", "places"), ONE_PLACE.values(), ids=ONE_PLACE)
-def test_identical_cells_are_one_and_train_alike_to_the_bit(axes, places):
-    """Rules that are equal are in tests/learning/test_gradient_algebra.py."""
-    one, other = ({**axes, "location": place} for place in places)
+@pytest.mark.parametrize(("axes", "place"), cases(ONE_PLACE))
+def test_identical_cells_are_one_and_train_alike_to_the_bit(axes, place):
+    """Everywhere and in one place; equal rules are in tests/learning/test_gradient_algebra.py."""
+    one, other = ({**axes, "location": at} for at in ("all", place))
     assert canonical(one) == canonical(other)
     assert hash(canonical(one)) == hash(canonical(other))
     np.testing.assert_array_equal(trained(one), trained(other))
@@ -106,9 +101,8 @@ FACTS = Facts(100, 4, 3, "classification", "0" * 64)
 def test_the_four_arms_train_apart():
     arms = [MATCH | {"consistent": c} for c in ("false", "true", "forward")]
     found = [trained(axes) for axes in (*arms, {"gradient": "exact"})]
-    for i, one in enumerate(found):
-        for other in found[:i]:
-            assert np.abs(one - other).max() > 1e-4
+    for one, other in itertools.combinations(found, 2):
+        assert np.abs(one - other).max() > 1e-4
 
 
 def test_exact_is_its_own_reference_and_that_of_all_rules():
@@ -119,18 +113,10 @@ def test_exact_is_its_own_reference_and_that_of_all_rules():
 
 
 def test_names_say_what_is_unusual():
-    cell = make_cell(
-        dataset={"moons": {"noise": 0.3}},
-        objective="cross_entropy",
-        initialisation="he",
-        gain=2.5,
-        hidden=[32, 32],
-        optimizer={"momentum": {"momentum": 0.5}},
-    )
-    assert cell.name == (
-        "moons(noise=0.3) · tanh · exact · hidden · momentum(momentum=0.5) · cross_entropy · he "
-        "· gain 2.5"
-    )
+    axes = {"objective": "cross_entropy", "initialisation": "he", "gain": 2.5, "hidden": [32, 32]}
+    axes |= {"dataset": {"moons": {"noise": 0.3}}, "optimizer": {"momentum": {"momentum": 0.5}}}
+    name = "moons(noise=0.3) · tanh · exact · hidden · momentum(momentum=0.5) · cross_entropy · he"
+    assert make_cell(**axes).name == f"{name} · gain 2.5"
     name = "iris · tanh · floor(minimum=0.1) · hidden · {} · sgd · 5-4"
     assert make_cell(**MATCH).name == name.format("twin")
     assert make_cell(**MATCH | {"consistent": "forward"}).name == name.format("twin forward")
@@ -140,9 +126,7 @@ def test_names_say_what_is_unusual():
 
 
 GRID = {
-    "dataset": ["iris", "wine"],
-    "hidden": [[5], [4, 4]],
-    "activation": ["tanh", "relu"],
+    **{"dataset": ["iris", "wine"], "hidden": [[5], [4, 4]], "activation": ["tanh", "relu"]},
     "gradient": ["exact", "removed", {"floor": {"minimum": [0.01, 0.1], "absolute": True}}],
     "location": ["hidden", "all"],
     "optimizer": ["sgd", {"adam": {"beta_1": 0.8, "beta_2": 0.9}}],
@@ -217,16 +201,9 @@ def test_being_evaluated_at_exacts_rate_matters_for_those_who_are():
 
 
 AXES = {
-    "dataset": "wine",
-    "objective": "linear_squared_error",
-    "hidden": [4, 5],
-    "initialisation": "he",
-    "gain": 2.0,
-    "activation": "logistic",
-    "gradient": {"floor": {"minimum": 0.2}},
-    "location": "output",
-    "consistent": "true",
-    "optimizer": "adam",
+    **{"dataset": "wine", "objective": "linear_squared_error", "hidden": [4, 5], "gain": 2.0},
+    **{"initialisation": "he", "activation": "logistic", "gradient": {"floor": {"minimum": 0.2}}},
+    **{"location": "output", "consistent": "true", "optimizer": "adam"},
 }
 
 
@@ -238,12 +215,9 @@ def test_every_axis_matters(axis):
 
 
 def test_data_and_numerics_matter(monkeypatch):
-    assert of(CELL, tiny_protocol(), digest="e") != BASE
-    monkeypatch.setattr(cells, "NUMERICS_VERSION", cells.NUMERICS_VERSION + 1)
-    assert of(CELL, tiny_protocol()) != BASE
-
-
-def test_the_digest_is_that_of_the_data():
     """Two parameters of a generated dataset are two data."""
     grid = {"dataset": {"moons": {"noise": [0.1, 0.2]}}, "hidden": [4]}
     assert len(set(identities(tiny_config(grid)).values())) == 2
+    assert of(CELL, tiny_protocol(), digest="e") != BASE
+    monkeypatch.setattr(cells, "NUMERICS_VERSION", cells.NUMERICS_VERSION + 1)
+    assert of(CELL, tiny_protocol()) != BASE

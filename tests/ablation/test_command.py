@@ -8,7 +8,7 @@ from unittest.mock import Mock
 
 import pytest
 from hydra.core.global_hydra import GlobalHydra
-from small_studies import TINY_WORDS, finish, in_order, run, start
+from small_studies import TINY_WORDS, finish, in_order, run, start, well
 
 from study import conf
 from study.ablation import app
@@ -30,15 +30,14 @@ def untouched(command, tmp_path):
 
 
 def test_a_study_trains_records_exports_and_then_has_nothing_to_do(command, monkeypatch, tmp_path):
-    said = command(*SMOKE)
-    assert (said.code, said.err) == (0, "")
+    said = well(command(*SMOKE))
     assert re.match(
         r"smoke: 12 cells; 108 trainings, about 1 s\n"
         r"trained 108 runs in \d+ s: [\w ,]+\n"
         rf"108 runs in {command.tables}/smoke\n"
         r"next: study ui experiment=smoke tracking\.uri=sqlite:///",
-        said.out,
-    ), said.out
+        said,
+    ), said
     runs = command.runs("smoke")
     assert len(runs) == 4 * (4 + 3) + 8 * (4 + 3 + 3)
     assert len(set(runs["cell"].to_pylist())) == 12
@@ -46,10 +45,10 @@ def test_a_study_trains_records_exports_and_then_has_nothing_to_do(command, monk
     assert set(command.curves("smoke")["run_id"].to_pylist()) == set(runs["run_id"].to_pylist())
 
     monkeypatch.setattr(execution, "carry_out", None)  # whoever calls it now fails
-    again = command(*SMOKE)
-    assert again.code == 0 and again.out.startswith("smoke: nothing to train, 12 cells finished")
+    again = well(command(*SMOKE))
+    assert again.startswith("smoke: nothing to train, 12 cells finished")
     assert in_order(command.runs("smoke")).equals(in_order(runs))
-    assert "only the cells that only.<axis> keeps" not in said.out + again.out
+    assert "only the cells that only.<axis> keeps" not in said + again
     assert list((tmp_path / "empty").iterdir()) == []
 
 
@@ -100,9 +99,7 @@ def test_errors_of_a_users_own_record_are_exit_code_1(command, tmp_path, monkeyp
     monkeypatch.delenv("STUDY_TRACEBACK")
     module.write_text(module.read_text() + "part = 0.5\n")
     del sys.modules["own_breaking"]  # as a new start would
-    mended = command(*words)
-    assert (mended.code, mended.err) == (0, "")
-    assert mended.out.startswith("default: 1 cell, 2 finished before")
+    assert well(command(*words)).startswith("default: 1 cell, 2 finished before")
     assert set(command.runs("default")["gradient"].to_pylist()) == {"exact", "removed", "own"}
 
 
@@ -121,8 +118,7 @@ def test_progress_is_shown_on_a_terminal_and_nowhere_else(command, monkeypatch):
 
 
 def test_a_dry_run_shows_the_plan_and_writes_nothing(command, untouched):
-    said = command("dry_run=true", "experiment=smoke")
-    assert (said.code, said.err) == (0, "")
+    said = well(command("dry_run=true", "experiment=smoke"))
     for text in (
         "smoke: a dozen cells in a few seconds, to see that everything works\n",
         "  gradient        exact, removed, floor(minimum=0.1)\n",
@@ -134,18 +130,16 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(command, untouched):
         "to do: 12 cells, 320 trainings, about 1 s with ",
         ", about 4 MB of store\n",
     ):
-        assert text in said.out
-    grid = (
-        "{dataset: [iris, diabetes], hidden: [[4], []], activation: [tanh, relu], "
-        "objective: [squared_error, cross_entropy], gradient: [exact, relu_at_zero, blend]}"
-    )
+        assert text in said
+    grid = "{dataset: [iris, diabetes], hidden: [[4], []], activation: [tanh, relu], "
+    grid += "objective: [squared_error, cross_entropy], gradient: [exact, relu_at_zero, blend]}"
     said = command(f"grids=[{grid}]", "dry_run=true").out
     assert re.search(r"\n  skipped: \d+ impossible combinations\n", said)
     assert re.search(r"\n +\d+  objective cross_entropy is not for regression\n", said)
     assert re.search(r"\n +\d+  gradient relu_at_zero.* with tanh: it is defined for rel", said)
     twice = command(f"grids=[{grid}, {grid}]", "dry_run=true").out
-    for text, there in ((said, False), (twice, True)):
-        assert bool(re.search(r"\n  made once: \d+ combinations that would", text)) == there
+    once = r"\n  made once: \d+ combinations that would"
+    assert re.search(once, twice) and not re.search(once, said)
 
 
 @pytest.mark.parametrize("columns", [80, 120])
@@ -161,23 +155,21 @@ def test_outside_a_checkout(command, untouched, monkeypatch, tmp_path):
     """A mistake is a line, and has a traceback for who asks."""
     monkeypatch.setattr(conf, "ROOT", tmp_path)
     said, line = command("experiment=smoke"), "no conf/config.yaml here: run study inside a check"
-    assert said.code == 2 and said.err.startswith(f"study: {line}")
-    assert said.err.count("\n") == 1
+    assert (said.code, said.err.count("\n")) == (2, 1) and said.err.startswith(f"study: {line}")
     monkeypatch.setenv("STUDY_TRACEBACK", "1")
     with pytest.raises(UsageError, match=line):
         command("experiment=smoke")
 
 
 def test_list_names_everything(command, untouched):
-    said = run("list")
-    assert said.code == 0
+    said = well(run("list"))
     for kind, registry in REGISTRIES.items():
-        assert f"\n{kind}s:\n" in f"\n{said.out}"
+        assert f"\n{kind}s:\n" in f"\n{said}"
         for name, record in registry.items():
-            assert re.search(rf"\n  {name} +{re.escape(record.formula.split()[0])}", said.out)
-    assert re.search("\n  smoke +a dozen cells in a few seconds", said.out)
+            assert re.search(rf"\n  {name} +{re.escape(record.formula.split()[0])}", said)
+    assert re.search("\n  smoke +a dozen cells in a few seconds", said)
     gradients = run("list", "gradients").out
-    assert gradients in said.out
+    assert gradients in said
     assert gradients.startswith("gradients:\n  exact              φ = f'(z)\n")
 
 
@@ -185,13 +177,10 @@ def test_explain_knows_everything(command, untouched):
     """Formula, parameters with their meaning and default, reference."""
     for kind, registry in REGISTRIES.items():
         for name, record in registry.items():
-            said = run("explain", name)
-            assert said.code == 0 and f"{name} ({kind})\n" in said.out
-            text = " ".join(said.out.split())
-            assert " ".join(record.formula.split()) in text
-            assert " ".join(record.reference.split()) in text
-            for parameter, about in record.parameters.items():
-                assert f"{parameter} {about.meaning}; default " in text
+            text = " ".join(well(run("explain", name)).split())
+            parameters = [f"{p} {a.meaning}; default " for p, a in record.parameters.items()]
+            for words in (f"{name} ({kind})", record.formula, record.reference, *parameters):
+                assert " ".join(words.split()) in text
     floor, random = (run("explain", name).out for name in ("floor", "random"))
     assert run("explain", "floor", "random").out == floor + random
     assert floor.splitlines()[:4] == [
@@ -218,16 +207,14 @@ def test_flags_of_hydra(command, untouched, capsys, words, lines):
     except SystemExit as end:
         code = end.code
     out = capsys.readouterr().out
-    assert not code and all(line in out for line in lines)
-    assert sys.argv == before
+    assert not code and all(line in out for line in lines) and sys.argv == before
     assert not GlobalHydra.instance().is_initialized()
 
 
 def test_a_multirun_is_one_study_after_the_other(command, tmp_path):
     narrow = ["only.gradient=[exact]", "only.optimizer=[sgd]", "only.activation=[tanh]"]
     words = ["experiment=smoke,default", *narrow, *SMOKE[1:], *command.places()]
-    said = run(*words, "--multirun")
-    assert (said.code, said.err) == (0, "")
+    well(run(*words, "--multirun"))
     assert len(command.runs("smoke")) == 7
     assert len(command.runs("default")) == 3 * 7
     assert list((tmp_path / "empty").iterdir()) == [], "no multirun.yaml"
@@ -249,8 +236,7 @@ def test_a_reader_that_has_seen_enough():
     process = start(["list"], stdout=theirs)
     os.close(theirs)
     os.close(ours)
-    said = finish(process)
-    assert (said.code, said.err) == (0, "")
+    well(finish(process))
 
 
 def test_the_folder_is_searched_last_and_once(command):
@@ -263,10 +249,8 @@ def test_the_folder_is_searched_last_and_once(command):
 
 
 def test_a_folder_for_tables_that_cannot_be_is_found_before_training(command, monkeypatch):
-    """One line and exit code 2; nothing is trained for tables that nobody could write."""
     command.tables.write_text("a file where the folder should be")
     monkeypatch.setattr(execution, "carry_out", None)  # whoever calls it now fails
     said = command(*FEW)
-    assert (said.code, said.out) == (2, "")
+    assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
     assert said.err.startswith(f"study: cannot write {command.tables}/smoke: ")
-    assert said.err.count("\n") == 1

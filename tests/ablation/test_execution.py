@@ -124,11 +124,9 @@ def own(tmp_path, monkeypatch, request):
 def test_records_of_a_users_own_make_one_cell(own):
     """An optimizer has learning rates of its own, or says what is missing."""
     record = own()
-    grid = {
-        **{"dataset": record("cloud"), "hidden": [4], "activation": record("bend")},
-        **{"gradient": record("half", part=0.25), "optimizer": ["sgd", record("signs")]},
-        "protocol": {"transfer": False},
-    }
+    grid = {"dataset": record("cloud"), "hidden": [4], "activation": record("bend")}
+    grid |= {"gradient": record("half", part=0.25), "optimizer": ["sgd", record("signs")]}
+    grid["protocol"] = {"transfer": False}
     with pytest.raises(UsageError, match=r"^protocol\.learning_rates\.signs is missing$"):
         planned(grid)
     rates = {"sgd": [0.1], "signs": [0.01, 0.001]}
@@ -165,11 +163,8 @@ def test_a_failed_reference_takes_along_what_needs_its_rate(memory, monkeypatch)
     tally = carry_out(plan, memory, set())
     assert tally.failed[0].cell == reference.identity
     assert "in train\n" in tally.failed[0].traceback and str(tally).endswith("3 cells failed")
-    assert [failed.error for failed in tally.failed] == [
-        "OSError: the disk is gone",
-        "a cell whose learning rate it takes failed",
-        "a cell whose learning rate it takes failed",
-    ]
+    others = ["a cell whose learning rate it takes failed"] * 2
+    assert [failed.error for failed in tally.failed] == ["OSError: the disk is gone", *others]
     assert {cell.name.split(" · ")[0] for cell in memory.cells.values()} == {"wine"}
 
 

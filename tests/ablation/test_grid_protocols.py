@@ -14,6 +14,7 @@ from small_studies import (
     cases,
     composed,
     own,
+    refused,
     tiny_config,
     tiny_plan,
     tiny_protocol,
@@ -27,8 +28,6 @@ from study.errors import UsageError
 from study.learning.optimizers import OPTIMIZERS
 
 REFINE = {"per_decade": 8, "rates": 9, "seeds": 5, "recentre_decades": 3}
-
-
 BOTH = "exact · none", "removed · hidden"
 
 
@@ -40,22 +39,16 @@ def test_a_grid_states_differences():
     config = tiny_config(GRID, own(updates=60, batch_size="full", dtype="float64", decay=False))
     usual, different = (grid.protocol for grid in config.grids)
     assert usual == config.protocol
-    assert different == tiny_protocol(
-        updates=60, batch_size=None, dtype="float64", decay=False,
-        learning_rates=dict(usual.learning_rates),
-    )  # fmt: skip
+    changes = {"updates": 60, "batch_size": None, "dtype": "float64", "decay": False}
+    assert different == replace(usual, **changes)
     assert "protocol" not in config.grids[1].axes
 
 
 RATES = """
-1 a decade from 1e-3 to 1e2
-    0.001 0.01 0.1 1.0 10.0 100.0
-2 a decade from 3.16e-3 to 0.1
-    0.00316228 0.01 0.0316228 0.1
-8 a decade from 1 to 1
-    1.0
-[1, 0.1]
-    0.1 1.0
+1 a decade from 1e-3 to 1e2 => 0.001 0.01 0.1 1.0 10.0 100.0
+2 a decade from 3.16e-3 to 0.1 => 0.00316228 0.01 0.0316228 0.1
+8 a decade from 1 to 1 => 1.0
+[1, 0.1] => 0.1 1.0
 """
 
 
@@ -138,26 +131,21 @@ def test_fixed_rates_are_evaluated_each_and_nothing_is_tuned():
     assert len(plan.waves(())) == 1
     assert all(p.name.endswith("3 rates, none chosen") for p in plan.cells)
     # and what tuning would use does not matter
-    other = make_plan(
-        tiny_config(own(tune=False, learning_rates={"sgd": [0.1, 0.3, 1.0]}, tuning_seeds=9))
-    )
+    other = tiny_plan(own(tune=False, learning_rates={"sgd": [0.1, 0.3, 1.0]}, tuning_seeds=9))
     assert [p.identity for p in other.cells] == [p.identity for p in plan.cells]
 
 
 def test_names_say_what_is_unusual():
     usual = tiny_protocol()
     said = {
-        "8 updates": tiny_protocol(updates=8),
-        "full batches": tiny_protocol(batch_size=None),
-        "batches of 8": tiny_protocol(batch_size=8),
-        "constant rate": tiny_protocol(decay=False),
-        "float64": tiny_protocol(dtype="float64"),
-        "tuned by 6 runs": tiny_protocol(tuning_seeds=3),
-        "tuned by 49 runs": tiny_protocol(refine=Refine()),
-        "5 checkpoints, 2 probes": tiny_protocol(checkpoints=5),
+        **{"8 updates": {"updates": 8}, "full batches": {"batch_size": None}},
+        **{"batches of 8": {"batch_size": 8}, "constant rate": {"decay": False}},
+        **{"float64": {"dtype": "float64"}, "tuned by 6 runs": {"tuning_seeds": 3}},
+        "tuned by 49 runs": {"refine": Refine()},
+        "5 checkpoints, 2 probes": {"checkpoints": 5},
     }
-    for words, protocol in said.items():
-        assert protocol.differences(usual, "sgd") == [words]
+    for words, changes in said.items():
+        assert tiny_protocol(**changes).differences(usual, "sgd") == [words]
     assert usual.differences(usual, "sgd") == []
     assert tiny_protocol(evaluation_seeds=9, transfer=False).differences(usual, "sgd") == []
 
@@ -176,10 +164,7 @@ def test_a_branch_needs_the_rates_of_both_rules():
     assert last.name == f"{removed.name} · after 4 updates of exact, own rate"
     assert last.needs == {"trunk": exact.identity, "own": removed.identity}
     assert (last.tuning, last.scoring) == (0, 3)
-    assert [[p.name for p in wave] for wave in plan.waves(())] == [
-        [exact.name, removed.name],
-        [last.name],
-    ]
+    assert plan.waves(()) == [[exact, removed], [last]]
     assert last.trunk == exact.cell
     # exact, then what is also evaluated at its rate, then what branches with that rule's rate
     grid = {**GRID, "gradient": "removed"}
@@ -204,18 +189,13 @@ def test_everything_about_a_branch_matters():
 
 
 def test_a_first_rule_that_cannot_be_is_skipped_with_its_reason():
-    branch = {"gradient": "leaky_backward", "updates": 4}
-    with pytest.raises(UsageError, match=r"^grids\[0\] yields no cell: gradient leaky_backward"):
-        tiny_plan({**GRID, "protocol": {"branch": branch}})
+    line = refused(tiny_plan, own(branch={"gradient": "leaky_backward", "updates": 4}))
+    assert line.startswith("grids[0] yields no cell: gradient leaky_backward")
 
 
 FIRST = {"about": "one", "claims": ["C1"], "grids": [GRID]}
-SECOND = {
-    "about": "two",
-    "claims": ["C1", "C2"],
-    "protocol": {"evaluation_seeds": 5},
-    "grids": [GRID, own(updates=60)],
-}
+SECOND = {"about": "two", "claims": ["C1", "C2"], "grids": [GRID, own(updates=60)]}
+SECOND["protocol"] = {"evaluation_seeds": 5}
 
 
 def union(grids=(), commanded=(), **files):
@@ -226,40 +206,30 @@ def union(grids=(), commanded=(), **files):
 
 def test_a_union_has_the_grids_of_all_with_their_protocols():
     config = union(first=FIRST, second=SECOND, grids=[own(decay=False)])
-    assert [(g.key, g.experiment) for g in config.grids] == [
-        ("first: grids[0]", "first"),
-        ("second: grids[0]", "second"),
-        ("second: grids[1]", "second"),
-        ("grids[0]", "all"),
+    seen = [(g.key, g.experiment, g.protocol) for g in config.grids]
+    assert [(*who, p.updates, p.evaluation_seeds, p.decay) for *who, p in seen] == [
+        ("first: grids[0]", "first", 6, 3, True),
+        ("second: grids[0]", "second", 6, 5, True),
+        ("second: grids[1]", "second", 60, 5, True),
+        ("grids[0]", "all", 6, 3, False),
     ]
-    seen = [
-        (g.protocol.updates, g.protocol.evaluation_seeds, g.protocol.decay) for g in config.grids
-    ]
-    assert seen == [(6, 3, True), (6, 5, True), (60, 5, True), (6, 3, False)]
     assert config.claims == ("C9", "C1", "C2")
     plan = make_plan(config)
     assert len(plan.cells) == 2 + 2 + 2
     assert [len(plan.made_by(name)) for name in ("first", "second", "all")] == [2, 2, 2]
     assert len(plan.shared_with("second")) == 2
     assert plan.cells[0].protocol.evaluation_seeds == 5
-
-
-def test_what_an_experiment_makes_alone_it_makes_in_a_union():
-    """The same identities, where no other has more seeds: results need not be made again."""
+    # what one makes alone need not be made again, where no other has more seeds
     alone = read("second", {**SECOND, "protocol": {**TINY, **SECOND["protocol"]}})
-    names = {p.identity for p in make_plan(alone).cells}
-    assert names <= {p.identity for p in make_plan(union(first=FIRST, second=SECOND)).cells}
+    assert {p.identity for p in make_plan(alone).cells} <= {p.identity for p in plan.cells}
 
 
 def test_the_command_line_has_the_last_word():
     """A key that it sets holds for all grids: they no longer differ in it."""
     config = union(first=FIRST, second=SECOND, commanded=["updates", "evaluation_seeds"])
     assert {(g.protocol.updates, g.protocol.evaluation_seeds) for g in config.grids} == {(6, 3)}
-    kept = amended(
-        {"learning_rates": {"sgd": [1], "adam": [1]}},
-        {"learning_rates": {"sgd": [2], "adam": [2]}},
-        ["learning_rates.sgd"],
-    )
+    first, second = ({"learning_rates": {"sgd": [n], "adam": [n]}} for n in (1, 2))
+    kept = amended(first, second, ["learning_rates.sgd"])
     assert kept == {"learning_rates": {"sgd": [1], "adam": [2]}}
 
 
@@ -278,12 +248,9 @@ def test_mistakes_in_an_included_file_name_it():
 def test_files_that_are_included(tmp_path):
     """Only others, and with the same defaults."""
     defaults = [{"override /protocol": "study"}]
-    files = {
-        "all": {"defaults": defaults, "include": ["one"]},
-        "one": {"defaults": defaults, **FIRST},
-        "other": FIRST,
-        "nested": {"defaults": defaults, "include": ["one"]},
-    }
+    including = {"defaults": defaults, "include": ["one"]}
+    files = {"all": including, "nested": including, "one": {"defaults": defaults, **FIRST}}
+    files["other"] = FIRST
     for name, content in files.items():
         (tmp_path / f"{name}.yaml").write_text(json.dumps(content))
     assert included(tmp_path, "all", ["one"]) == {"one": FIRST}
@@ -318,9 +285,8 @@ def test_what_a_study_records(command, tmp_path, monkeypatch):
     claims = tmp_path / "claims.yaml"
     monkeypatch.setattr("study.conf.claims_path", lambda: claims)
     words = ("experiment=smoke", f"grids=[{ORDINARY}, {BRANCHED}]", "claims=[C3]", *TINY_WORDS)
-    said = command(*words)
-    assert said.code == 2
-    assert said.err == "study: conf/claims.yaml cannot be read: No such file or directory\n"
+    said, line = command(*words), "conf/claims.yaml cannot be read: No such file or directory"
+    assert (said.code, said.err) == (2, f"study: {line}\n")
     assert command(*words, "dry_run=true").code == 0
     claims.write_bytes(b"fixed\n")
     assert command(*words).code == 0

@@ -33,6 +33,5 @@ def test_no_comparison_with_names_of_rules():
             continue
         for node in ast.walk(tree):
             if isinstance(node, ast.Compare):
-                leaves = [leaf for side in ast.iter_child_nodes(node) for leaf in ast.walk(side)]
-                found = {leaf.value for leaf in leaves if isinstance(leaf, ast.Constant)}
+                found = {leaf.value for leaf in ast.walk(node) if isinstance(leaf, ast.Constant)}
                 assert not found & names, f"{path}:{node.lineno} compares with a rule's name"

@@ -157,7 +157,7 @@ def test_two_processes_share_an_experiment(mlflow_root, opened, monkeypatch, mak
 
 
 def test_what_is_no_store(tmp_path):
-    """Beside the damaged files of the fault tests."""
+    """Beside the damaged files and other schemas of the fault tests."""
     with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
         connection.execute("CREATE TABLE recipes (name)")
     (tmp_path / "folder").mkdir()
@@ -187,19 +187,11 @@ def test_a_store_or_folder_that_cannot_be_written_is_one_line(mlflow_root, opene
     store.prepare()
 
 
-def test_a_schema_of_an_older_mlflow(mlflow_root):
-    """A newer one is among the fault tests."""
-    with sqlite3.connect(mlflow_root / "mlflow.db") as connection:
-        old = "bd07f7e963c5"  # of MLflow 1.22
-        connection.execute("UPDATE alembic_version SET version_num = ?", [old])
-    connection.close()
-    with pytest.raises(UsageError, match=rf"by an older MLflow \(schema {old}\).*db upgrade"):
-        open_store(None, "small", mlflow_root)
-
-
 def test_the_client_takes_over_at_a_schema_unknown_to_the_bulk_writer(
     mlflow_root, opened, make_cell, monkeypatch
 ):
+    """Its newest schema is that of the installed MLflow."""
+    assert Database(sqlite_uri(mlflow_root / "mlflow.db")).revision() == BulkStore.REVISIONS[-1]
     with monkeypatch.context() as patch:
         patch.setattr(BulkStore, "REVISIONS", ("of the past",))
         store = opened(mlflow_root)
@@ -208,10 +200,6 @@ def test_the_client_takes_over_at_a_schema_unknown_to_the_bulk_writer(
     store = opened(mlflow_root)
     assert isinstance(store, BulkStore)
     assert store.finished([A]) == {A}
-
-
-def test_the_installed_mlflow_has_a_schema_that_the_bulk_writer_knows(migrated):
-    assert Database(sqlite_uri(migrated)).revision() == BulkStore.REVISIONS[-1]
 
 
 def test_artifacts_kept_by_a_server_need_it(mlflow_root, opened):

@@ -6,6 +6,7 @@ import string
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from small_studies import refused as refusal
 
 from study.ablation.configuration import composition, overrides
 from study.ablation.store import open_store
@@ -26,10 +27,7 @@ SMOKE = "experiment=smoke"
 
 def unread(*words):
     """The line about words that are refused before Hydra composes anything."""
-    with pytest.raises(UsageError) as caught:
-        overrides.prepared([SMOKE, *words], CONF)
-    assert len(str(caught.value).splitlines()) == 1
-    return str(caught.value)
+    return refusal(overrides.prepared, [SMOKE, *words], CONF)
 
 
 UNREADABLE = st.text(min_size=1, max_size=12).filter(lambda text: text[0] not in "-~+") | (
@@ -46,8 +44,7 @@ def test_words_without_sense(word):
     except UsageError as error:
         assert str(error).startswith("cannot read ") or "sets nothing" in str(error)
     else:
-        with pytest.raises(UsageError):
-            composition.with_configuration([SMOKE, word], lambda config: 0)
+        refusal(composition.with_configuration, [SMOKE, word], lambda config: 0)
 
 
 @pytest.mark.parametrize("value", "[ [{ { [1 [1} {a:}} ] [,] ( [a: ${ f(".split())
@@ -126,10 +123,8 @@ def test_addresses(address, monkeypatch, tmp_path):
     """The line names where the address came from."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     for uri in (address, None):
-        with pytest.raises(UsageError) as caught:
-            open_store(uri, "smoke", tmp_path)
-        line = str(caught.value)
-        assert address in line and len(line.splitlines()) == 1
+        line = refusal(open_store, uri, "smoke", tmp_path)
+        assert address in line
         assert ("tracking.uri " in line) == (uri is not None), line
 
 

@@ -10,12 +10,11 @@ import string
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from small_studies import GRID, TINY, own, tiny_plan
+from small_studies import GRID, TINY, own, refused, tiny_plan
 
 from study.ablation.configuration.schema import read
 from study.ablation.planning.cells import AXES, REGISTRIES
 from study.ablation.planning.plan import make_plan
-from study.errors import UsageError
 
 PROPERTY = settings(max_examples=20, deadline=None, derandomize=True)
 LETTERS = st.text(string.ascii_lowercase + "_", min_size=1, max_size=12)
@@ -24,16 +23,9 @@ REFINE = {"per_decade": 4, "rates": 5, "seeds": 2, "recentre_decades": 1}
 GOOD = {"grids": [GRID], "protocol": {**TINY, "refine": REFINE}, "tracking": {}, "execution": {}}
 
 
-def refused(call):
-    with pytest.raises(UsageError) as caught:
-        call()
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
 def refusal(*grids, **keys):
     """The line about a plan of these grids, on iris unless they say otherwise."""
-    return refused(lambda: tiny_plan(*({**IRIS, **grid} for grid in grids), **keys))
+    return refused(tiny_plan, *({**IRIS, **grid} for grid in grids), **keys)
 
 
 def refusal_at(key, value):
@@ -99,14 +91,6 @@ def test_unknown_keys(where, data):
     other = data.draw(LETTERS.filter(lambda name: name not in [*KEYS[where], "only"]))
     line = refusal_at(f"{where}{other}", 3)
     assert line.startswith(f"unknown configuration key '{where}{other}'.") and "Valid: " in line
-
-
-def test_rates_of_an_optimizer_that_does_not_exist():
-    said = "learning_rates.sdg'. Did you mean '{0}.learning_rates.sgd'? Valid: {0}.learning_rates."
-    rates = {"sgd": [0.1], "sdg": [0.1]}
-    lines = refusal(GRID, learning_rates=rates), refusal(own(learning_rates=rates))
-    for line, where in zip(lines, ("protocol", "grids[0].protocol"), strict=True):
-        assert line.startswith(f"unknown configuration key '{where}.{said.format(where)}")
 
 
 WHOLE = {  # key -> least and largest valid value
@@ -189,23 +173,29 @@ def test_protocols(key, value, line):
     assert refusal_at(key, value).startswith(line)
     _, name, *within = key.split(".")
     protocol = {name: {within[0]: value} if within else value}
-    for given_, where in (
-        (protocol, "grids[1].protocol."),
-        ([{}, protocol], "grids[1].protocol[1]."),
-    ):
-        grids = [GRID, {**GRID, "protocol": given_}]
+    for written, where in ((protocol, ""), ([{}, protocol], "[1]")):
+        grids = [GRID, {**GRID, "protocol": written}]
+        where = f"grids[1].protocol{where}."
         assert refusal(*grids).startswith(line.replace("protocol.", where))
         container, files = {"include": ["wrong"], "protocol": TINY}, {"wrong": {"grids": grids}}
-        said = refused(lambda c=container, f=files: read("all", c, f))
+        said = refused(read, "all", container, files)
         assert said.startswith(line.replace("protocol.", f"wrong: {where}"))
 
 
+def test_rates_of_an_optimizer_that_does_not_exist():
+    said = "learning_rates.sdg'. Did you mean '{0}.learning_rates.sgd'? Valid: {0}.learning_rates."
+    rates = {"sgd": [0.1], "sdg": [0.1]}
+    lines = refusal(GRID, learning_rates=rates), refusal(own(learning_rates=rates))
+    for line, where in zip(lines, ("protocol", "grids[0].protocol"), strict=True):
+        assert line.startswith(f"unknown configuration key '{where}.{said.format(where)}")
+
+
 def test_protocols_of_grids():
-    line = refusal(own(branch=BRANCH, tune=False))
     where = "grids[0].protocol."
-    assert line == f"{where}branch takes rates that were chosen, and {where}tune is false"
-    for given_, where in (("updates", ""), ([{}, "updates"], "[1]")):
-        line = refusal({**GRID, "protocol": given_})
+    line = f"{where}branch takes rates that were chosen, and {where}tune is false"
+    assert refusal(own(branch=BRANCH, tune=False)) == line
+    for written, where in (("updates", ""), ([{}, "updates"], "[1]")):
+        line = refusal({**GRID, "protocol": written})
         assert line == f"grids[0].protocol{where} takes keys with values, not 'updates'"
 
 
@@ -296,11 +286,9 @@ def test_gigantic_grids(gains, floors):
 
 
 def test_a_limit_that_can_be_raised():
-    line = refusal(GRID, execution={"max_runs": 16, "workers": 2})
-    assert line == (
-        "the plan has 17 trainings (about 0.0 min, 0 MB), more than execution.max_runs = 16: "
-        "raise that, or narrow the grids with only.<axis>"
-    )
+    line = "the plan has 17 trainings (about 0.0 min, 0 MB), more than execution.max_runs = 16: "
+    line += "raise that, or narrow the grids with only.<axis>"
+    assert refusal(GRID, execution={"max_runs": 16, "workers": 2}) == line
     assert tiny_plan(GRID, execution={"max_runs": 17}).runs == 17
     line = refusal(GRID, evaluation_seeds=1_000_000)
     assert " hours, 42.0 GB), more than execution.max_runs = 1,000,000" in line
@@ -310,7 +298,5 @@ def test_a_limit_that_can_be_raised():
 
 def test_a_batch_may_hold_all_the_data():
     assert tiny_plan(GRID, batch_size=120).runs
-    assert refusal({}, batch_size=121) == (
-        "protocol.batch_size = 121 is more than the 120 training patterns of dataset 'iris': "
-        "full takes all of them"
-    )
+    line = "protocol.batch_size = 121 is more than the 120 training patterns of dataset 'iris': "
+    assert refusal({}, batch_size=121) == f"{line}full takes all of them"

@@ -2,7 +2,6 @@
 
 import itertools
 import sys
-import textwrap
 
 import pytest
 from small_studies import TINY_WORDS
@@ -81,7 +80,7 @@ RECORD |= {"kernel": "optimizer", "terms": "objective"}
 
 def text_of(field: str, body: str) -> str:
     """Return the text of a record with this kernel."""
-    return f"{WRITES[field]}{body}\nown = {RECORD[field]}({field}=k)"
+    return f"{WRITES[field]}{body}\n{RECORD[field]}({field}=k)"
 
 
 KERNELS = {
@@ -108,114 +107,103 @@ KERNELS = {
 }
 OTHERS = {
     # what is no kernel, or has other arguments
-    "too few arguments": ("own = rule(factor=s)", "a factor kernel is called with (z, y, slope, "),
-    "no value": ("own = activation(value=None)", "a value kernel is a plain function"),
+    "too few arguments": ("rule(factor=s)", "a factor kernel is called with (z, y, slope, "),
+    "no value": ("activation(value=None)", "a value kernel is a plain function"),
     "a class": ("class own: pass", "is a type, not a Record"),
     "nothing": ("own = None", "unknown gradient of module "),
     "another name for it": (
-        "def f(z, y, mine, constants, key, step):\n    mine = z\nown = rule(factor=f)",
+        "def f(z, y, mine, constants, key, step):\n    mine = z\nrule(factor=f)",
         "sets the name mine, which changes nothing: write into the array, mine[:] = ...",
     ),
     "elementwise, more constants than it has": (
-        "@elementwise\ndef f(slope, a):\n    return a * slope\nown = rule(factor=f)",
+        "@elementwise\ndef f(slope, a):\n    return a * slope\nrule(factor=f)",
         "fails: IndexError: index is out of bounds",
     ),
     "elementwise, nothing returned": (
-        "@elementwise\ndef f(slope):\n    slope = 1\nown = rule(factor=f)",
+        "@elementwise\ndef f(slope):\n    slope = 1\nrule(factor=f)",
         "can't be compiled: ",
     ),
     "elementwise where rows are needed": (
-        "@elementwise\ndef f(z, y, t):\n    return y\nown = objective(terms=f)",
+        "@elementwise\ndef f(z, y, t):\n    return y\nobjective(terms=f)",
         "a terms kernel is a plain function of (z, y, t), not a CPUDispatcher",
     ),
     # what the other functions return
-    "prepare, all of z": ("own = rule(prepare=lambda s, z: z)", "gave float32 of shape (2, 3, "),
-    "prepare fails": ("own = rule(prepare=lambda s, z: nope)", "fails: NameError: name 'nope'"),
+    "prepare, all of z": ("rule(prepare=lambda s, z: z)", "gave float32 of shape (2, 3, "),
+    "prepare fails": ("rule(prepare=lambda s, z: nope)", "fails: NameError: name 'nope'"),
     "prepare changes z": (
-        "def p(site, z):\n    z[:] = 0\n    return z[:, :, 0]\nown = rule(prepare=p)",
+        "def p(site, z):\n    z[:] = 0\n    return z[:, :, 0]\nrule(prepare=p)",
         "prepare of gradient 'own' changes z",
     ),
-    "constants, one": ("own = rule(constants=lambda s: 5)", "it takes a tuple of numbers"),
-    "source, one": ("own = rule(source=lambda s: 5)", "it takes (bound activation, steepness)"),
-    "refusal": ("own = rule(refusal=lambda v, a, u: nope)", "own: NameError: name 'nope' is"),
-    "same_as": ("own = rule(same_as=lambda v, a: 'nope')", "unknown gradient 'nope'"),
-    "constants of an optimizer": (
-        "own = optimizer(constants=lambda n: 5)",
-        "constants of optimizer 'own' gave",
-    ),
-    "their shape": ("own = optimizer(constants=lambda n: (X[0, :1].repeat(7),))", "shape (7,)"),
-    "rate": ("own = optimizer(rate_at=lambda r, n, s: 5.0)", "it takes rates (R,)"),
-    "start": ("own = optimizer(start=lambda s, r: s[7])", "start of optimizer 'own' fails: Ind"),
-    "constant": ("own = objective(constant_terms=lambda t, m: t.sum())", "it takes numbers (n"),
-    "output": ("own = objective(output=lambda h, o: 5)", "gave 5: it takes an activation"),
-    "output fails": ("own = objective(output=lambda h: h)", "TypeError: "),
-    "weights, turned": ("own = weights(lambda r, s, i, o, v: X[:2, :1].T)", "of the shape it"),
-    "weights, NaN": ("own = weights(lambda r, s, i, o, v: np.full(s, np.nan))", "not finite"),
-    "weights, complex": ("own = weights(lambda r, s, i, o, v: np.full(s, 1j))", "gave complex128"),
+    "constants, one": ("rule(constants=lambda s: 5)", "it takes a tuple of numbers"),
+    "source, one": ("rule(source=lambda s: 5)", "it takes (bound activation, steepness)"),
+    "refusal": ("rule(refusal=lambda v, a, u: nope)", "own: NameError: name 'nope' is"),
+    "same_as": ("rule(same_as=lambda v, a: 'nope')", "unknown gradient 'nope'"),
+    "an optimizer's": ("optimizer(constants=lambda n: 5)", "constants of optimizer 'own' gave"),
+    "their shape": ("optimizer(constants=lambda n: (X[0, :1].repeat(7),))", "shape (7,)"),
+    "rate": ("optimizer(rate_at=lambda r, n, s: 5.0)", "it takes rates (R,)"),
+    "start": ("optimizer(start=lambda s, r: s[7])", "start of optimizer 'own' fails: Ind"),
+    "constant": ("objective(constant_terms=lambda t, m: t.sum())", "it takes numbers (n"),
+    "output": ("objective(output=lambda h, o: 5)", "gave 5: it takes an activation"),
+    "output fails": ("objective(output=lambda h: h)", "TypeError: "),
+    "weights, turned": ("weights(lambda r, s, i, o, v: X[:2, :1].T)", "of the shape it"),
+    "weights, NaN": ("weights(lambda r, s, i, o, v: np.full(s, np.nan))", "not finite"),
+    "weights, complex": ("weights(lambda r, s, i, o, v: np.full(s, 1j))", "gave complex128"),
     # names and fields
-    "a path for a name": ("own = rule(name='../x')", "has the name '../x': a name is letters, "),
-    "a number for a name": ("own = rule(name=5)", "has the name 5"),
-    "one of the study's": ("own = rule(name='floor')", "has the name of one of the study's own"),
-    "a bare default": ("own = rule(parameters={'a': 1})", "parameters takes a dict of names to"),
+    "a path for a name": ("rule(name='../x')", "has the name '../x': a name is letters, "),
+    "a number for a name": ("rule(name=5)", "has the name 5"),
+    "one of the study's": ("rule(name='floor')", "has the name of one of the study's own"),
+    "a bare default": ("rule(parameters={'a': 1})", "parameters takes a dict of names to"),
     "a default out of range": (
-        "own = rule(parameters={'a': Parameter(-1.0, 'x', low=0)})",
+        "rule(parameters={'a': Parameter(-1.0, 'x', low=0)})",
         "the default of a = -1 is out of range",
     ),
-    "a flag": ("own = rule(hidden_only='no')", "hidden_only takes True or False, not 'no'"),
-    "a number for a reference": ("own = rule(reference=5)", "reference takes a text, not 5"),
-    "downwards": ("own = activation(bounds=(1.0, -1.0))", "takes (low, high), upwards, not"),
-    "bounds too narrow": ("own = activation(bounds=(-1.0, 1.0))", "outside bounds"),
-    "largest slope, text": ("own = activation(largest_slope='x')", "it takes a number"),
-    "largest slope, negative": ("own = activation(largest_slope=-1.0)", "takes a number above 0"),
-    "too small": ("own = activation(largest_slope=0.5)", "more than its largest_slope"),
-    "saturation, one": ("own = activation(saturation=5)", "it takes (below, above)"),
-    "state, a text": ("own = optimizer(state='abc')", "state takes a tuple, not 'abc'"),
+    "a flag": ("rule(hidden_only='no')", "hidden_only takes True or False, not 'no'"),
+    "a number for a reference": ("rule(reference=5)", "reference takes a text, not 5"),
+    "downwards": ("activation(bounds=(1.0, -1.0))", "takes (low, high), upwards, not"),
+    "bounds too narrow": ("activation(bounds=(-1.0, 1.0))", "outside bounds"),
+    "largest slope, text": ("activation(largest_slope='x')", "it takes a number"),
+    "largest slope, negative": ("activation(largest_slope=-1.0)", "takes a number above 0"),
+    "too small": ("activation(largest_slope=0.5)", "more than its largest_slope"),
+    "saturation, one": ("activation(saturation=5)", "it takes (below, above)"),
+    "state, a text": ("optimizer(state='abc')", "state takes a tuple, not 'abc'"),
     # modules
     "a field that is missing": ("own = Gradient(name='own')", "cannot be imported: "),
     "an error on import": ("raise RuntimeError('a\\nb')", "cannot be imported: a b"),
     "a misspelt object": ("owm = rule()", "Did you mean 'owm'? Valid: owm"),
     # datasets; what may be wrong with their numbers stands in tests/datasets
-    "load fails": ("own = data(lambda seed: nope)", "its load fails: NameError: name 'nope' is n"),
-    "load ends": ("own = data(lambda seed: exit())", "its load fails: SystemExit"),
-    "load, a number": ("own = data(5)", "load takes a function, not 5"),
+    "load fails": ("data(lambda seed: nope)", "its load fails: NameError: name 'nope' is n"),
+    "load ends": ("data(lambda seed: exit())", "its load fails: SystemExit"),
+    "load, a number": ("data(5)", "load takes a function, not 5"),
     "chance": (
-        "own = data(lambda seed: Raw(np.random.rand(40, 2), Y))",
+        "data(lambda seed: Raw(np.random.rand(40, 2), Y))",
         "its load gives other numbers each time",
     ),
-    "solved_below, a text": ("own = data(solved_below='x')", "solved_below takes a number"),
-    "a task that is none": ("own = data(task='ranking')", "task is 'ranking', not one of"),
+    "solved_below, a text": ("data(solved_below='x')", "solved_below takes a number"),
+    "a task that is none": ("data(task='ranking')", "task is 'ranking', not one of"),
     "fewer rows than a batch": (
-        "own = data(lambda seed: Raw(X[:10], Y[:10]))",
+        "data(lambda seed: Raw(X[:10], Y[:10]))",
         "protocol.batch_size = 16 is more than the 8 training patterns of dataset 'own': full",
     ),
-    "NaN in it": ("own = data(lambda seed: Raw(X / X, Y))", "inputs hold NaN or infinity (1, fir"),
+    "NaN in it": ("data(lambda seed: Raw(X / X, Y))", "inputs hold NaN or infinity (1, fir"),
 }
-WRONG = {
-    **{what: (text_of(field, body), line) for what, (field, body, line) in KERNELS.items()},
-    **OTHERS,
-}
+WRONG = {what: (text_of(*kernel), line) for what, (*kernel, line) in KERNELS.items()} | OTHERS
 
-AXES = {
-    "rule(": "gradient",
-    "activation(": "activation",
-    "optimizer(": "optimizer",
-    "objective(": "objective",
-    "weights(": "initialisation",
-    "data(": "dataset",
-}
+AXES = {"rule(": "gradient", "weights(": "initialisation", "data(": "dataset"}
+AXES |= {f"{axis}(": axis for axis in ("activation", "optimizer", "objective")}
 TINY = [*TINY_WORDS, "execution.workers=1"]
 numbers = itertools.count()
 
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
-    """Write a module that holds `own`; return the grid that names it."""
+    """Write a module whose last line makes `own`; return the grid that names it."""
     monkeypatch.syspath_prepend(tmp_path)
 
     def make(text: str) -> str:
         module = f"own_records_{next(numbers)}"
-        (tmp_path / f"{module}.py").write_text(HEAD + textwrap.dedent(text) + "\n")
-        last = text.splitlines()[-1]
+        *above, last = text.splitlines()
+        last = f"own = {last}" if last.startswith(tuple(AXES)) else last
+        (tmp_path / f"{module}.py").write_text("\n".join([HEAD, *above, last, ""]))
         axis = next((axis for call, axis in AXES.items() if call in last), "gradient")
         named = {"dataset": "iris", "hidden": "[4]", axis: f"{{_target_: {module}.own}}"}
         return "grids=[{" + ", ".join(f"{key}: {value}" for key, value in named.items()) + "}]"
@@ -240,10 +228,10 @@ GOOD = {
     "through a view": text_of("factor", "row = slope[0]\n    row[:] = 0"),
     "infinite": text_of("factor", "slope[:] = 1 / (0 * z + 0)"),
     "z under another value": text_of("factor", "z = np.abs(z)\n    slope[:] = z"),
-    "elementwise": "@elementwise\ndef f(slope):\n    return 0.5 * slope\nown = rule(factor=f)",
-    "prepared": "own = rule(prepare=lambda site, z: z.mean(axis=(1, 2))[:, None])",
-    "an objective": "own = objective()",
-    "weights": "own = weights(lambda rng, shape, i, o, v: rng.normal(size=shape))",
+    "elementwise": "@elementwise\ndef f(slope):\n    return 0.5 * slope\nrule(factor=f)",
+    "prepared": "rule(prepare=lambda site, z: z.mean(axis=(1, 2))[:, None])",
+    "an objective": "objective()",
+    "weights": "weights(lambda rng, shape, i, o, v: rng.normal(size=shape))",
 }
 
 
@@ -273,8 +261,6 @@ def test_targets_are_records(refused, target):
 
 
 def test_a_record_of_another_axis(refused, own):
-    own_rule = own("own = rule()").partition("_target_: ")[2].partition("}")[0]
+    own_rule = own("rule()").partition("_target_: ")[2].partition("}")[0]
     line = refused(f"grids=[{{dataset: iris, optimizer: {{_target_: {own_rule}}}}}]")
-    assert line.startswith(
-        "optimizer takes a record of class Optimizer: 'own' is of class Gradient"
-    )
+    assert line.startswith("optimizer takes a record of class Optimizer: 'own' is of class Grad")

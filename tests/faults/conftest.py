@@ -2,7 +2,7 @@
 
 import pytest
 from faulty import FEW, MANY
-from small_studies import Command, job_of, tiny_protocol
+from small_studies import Command, job_of, tiny_protocol, well
 from small_studies import make_cell as cell_of
 
 from study.ablation.running.worker import train_cell
@@ -10,8 +10,7 @@ from study.ablation.running.worker import train_cell
 
 def undisturbed(words, migrated, folder):
     command = Command(folder, migrated)
-    said = command(*words, "execution.workers=1")
-    assert (said.code, said.err) == (0, "")
+    well(command(*words, "execution.workers=1"))
     return command
 
 

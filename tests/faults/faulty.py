@@ -1,7 +1,6 @@
 """Small studies to disturb, and what must hold of their stores whatever was done to them."""
 
 import contextlib
-import os
 import signal
 import sqlite3
 from pathlib import Path
@@ -10,20 +9,13 @@ from urllib.parse import unquote, urlparse
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from small_studies import TINY_WORDS, Command, in_order
+from small_studies import Command, grid_of, in_order
 
 long = pytest.mark.long_faults
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 
-MANY = [  # 10 cells, two of them exact
-    "grids=[{dataset: [iris, moons], hidden: [4], "
-    "gradient: [exact, removed, offset, random, random_sign]}]",
-    *TINY_WORDS,
-]
-FEW = [  # 3 cells
-    "grids=[{dataset: iris, hidden: [4], gradient: [exact, removed, offset]}]",
-    *TINY_WORDS,
-]
+MANY = grid_of("[iris, moons]", "[exact, removed, offset, random, random_sign]")  # 10 cells
+FEW = grid_of("iris", "[exact, removed, offset]")  # 3 cells
 PART = [*FEW, "only.gradient=[removed]"]  # 2 of them, with exact
 GO_ON = (
     "\nstopped; finished cells are recorded. Go on with the same command, or with: make ablation\n"
@@ -111,11 +103,6 @@ def handles(process: int, number: signal.Signals, how: str = "SigCgt") -> bool:
         mask = next(line for line in status if line.startswith(how))
         return bool(int(mask.split()[1], 16) >> (number - 1) & 1)
     return False
-
-
-def kill(process: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(process, signal.SIGKILL)
 
 
 def hook(folder: Path, code: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """SIGKILL, SIGINT, SIGTERM: at random moments, nothing is lost, doubled or half recorded."""
 
 import contextlib
+import itertools
 import os
 import random
 import signal
@@ -9,18 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from faulty import (
-    GO_ON,
-    MANY,
-    check_clean,
-    check_same,
-    check_whole,
-    handles,
-    kill,
-    long,
-    needs_proc,
-)
-from small_studies import TINY_WORDS, Command, finish, recorded, wait_for, workers_of
+from faulty import GO_ON, MANY, check_clean, check_same, check_whole, handles, long, needs_proc
+from small_studies import Command, finish, grid_of, recorded, wait_for, well, workers_of
 
 TWO = [*MANY, "execution.workers=2"]
 KILLS = 10  # a campaign
@@ -45,11 +36,7 @@ def prepare(site, z):
 gate = Gradient(name="gate", formula="φ = f'(z)", reference="a test", prepare=prepare)
 """
 GRADIENTS = "[exact, removed, offset, random, {_target_: gate_of_a_user.gate}]"
-GATED = [  # 10 cells, of which 2 wait
-    f"grids=[{{dataset: [iris, moons], hidden: [4], gradient: {GRADIENTS}}}]",
-    *TINY_WORDS,
-    "execution.workers=2",
-]
+GATED = [*grid_of("[iris, moons]", GRADIENTS), "execution.workers=2"]  # 10 cells, of which 2 wait
 
 pytestmark = needs_proc
 
@@ -58,12 +45,11 @@ def strike(process, victim: str, draw: random.Random) -> str:
     """Kill the parent, a worker, or all at once, or send a signal; return what was done."""
     workers = workers_of(process.pid)
     if victim == "worker" and workers:
-        kill(draw.choice(workers))
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(draw.choice(workers), signal.SIGKILL)
         return "worker"
-    if victim == "both":
-        os.killpg(process.pid, signal.SIGKILL)
-    elif victim == "Ctrl-C":
-        os.killpg(process.pid, signal.SIGINT)
+    if victim in ("both", "Ctrl-C"):
+        os.killpg(process.pid, signal.SIGKILL if victim == "both" else signal.SIGINT)
     else:
         process.send_signal(signal.SIGTERM if victim == "SIGTERM" else signal.SIGKILL)
     return victim
@@ -126,9 +112,8 @@ def test_a_study_that_is_stopped_goes_on_as_if_it_had_not_been(migrated, tmp_pat
     assert said[1].out.startswith("default: 2 cells, 8 finished before; 20 trainings")
 
     (tmp_path / "open").touch()
-    last = command(*GATED, "execution.workers=1")
-    assert (last.code, last.err) == (0, "")
-    assert last.out.startswith("default: 2 cells, 8 finished before; 20 trainings, about 1 s\n")
+    last = well(command(*GATED, "execution.workers=1"))
+    assert last.startswith("default: 2 cells, 8 finished before; 20 trainings, about 1 s\n")
     whole = Command(tmp_path / "whole", migrated)
     assert whole(*GATED, "execution.workers=1").code == 0
     assert check_whole(command.database) == 10
@@ -145,26 +130,21 @@ def test_kills_at_random_moments(seed, migrating, migrated, many, tmp_path):
     A study that ends before the blow is compared, and a new one begun.
     """
     draw = random.Random(seed)
-    number, log = 0, []
+    numbers, log = itertools.count(), []
 
     def begin() -> Command:
-        nonlocal number
-        number += 1
-        return Command(tmp_path / f"{number}", None if migrating else migrated)
+        return Command(tmp_path / f"{next(numbers)}", None if migrating else migrated)
 
     def complete(command: Command) -> None:
-        said = finish(command.start(*TWO), 600)
-        assert (said.code, said.err) == (0, ""), log
+        well(finish(command.start(*TWO), 600))
         assert check_whole(command.database) == 10, log
         check_same(command, many)
         check_clean(command)
 
-    command = begin()
     before = time.monotonic()
-    complete(command)
+    complete(begin())
     seconds = time.monotonic() - before
-    command = begin()
-    struck = 0
+    command, struck = begin(), 0
     while struck < KILLS:
         process = command.start(*TWO)
         victim = draw.choice(["parent", "worker", "both", *CODES])

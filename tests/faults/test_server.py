@@ -11,19 +11,23 @@ from pathlib import Path
 
 import pytest
 from faulty import FEW, GO_ON, MANY, check_same, check_whole, hook, long, needs_proc
-from small_studies import Command, finish, python, recorded, start, wait_for
+from small_studies import Command, finish, python, recorded, start, wait_for, well
 
 from study.ablation.store import sqlite_uri
 
 MLFLOW = str(Path(sys.executable).with_name("mlflow"))
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
 class Server:
     """`mlflow server` on a port of 127.0.0.1, with a store in `folder`."""
 
     def __init__(self, folder: Path, database: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.uri = f"http://127.0.0.1:{self.port}"
         self._words = [
             *(MLFLOW, "server", "--backend-store-uri", f"sqlite:///{database}"),
@@ -33,14 +37,10 @@ class Server:
         self._process: subprocess.Popen | None = None
 
     def start(self) -> None:
-        names = (
-            ("MLFLOW_DISABLE_TELEMETRY", "true"),
-            ("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false"),
-        )
+        alone = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        options = {"env": {**os.environ, **alone}, "start_new_session": True}
         silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self._process = subprocess.Popen(
-            self._words, env={**os.environ, **dict(names)}, start_new_session=True, **silent
-        )
+        self._process = subprocess.Popen(self._words, **options, **silent)
         wait_for(self._answers, 180)
 
     def kill(self) -> None:
@@ -79,8 +79,7 @@ def begin(server, command, **environment):
 
 def check_end(process, command, many):
     """A study ends well, and has all its cells."""
-    said = finish(process, 600)
-    assert (said.code, said.err) == (0, ""), said
+    well(finish(process, 600))
     assert check_whole(command.database, artifacts=command.folder.parent / "artifacts") == 10
     check_same(command, many, ids=False)
 
@@ -142,29 +141,22 @@ def test_resuming_and_exporting_unpickle_nothing(few, tmp_path):
     script = "import pickle, pathlib; pickle.loads(pickle.dumps(pathlib.Path()))"
     seen = python(script, env={**os.environ, **watched})
     assert "unpickled: pathlib" in seen.stderr, "the test itself can see it"
-    said = finish(few.start(*FEW, env=watched))
-    assert said.out.startswith("default: nothing to train, 3 cells finished before")
-    assert (said.code, said.err) == (0, "")
+    said = well(finish(few.start(*FEW, env=watched)))
+    assert said.startswith("default: nothing to train, 3 cells finished before")
 
 
 def listening(port: int) -> set[str]:
     """The addresses on which this machine listens at a port, from /proc/net."""
-    found = set()
-    for name in ("tcp", "tcp6"):
-        path = Path("/proc/net") / name
-        for line in path.read_text().splitlines()[1:] if path.exists() else ():
-            _, local, _, state, *_ = line.split()
-            address, _, number = local.rpartition(":")
-            if state == "0A" and int(number, 16) == port:
-                found.add(address)
-    return found
+    paths = [path for name in ("tcp", "tcp6") if (path := Path("/proc/net", name)).exists()]
+    lines = [line.split() for path in paths for line in path.read_text().splitlines()[1:]]
+    places = [local.rpartition(":") for _, local, _, state, *_ in lines if state == "0A"]
+    return {address for address, _, number in places if int(number, 16) == port}
 
 
 @long
 @needs_proc
 def test_the_ui_listens_on_this_machine_alone_and_tells_nobody(few):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     process = start(["ui", f"port={port}", f"tracking.uri={sqlite_uri(few.database)}"])
     try:
         wait_for(lambda: listening(port) or process.poll() is not None, 180)
@@ -192,8 +184,7 @@ def test_telemetry_is_off(tmp_path, migrated, monkeypatch):
         "atexit.register(tell)\n",
     )
     command = Command(tmp_path / "study", None)
-    said = finish(command.start(*FEW, "execution.workers=1", env=told))
-    assert (said.code, said.err) == (0, "")
+    well(finish(command.start(*FEW, "execution.workers=1", env=told)))
     assert (tmp_path / "said").read_text() == "True None\n"
     script = "import sys; from study.ablation.store.client import connect; connect(sys.argv[1])"
     python(script, sqlite_uri(migrated), env={**os.environ, **told})

@@ -30,8 +30,7 @@ def test_two_at_once(start, migrated, many, tmp_path):
     said = [finish(process, 600) for process in both]
     assert [(s.code, s.err) for s in said] == [(0, ""), (0, "")], said
     assert check_whole(command.database) == 10
-    last = command(*MANY, "execution.workers=1")
-    assert last.out.startswith("default: nothing to train")
+    assert command(*MANY, "execution.workers=1").out.startswith("default: nothing to train")
     check_same(command, many)
     check_clean(command)
 

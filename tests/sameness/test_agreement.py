@@ -21,9 +21,7 @@ def runs(scores, failed=None, seeds=None, rate=0.1):
     failed = [False] * 3 + ([False] * count if failed is None else list(failed))
     return pa.table(
         {
-            "replica": [
-                f"{stage}/{rate}/{seed}" for stage, seed in zip(stages, seeds, strict=True)
-            ],
+            "replica": [f"{s}/{rate}/{seed}" for s, seed in zip(stages, seeds, strict=True)],
             "stage": stages,
             "seed": seeds,
             "score": np.r_[-0.1, -0.2, -0.3, scores],
@@ -48,17 +46,15 @@ def test_the_same(scores):
         assert judge(table, other, 1) == judge(other, table, 1) == agreement.Verdict(BIT)
 
 
-@pytest.mark.parametrize(
-    ("column", "where"), [("score", 0), ("score", 4), ("score", -1), ("test_score", -1)]
-)
-def test_one_bit_of_one_number(scores, column, where):
+def test_one_bit_of_one_number(scores):
     """In tuning too; it is seen, and is within the interval."""
     table = runs(scores)
-    values = table[column].to_numpy().copy()
-    values[where] = np.nextafter(values[where], 9.0)
-    at = table.column_names.index(column)
-    verdict = judge(table, table.set_column(at, column, pa.array(values)), 1)
-    assert verdict.word == WITHIN and "scores differ by" in verdict.reason
+    for column, where in (("score", 0), ("score", 4), ("score", -1), ("test_score", -1)):
+        values = table[column].to_numpy().copy()
+        values[where] = np.nextafter(values[where], 9.0)
+        at = table.column_names.index(column)
+        verdict = judge(table, table.set_column(at, column, pa.array(values)), 1)
+        assert verdict.word == WITHIN and "scores differ by" in verdict.reason
 
 
 FINE, COARSE = (np.random.default_rng(5).normal(0, size, SEEDS) for size in (1e-6, 0.05))
@@ -84,12 +80,11 @@ def test_verdicts(scores, change, word, reason):
 
 def test_outcomes_that_change():
     """Scores at 0 all along, so that failures alone speak."""
-    zeros, none = np.zeros(20), np.zeros(20, bool)
-    other = agreement.Verdict(DIFFERENT, "0 of 20 failed, now 20")
-    assert judge(runs(zeros, none), runs(zeros, ~none), 1) == other
-    few = none.copy()
-    few[:3] = True
-    assert judge(runs(zeros, none), runs(zeros, few), 1).word == WITHIN
+    zeros = np.zeros(20)
+    now = [runs(zeros, np.arange(20) < n) for n in (20, 3)]
+    other, few = (judge(runs(zeros), one, 1) for one in now)
+    assert other == agreement.Verdict(DIFFERENT, "0 of 20 failed, now 20")
+    assert few.word == WITHIN
 
 
 def test_the_interval_is_students():

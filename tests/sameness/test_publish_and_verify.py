@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from small_studies import TINY_WORDS, Command
+from small_studies import TINY_WORDS, Command, well
 
 from study.ablation.planning import cells as cells_module
 from study.ablation.planning import plan
@@ -41,11 +41,9 @@ def made(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(home)
         patch.setattr(publish, "FOLDER", home / "published")
-        said = command("experiment=smoke", "execution.workers=1", *WORDS, *places)
-        assert said.code == 0, said
-        said = command("publish", "smoke", *WORDS, *places)
-        assert (said.code, said.err) == (0, ""), said
-    return SimpleNamespace(home=home, places=places, tables=home / "tables" / "smoke", said=said)
+        for words in (["experiment=smoke", "execution.workers=1"], ["publish", "smoke"]):
+            well(command(*words, *WORDS, *places))
+    return SimpleNamespace(home=home, places=places, tables=home / "tables" / "smoke")
 
 
 @pytest.fixture
@@ -58,26 +56,16 @@ def published(made, tmp_path, monkeypatch):
     return folder
 
 
-def replace_runs(folder, change):
-    """Change the published runs and put their new digest in the manifest."""
-    table = change(pq.read_table(folder / "runs.parquet"))
-    content = publish._bytes(table)
+def move(folder, gradient, by):
+    """Move the published scores of a rule and put the new digest in the manifest."""
+    table = pq.read_table(folder / "runs.parquet")
+    mine = pc.and_(pc.equal(table["gradient"], gradient), pc.equal(table["stage"], "evaluate"))
+    scores = pc.if_else(mine, pc.add(table["score"], by), table["score"])
+    content = publish._bytes(table.set_column(table.column_names.index("score"), "score", scores))
     (folder / "runs.parquet").write_bytes(content)
     digests = manifest_of(folder)["sha256"]
     digest = hashlib.sha256(content).hexdigest()
     manifest_of(folder, sha256={**digests, "runs.parquet": digest})
-
-
-def moved(gradient, by, stage="evaluate"):
-    """Move the scores of a cell's trainings."""
-
-    def change(table):
-        mine = pc.and_(pc.equal(table["gradient"], gradient), pc.equal(table["stage"], stage))
-        at = table.column_names.index("score")
-        scores = pc.if_else(mine, pc.add(table["score"], by), table["score"])
-        return table.set_column(at, "score", scores)
-
-    return change
 
 
 def test_published_runs_are_the_exported_ones_to_the_bit(made):
@@ -168,9 +156,7 @@ def verified(*words):
 
 
 def test_equal_to_the_bit(published, tmp_path):
-    said = verified()
-    assert (said.code, said.err) == (0, "")
-    lines = said.out.splitlines()
+    lines = well(verified()).splitlines()
     assert lines[0].startswith("smoke: 3 of 3 published cells, about ")
     assert [line.split("  iris")[0].strip() for line in lines[1:4]] == ["equal to the bit"] * 3
     assert lines[4] == "3 equal to the bit, 0 equal within the interval, 0 different"
@@ -187,8 +173,8 @@ def test_narrowed_and_sampled(published):
 
 def test_what_is_not_equal_to_the_bit(published):
     """A last digit is within the interval; a shift is different."""
-    replace_runs(published, moved("removed", 1e-15))
-    replace_runs(published, moved("floor", 0.5))
+    move(published, "removed", 1e-15)
+    move(published, "floor", 0.5)
     said = verified()
     assert said.code == 1
     assert "1 equal to the bit, 1 equal within the interval, 1 different" in said.out
@@ -227,31 +213,19 @@ def test_cells_that_are_not_in_the_plan_of_this_version(published, monkeypatch):
     assert said.out.count("not in the plan  ") == 4
 
 
-def spoil(folder, how):
-    if how == "no manifest":
-        (folder / "manifest.json").unlink()
-    elif how == "a path":
-        manifest_of(folder, sha256={"../../../../etc/passwd": "0"})
-    else:
-        content = manifest_of(folder)
-        del content["overrides"]
-        (folder / "manifest.json").write_text(json.dumps(content))
-
-
-SPOILT = {  # more is in tests/evidence/test_sources.py
-    "no manifest": "nothing is published of experiment 'smoke'; there is: nothing yet",
-    "no key": "manifest.json is damaged; restore it with: git checkout",
-    "a path": "data/published/smoke/passwd is missing",
-}
-
-
-@pytest.mark.parametrize(("how", "line"), SPOILT.items())
-def test_damaged(published, how, line):
-    spoil(published, how)
-    said = command("verify", "smoke")
-    assert said.code == 2
-    assert line in said.err and said.err.count("\n") == 1
-    assert said.out == ""
+def test_damaged(published):
+    """More is in tests/evidence/test_sources.py."""
+    manifest, content = published / "manifest.json", manifest_of(published)
+    path = {**content, "sha256": {"../../../../etc/passwd": "0"}}
+    del content["overrides"]
+    for spoilt, line in (
+        (path, "data/published/smoke/passwd is missing"),
+        (content, "manifest.json is damaged; restore it with: git checkout"),
+        (None, "nothing is published of experiment 'smoke'; there is: nothing yet"),
+    ):
+        manifest.write_text(json.dumps(spoilt)) if spoilt else manifest.unlink()
+        said = command("verify", "smoke")
+        assert (said.code, said.out, said.err.count("\n")) == (2, "", 1) and line in said.err
 
 
 def test_what_a_sample_costs():

@@ -12,21 +12,15 @@ from study.ablation.running.execution import training
 from study.ablation.running.progress import Tally
 
 TABLES = ("runs", "curves")
-
 RATES = {"sgd": [0.1, 1.0, 1e6], "adam": [0.01, 0.1]}  # 10^6 diverges
 GRID = {
-    "dataset": "iris",
-    "hidden": [[5, 4]],
-    "activation": ["tanh", "relu"],
-    "gradient": ["exact", "random", "mean_matched"],
-    "optimizer": ["sgd", "adam"],
+    **{"dataset": "iris", "hidden": [[5, 4]], "activation": ["tanh", "relu"]},
+    **{"gradient": ["exact", "random", "mean_matched"], "optimizer": ["sgd", "adam"]},
 }
 BIGGER = {  # in the opposite order
     "optimizer": ["adam", "sgd"],
     "gradient": ["shuffled_units", "mean_matched", "random", "exact"],
-    "activation": ["relu", "tanh"],
-    "hidden": [[5, 4]],
-    "dataset": ["moons", "iris"],
+    **{"activation": ["relu", "tanh"], "hidden": [[5, 4]], "dataset": ["moons", "iris"]},
 }
 PROGRAM = """
 import json, sys
@@ -52,7 +46,11 @@ def trained(config):
 
 @pytest.fixture(scope="module")
 def alone():
-    return trained(tiny_config(GRID, learning_rates=RATES, execution={"workers": 1}))
+    """Some of it diverges."""
+    found = trained(tiny_config(GRID, learning_rates=RATES, execution={"workers": 1}))
+    outcomes = {name for runs, _ in found.values() for name in runs["outcome"]}
+    assert "diverged" in outcomes and len(outcomes) > 1
+    return found
 
 
 def assert_same(found, alone):
@@ -63,14 +61,8 @@ def assert_same(found, alone):
         assert found[cell][1].equals(curves), cell
 
 
-def test_some_of_it_diverges(alone):
-    outcomes = {name for runs, _ in alone.values() for name in runs["outcome"]}
-    assert "diverged" in outcomes and len(outcomes) > 1
-
-
 def test_a_bigger_grid_around_it_in_another_order(alone):
-    config = tiny_config(BIGGER, learning_rates=RATES, execution={"workers": 1})
-    found = trained(config)
+    found = trained(tiny_config(BIGGER, learning_rates=RATES, execution={"workers": 1}))
     assert len(found) > 2 * len(alone)
     assert_same(found, alone)
 
@@ -90,12 +82,12 @@ def test_another_process_another_folder_and_workers(alone, tmp_path):
     other = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONWARNINGS": "always"}
     done = python(PROGRAM, json.dumps(content), tables, cwd=folder, env=other)
     names = {path.name.partition(".")[0] for path in tables.iterdir()}
-    read = {
-        cell: [in_order(pq.read_table(tables / f"{cell}.{name}.parquet")) for name in TABLES]
-        for cell in names
-    }
-    assert read.keys() == alone.keys()
-    assert_same(read, alone)
+
+    def read(cell):
+        return [in_order(pq.read_table(tables / f"{cell}.{name}.parquet")) for name in TABLES]
+
+    assert names == alone.keys()
+    assert_same({cell: read(cell) for cell in names}, alone)
     assert [line for line in done.stderr.splitlines() if "resource_tracker" not in line] == []
     assert done.stdout == ""
     assert list(folder.iterdir()) == []
@@ -105,18 +97,11 @@ def test_another_process_another_folder_and_workers(alone, tmp_path):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_floating_point_exceptions_are_no_warnings(capfd, objective, dtype):
     """Overflow, 0 / 0 and inf - inf on the way; pytest makes errors of warnings."""
-    grid = {
-        "dataset": "iris",
-        "objective": objective,
-        "hidden": [5],
-        "activation": ["relu", "softplus"],
-        "gradient": ["exact", "removed", {"power": {"exponent": 3}}],
-        "gain": [1.0, 1e5],
-    }
-    config = tiny_config(
-        grid, learning_rates={"sgd": [1e20, 1e30]}, dtype=dtype, execution={"workers": 1}
-    )
-    found = trained(config)
+    grid = {"dataset": "iris", "objective": objective, "hidden": [5], "gain": [1.0, 1e5]}
+    grid["gradient"] = ["exact", "removed", {"power": {"exponent": 3}}]
+    grid["activation"] = ["relu", "softplus"]
+    rates, alone = {"sgd": [1e20, 1e30]}, {"workers": 1}
+    found = trained(tiny_config(grid, learning_rates=rates, dtype=dtype, execution=alone))
     if objective == "linear_squared_error":
         assert all((runs["outcome"] == "diverged").any() for runs, _ in found.values())
     assert capfd.readouterr().err == ""
