@@ -71,7 +71,9 @@ def test_grid_search_in_two_processes():
 
 
 @pytest.mark.parametrize(
-    "gradient", ["removed", {"floor": {"minimum": 0.1}}, GRADIENTS["removed"], HALVED], ids=str
+    "gradient",
+    ["removed", {"floor": {"minimum": 0.1}}, GRADIENTS["removed"], HALVED],
+    ids=["name", "parameters", "record", "own"],
 )
 def test_clones_and_pickles(gradient):
     net = classifier(gradient=gradient, activation=bound_activation("softsign"))

@@ -35,8 +35,8 @@ def test_functions_typed_at_a_prompt_or_made_by_another_work():
     names = {}
     exec("def f(z, y, slope, constants, key, step):\n    slope *= 2", names)
     z = np.zeros((2, 3))
-    made = {a: scaled_by(a) for a in (0.25, 4.0)}
-    for a, function in {2.0: names["f"], **made}.items():
+    made = [(a, function) for a in (0.25, 4.0) for function in scaled_by(a)]
+    for a, function in [(2.0, names["f"]), *made]:
         record = Gradient(name="typed", factor=function, **SAID)
         assert (factor_of(Variant(record), bound_activation("tanh"), z) == a).all()
 
@@ -45,7 +45,11 @@ def scaled_by(a):
     def scale(z, y, slope, constants, key, step):
         slope[:] = a
 
-    return scale
+    @elementwise
+    def everywhere():
+        return a
+
+    return scale, everywhere, elementwise(lambda: a)
 
 
 @elementwise

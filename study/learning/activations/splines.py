@@ -42,7 +42,7 @@ def _cut(z, r):
     return r if z > r else (-r if z < -r else z)  # NaN stays
 
 
-def _closed_form(name: str, g: Any, slope: Any) -> tuple[Any, Any]:
+def _closed_form(g: Any, slope: Any) -> tuple[Any, Any]:
     """Compile F and F' of a shape g(u) with this slope."""
 
     def value(z, a, b, c, d, r, e):
@@ -55,8 +55,6 @@ def _closed_form(name: str, g: Any, slope: Any) -> tuple[Any, Any]:
         inside = a * b * slope(b * z) + c
         return c + e if abs(z) > r else inside
 
-    # compiled code is kept by the place and the name of a function
-    value.__qualname__, derivative.__qualname__ = f"{name}_value", f"{name}_slope"
     return elementwise(value), elementwise(derivative)
 
 
@@ -90,7 +88,7 @@ def _line_slope(u):
 
 
 SHAPES = {
-    name: _closed_form(name, g, slope)
+    name: _closed_form(g, slope)
     for name, g, slope in (
         ("tanh", squashing._tanh, _tanh_slope),
         ("logistic", squashing._logistic, _logistic_slope),

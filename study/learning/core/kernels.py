@@ -13,6 +13,7 @@ A kernel has one of two forms.
 """
 
 import functools
+import hashlib
 import inspect
 import sys
 from collections.abc import Callable
@@ -163,6 +164,24 @@ def is_elementwise(function: Any) -> bool:
     return getattr(compiler, "pipeline_class", None) is _Elementwise
 
 
+def _told_apart(function: Any) -> str:
+    """Return a function's name, and a digest of what it closes over.
+
+    numba keeps compiled code by name, place and closure. The loop is made of a text and closes
+    over nothing: without the digest two functions of one factory would have each other's code.
+    """
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    inner = [getattr(found, "py_func", found) for found in cells]
+    told = [
+        f"{f.__module__}:{f.__code__.co_firstlineno}:{_told_apart(f)}"
+        if inspect.isfunction(f)
+        else repr(f)
+        for f in inner
+    ]
+    digest = hashlib.sha256("\n".join(told).encode()).hexdigest()[:8] if told else ""
+    return f"{function.__qualname__}{digest}"
+
+
 def loop_over(family: str, scalar: Any) -> Callable[..., Any]:
     """Make the whole-layer form of an `elementwise` function.
 
@@ -178,7 +197,7 @@ def loop_over(family: str, scalar: Any) -> Callable[..., Any]:
     ]
     used = [name for name in arguments if name in names or name in written]
     lines = [
-        f"def {scalar.__name__}({', '.join(arguments)}):",
+        f"def loop({', '.join(arguments)}):",
         *(f"    flat_{name} = line({name})" for name in used),
         *(f"    c{at} = constants[{at}]" for at in range(len(constants))),
         "    for i in range(z.size):",
@@ -188,8 +207,8 @@ def loop_over(family: str, scalar: Any) -> Callable[..., Any]:
     text = "\n" * (code.co_firstlineno - 1) + "\n".join(lines)
     made: dict[str, Any] = {"line": line, "scalar": scalar, "__name__": scalar.__module__}
     exec(compile(text, code.co_filename, "exec"), made)
-    loop: Callable[..., Any] = made[scalar.__name__]
-    loop.__qualname__ = scalar.__qualname__
+    loop: Callable[..., Any] = made["loop"]
+    loop.__name__, loop.__qualname__ = scalar.__name__, _told_apart(scalar.py_func)
     return loop
 
 
