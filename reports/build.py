@@ -53,12 +53,8 @@ def build(experiment: str, *only: str, base: Path | None = None) -> Iterator[str
 
     Generic figures are of `experiment`; where it is the usual one and has no results, there are
     the questions' figures alone. `only` has names in `GENERIC` and `QUESTIONS`; if it is empty,
-    all of them, the tables and the verdicts are made. `base` is the repository's root.
-
-    Raises
-    ------
-    UsageError
-        Where there are no results yet, they are not whole, or a name is unknown.
+    all of them, the tables and the verdicts are made. `base` is the repository's root. Where there
+    are no results yet, they are not whole, or a name is unknown, it raises `UsageError`.
     """
     base = command.ROOT if base is None else base
     if Path(experiment).name != experiment:

@@ -34,13 +34,10 @@ WORDS = {"updates": "{} updates", "batch_size": "batch {}", "dtype": "{}", "init
 def explorer(base: Path, experiment: str) -> dict[str, Any]:
     """Return what the page lets a reader choose among.
 
-    Returns
-    -------
-    data
-        ``axes``: name -> labels; ``grids``: lists of updates; ``cells``: rows of `AXES` as
-        codes, then ``runs, failed, rate`` (thousandths of a decade), ``constant`` objective,
-        final quartiles (3), ``ratio`` to exact (or null) with its ``pairs``, number of the grid,
-        and quartiles of the curve (3 lists).
+    ``axes``: name -> labels; ``grids``: lists of updates; ``cells``: rows of `AXES` as codes, then
+    ``runs, failed, rate`` (thousandths of a decade), ``constant`` objective, final quartiles (3),
+    ``ratio`` to exact (or null) with its ``pairs``, number of the grid, and quartiles of the curve
+    (3 lists).
     """
     runs = stored_runs(base, experiment)
     runs = _single(runs[runs["stage"] != "tune"])

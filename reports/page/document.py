@@ -20,10 +20,8 @@ UNITS = {"ratio": "×", "percentage points": "points", "slope": "slope", "tolera
 def make(base: Path, experiment: str = "paper") -> list[tuple[Path, str]]:
     """Write ``reports/index.html``, and return it with its size.
 
-    Raises
-    ------
-    UsageError
-        Where runs, curves or the tables of verdicts are missing, or the page grows too large.
+    Where runs, curves or the tables of verdicts are missing, or the page grows too large, it
+    raises `UsageError`.
     """
     text = page(numbers.collect(base, experiment), explorer(base, experiment))
     size = len(text.encode())

@@ -22,10 +22,8 @@ POINTS = 72
 def make(base: Path, experiment: str = "paper") -> Iterator[tuple[Path, str]]:
     """Write ``numbers.json`` and ``paper.pdf`` in ``reports/paper``; yield each with a message.
 
-    Raises
-    ------
-    UsageError
-        Where tables, runs or figures are missing, or the text asks for what there isn't.
+    Where tables, runs or figures are missing, or the text asks for what there isn't, it raises
+    `UsageError`.
     """
     data = numbers.collect(base, experiment)
     data["figures"] = figures(base / "reports" / "figures", experiment)
