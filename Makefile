@@ -57,7 +57,7 @@ ui: $(READY)  ## browse the runs in MLflow on 127.0.0.1
 	@$(BIN)/study ui experiment=$(EXPERIMENT) $(ARGS)
 
 test: $(READY)  ## the tests
-	@$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n auto $(ARGS)
 
 mutants: $(READY)  ## do the tests notice small faults in the source?
 	@$(BIN)/python -m tests.mutants $(ARGS)

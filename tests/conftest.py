@@ -21,3 +21,16 @@ def migrated(tmp_path_factory):
     from small_studies import template  # loads the study, which not all tests need
 
     return template(tmp_path_factory.getbasetemp())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """One worker takes all tests of a file in these folders: they share what is costly to make."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduler(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.partition("::")[0]
+            return file if Path(file).parent.name in ("reports", "sameness") else nodeid
+
+    return Scheduler(config, log)

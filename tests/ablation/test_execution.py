@@ -196,10 +196,11 @@ def test_a_store_that_fails_stops_the_study(memory, monkeypatch):
         record(cell)
 
     monkeypatch.setattr(memory, "record", full)
+    before = multiprocessing.active_children()  # of other tests
     with pytest.raises(StoreFailed, match=r"^the disk is full$"):
         carry_out(planned(GRID, workers=2), memory, set())
     assert len(memory.cells) == 1
-    assert multiprocessing.active_children() == []
+    assert set(multiprocessing.active_children()) <= set(before)
 
 
 @pytest.mark.parametrize("when", ["in training", "while a cell is recorded"])

@@ -15,8 +15,6 @@ from reports import build, style
 from reports.command import ROOT
 from reports.generic import tables
 
-pytestmark = pytest.mark.xdist_group("build")  # built once, by one worker
-
 
 @pytest.fixture(scope="module")
 def made():

@@ -17,7 +17,6 @@ from paper_base import make_base, publish
 from reports.page import cells, document
 from study.errors import UsageError
 
-pytestmark = pytest.mark.xdist_group("page")
 BROWSERS = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
 CHROMIUM = next(filter(None, BROWSERS), None)
 

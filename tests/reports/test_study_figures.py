@@ -24,7 +24,6 @@ from study.evidence.claims.reading import read_claims
 from study.evidence.runs import NothingToShow, Runs
 from study.evidence.statistics import Interval
 
-pytestmark = pytest.mark.xdist_group("study figures")  # drawn once, by one worker
 CLAIMS = read_claims(ROOT / "conf" / "claims.yaml")
 WITHOUT_RUNS = "c01_chain_rule"
 

@@ -12,8 +12,6 @@ from reports import rechecks, verdicts
 from reports.command import ROOT
 from study.errors import UsageError
 
-pytestmark = pytest.mark.xdist_group("verdicts")
-
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):

@@ -13,8 +13,6 @@ from reports.command import ROOT
 from reports.paper import document, numbers
 from study.errors import UsageError
 
-pytestmark = pytest.mark.xdist_group("paper")
-
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
