@@ -1,5 +1,6 @@
 """One BLAS thread, set before anything loads numpy; oracles in reach of every test."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
+gc.set_threshold(100_000, 50, 50)  # compilers and tables make many objects that stay
 os.environ.pop("MLFLOW_TRACKING_URI", None)  # tests have stores of their own
 here = Path(__file__).resolve().parent
 # oracles/, small_nets.py, stacks.py, claim_tables.py, small_studies.py
