@@ -43,16 +43,6 @@ def _shuffled_patterns(z, y, slope, constants, key, step):
     _permute(slope, stream(key, step))
 
 
-@elementwise
-def _frozen():
-    return 0
-
-
-@elementwise
-def _negated_top(slope, sign):
-    return slope * sign
-
-
 @kernel("factor")
 def _random_sign(z, y, slope, constants, key, step):
     base, half = stream(key, step), 0.5
@@ -125,7 +115,7 @@ RECORDS = (
         formula="φ = 0: hidden layers do not learn",
         reference=THIS_STUDY + ": the baseline that a rule must beat to work",
         family="control",
-        factor=_frozen,
+        factor=elementwise(lambda: 0),
         hidden_only=True,
         matched="it would be a constant: a net without inputs",
     ),
@@ -135,7 +125,7 @@ RECORDS = (
         reference=THIS_STUDY + ": reverses every hidden gradient, must fail",
         label="negated at the top",
         family="control",
-        factor=_negated_top,
+        factor=elementwise(lambda slope, sign: slope * sign),
         constants=lambda layer: (-1.0 if layer.topmost else 1.0,),
         hidden_only=True,
         matched="it differs from layer to layer",

@@ -23,11 +23,6 @@ def _bump(y, low, high, m):
     return m * (1 - abs(2 * u - 1))
 
 
-@elementwise
-def _window(slope, threshold, inside, outside):
-    return inside if slope >= threshold else outside
-
-
 def _other_slope_same(values: Mapping[str, Any], activation: Activation) -> Any:
     steps_at_zero = activation.piecewise_constant and all(z == 0.0 for z, _ in activation.kinks)
     return "exact" if steps_at_zero else None
@@ -52,21 +47,6 @@ def _window_matched(layer: LayerContext) -> Curve | None:
     ends = {"r": knee, "e": layer.amount("outside")}
     formula = "a line with knees: hard tanh"
     return shaped("line", formula, a=f.largest_slope, d=f.at_zero, **ends)
-
-
-@elementwise
-def _leaky_backward(slope, leak):
-    return (1 - leak) * slope + leak
-
-
-@elementwise
-def _relu_at_zero(z, slope, alpha, scales, reach):
-    return alpha if scales > 0 and abs(z) <= reach else slope
-
-
-@elementwise
-def _overwrite_at_zero(z, delta, alpha, scales, reach):
-    return alpha if not scales > 0 and abs(z) <= reach else delta
 
 
 def _only_relu(values: Mapping[str, Any], activation: Activation, units: int) -> str:
@@ -137,7 +117,9 @@ RECORDS = (
             "outside": Parameter(0.0, "a, of m"),
             "absolute": ABSOLUTE,
         },
-        factor=_window,
+        factor=elementwise(
+            lambda slope, threshold, inside, outside: inside if slope >= threshold else outside
+        ),
         constants=lambda layer: (
             layer.amount("threshold"),
             layer.activation.largest_slope,
@@ -155,7 +137,7 @@ RECORDS = (
         reference=THIS_STUDY,
         family="floor",
         parameters={"slope": Parameter(0.1, "a", neutral=0.0)},
-        factor=_leaky_backward,
+        factor=elementwise(lambda slope, leak: (1 - leak) * slope + leak),
         hidden_only=True,
         refusal=_only_relu,
         same_as=lambda values, activation: _exact_or_removed(values["slope"]),
@@ -171,13 +153,21 @@ RECORDS = (
             "value": Parameter(1.0, "α", neutral=0.0),
             "arm": Parameter("scale", "what α does", choices=("scale", "overwrite")),
         },
-        factor=_relu_at_zero,
+        factor=elementwise(
+            lambda z, slope, alpha, scales, reach: (
+                alpha if scales > 0 and abs(z) <= reach else slope
+            )
+        ),
         constants=lambda layer: (
             layer.values["value"],
             float(layer.values["arm"] == "scale"),
             0.5 * layer.activation.rounding,  # what is rounded to 0 is at 0
         ),
-        replace=_overwrite_at_zero,
+        replace=elementwise(
+            lambda z, delta, alpha, scales, reach: (
+                alpha if not scales > 0 and abs(z) <= reach else delta
+            )
+        ),
         hidden_only=True,
         refusal=_only_relu,
         matched="it changes the slope at one point, which an integral does not see",
