@@ -199,10 +199,6 @@ def _decay_constants(n: Hyperparameters) -> tuple[Array, ...]:
     return n["decay"], 1.0 - n["decay"], n["epsilon"]
 
 
-def _adam_constants(n: Hyperparameters) -> tuple[Array, ...]:
-    return n["beta_1"], 1.0 - n["beta_1"], n["beta_2"], 1.0 - n["beta_2"], n["epsilon"]
-
-
 def _adam_rate(rate: Array, n: Hyperparameters, step: int) -> Array:
     return rate * np.sqrt(1.0 - n["beta_2"] ** step) / (1.0 - n["beta_1"] ** step)
 
@@ -306,7 +302,11 @@ _RECORDS = (
         examples=({"beta_1": 0.5, "beta_2": 0.9, "epsilon": 0.1},),
         kernel=_adam,
         state=("mean", "mean square"),
-        constants=_adam_constants,
+        constants=lambda n: (
+            *(n["beta_1"], 1.0 - n["beta_1"]),
+            *(n["beta_2"], 1.0 - n["beta_2"]),
+            n["epsilon"],
+        ),
         rate_at=_adam_rate,
         learning_rates="2 a decade from 1e-5 to 1",
     ),

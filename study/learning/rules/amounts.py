@@ -35,10 +35,6 @@ def _ceiling(slope, most):
     return _signed(most if size > most else size, slope)
 
 
-def _no_steps(values: Mapping[str, Any], activation: Activation, units: int) -> str:
-    return "its slope is piecewise constant" if activation.piecewise_constant else ""
-
-
 def _only_rising(values: Mapping[str, Any], activation: Activation) -> str:
     return (
         "" if activation.rising else "f' changes sign, and where it is nearly 0 rounding decides"
@@ -140,7 +136,9 @@ RECORDS = (
             lambda slope, p, m: _signed(m if p == 0 else m * exp(p * log(abs(slope) / m)), slope)
         ),  # 0^0 = 1
         constants=lambda layer: (layer.values["exponent"], layer.activation.largest_slope),
-        refusal=_no_steps,
+        refusal=lambda values, activation, units: (
+            "its slope is piecewise constant" if activation.piecewise_constant else ""
+        ),
         same_as=_power_same,
         matched=Pointwise(refusal=_only_rising, closed=_power_matched),
         examples=({"exponent": 0.0}, {"exponent": 0.25}, {"exponent": 2.0}),

@@ -14,7 +14,6 @@ from study.learning.rules.base import (
     OF_CHANCE,
     THIS_STUDY,
     Gradient,
-    LayerContext,
     initial_mean,
 )
 from study.learning.seeds import permuted, stream, uniform
@@ -62,10 +61,6 @@ def _random(z, y, slope, constants, key, step):
         slope *= constants[2] / (low + width / slope.dtype.type(2))
 
 
-def _prepare_random(layer: LayerContext, z: Array) -> Array:
-    return initial_mean(layer, z) if layer.values["matched"] else np.empty((len(z), 0))
-
-
 def _mean_not_zero(values: Mapping[str, Any], activation: Activation, units: int) -> str:
     balanced = values["matched"] and values["low"] + values["high"] == 0.0
     return "a range with mean 0 cannot be matched" if balanced else ""
@@ -101,7 +96,9 @@ RECORDS = (
         },
         factor=_random,
         constants=lambda layer: (layer.values["low"], layer.values["high"] - layer.values["low"]),
-        prepare=_prepare_random,
+        prepare=lambda layer, z: (
+            initial_mean(layer, z) if layer.values["matched"] else np.empty((len(z), 0))
+        ),
         refusal=_mean_not_zero,
         matched=OF_CHANCE,
         examples=(

@@ -34,11 +34,6 @@ def _other_slope_matched(layer: LayerContext) -> Curve | None:
     return squashed(layer.activation, formula, a=1.0 / beta, b=beta, d=start * (1.0 - 1.0 / beta))
 
 
-def _bump_matched(layer: LayerContext) -> Curve | None:
-    formula = "m sgn(z) (|z| - ln cosh(κ z) / κ) + f(0)"
-    return scaled_curve(layer.activation, "bump", formula)
-
-
 def _window_matched(layer: LayerContext) -> Curve | None:
     f = layer.activation
     if f.steepness is None:
@@ -51,14 +46,6 @@ def _window_matched(layer: LayerContext) -> Curve | None:
 
 def _only_relu(values: Mapping[str, Any], activation: Activation, units: int) -> str:
     return "" if activation.rectifies else "it is defined for relu alone"
-
-
-def _leaky_relu(slope: float) -> Activation:
-    return bound_activation({"leaky_relu": {"slope": slope}})
-
-
-def _exact_or_removed(slope: float) -> Any:
-    return {0.0: "exact", 1.0: "removed"}.get(slope)
 
 
 RECORDS = (
@@ -104,7 +91,10 @@ RECORDS = (
             {"power": {"exponent": 0.5}} if activation.name == "softsign" else None
         ),
         matched=Pointwise(
-            outputs=lambda layer: (0.5 * sum(layer.activation.bounds),), closed=_bump_matched
+            outputs=lambda layer: (0.5 * sum(layer.activation.bounds),),
+            closed=lambda layer: scaled_curve(
+                layer.activation, "bump", "m sgn(z) (|z| - ln cosh(κ z) / κ) + f(0)"
+            ),
         ),
     ),
     Gradient(
@@ -140,8 +130,10 @@ RECORDS = (
         factor=elementwise(lambda slope, leak: (1 - leak) * slope + leak),
         hidden_only=True,
         refusal=_only_relu,
-        same_as=lambda values, activation: _exact_or_removed(values["slope"]),
-        matched=Pointwise(closed=lambda layer: Curve.of(_leaky_relu(layer.values["slope"]))),
+        same_as=lambda values, activation: "removed" if values["slope"] == 1.0 else None,
+        matched=Pointwise(
+            closed=lambda layer: Curve.of(bound_activation({"leaky_relu": layer.values}))
+        ),
         examples=({"slope": 0.01}, {"slope": 0.3}, {"slope": 1.0}),
     ),
     Gradient(
