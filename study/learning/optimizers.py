@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from study.learning import Array
-from study.learning.core.kernels import Kernel, as_kernel, compiled, kernel
+from study.learning.core.kernels import Kernel, as_kernel, kernel
 from study.learning.variants import Parameter, Record
 
 Hyperparameters = Mapping[str, Array]
@@ -82,17 +82,6 @@ class Updater:
         ]
         self.step += len(rates)
         return np.array(rates, self.dtype).reshape(len(rates), len(self.rate))
-
-    def __call__(self, parameters: Array, gradient: Array, schedule: float = 1.0) -> None:
-        """Take one step with the rates times `schedule`."""
-        rates = self.rates([schedule])[0]
-        _update_all(self.kernel, parameters, gradient, self.state, rates, self.numbers)
-
-
-@compiled
-def _update_all(update, parameters, gradient, state, rates, constants):
-    for r in range(parameters.shape[0]):
-        update(parameters[r], gradient[r], state[r], rates[r], constants[r])
 
 
 @kernel("update")

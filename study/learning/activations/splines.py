@@ -79,14 +79,11 @@ def _bump(u):
 
 _KNOWN = {record.name: record for record in squashing.RECORDS}
 SHAPES = {
-    name: _closed_form(g, slope)
-    for name, g, slope in (
-        ("tanh", _KNOWN["tanh"].value, _tanh_slope),
-        ("logistic", _KNOWN["logistic"].value, _logistic_slope),
-        ("gudermannian", _KNOWN["gudermannian"].value, _KNOWN["gudermannian"].slope),
-        ("bump", _bump, elementwise(lambda u: 1 - abs(tanh(u)))),
-        ("line", _KNOWN["identity"].value, elementwise(lambda u: 1)),
-    )
+    "tanh": _closed_form(_KNOWN["tanh"].value, _tanh_slope),
+    "logistic": _closed_form(_KNOWN["logistic"].value, _logistic_slope),
+    "gudermannian": _closed_form(_KNOWN["gudermannian"].value, _KNOWN["gudermannian"].slope),
+    "bump": _closed_form(_bump, elementwise(lambda u: 1 - abs(tanh(u)))),
+    "line": _closed_form(_KNOWN["identity"].value, elementwise(lambda u: 1)),
 }
 
 

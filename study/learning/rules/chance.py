@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from study.learning import Array
 from study.learning.activations.base import Activation
 from study.learning.core.kernels import compiled, elementwise, kernel
 from study.learning.rules.base import (
