@@ -33,6 +33,8 @@ class Initialisation(Record):
         these initial weights, or "".
     """
 
+    registry = ("study.learning.initialisations", "INITIALISATIONS")
+
     draw: Callable[[np.random.Generator, tuple[int, int], int, int, Any], Array]
     change: Callable[[list[Array], Any], None] | None = None
     refusal: Callable[[Any, int], str] | None = None
@@ -66,20 +68,8 @@ def _glorot(rng: Any, shape: Any, fan_in: int, fan_out: int, values: Any) -> Arr
     return rng.uniform(-limit, limit, shape)
 
 
-def _he(rng: Any, shape: Any, fan_in: int, fan_out: int, values: Any) -> Array:
-    return rng.normal(0.0, np.sqrt(2.0 / fan_in), shape)
-
-
-def _lecun(rng: Any, shape: Any, fan_in: int, fan_out: int, values: Any) -> Array:
-    return rng.normal(0.0, np.sqrt(1.0 / fan_in), shape)
-
-
-def _uniform(rng: Any, shape: Any, fan_in: int, fan_out: int, values: Any) -> Array:
-    return rng.uniform(-values["r"], values["r"], shape)
-
-
 def _as_base(rng: Any, shape: Any, fan_in: int, fan_out: int, values: Any) -> Array:
-    return _BASES[values["base"]](rng, shape, fan_in, fan_out, values)
+    return INITIALISATIONS[values["base"]].draw(rng, shape, fan_in, fan_out, values)
 
 
 def _zero_a_layer(layers: list[Array], values: Any) -> None:
@@ -97,7 +87,7 @@ def _saturate_the_output(layers: list[Array], values: Any) -> None:
     layers[-1][-1] = -values["distance"]
 
 
-_BASES = {"glorot": _glorot, "he": _he, "lecun": _lecun}
+_BASES = ("glorot", "he", "lecun")
 BIASES = Parameter("zero", "biases are zero, or drawn like the weights", choices=("zero", "same"))
 
 _RECORDS = (
@@ -113,21 +103,21 @@ _RECORDS = (
         formula="N(0, 2 / n_in)",
         reference="He, Zhang, Ren & Sun 2015",
         parameters={"biases": BIASES},
-        draw=_he,
+        draw=lambda rng, shape, n_in, n_out, _: rng.normal(0.0, np.sqrt(2.0 / n_in), shape),
     ),
     Initialisation(
         name="lecun",
         formula="N(0, 1 / n_in)",
         reference='LeCun, Bottou, Orr & Müller 1998, "Efficient BackProp"',
         parameters={"biases": BIASES},
-        draw=_lecun,
+        draw=lambda rng, shape, n_in, n_out, _: rng.normal(0.0, np.sqrt(1.0 / n_in), shape),
     ),
     Initialisation(
         name="uniform",
         formula="U(-r, r)",
         reference="Rumelhart, Hinton & Williams 1986; Fahlman 1988 (r = 1)",
         parameters={"r": Parameter(0.5, "half the width", low=0.0), "biases": BIASES},
-        draw=_uniform,
+        draw=lambda rng, shape, n_in, n_out, own: rng.uniform(-own["r"], own["r"], shape),
     ),
     Initialisation(
         name="zeroed_layer",
@@ -135,7 +125,7 @@ _RECORDS = (
         reference="this study, for relu's slope at 0",
         parameters={
             "layer": Parameter(1, "which hidden layer, from 1", low=1.0),
-            "base": Parameter("he", "the other layers", choices=tuple(_BASES)),
+            "base": Parameter("he", "the other layers", choices=_BASES),
             "biases": BIASES,
         },
         draw=_as_base,
@@ -148,7 +138,7 @@ _RECORDS = (
         reference="this study, for the escape of a wrongly saturated unit",
         parameters={
             "distance": Parameter(4.0, "z0"),
-            "base": Parameter("glorot", "the weights", choices=tuple(_BASES)),
+            "base": Parameter("glorot", "the weights", choices=_BASES),
             "biases": BIASES,
         },
         draw=_as_base,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from study.learning import Array
-from study.learning.core.kernels import Kernel, as_kernel, compiled, kernel
+from study.learning.core.kernels import Kernel, as_kernel, kernel
 from study.learning.variants import Parameter, Record
 
 Hyperparameters = Mapping[str, Array]
@@ -82,17 +82,6 @@ class Updater:
         ]
         self.step += len(rates)
         return np.array(rates, self.dtype).reshape(len(rates), len(self.rate))
-
-    def __call__(self, parameters: Array, gradient: Array, schedule: float = 1.0) -> None:
-        """Take one step with the rates times `schedule`."""
-        rates = self.rates([schedule])[0]
-        _update_all(self.kernel, parameters, gradient, self.state, rates, self.numbers)
-
-
-@compiled
-def _update_all(update, parameters, gradient, state, rates, constants):
-    for r in range(parameters.shape[0]):
-        update(parameters[r], gradient[r], state[r], rates[r], constants[r])
 
 
 @kernel("update")
@@ -199,10 +188,6 @@ def _decay_constants(n: Hyperparameters) -> tuple[Array, ...]:
     return n["decay"], 1.0 - n["decay"], n["epsilon"]
 
 
-def _adam_constants(n: Hyperparameters) -> tuple[Array, ...]:
-    return n["beta_1"], 1.0 - n["beta_1"], n["beta_2"], 1.0 - n["beta_2"], n["epsilon"]
-
-
 def _adam_rate(rate: Array, n: Hyperparameters, step: int) -> Array:
     return rate * np.sqrt(1.0 - n["beta_2"] ** step) / (1.0 - n["beta_1"] ** step)
 
@@ -306,7 +291,11 @@ _RECORDS = (
         examples=({"beta_1": 0.5, "beta_2": 0.9, "epsilon": 0.1},),
         kernel=_adam,
         state=("mean", "mean square"),
-        constants=_adam_constants,
+        constants=lambda n: (
+            *(n["beta_1"], 1.0 - n["beta_1"]),
+            *(n["beta_2"], 1.0 - n["beta_2"]),
+            n["epsilon"],
+        ),
         rate_at=_adam_rate,
         learning_rates="2 a decade from 1e-5 to 1",
     ),

@@ -8,7 +8,7 @@ import pytest
 from oracles.activations import CURVES, curve_of
 from small_nets import ACTIVATION_SPECS, label, same_bits, with_oracle
 
-from study.learning.activations import ACTIVATIONS, bound_activation
+from study.learning.activations import bound_activation
 from study.learning.activations.base import SATURATED_SHARE
 
 POINTS = np.array([-1e4, -50.0, -3.0, -1.0, -0.25, 0.0, 0.25, 1.0, 3.0, 50.0, 1e4])
@@ -145,15 +145,6 @@ def test_saturation_edges(spec):
     for edge, inside in ((low, z[open_].min()), (high, z[open_].max())):
         finite = math.isfinite(edge)
         assert inside == pytest.approx(edge, abs=step) if finite else abs(inside) > 9e5
-
-
-def test_usual_targets_and_what_rectifies():
-    for name, targets in {"tanh": (-0.8, 0.8), "logistic": (0.1, 0.9)}.items():
-        assert bound_activation(name).targets == pytest.approx(targets)
-    assert bound_activation("scaled_tanh").targets == (-1.0, 1.0)
-    rectifying = {name for name in ACTIVATIONS if bound_activation(name).rectifies}
-    assert rectifying >= {"relu", "relu_rounded"}
-    assert not rectifying & {"leaky_relu", "elu", "hard_tanh", "softplus", "identity"}
 
 
 def test_leaky_slopes_are_exactly_what_the_record_says():

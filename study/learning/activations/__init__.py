@@ -1,4 +1,4 @@
-"""Activations, by name. A new one is two functions and a record in one of these modules."""
+"""Activations, by name. A new one is a record in one of these modules."""
 
 from typing import Any
 

@@ -16,70 +16,15 @@ NORMAL_DENSITY_AT_0 = 1.0 / math.sqrt(2.0 * math.pi)
 
 
 @elementwise
-def _relu(z):
-    return 0 if z <= 0 else z  # NaN stays
-
-
-@elementwise
-def _relu_slope(z):
-    return 1 if z > 0 else 0
-
-
-@elementwise
 def _relu_rounded(z):
     r = np.rint(FINE * z) / FINE
     return 0 if r <= 0 else r
 
 
 @elementwise
-def _relu_rounded_slope(z):
-    return 1 if np.rint(FINE * z) > 0 else 0
-
-
-@elementwise
-def _leaky_relu(z, a):
-    return a * z if z <= 0 else z
-
-
-@elementwise
-def _leaky_relu_slope(z, a):
-    return 1 if z > 0 else a
-
-
-@elementwise
 def _elu(z, alpha):
     h = tanh(0.5 * z)
     return z if z > 0 else alpha * (h + h) / (1 - h)  # exp(z) - 1, without cancelling
-
-
-@elementwise
-def _elu_slope(z, alpha):
-    return 1 if z > 0 else alpha * exp(z)
-
-
-@elementwise
-def _softplus(z):
-    return max(z, 0) + log1p(exp(-abs(z)))
-
-
-@elementwise
-def _softplus_slope(z):
-    return 1 / (1 + exp(-z))
-
-
-@elementwise
-def _gelu(z):
-    return z * normal_cdf(z)
-
-
-@elementwise
-def _gelu_slope(z):
-    return normal_cdf(z) + z * NORMAL_DENSITY_AT_0 * exp(-0.5 * z * z)
-
-
-@elementwise
-def _silu(z):
-    return z / (1 + exp(-z))
 
 
 @elementwise
@@ -98,8 +43,8 @@ RECORDS = (
         formula="max(z, 0)",
         derivative="1 for z > 0, else 0",
         reference="Nair & Hinton 2010; Glorot, Bordes & Bengio 2011",
-        value=_relu,
-        slope=_relu_slope,
+        value=elementwise(lambda z: 0 if z <= 0 else z),  # NaN stays
+        slope=elementwise(lambda z: 1 if z > 0 else 0),
         bounds=(0.0, INFINITY),
         kinks=((0.0, 0.0),),
         saturation=(0.0, INFINITY),
@@ -112,7 +57,7 @@ RECORDS = (
         reference="this study: relu with net inputs of exactly 0 all through a training",
         label="relu, rounded",
         value=_relu_rounded,
-        slope=_relu_rounded_slope,
+        slope=elementwise(lambda z: 1 if np.rint(FINE * z) > 0 else 0),
         bounds=(0.0, INFINITY),
         kinks=((0.5 * ROUNDING, 0.0),),  # the half is rounded to even
         saturation=(0.5 * ROUNDING, INFINITY),
@@ -126,8 +71,8 @@ RECORDS = (
         reference="Maas, Hannun & Ng 2013",
         parameters={"slope": Parameter(0.01, "slope for z <= 0", low=0.0)},
         examples=({"slope": 0.3},),
-        value=_leaky_relu,
-        slope=_leaky_relu_slope,
+        value=elementwise(lambda z, a: a * z if z <= 0 else z),
+        slope=elementwise(lambda z, a: 1 if z > 0 else a),
         largest_slope=lambda slope: max(1.0, slope),
         kinks=lambda slope: ((0.0, slope),) if slope != 1.0 else (),
         saturation=lambda slope: (0.0 if slope <= SATURATED_SHARE else -INFINITY, INFINITY),
@@ -141,7 +86,7 @@ RECORDS = (
         parameters={"alpha": Parameter(1.0, "α, minus the lower bound", low=1e-6)},
         examples=({"alpha": 0.5}, {"alpha": 2.0}),
         value=_elu,
-        slope=_elu_slope,
+        slope=elementwise(lambda z, alpha: 1 if z > 0 else alpha * exp(z)),
         largest_slope=lambda alpha: max(1.0, alpha),
         bounds=lambda alpha: (-alpha, INFINITY),
         kinks=lambda alpha: ((0.0, alpha),) if alpha != 1.0 else (),
@@ -155,8 +100,8 @@ RECORDS = (
         formula="ln(1 + exp(z))",
         derivative="1 / (1 + exp(-z))",
         reference="Dugas, Bengio, Bélisle, Nadeau & Garcia 2001",
-        value=_softplus,
-        slope=_softplus_slope,
+        value=elementwise(lambda z: max(z, 0) + log1p(exp(-abs(z)))),
+        slope=elementwise(lambda z: 1 / (1 + exp(-z))),
         bounds=(0.0, INFINITY),
         saturation=(_LOGIT_EDGE, INFINITY),
     ),
@@ -165,8 +110,8 @@ RECORDS = (
         formula="z Φ(z), Φ the normal distribution function",
         derivative="Φ(z) + z exp(-z²/2) / √(2π)",
         reference="Hendrycks & Gimpel 2016",
-        value=_gelu,
-        slope=_gelu_slope,
+        value=elementwise(lambda z: z * normal_cdf(z)),
+        slope=elementwise(lambda z: normal_cdf(z) + z * NORMAL_DENSITY_AT_0 * exp(-0.5 * z * z)),
         largest_slope=1.128904145,  # at z = √2
         bounds=(-0.169971208, INFINITY),
         saturation=(-3.02167, INFINITY),
@@ -177,7 +122,7 @@ RECORDS = (
         formula="z / (1 + exp(-z))",
         derivative="s (1 + z (1 - s)), s = 1 / (1 + exp(-z))",
         reference="Elfwing, Uchibe & Doya 2018",
-        value=_silu,
+        value=elementwise(lambda z: z / (1 + exp(-z))),
         slope=_silu_slope,
         largest_slope=1.099839320,  # at z = 2.3994
         bounds=(-0.278464543, INFINITY),

@@ -77,25 +77,13 @@ def _bump(u):
     return -g if u < 0 else g
 
 
-@elementwise
-def _bump_slope(u):
-    return 1 - abs(tanh(u))
-
-
-@elementwise
-def _line_slope(u):
-    return 1
-
-
+_KNOWN = {record.name: record for record in squashing.RECORDS}
 SHAPES = {
-    name: _closed_form(g, slope)
-    for name, g, slope in (
-        ("tanh", squashing._tanh, _tanh_slope),
-        ("logistic", squashing._logistic, _logistic_slope),
-        ("gudermannian", squashing._gudermannian, squashing._gudermannian_slope),
-        ("bump", _bump, _bump_slope),
-        ("line", squashing._identity, _line_slope),
-    )
+    "tanh": _closed_form(_KNOWN["tanh"].value, _tanh_slope),
+    "logistic": _closed_form(_KNOWN["logistic"].value, _logistic_slope),
+    "gudermannian": _closed_form(_KNOWN["gudermannian"].value, _KNOWN["gudermannian"].slope),
+    "bump": _closed_form(_bump, elementwise(lambda u: 1 - abs(tanh(u)))),
+    "line": _closed_form(_KNOWN["identity"].value, elementwise(lambda u: 1)),
 }
 
 

@@ -13,49 +13,9 @@ LECUN_SLOPE, LECUN_SHARE = LECUN_HEIGHT * LECUN_STEEPNESS, LECUN_STEEPNESS / LEC
 
 
 @elementwise
-def _identity(z):
-    return z
-
-
-@elementwise
-def _identity_slope():
-    return 1
-
-
-@elementwise
-def _logistic(z):
-    return 1 / (1 + exp(-z))
-
-
-@elementwise
-def _logistic_slope(y):
-    return y * (1 - y)
-
-
-@elementwise
-def _tanh(z):
-    return tanh(z)
-
-
-@elementwise
-def _tanh_slope(y):
-    return 1 - y * y
-
-
-@elementwise
-def _scaled_tanh(z):
-    return LECUN_HEIGHT * tanh(LECUN_STEEPNESS * z)
-
-
-@elementwise
 def _scaled_tanh_slope(y):
     s = LECUN_SLOPE - LECUN_SHARE * y * y
     return 0 if s < 0 else s  # by a rounding, at y's bounds; NaN stays
-
-
-@elementwise
-def _softsign(z):
-    return z / (1 + abs(z))
 
 
 @elementwise
@@ -65,29 +25,9 @@ def _softsign_slope(z):
 
 
 @elementwise
-def _hard_tanh(z):
-    return -1 if z < -1 else (1 if z > 1 else z)
-
-
-@elementwise
-def _hard_tanh_slope(z):
-    return 1 if abs(z) < 1 else 0
-
-
-@elementwise
-def _gudermannian(z):
-    return 2 * arctan(tanh(0.5 * z))
-
-
-@elementwise
 def _gudermannian_slope(z):
     e = exp(-abs(z))  # of -|z|, so that nothing overflows
     return 2 * e / (1 + e * e)
-
-
-@elementwise
-def _tanh_linear(z, c):
-    return tanh(z) + c * z
 
 
 @elementwise
@@ -114,8 +54,8 @@ RECORDS = (
         derivative="1",
         reference="Widrow & Hoff 1960, the linear unit",
         family="linear",
-        value=_identity,
-        slope=_identity_slope,
+        value=elementwise(lambda z: z),
+        slope=elementwise(lambda: 1),
         slopes=(1.0,),
     ),
     _squashing(
@@ -123,8 +63,8 @@ RECORDS = (
         formula="1 / (1 + exp(-z))",
         derivative="y (1 - y)",
         reference="Rumelhart, Hinton & Williams 1986",
-        value=_logistic,
-        slope=_logistic_slope,
+        value=elementwise(lambda z: 1 / (1 + exp(-z))),
+        slope=elementwise(lambda y: y * (1 - y)),
         largest_slope=0.25,
         bounds=(0.0, 1.0),
         saturation=(-_LOGISTIC_EDGE, _LOGISTIC_EDGE),
@@ -135,8 +75,8 @@ RECORDS = (
         formula="tanh z",
         derivative="1 - y²",
         reference=LECUN_1998,
-        value=_tanh,
-        slope=_tanh_slope,
+        value=elementwise(lambda z: tanh(z)),
+        slope=elementwise(lambda y: 1 - y * y),
         bounds=(-1.0, 1.0),
         saturation=(-_TANH_EDGE, _TANH_EDGE),
         steepness=1.0,
@@ -146,7 +86,7 @@ RECORDS = (
         formula="1.7159 tanh(2 z / 3)",
         derivative="1.1439 (1 - (y / 1.7159)²)",
         reference=LECUN_1998,
-        value=_scaled_tanh,
+        value=elementwise(lambda z: LECUN_HEIGHT * tanh(LECUN_STEEPNESS * z)),
         slope=_scaled_tanh_slope,
         largest_slope=LECUN_SLOPE,
         bounds=(-LECUN_HEIGHT, LECUN_HEIGHT),
@@ -158,7 +98,7 @@ RECORDS = (
         formula="z / (1 + |z|)",
         derivative="1 / (1 + |z|)²",
         reference="Bergstra, Desjardins, Lamblin & Bengio 2009",
-        value=_softsign,
+        value=elementwise(lambda z: z / (1 + abs(z))),
         slope=_softsign_slope,
         bounds=(-1.0, 1.0),
         saturation=(-9.0, 9.0),
@@ -168,8 +108,8 @@ RECORDS = (
         formula="min(max(z, -1), 1)",
         derivative="1 for |z| < 1, else 0",
         reference="Collobert 2004, thesis",
-        value=_hard_tanh,
-        slope=_hard_tanh_slope,
+        value=elementwise(lambda z: -1 if z < -1 else (1 if z > 1 else z)),
+        slope=elementwise(lambda z: 1 if abs(z) < 1 else 0),
         bounds=(-1.0, 1.0),
         kinks=((-1.0, 0.0), (1.0, 0.0)),
         saturation=(-1.0, 1.0),
@@ -180,7 +120,7 @@ RECORDS = (
         formula="2 arctan(tanh(z / 2))",
         derivative="1 / cosh z",
         reference="this study: the activation whose slope is the root of tanh's",
-        value=_gudermannian,
+        value=elementwise(lambda z: 2 * arctan(tanh(0.5 * z))),
         slope=_gudermannian_slope,
         bounds=(-math.pi / 2.0, math.pi / 2.0),
         saturation=(-math.acosh(1.0 / SATURATED_SHARE), math.acosh(1.0 / SATURATED_SHARE)),
@@ -193,7 +133,7 @@ RECORDS = (
         label="tanh + linear",
         parameters={"c": Parameter(0.1, "slope of the linear term", low=0.0)},
         examples=({"c": 0.005},),
-        value=_tanh_linear,
+        value=elementwise(lambda z, c: tanh(z) + c * z),
         slope=_tanh_linear_slope,
         largest_slope=lambda c: 1.0 + c,
         bounds=lambda c: (-1.0, 1.0) if c == 0.0 else (-INFINITY, INFINITY),

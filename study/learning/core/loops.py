@@ -13,14 +13,7 @@ import numpy as np
 from study.learning import Array
 from study.learning.core.borrowed import borrowed, matrix, row
 from study.learning.core.kernels import compiled
-from study.learning.core.network import (
-    Workspace,
-    backward,
-    borrowed_layer,
-    borrowed_workspace,
-    forward,
-    make_workspace,
-)
+from study.learning.core.network import Workspace, backward, forward, make_workspace
 from study.learning.seeds import shuffled
 
 CHUNK = 256  # patterns that are evaluated together
@@ -102,20 +95,11 @@ def advance(
     per_seed = replicas.alive.size // seeds
     size = min(batches.size, patterns)
     in_epoch = (patterns + size - 1) // size
-    x, t, order, gradient = (
-        borrowed(scratch.x),
-        borrowed(scratch.t),
-        borrowed(scratch.order),
-        borrowed(scratch.gradient),
-    )
-    hidden, output, work = (
-        borrowed_layer(hidden),
-        borrowed_layer(output),
-        borrowed_workspace(scratch.work),
-    )
-    inputs, aims = borrowed(data.inputs), borrowed(data.targets)
-    parameters, state = borrowed(replicas.parameters), borrowed(replicas.state)
-    constants = borrowed(constants)
+    # the same arrays, no reference counting
+    work, gradient, x, t, order = borrowed(scratch)
+    inputs, aims = borrowed(data)
+    parameters, state, _ = borrowed(replicas)
+    hidden, output, constants = borrowed(hidden), borrowed(output), borrowed(constants)
     for s in range(seeds):
         if not replicas.alive[s * per_seed : (s + 1) * per_seed].any():
             continue

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from study.learning import Array
-from study.learning.core.borrowed import borrowed, line, matrix, row
+from study.learning.core.borrowed import line, matrix, row
 from study.learning.core.kernels import force_inlined
 
 
@@ -78,39 +78,6 @@ def make_workspace(sizes: Array, patterns: int, dtype: Any) -> Workspace:
     units, widest = int(sizes[1:].sum()), int(sizes[1:].max())
     lengths = (units, units + len(sizes) - 1, units, widest, 2 * widest)
     return Workspace(*(np.empty(length * patterns, dtype) for length in lengths))
-
-
-@force_inlined
-def _borrowed_units(units):
-    return Units(units.value, units.slope, borrowed(units.constants))
-
-
-@force_inlined
-def borrowed_layer(layer):
-    """Return a borrowed view of a layer: same arrays, no reference counting."""
-    return Layer(
-        _borrowed_units(layer.units),
-        layer.factored,
-        layer.factor,
-        borrowed(layer.constants),
-        borrowed(layer.keys),
-        layer.replace,
-        layer.recomputes_slope,
-        _borrowed_units(layer.source),
-        layer.steepness,
-    )
-
-
-@force_inlined
-def borrowed_workspace(work):
-    """Return a borrowed view of a workspace: same arrays, no reference counting."""
-    return Workspace(
-        borrowed(work.net),
-        borrowed(work.out),
-        borrowed(work.delta),
-        borrowed(work.slope),
-        borrowed(work.spare),
-    )
 
 
 @force_inlined

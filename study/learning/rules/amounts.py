@@ -24,11 +24,6 @@ def _signed(magnitude, slope):
 
 
 @elementwise
-def _offset(slope, amount):
-    return slope + amount
-
-
-@elementwise
 def _floor(slope, least):
     size = abs(slope)
     return _signed(least if size < least else size, slope)  # NaN stays
@@ -38,20 +33,6 @@ def _floor(slope, least):
 def _ceiling(slope, most):
     size = abs(slope)
     return _signed(most if size > most else size, slope)
-
-
-@elementwise
-def _power(slope, p, m):
-    return _signed(m if p == 0 else m * exp(p * log(abs(slope) / m)), slope)  # 0^0 = 1
-
-
-@elementwise
-def _blend(slope, amount):
-    return (1 - amount) * slope + amount
-
-
-def _no_steps(values: Mapping[str, Any], activation: Activation, units: int) -> str:
-    return "its slope is piecewise constant" if activation.piecewise_constant else ""
 
 
 def _only_rising(values: Mapping[str, Any], activation: Activation) -> str:
@@ -106,7 +87,7 @@ RECORDS = (
         reference=FAHLMAN_1988 + "; the flat-spot elimination of SNNS",
         family="offset",
         parameters={"amount": Parameter(0.1, "c, of m", neutral=0.0), "absolute": ABSOLUTE},
-        factor=_offset,
+        factor=elementwise(lambda slope, amount: slope + amount),
         constants=lambda layer: (layer.amount("amount"),),
         matched=Pointwise(
             closed=lambda layer: squashed(layer.activation, "f(z) + c z", c=layer.amount("amount"))
@@ -151,9 +132,13 @@ RECORDS = (
         reference=THIS_STUDY,
         family="power",
         parameters={"exponent": Parameter(0.5, "p", low=0.0, high=10.0, neutral=1.0)},
-        factor=_power,
+        factor=elementwise(
+            lambda slope, p, m: _signed(m if p == 0 else m * exp(p * log(abs(slope) / m)), slope)
+        ),  # 0^0 = 1
         constants=lambda layer: (layer.values["exponent"], layer.activation.largest_slope),
-        refusal=_no_steps,
+        refusal=lambda values, activation, units: (
+            "its slope is piecewise constant" if activation.piecewise_constant else ""
+        ),
         same_as=_power_same,
         matched=Pointwise(refusal=_only_rising, closed=_power_matched),
         examples=({"exponent": 0.0}, {"exponent": 0.25}, {"exponent": 2.0}),
@@ -164,7 +149,7 @@ RECORDS = (
         reference=THIS_STUDY,
         family="offset",
         parameters={"amount": Parameter(0.25, "λ, absolute", low=0.0, high=1.0, neutral=0.0)},
-        factor=_blend,
+        factor=elementwise(lambda slope, amount: (1 - amount) * slope + amount),
         same_as=lambda values, activation: (
             "removed" if values["amount"] == 1.0 else _on_relu("amount")(values, activation)
         ),

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from study.learning import Array
 from study.learning.activations.base import Activation
 from study.learning.core.kernels import compiled, elementwise, kernel
 from study.learning.rules.base import (
@@ -14,7 +13,6 @@ from study.learning.rules.base import (
     OF_CHANCE,
     THIS_STUDY,
     Gradient,
-    LayerContext,
     initial_mean,
 )
 from study.learning.seeds import permuted, stream, uniform
@@ -43,16 +41,6 @@ def _shuffled_patterns(z, y, slope, constants, key, step):
     _permute(slope, stream(key, step))
 
 
-@elementwise
-def _frozen():
-    return 0
-
-
-@elementwise
-def _negated_top(slope, sign):
-    return slope * sign
-
-
 @kernel("factor")
 def _random_sign(z, y, slope, constants, key, step):
     base, half = stream(key, step), 0.5
@@ -70,10 +58,6 @@ def _random(z, y, slope, constants, key, step):
             slope[j, n] = low + width * slope.dtype.type(uniform(base, j, n))
     if constants.size > 2:  # matched: the mean of f' at the initial weights
         slope *= constants[2] / (low + width / slope.dtype.type(2))
-
-
-def _prepare_random(layer: LayerContext, z: Array) -> Array:
-    return initial_mean(layer, z) if layer.values["matched"] else np.empty((len(z), 0))
 
 
 def _mean_not_zero(values: Mapping[str, Any], activation: Activation, units: int) -> str:
@@ -111,7 +95,9 @@ RECORDS = (
         },
         factor=_random,
         constants=lambda layer: (layer.values["low"], layer.values["high"] - layer.values["low"]),
-        prepare=_prepare_random,
+        prepare=lambda layer, z: (
+            initial_mean(layer, z) if layer.values["matched"] else np.empty((len(z), 0))
+        ),
         refusal=_mean_not_zero,
         matched=OF_CHANCE,
         examples=(
@@ -125,7 +111,7 @@ RECORDS = (
         formula="φ = 0: hidden layers do not learn",
         reference=THIS_STUDY + ": the baseline that a rule must beat to work",
         family="control",
-        factor=_frozen,
+        factor=elementwise(lambda: 0),
         hidden_only=True,
         matched="it would be a constant: a net without inputs",
     ),
@@ -135,7 +121,7 @@ RECORDS = (
         reference=THIS_STUDY + ": reverses every hidden gradient, must fail",
         label="negated at the top",
         family="control",
-        factor=_negated_top,
+        factor=elementwise(lambda slope, sign: slope * sign),
         constants=lambda layer: (-1.0 if layer.topmost else 1.0,),
         hidden_only=True,
         matched="it differs from layer to layer",

@@ -22,18 +22,8 @@ from study.learning.variants import Parameter
 
 
 @elementwise
-def _removed():
-    return 1
-
-
-@elementwise
 def _constant(c):
     return c
-
-
-@elementwise
-def _scaled(slope, mean):
-    return slope / mean
 
 
 @kernel("factor")
@@ -97,7 +87,7 @@ RECORDS = (
         formula="φ = 1",
         reference="Guo, Li & Chen 2020 (LinBP); Yazdani 2018",
         family="removed",
-        factor=_removed,
+        factor=elementwise(lambda: 1),
         matched=Pointwise(closed=lambda layer: straight(layer.activation, 1.0)),
     ),
     Gradient(
@@ -132,7 +122,7 @@ RECORDS = (
         formula="φ = f'(z) / mean of f' at the initial weights, a layer",
         reference=THIS_STUDY + ": exact's shape at removal's scale",
         family="mean",
-        factor=_scaled,
+        factor=elementwise(lambda slope, mean: slope / mean),
         prepare=initial_mean,
         matched=PER_REPLICA,
     ),

@@ -23,11 +23,6 @@ def _bump(y, low, high, m):
     return m * (1 - abs(2 * u - 1))
 
 
-@elementwise
-def _window(slope, threshold, inside, outside):
-    return inside if slope >= threshold else outside
-
-
 def _other_slope_same(values: Mapping[str, Any], activation: Activation) -> Any:
     steps_at_zero = activation.piecewise_constant and all(z == 0.0 for z, _ in activation.kinks)
     return "exact" if steps_at_zero else None
@@ -37,11 +32,6 @@ def _other_slope_matched(layer: LayerContext) -> Curve | None:
     beta, start = float(layer.values["factor"]), layer.activation.at_zero
     formula = "f(β z) / β + f(0) (1 - 1 / β)"
     return squashed(layer.activation, formula, a=1.0 / beta, b=beta, d=start * (1.0 - 1.0 / beta))
-
-
-def _bump_matched(layer: LayerContext) -> Curve | None:
-    formula = "m sgn(z) (|z| - ln cosh(κ z) / κ) + f(0)"
-    return scaled_curve(layer.activation, "bump", formula)
 
 
 def _window_matched(layer: LayerContext) -> Curve | None:
@@ -54,31 +44,8 @@ def _window_matched(layer: LayerContext) -> Curve | None:
     return shaped("line", formula, a=f.largest_slope, d=f.at_zero, **ends)
 
 
-@elementwise
-def _leaky_backward(slope, leak):
-    return (1 - leak) * slope + leak
-
-
-@elementwise
-def _relu_at_zero(z, slope, alpha, scales, reach):
-    return alpha if scales > 0 and abs(z) <= reach else slope
-
-
-@elementwise
-def _overwrite_at_zero(z, delta, alpha, scales, reach):
-    return alpha if not scales > 0 and abs(z) <= reach else delta
-
-
 def _only_relu(values: Mapping[str, Any], activation: Activation, units: int) -> str:
     return "" if activation.rectifies else "it is defined for relu alone"
-
-
-def _leaky_relu(slope: float) -> Activation:
-    return bound_activation({"leaky_relu": {"slope": slope}})
-
-
-def _exact_or_removed(slope: float) -> Any:
-    return {0.0: "exact", 1.0: "removed"}.get(slope)
 
 
 RECORDS = (
@@ -124,7 +91,10 @@ RECORDS = (
             {"power": {"exponent": 0.5}} if activation.name == "softsign" else None
         ),
         matched=Pointwise(
-            outputs=lambda layer: (0.5 * sum(layer.activation.bounds),), closed=_bump_matched
+            outputs=lambda layer: (0.5 * sum(layer.activation.bounds),),
+            closed=lambda layer: scaled_curve(
+                layer.activation, "bump", "m sgn(z) (|z| - ln cosh(κ z) / κ) + f(0)"
+            ),
         ),
     ),
     Gradient(
@@ -137,7 +107,9 @@ RECORDS = (
             "outside": Parameter(0.0, "a, of m"),
             "absolute": ABSOLUTE,
         },
-        factor=_window,
+        factor=elementwise(
+            lambda slope, threshold, inside, outside: inside if slope >= threshold else outside
+        ),
         constants=lambda layer: (
             layer.amount("threshold"),
             layer.activation.largest_slope,
@@ -155,11 +127,13 @@ RECORDS = (
         reference=THIS_STUDY,
         family="floor",
         parameters={"slope": Parameter(0.1, "a", neutral=0.0)},
-        factor=_leaky_backward,
+        factor=elementwise(lambda slope, leak: (1 - leak) * slope + leak),
         hidden_only=True,
         refusal=_only_relu,
-        same_as=lambda values, activation: _exact_or_removed(values["slope"]),
-        matched=Pointwise(closed=lambda layer: Curve.of(_leaky_relu(layer.values["slope"]))),
+        same_as=lambda values, activation: "removed" if values["slope"] == 1.0 else None,
+        matched=Pointwise(
+            closed=lambda layer: Curve.of(bound_activation({"leaky_relu": layer.values}))
+        ),
         examples=({"slope": 0.01}, {"slope": 0.3}, {"slope": 1.0}),
     ),
     Gradient(
@@ -171,13 +145,21 @@ RECORDS = (
             "value": Parameter(1.0, "α", neutral=0.0),
             "arm": Parameter("scale", "what α does", choices=("scale", "overwrite")),
         },
-        factor=_relu_at_zero,
+        factor=elementwise(
+            lambda z, slope, alpha, scales, reach: (
+                alpha if scales > 0 and abs(z) <= reach else slope
+            )
+        ),
         constants=lambda layer: (
             layer.values["value"],
             float(layer.values["arm"] == "scale"),
             0.5 * layer.activation.rounding,  # what is rounded to 0 is at 0
         ),
-        replace=_overwrite_at_zero,
+        replace=elementwise(
+            lambda z, delta, alpha, scales, reach: (
+                alpha if not scales > 0 and abs(z) <= reach else delta
+            )
+        ),
         hidden_only=True,
         refusal=_only_relu,
         matched="it changes the slope at one point, which an integral does not see",
