@@ -55,10 +55,10 @@ def changed(change=lambda runs: runs, **grid):
     return prepare("trial", runs, curves_[curves_["run_id"].isin(runs["run_id"])])
 
 
-LARGE = [(name, size) for name in EXPERIMENTS for size in ("default", "many")]
+SIZES = [*((name, "small") for name in GENERIC), *((name, "many") for name in EXPERIMENTS)]
 
 
-@pytest.mark.parametrize(("name", "size"), [*((name, "small") for name in GENERIC), *LARGE])
+@pytest.mark.parametrize(("name", "size"), SIZES)
 def test_pages_fit_the_paper_stay_readable_and_their_titles_do_not_touch(name, size, page):
     fits(page(name, size))
 
