@@ -43,7 +43,7 @@ def u(w, g, state, rate, constants):
 
 
 def t(z, y, t):
-    return ((y - t.T) ** 2).sum()
+    return 0.5 * ((y - t.T) ** 2).sum()
 
 
 def maker(kind, **known):
@@ -126,6 +126,10 @@ OTHERS = {
     "elementwise where rows are needed": (
         "@elementwise\ndef f(z, y, t):\n    return y\nobjective(terms=f)",
         "a terms kernel is a plain function of (z, y, t), not a CPUDispatcher",
+    ),
+    "another derivative": (
+        "def f(z, y, t):\n    return ((y - t.T) ** 2).sum()\nobjective(terms=f)",
+        "every delta starts with (y - t) φ(z), so it would not be minimised",
     ),
     # what the other functions return
     "prepare, all of z": ("rule(prepare=lambda s, z: z)", "gave float32 of shape (2, 3, "),

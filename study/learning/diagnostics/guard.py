@@ -34,7 +34,8 @@ def check_records(design: Design, outputs: int, dtype: str) -> None:
     ------
     UsageError
         For a kernel that rebinds or does not fill what it should write into, writes into its
-        inputs or beyond an array, raises an error or gives NaN on ordinary numbers; for another
+        inputs or beyond an array, raises an error or gives NaN on ordinary numbers; for an
+        objective whose derivative is not what the backward pass starts with; for another
         function of a record that raises an error or returns a wrong shape or type.
     """
     for activation in {id(a): a for a in (design.activation, design.output(outputs))}.values():
@@ -238,8 +239,30 @@ def _check_objective(design: Design, outputs: int, dtype: str) -> None:
     if own(objective.terms):
         y = design.output(outputs).apply(z.astype(dtype))
         _try("terms", objective.terms, owner, dtype, z=z, y=y, t=t)
+        _check_error(design, outputs, z, t)
     given, meaning = (t, np.tile(t.mean(axis=0), (PATTERNS, 1))), "as many as t has"
     _asked(owner, objective, "constant_terms", given, t.shape, f"numbers (n, outputs), {meaning}")
+
+
+def _check_error(design: Design, outputs: int, z: Array, t: Array) -> None:
+    """Compare dL/dz by central differences with the error that the backward pass starts with."""
+    output, terms = design.output(outputs), as_kernel("terms", design.objective.terms).loop
+    error = output.apply(z) - t.T
+    said = "y - t"
+    if design.objective.output_factor:
+        error, said = error * output.apply_slope(z), "(y - t) φ(z)"
+    step = 1e-5
+    for place in np.ndindex(z.shape):
+        moved = [z.copy(), z.copy()]
+        moved[0][place] += step
+        moved[1][place] -= step
+        above, below = (terms(at, output.apply(at), t) for at in moved)
+        slope = (above - below) / (2.0 * step)
+        if abs(slope - error[place]) > 1e-4:
+            raise UsageError(
+                f"objective {design.objective.name!r} has dL/dz = {slope:.4g} where {said} = "
+                f"{error[place]:.4g}: every delta starts with {said}, so it would not be minimised"
+            )
 
 
 def _check_draw(design: Design) -> None:
