@@ -97,3 +97,13 @@ def _borrowed(context: Any, builder: Any, kind: Any, value: Any) -> Any:
     source = context.make_array(kind)(context, builder, value)
     shape = [builder.extract_value(source.shape, i) for i in range(kind.ndim)]
     return _view(context, builder, kind, source.data, shape)
+
+
+@intrinsic
+def start(typing: Any, array: Any) -> Any:
+    """Return the address of an array's first entry."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return context.make_array(array)(context, builder, arguments[0]).data
+
+    return types.CPointer(array.dtype)(array), generate

@@ -28,7 +28,7 @@ class Replicas(NamedTuple):
 
 
 class Patterns(NamedTuple):
-    """Inputs with their ones (D, n, d + 1), and targets (D, n, outputs)."""
+    """Inputs with their ones (D, d + 1, n), and targets (D, n, outputs)."""
 
     inputs: Array
     targets: Array
@@ -72,12 +72,12 @@ class Loss(NamedTuple):
 
 def make_scratch(sizes: Array, parameters: Array, data: Patterns, batch: int) -> Scratch:
     """Allocate what `advance` needs."""
-    _, patterns, width = data.inputs.shape
+    _, width, patterns = data.inputs.shape
     size, dtype = min(batch, patterns), parameters.dtype
     return Scratch(
         make_workspace(sizes, size, dtype),
         np.empty(parameters.shape[1], dtype),
-        np.empty((size, width), dtype),
+        np.empty((width, size), dtype),
         np.empty((size, data.targets.shape[2]), dtype),
         np.empty(patterns, np.int64),
     )
@@ -91,7 +91,7 @@ def advance(
 
     ``rates`` (updates, R), and the optimizer's ``constants`` (R, k).
     """
-    seeds, patterns = batches.keys.size, data.inputs.shape[1]
+    seeds, patterns = batches.keys.size, data.inputs.shape[2]
     per_seed = replicas.alive.size // seeds
     size = min(batches.size, patterns)
     in_epoch = (patterns + size - 1) // size
@@ -114,14 +114,14 @@ def advance(
             if reordered and size < patterns:
                 shuffled(order, batches.keys[s], epoch)
             b = min(size, patterns - batch * size)
+            batch_x, batch_t = matrix(x, 0, x.shape[0], b), matrix(t, 0, b, t.shape[1])
             if size < patterns or i == 0:
                 for n in range(b):
                     place = order[batch * size + n]
-                    for j in range(x.shape[1]):
-                        x[n, j] = inputs[which, place, j]
+                    for j in range(x.shape[0]):
+                        batch_x[j, n] = inputs[which, j, place]
                     for j in range(t.shape[1]):
-                        t[n, j] = aims[which, place, j]
-            batch_x, batch_t = matrix(x, 0, b, x.shape[1]), matrix(t, 0, b, t.shape[1])
+                        batch_t[n, j] = aims[which, place, j]
             for r in range(s * per_seed, (s + 1) * per_seed):
                 if replicas.alive[r]:
                     w = row(parameters, r)
@@ -155,7 +155,7 @@ def penalise(sizes, w, gradient, strength):
 @compiled
 def objectives(sizes, parameters, alive, data, hidden, output, terms, work):
     """Return the objective of each replica on all patterns, (R,) float64; NaN where not alive."""
-    patterns = data.inputs.shape[1]
+    patterns = data.inputs.shape[2]
     per_set = alive.size // data.inputs.shape[0]
     found = np.full(alive.size, np.nan)
     for r in range(alive.size):
@@ -164,9 +164,9 @@ def objectives(sizes, parameters, alive, data, hidden, output, terms, work):
         x, t = data.inputs[r // per_set], data.targets[r // per_set]
         total = 0.0
         for i in range(0, patterns, CHUNK):
-            part = x[i : i + CHUNK]
+            part = x[:, i : i + CHUNK]
             y = forward(sizes, row(parameters, r), part, hidden, output, work)
-            at = (sizes[1:-1].sum()) * part.shape[0]
+            at = sizes[1:-1].sum() * part.shape[1]
             z = work.net[at : at + y.size].reshape(y.shape)
             total += terms(z, y, t[i : i + CHUNK])
         found[r] = total / patterns
@@ -188,15 +188,15 @@ def gradients(sizes, parameters, data, hidden, output, step, work):
 @compiled
 def layer_inputs(sizes, parameters, inputs, hidden, output, layer, work):
     """Return the net inputs of a layer, (R, units, n), and its outputs; layer from 0."""
-    replicas, patterns = parameters.shape[0], inputs.shape[1]
+    replicas, patterns = parameters.shape[0], inputs.shape[2]
     per_set = replicas // inputs.shape[0]
     z = np.empty((replicas, sizes[layer + 1], patterns), parameters.dtype)
     y = np.empty((replicas, sizes[layer + 1], patterns), parameters.dtype)
     for r in range(replicas):
         for i in range(0, patterns, CHUNK):
-            x = inputs[r // per_set, i : i + CHUNK]
+            x = inputs[r // per_set, :, i : i + CHUNK]
             forward(sizes, parameters[r], x, hidden, output, work)
-            b, units = x.shape[0], sizes[layer + 1]
+            b, units = x.shape[1], sizes[layer + 1]
             at = sizes[1 : layer + 1].sum() * b
             z[r, :, i : i + b] = work.net[at : at + units * b].reshape(units, b)
             at += layer * b

@@ -1,9 +1,9 @@
 """The multi-layer perceptron: forward and backward for one replica of a stack, compiled.
 
 All parameters of a replica lie in one row w (P,). Layer l's weights are a view (n_in + 1, n_out)
-of it whose last row is the bias. Patterns come as rows with a last column of ones, x (patterns,
-n_in + 1); inside, layers are feature-major, z and delta (units, patterns), and outputs y have a
-last row of ones, so the bias, its gradient and its update cost nothing extra.
+of it whose last row is the bias. Layers are feature-major: net inputs z and delta are (units,
+patterns). Inputs x and outputs y have a last row of ones, so the bias, its gradient and its update
+cost nothing extra.
 """
 
 import itertools
@@ -15,6 +15,7 @@ import numpy as np
 from study.learning import Array
 from study.learning.core.borrowed import line, matrix, row
 from study.learning.core.kernels import force_inlined
+from study.learning.core.products import dot, product, transpose
 
 
 class Units(NamedTuple):
@@ -42,7 +43,7 @@ class Layer(NamedTuple):
 class Workspace(NamedTuple):
     """Buffers for one replica: all its layers' net inputs, outputs (with ones) and deltas.
 
-    ``slope`` and ``spare`` are scratch, reused by every layer.
+    ``slope`` and ``spare`` are scratch, reused by every layer. ``product`` is what multiplies.
     """
 
     net: Array
@@ -50,6 +51,7 @@ class Workspace(NamedTuple):
     delta: Array
     slope: Array
     spare: Array
+    product: Any
 
 
 def count(sizes: Sequence[int]) -> int:
@@ -68,32 +70,34 @@ def layers_of(flat: Array, sizes: Sequence[int]) -> list[Array]:
 
 
 def with_ones(inputs: Array, dtype: Any) -> Array:
-    """Append the column of ones that carries the bias: (..., n, d) to (..., n, d + 1)."""
-    ones = np.ones((*inputs.shape[:-1], 1))
-    return np.ascontiguousarray(np.concatenate([inputs, ones], axis=-1), dtype=dtype)
+    """Turn inputs (D, n, d) to (D, d + 1, n), with the row of ones that carries the bias."""
+    found = np.ones((len(inputs), inputs.shape[2] + 1, inputs.shape[1]), dtype)
+    found[:, :-1] = inputs.swapaxes(1, 2)
+    return found
 
 
 def make_workspace(sizes: Array, patterns: int, dtype: Any) -> Workspace:
     """Allocate a workspace for batches of up to so many patterns."""
     units, widest = int(sizes[1:].sum()), int(sizes[1:].max())
     lengths = (units, units + len(sizes) - 1, units, widest, 2 * widest)
-    return Workspace(*(np.empty(length * patterns, dtype) for length in lengths))
+    net, out, delta, slope, spare = (np.empty(length * patterns, dtype) for length in lengths)
+    return Workspace(net, out, delta, slope, spare, product(np.dtype(dtype).name))
 
 
 @force_inlined
 def forward(sizes, w, x, hidden, output, work):
-    """Compute all layers for the patterns x; return the outputs y (outputs, patterns)."""
-    b = x.shape[0]
+    """Compute all layers for inputs x (n_in + 1, patterns); return y (outputs, patterns)."""
+    b = x.shape[1]
     at_w, at_z, at_y = 0, 0, 0
-    y = x
+    y = matrix(work.out, 0, 0, b)
     for layer in range(sizes.size - 1):
         n_in, n_out = sizes[layer], sizes[layer + 1]
         weights = matrix(w, at_w, n_in + 1, n_out)
         z = matrix(work.net, at_z, n_out, b)
         if layer == 0:
-            np.dot(weights.T, x.T, z)
+            dot(work.product, weights.T, x, z)
         else:
-            np.dot(weights.T, y, z)
+            dot(work.product, weights.T, y, z)
         y = matrix(work.out, at_y, n_out + 1, b)
         if layer + 2 < sizes.size:
             hidden.units.value(z, matrix(work.out, at_y, n_out, b), hidden.units.constants)
@@ -135,7 +139,7 @@ def backward(sizes, w, gradient, x, t, hidden, output, work, replica, step):
 
     t is (patterns, outputs). The objective is a mean over patterns.
     """
-    b, top = x.shape[0], sizes.size - 2
+    b, top = x.shape[1], sizes.size - 2
     units = 0
     for layer in range(1, sizes.size):
         units += sizes[layer]
@@ -157,10 +161,12 @@ def backward(sizes, w, gradient, x, t, hidden, output, work, replica, step):
         else:
             multiply(delta, z, y, hidden, layer, replica, step, work)
         into = matrix(gradient, at_w, n_in + 1, n_out)
+        turned = matrix(work.spare, 0, b, n_out)
+        transpose(delta, turned)
         if layer == 0:
-            np.dot(x.T, delta.T, into)
+            dot(work.product, x, turned, into)
         else:
             weights = matrix(w, at_w, n_in, n_out)  # without the bias
             below = matrix(work.out, at_y - (n_in + 1) * b, n_in + 1, b)
-            np.dot(below, delta.T, into)
-            np.dot(weights, delta, matrix(work.delta, at_z - n_in * b, n_in, b))
+            dot(work.product, below, turned, into)
+            dot(work.product, weights, delta, matrix(work.delta, at_z - n_in * b, n_in, b))

@@ -11,6 +11,7 @@ import numpy as np
 from study.learning import Array
 from study.learning.activations.base import Activation
 from study.learning.core import loops
+from study.learning.core.fixed import sums
 from study.learning.core.kernels import as_kernel
 from study.learning.core.network import Layer, make_workspace, with_ones
 from study.learning.core.placement import constants_of, keys_of, layer_of
@@ -122,7 +123,7 @@ class Stack:
         """
         w = self.parameters if parameters is None else parameters
         data = loops.Patterns(
-            np.ascontiguousarray(self.data.inputs[:, :patterns]),
+            np.ascontiguousarray(self.data.inputs[:, :, :patterns]),
             np.ascontiguousarray(self.data.targets[:, :patterns]),
         )
         return loops.gradients(self.sizes, w, data, *layers, step, self.work)
@@ -142,7 +143,7 @@ class Stack:
 
     def hidden_layer(self, layer: int, patterns: int) -> tuple[Array, Array]:
         """Return y and f'(z) of a hidden layer on the first `patterns`: (R, units, patterns)."""
-        x = np.ascontiguousarray(self.data.inputs[:, :patterns])
+        x = np.ascontiguousarray(self.data.inputs[:, :, :patterns])
         hidden, below = self.rules[0], self.sizes[: layer + 2]  # nothing above it is computed
         z, y = loops.layer_inputs(below, self.parameters, x, hidden, hidden, layer, self.work)
         return y, loops.slopes(z, y, hidden.units.slope, hidden.units.constants)
@@ -154,8 +155,8 @@ class Stack:
         t = problem.test_targets.swapaxes(1, 2)
         t = np.repeat(t, len(y) // len(t), axis=0)
         if problem.task == "regression":
-            spread = ((t - t.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1)
-            return (1.0 - ((y - t) ** 2).sum(axis=-1) / spread).mean(axis=-1)
+            spread = sums((t - sums(t)[..., None] / t.shape[-1]) ** 2)
+            return sums(1.0 - sums((y - t) ** 2) / spread) / t.shape[1]
         if problem.task == "classification" and y.shape[1] > 1:
             right = y.argmax(axis=1) == t.argmax(axis=1)
         else:

@@ -34,7 +34,7 @@ class Trainer:
         self.stack, self.updater, self.step = stack, updater, done
         replicas, data = len(stack.parameters), stack.data
         self.alive = np.ones(replicas, bool)
-        given = np.empty((0, data.inputs.shape[1]), np.int64) if order is None else order
+        given = np.empty((0, data.inputs.shape[2]), np.int64) if order is None else order
         keys = seeds.stream_keys(stack.seeds, "batches")
         self._batches = loops.Batches(batch_size, keys, given, begin)
         running = np.zeros((replicas if accumulates else 0, 2))
