@@ -41,7 +41,7 @@ def away_from(kinks, z, gap):
 def magnified(rule, otherwise, rounding=1e-16):
     """A power below 1 magnifies the rounding of 1 - y² in float64, from 1e-16 to 1e-8."""
     is_root = rule.name == "power" and rule.values["exponent"] < 1.0
-    return rounding ** rule.values["exponent"] * 2.0 if is_root else otherwise
+    return rounding ** rule.values["exponent"] * 4.0 if is_root else otherwise
 
 
 @by_rule

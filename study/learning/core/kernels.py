@@ -31,7 +31,7 @@ from study.errors import UsageError
 from study.learning.core import caching as caching  # before anything is compiled
 from study.learning.core.borrowed import line
 
-FAST = {"contract"}  # fused multiply-add; nothing that assumes finite numbers
+FAST: set[str] = set()
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)
