@@ -9,6 +9,7 @@ import numpy as np
 from study.learning.activations import bound_activation
 from study.learning.activations.base import Activation
 from study.learning.activations.matched import matched_activation, original_slope
+from study.learning.core.fixed import exp, log
 from study.learning.initialisations import INITIALISATIONS, Initialisation
 from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.optimizers import OPTIMIZERS, Optimizer
@@ -136,7 +137,8 @@ class Budget:
 
     def marks(self) -> list[int]:
         """Return the updates after which the stack is measured."""
-        between = np.geomspace(1, max(self.updates, 1), max(self.checkpoints - 1, 1))[:-1]
+        parts = np.linspace(0.0, 1.0, max(self.checkpoints - 1, 1))[:-1]
+        between = exp(parts * log(max(self.updates, 1)))
         return sorted(
             {0, self.updates, *(int(u) for u in np.round(between[between <= self.updates]))}
         )

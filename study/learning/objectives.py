@@ -7,7 +7,6 @@ output. In the others the slope of the output unit cancels, or is 1.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,7 +15,8 @@ import numpy as np
 from study.learning import Array
 from study.learning.activations import ACTIVATIONS
 from study.learning.activations.base import Activation
-from study.learning.core.elementary import exp, log1p
+from study.learning.core.elementary import exp, log, log1p
+from study.learning.core.fixed import log as logs
 from study.learning.core.kernels import Kernel, compiled, kernel
 from study.learning.variants import Record
 
@@ -121,7 +121,7 @@ def _binary_constant(t: Array, mean: Array) -> Array:
 
 
 def _times_log(t: Array, p: Array) -> Array:
-    return t * np.log(np.where(p > 0.0, p, 1.0))  # t = 0 wherever p = 0
+    return t * logs(np.where(p > 0.0, p, 1.0))  # t = 0 wherever p = 0
 
 
 @kernel("terms")
@@ -137,7 +137,7 @@ def _entropy_terms(z, y, t):
             mass[n] += exp(z[k, n] - top[n])
     total = 0.0
     for n in range(z.shape[1]):
-        above = math.log(mass[n])
+        above = log(mass[n])
         for k in range(z.shape[0]):
             if t[n, k] != 0:
                 total += t[n, k] * ((top[n] - z[k, n]) + above)

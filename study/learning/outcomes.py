@@ -8,11 +8,13 @@ excess share is (L - L*) / (L_const - L*).
 import numpy as np
 
 from study.learning import Array
+from study.learning.core.fixed import exp, log
 
 EXPLODED = 1e3  # times the larger of the initial objective and L_const
 RUNAWAY_NORM = 1e6
 STUCK_ABOVE = 0.98  # excess share
 SCORE_FLOOR = 1e-3  # excess share
+LOG10_E = 0.4342944819032518
 
 
 def excess_share(objective: Array, constant: Array, optimum: Array) -> Array:
@@ -44,7 +46,7 @@ def failed(share: Array, diverged_by: Array) -> Array:
 def score(share: Array, failure: Array) -> Array:
     """S = log10 of the excess share clipped to [1e-3, 1]; 0 for FAILED. Lower is better."""
     safe = np.where(failure, 1.0, share)
-    return np.log10(np.clip(safe, SCORE_FLOOR, 1.0))
+    return LOG10_E * log(np.clip(safe, SCORE_FLOOR, 1.0))
 
 
 def updates_to(target: float, updates: Array, share: Array) -> Array:
@@ -58,9 +60,9 @@ def updates_to(target: float, updates: Array, share: Array) -> Array:
     rows = np.arange(len(share))
     before = np.maximum(at - 1, 0)
     tiny = np.finfo(float).tiny
-    x0, x1 = (np.log(np.maximum(updates[i], 1)) for i in (before, at))
-    y0, y1 = (np.log(np.maximum(share[rows, i], tiny)) for i in (before, at))
+    x0, x1 = (log(np.maximum(updates[i], 1)) for i in (before, at))
+    y0, y1 = (log(np.maximum(share[rows, i], tiny)) for i in (before, at))
     fall = np.where(y0 > y1, y0 - y1, 1.0)
-    part = np.clip((y0 - np.log(target)) / fall, 0.0, 1.0)
-    found = np.where(at == 0, 0.0, np.exp(x0 + part * (x1 - x0)))
+    part = np.clip((y0 - log(target)) / fall, 0.0, 1.0)
+    found = np.where(at == 0, 0.0, exp(x0 + part * (x1 - x0)))
     return np.where(reached, found, np.nan)

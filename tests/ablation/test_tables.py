@@ -38,6 +38,13 @@ def test_columns_come_out_in_order_and_type(make_cell):
     assert (again.schema, str(again.to_pydict())) == (runs.schema, str(runs.to_pydict()))
 
 
+def test_every_nan_has_the_same_bits(make_cell):
+    columns = make_cell("a").curves.to_pydict()
+    given = np.array([-np.nan] + [1.0] * (len(columns["update"]) - 1))
+    found = table(columns | {"objective": given}, CURVES)["objective"].to_numpy()
+    assert np.signbit(given[0]) and not np.signbit(found[0]) and np.isnan(found[0])
+
+
 def test_unknown_and_missing_columns_are_named(make_cell):
     columns = make_cell("a").runs.to_pydict()
     for strange in ("objective.scale", "run_id"):

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from study.ablation.store.tables import CURVES, FINALS, REPLICA, RUNS, is_variant_parameter
+from study.learning.core.fixed import log
 from study.learning.variants import plain
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def thin(updates: tuple[int, ...], most: int = STEPS) -> tuple[int, ...]:
     """
     if len(updates) <= most:
         return tuple(range(len(updates)))
-    scale = np.log1p(np.asarray(updates, dtype=np.float64))
+    scale = log(1.0 + np.asarray(updates, dtype=np.float64))
     wanted = np.linspace(scale[0], scale[-1], most)
     nearest = np.abs(scale[:, None] - wanted).argmin(axis=0)  # (points,)
     return tuple(int(i) for i in np.unique(nearest))

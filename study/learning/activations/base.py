@@ -14,6 +14,7 @@ import numba
 import numpy as np
 
 from study.learning import Array
+from study.learning.core.fixed import log
 from study.learning.core.kernels import Kernel, as_kernel
 from study.learning.variants import Record
 
@@ -133,7 +134,8 @@ class Activation(Record):
         """Return |z| at which sech²(κ z) = share: 0 where it never is so large."""
         if self.steepness is None or share <= 0.0:
             return INFINITY
-        return math.acosh(max(1.0, share**-0.5)) / self.steepness
+        rest, root = math.sqrt(max(0.0, 1.0 - share)), math.sqrt(min(1.0, share))
+        return float(log((1.0 + rest) / root)) / self.steepness  # arcosh of 1 / root
 
     @property
     def bounded(self) -> bool:

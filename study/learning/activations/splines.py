@@ -22,10 +22,11 @@ from study.learning.activations import squashing
 from study.learning.activations.base import Activation
 from study.learning.core.borrowed import line
 from study.learning.core.elementary import exp, log1p, tanh
+from study.learning.core.fixed import sums
 from study.learning.core.kernels import Kernel, elementwise, inlined, kernel
 
 Reals = NDArray[np.float64]
-LN2 = math.log(2.0)
+LN2 = 0.6931471805599453
 
 REACH = 40.0
 """Beyond |z| = 40 the spline goes on in a straight line."""
@@ -189,6 +190,18 @@ def _spline_slope(z, y, out, constants):
         into[i] = x if x != x else _curve(x, constants)[1]
 
 
+def _interpolated(nodes: Reals, values: Reals) -> Reals:
+    """Return the coefficients of polynomials through values (n, nodes), the constant first."""
+    newton = values.T.copy()
+    for k in range(1, len(nodes)):  # divided differences
+        newton[k:] = (newton[k:] - newton[k - 1 : -1]) / (nodes[k:] - nodes[:-k])[:, None]
+    found = np.zeros_like(newton)
+    for node, difference in zip(nodes[::-1], newton[::-1], strict=True):
+        found[1:] = found[:-1] - node * found[1:]  # times (u - node)
+        found[0] = difference - node * found[0]
+    return found.T
+
+
 def spline(phi: Callable[[Reals], Reals], knees: list[float], start: float) -> Curve:
     """Return the integral of φ (of points (n,), float64) as a piecewise polynomial, F(0) = start.
 
@@ -206,11 +219,13 @@ def spline(phi: Callable[[Reals], Reals], knees: list[float], start: float) -> C
         [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(ends, ends[1:], counts)]  # noqa: B905
     )
     widths = np.repeat(np.diff(ends) / counts, counts)
-    nodes = 0.5 - 0.5 * np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)
+    root, two = math.sqrt(6.0) / 4.0, math.sqrt(2.0) / 4.0
+    cosines = np.array([root + two, 2.0 * two, root - two])  # of 15°, 45° and 75°
+    nodes = 0.5 - 0.5 * np.concatenate([cosines, -cosines[::-1]])
     at_nodes = phi((left[:, None] + widths[:, None] * nodes).ravel()).reshape(len(left), NODES)
-    powers = np.linalg.solve(np.vander(nodes, increasing=True), at_nodes.T).T
+    powers = _interpolated(nodes, at_nodes)
     rising = widths[:, None] * powers / np.arange(1, NODES + 1)  # ∫ u^k du = u^(k+1) / (k + 1)
-    value = np.concatenate([[0.0], np.cumsum(rising.sum(axis=1))])
+    value = np.concatenate([[0.0], np.cumsum(sums(rising))])
     zero = int(np.searchsorted(left, 0.0))
     value += start - value[zero]
     first = np.concatenate([[0], np.cumsum(counts)[:-1]])

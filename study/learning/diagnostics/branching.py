@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from study.learning import Array
+from study.learning.core.fixed import exp, log
 from study.learning.core.training import Outcome, train
 from study.learning.design import Budget, Design
 from study.learning.problem import Problem
@@ -101,7 +102,7 @@ def rates_for_path(path: Callable[[Array], Array], target: Array, start: Array) 
         lengths = np.asarray(path(rates), dtype=np.float64)
         lengths = np.where(np.isfinite(lengths), lengths, np.inf)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            off = np.abs(np.log(lengths / target))
+            off = np.abs(log(lengths / target))
             nearer = off < miss
             best, miss = np.where(nearer, rates, best), np.where(nearer, off, miss)
             if (miss <= AGREEMENT).all():
@@ -111,9 +112,9 @@ def rates_for_path(path: Callable[[Array], Array], target: Array, start: Array) 
             high = np.where(short, high, [rates, lengths])
             both = np.isfinite(low[0]) & np.isfinite(high[0])
             middle = np.sqrt(low[0] * high[0])
-            share = np.log(target / low[1]) / np.log(high[1] / low[1])
+            share = log(target / low[1]) / log(high[1] / low[1])
             # every other time by halves, so that a bracket with one far end shrinks too
-            secant = low[0] * (high[0] / low[0]) ** share if turn % 2 == 0 else middle
+            secant = low[0] * exp(share * log(high[0] / low[0])) if turn % 2 == 0 else middle
             inside = np.where((secant > low[0]) & (secant < high[0]), secant, middle)
             scaled = rates * np.clip(target / lengths, 0.1, 10.0)
         scaled = np.where(np.isfinite(scaled), np.clip(scaled, least, most), rates)

@@ -3,11 +3,12 @@
 import numpy as np
 
 from study.learning.activations import ACTIVATIONS
+from study.learning.core.fixed import GAUSS, exp, sums
 from study.learning.core.placement import factor_of
 from study.learning.rules.base import Gradient
 from study.learning.variants import Variant
 
-PIECES, NODES = 256, 8  # of the quadrature: exact to rounding between kinks of φ
+PIECES = 256  # of the quadrature: exact to rounding between kinks of φ
 
 
 def one_unit_law(
@@ -46,11 +47,11 @@ def one_unit_law(
     The time; infinite where φ is 0 on the way.
     """
     ends = np.linspace(-distance, beyond, PIECES + 1)
-    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    nodes, weights = GAUSS
     half = 0.5 * (ends[1] - ends[0])
     z = (ends[:-1, None] + half * (1.0 + nodes)).ravel()
     phi = factor_of(rule, ACTIVATIONS["logistic"].bind(), z[None])[0]
-    y = 1.0 / (1.0 + np.exp(-z))
+    y = 1.0 / (1.0 + exp(-z))
     with np.errstate(divide="ignore"):
         wait = 1.0 / (rate * sensitivity * (target - y) * phi)
-    return float(half * (wait * np.tile(weights, PIECES)).sum())
+    return float(half * sums(wait * np.tile(weights, PIECES)))

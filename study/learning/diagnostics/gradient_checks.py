@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from study.learning.activations import ACTIVATIONS
 from study.learning.activations.base import Activation
+from study.learning.core.fixed import GAUSS, sums
 from study.learning.core.network import count
 from study.learning.core.placement import factor_of
 from study.learning.core.stack import Stack
@@ -31,6 +32,7 @@ from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.problem import pose
 from study.learning.rules import EXACT, GRADIENTS, canonical
 from study.learning.rules.base import Gradient
+from study.learning.seeds import normals
 from study.learning.variants import Variant, resolve
 
 Array = NDArray[np.float64]
@@ -43,7 +45,6 @@ CLEARLY = 0.03
 STEP = 1e-5
 INPUTS, PATTERNS, CLASSES, WIDTHS, SPREAD = 5, 6, 3, (4, 3, 4), 0.8
 DEPTHS = (1, 2, 3)
-QUADRATURE = np.polynomial.legendre.leggauss(6)
 
 
 class Net:
@@ -61,11 +62,11 @@ class Net:
 
     def _draw(self, seed: int) -> None:
         random = np.random.default_rng(seed)
-        x = random.normal(size=(PATTERNS, INPUTS))
+        x = normals(random, (PATTERNS, INPUTS))
         t = np.eye(CLASSES)[np.arange(PATTERNS) % CLASSES]
         self.problem = pose([Data(x, t, x, t)], self.network.objective, self.output)
         sizes = (INPUTS, *self.network.hidden, CLASSES)
-        self.w = random.normal(scale=SPREAD, size=(1, count(sizes)))
+        self.w = SPREAD * normals(random, (1, count(sizes)))
         shifts = STEP * np.eye(self.w.size)
         self.moved = np.concatenate([self.w + shifts, self.w - shifts])
 
@@ -168,7 +169,7 @@ def _against_slope(
     apart, proportional, crossing = False, True, False
     for layer, z in enumerate(visited):
         phi, slope = factor_of(rule, activation, z), activation.apply_slope(z)
-        scale = np.sum(phi * slope) / np.sum(slope * slope)
+        scale = sums((phi * slope).ravel()) / sums((slope * slope).ravel())
         proportional &= bool(np.allclose(phi, scale * slope, rtol=1e-9, atol=1e-12))
         if layer == 0:
             apart = _apart(phi, slope) > CLEARLY
@@ -183,13 +184,13 @@ def _of_output_rule(net: Net, rule: Variant[Gradient]) -> Iterator[Row]:
     up, down = np.split(z, 2)
     if not _pointwise(rule, net.output, up.reshape(-1)[:96]):
         return
-    nodes, weights = QUADRATURE
+    nodes, weights = GAUSS
     half = (up - down) / 2
     points = (up + down)[..., None] / 2 + half[..., None] * nodes
     phi = factor_of(rule, net.output, points.reshape(1, -1)).reshape(points.shape)
     targets = net.problem.targets[0].T[None, :, :, None]
-    slope = ((net.output.apply(points) - targets) * phi * weights).sum(axis=-1) * half
-    numeric = slope.sum(axis=(1, 2)) / PATTERNS / (2 * STEP)
+    slope = sums((net.output.apply(points) - targets) * phi * weights) * half
+    numeric = sums(slope.reshape(len(slope), -1)) / PATTERNS / (2 * STEP)
     found = net.gradients(rule, "output", net.w)[0]
     yield _row(net, rule, "output", "own objective", _apart(found, numeric), EQUAL)
 
@@ -207,7 +208,7 @@ def _pointwise(rule: Variant[Gradient], activation: Activation, z: Array) -> boo
 
 def _apart(found: Array, expected: Array) -> float:
     """Relative error; 0 for nothing where nothing is expected."""
-    gap, size = np.linalg.norm(found - expected), np.linalg.norm(expected)
+    gap, size = (np.sqrt(sums(a.ravel() * a.ravel())) for a in (found - expected, expected))
     return float(gap / size) if gap > 0 else 0.0
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from study.learning import Array
 from study.learning.activations.base import SATURATED_SHARE
+from study.learning.core.fixed import sums
 from study.learning.core.stack import Stack
 
 PATTERNS = 256  # the first ones of the training part, which is shuffled
@@ -28,7 +29,7 @@ def norm(rows: Array) -> Array:
 
 
 def _dot(a: Array, b: Array) -> Array:
-    return (a * b).sum(axis=1)
+    return sums(a * b)
 
 
 def _cosine(a: Array, b: Array) -> Array:

@@ -7,13 +7,14 @@ rule propagates back from it: they decay if and only if all eigenvalues that are
 positive real part. With φ = f' both matrices are symmetric, and K~ has no negative eigenvalue.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from study.learning import Array
-from study.learning.core import loops
+from study.learning.core import fixed, loops
 from study.learning.core.network import Layer, make_workspace
 from study.learning.core.stack import Stack
 from study.learning.design import Design
@@ -45,7 +46,8 @@ def asymmetry(stack: Stack, step: int = 0) -> Array:
     for n_in, n_out in zip(stack.widths[:depth], stack.widths[1:], strict=False):
         inside = slice(begin, begin + (n_in + 1) * n_out)
         begin = inside.stop
-        ways = rng.standard_normal((DIRECTIONS, (n_in + 1) * n_out))
+        # uniform, of variance 1: normal draws call the C library
+        ways = math.sqrt(3.0) * (2.0 * rng.random((DIRECTIONS, (n_in + 1) * n_out)) - 1.0)
         products = np.empty((len(stack.parameters), DIRECTIONS, DIRECTIONS))
         for i, way in enumerate(ways):
             ends = []
@@ -55,7 +57,7 @@ def asymmetry(stack: Stack, step: int = 0) -> Array:
                 ends.append(stack.gradient(stack.rules, PATTERNS, step, moved)[:, inside])
             change = ends[0].astype(np.float64) - ends[1]
             for k in range(DIRECTIONS):  # no matrix product, whose bits depend on its size
-                products[:, i, k] = (change * ways[k]).sum(axis=1)
+                products[:, i, k] = fixed.sums(change * ways[k])
         odd, whole = np.zeros((2, len(stack.parameters)))
         for i in range(DIRECTIONS):
             for k in range(i):
@@ -63,7 +65,7 @@ def asymmetry(stack: Stack, step: int = 0) -> Array:
                 odd, whole = odd + (one - other) ** 2, whole + 2.0 * (one**2 + other**2)
         with np.errstate(invalid="ignore"):
             found.append(np.sqrt(odd / whole))
-    return np.mean(found, axis=0)
+    return fixed.sums(np.transpose(found)) / depth
 
 
 @dataclass(frozen=True)
@@ -96,11 +98,9 @@ def tangent_spectrum(
     found = []
     for r, seed in enumerate(seeds):
         true, modified = jacobians(design, problem, parameters[r], patterns, seed, r, start)
-        tangent = true.astype(np.float64) @ modified.T.astype(np.float64)
-        finite = np.isfinite(tangent).all()
-        found.append(np.linalg.eigvals(tangent) if finite else np.full(len(tangent), np.nan))
-    eigenvalues = np.array(found, complex)
-    size = np.abs(eigenvalues).max(axis=1)
+        found.append(fixed.eigenvalues(fixed.multiplied(true, modified.T)))
+    eigenvalues = np.array(found)
+    size = np.sqrt(eigenvalues.real**2 + eigenvalues.imag**2).max(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         negative = (eigenvalues.real < -NEGATIVE * size[:, None]).mean(axis=1)
         smallest = eigenvalues.real.min(axis=1) / size
@@ -130,7 +130,7 @@ def jacobians(
 def _rows(stack: Stack, layers: tuple[Layer, Layer], parameters: Array, patterns: int) -> Array:
     """Propagate an error of 1 at each output for each pattern back, one a replica, (n k, P)."""
     rows, outputs = len(parameters), stack.widths[-1]
-    x = np.ascontiguousarray(stack.data.inputs[:, :patterns])
+    x = np.ascontiguousarray(stack.data.inputs[:, :, :patterns])
     top = len(stack.widths) - 2
     y = loops.layer_inputs(stack.sizes, parameters[:1], x, *layers, top, stack.work)[1]
     aims = np.repeat(y.swapaxes(1, 2), rows, axis=0)

@@ -12,11 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from study.learning import Array
 from study.learning.activations.base import Activation
 from study.learning.activations.splines import Curve
+from study.learning.core.fixed import sums
 from study.learning.core.kernels import Kernel, compiled, kernel
 from study.learning.variants import Parameter, Record
 
@@ -151,4 +150,4 @@ def mean_of(block):
 def initial_mean(layer: LayerContext, z: Array) -> Array:
     """Prepare the mean of f' over the training set and the units, (R, 1)."""
     slope = layer.activation.apply_slope(z)
-    return slope.reshape(len(z), -1).mean(axis=1, dtype=np.float64)[:, None]
+    return sums(slope.reshape(len(z), -1))[:, None] / slope[0].size
