@@ -33,10 +33,10 @@ def circles(seed: int, *, noise: float, patterns: float) -> Raw:
     """Two circles around one centre, of radius 1 (class 0) and ½ (class 1)."""
     train, rows, draw = _begin("circles", seed, patterns)
     labels = np.arange(rows) % 2
-    angle = draw.uniform(0.0, 2.0 * np.pi, rows)
+    angle = 2.0 * np.pi * draw.random(rows)
     radius = np.where(labels == 0, 1.0, 0.5)
-    points = np.column_stack([radius * np.cos(angle), radius * np.sin(angle)])
-    return _parts(points + noise * draw.standard_normal(points.shape), labels, train)
+    points = np.column_stack([radius * _cos(angle), radius * _sin(angle)])
+    return _parts(points + noise * _normals(draw, points.shape), labels, train)
 
 
 def classification(seed: int, *, flip: float, classes: float, patterns: float) -> Raw:
@@ -51,7 +51,7 @@ def classification(seed: int, *, flip: float, classes: float, patterns: float) -
     bits = (corners[:, None] >> np.arange(INFORMATIVE)) & 1
     centres = SEPARATION * (2.0 * bits - 1.0)  # (2 classes, informative)
     labels = np.arange(rows) % kinds
-    inputs = draw.standard_normal((rows, FEATURES))
+    inputs = _normals(draw, (rows, FEATURES))
     inputs[:, :INFORMATIVE] += centres[2 * labels + draw.integers(0, 2, rows)]
     order, shift = draw.permutation(train), draw.integers(1, kinds, train)
     wrong = order[: int(flip * train + 0.5)]
@@ -86,9 +86,9 @@ def conflicts(seed: int, *, points: float, copies: float, flipped: float) -> Raw
 def friedman1(seed: int, *, noise: float, patterns: float) -> Raw:
     """Friedman's regression: five of ten uniform inputs matter, not linearly."""
     train, rows, draw = _begin("friedman1", seed, patterns)
-    x = draw.uniform(0.0, 1.0, (rows, 10))
-    y = 10.0 * np.sin(np.pi * x[:, 0] * x[:, 1]) + 20.0 * (x[:, 2] - 0.5) ** 2
-    y += 10.0 * x[:, 3] + 5.0 * x[:, 4] + noise * draw.standard_normal(rows)
+    x = draw.random((rows, 10))
+    y = 10.0 * _sin(np.pi * x[:, 0] * x[:, 1]) + 20.0 * (x[:, 2] - 0.5) ** 2
+    y += 10.0 * x[:, 3] + 5.0 * x[:, 4] + noise * _normals(draw, rows)
     return _parts(x, y, train)
 
 
@@ -100,11 +100,13 @@ def teacher(seed: int, *, depth: float, patterns: float) -> Raw:
     biases, those of the targets into the linear last layer's, so L* = 0 for the same shape.
     """
     train, rows, _ = _begin("teacher", seed, patterns)
-    inputs = y = _stream(seed, "teacher inputs").standard_normal((rows, TEACHER_INPUTS))
+    inputs = y = _normals(_stream(seed, "teacher inputs"), (rows, TEACHER_INPUTS))
+    from study.learning.core import fixed
+
     *hidden, last = teacher_weights(seed, whole("teacher.depth", depth))
     for weights in hidden:
-        y = np.tanh(y @ weights[:-1] + weights[-1])
-    return _parts(inputs, y @ last[:-1] + last[-1], train)
+        y = fixed.tanh(fixed.multiplied(y, weights[:-1]) + weights[-1])
+    return _parts(inputs, fixed.multiplied(y, last[:-1]) + last[-1], train)
 
 
 def teacher_weights(seed: int, depth: int = 1) -> list[Array]:
@@ -119,7 +121,7 @@ def teacher_weights(seed: int, depth: int = 1) -> list[Array]:
     layers = []
     for layer, (n_in, n_out) in enumerate(pairwise(widths)):
         gain = TEACHER_GAIN if layer < depth else 1.0
-        weights = draw.standard_normal((n_in + 1, n_out))
+        weights = _normals(draw, (n_in + 1, n_out))
         weights[:-1] *= gain / np.sqrt(n_in)
         weights[-1] *= 0.5
         layers.append(weights)
@@ -135,15 +137,31 @@ def encoder(seed: None, *, size: float) -> Raw:
 def escape(seed: int, *, inputs: float, patterns: float) -> Raw:
     """One output that should be 1 whatever the inputs, which are normal."""
     train, rows, draw = _begin("escape", seed, patterns)
-    x = draw.standard_normal((rows, whole("escape.inputs", inputs)))
+    x = _normals(draw, (rows, whole("escape.inputs", inputs)))
     return _parts(x, np.ones((rows, 1)), train)
 
 
 def _stream(seed: int, name: str) -> np.random.Generator:
-    # brings numba, which listing datasets can do without
+    # brings numba, as the next two do, which listing datasets can do without
     from study.learning.seeds import generator
 
     return generator(seed, f"dataset {name}")
+
+
+def _normals(draw: np.random.Generator, shape: Any) -> Array:
+    from study.learning.seeds import normals
+
+    return normals(draw, shape)
+
+
+def _sin(x: Array) -> Array:
+    from study.learning.core.fixed import sin
+
+    return sin(x)
+
+
+def _cos(x: Array) -> Array:
+    return _sin(x + 0.5 * np.pi)
 
 
 def _begin(name: str, seed: int, patterns: float) -> tuple[int, int, np.random.Generator]:
@@ -157,11 +175,11 @@ def _parts(inputs: Array, targets: NDArray[Any], train: int) -> Raw:
 
 
 def _moons(draw: np.random.Generator, labels: NDArray[Any], noise: float) -> Array:
-    angle = draw.uniform(0.0, np.pi, len(labels))
+    angle = np.pi * draw.random(len(labels))
     upper = labels == 0
-    x = np.where(upper, np.cos(angle), 1.0 - np.cos(angle))
-    y = np.where(upper, np.sin(angle), 0.5 - np.sin(angle))
-    return np.column_stack([x, y]) + noise * draw.standard_normal((len(labels), 2))
+    x = np.where(upper, _cos(angle), 1.0 - _cos(angle))
+    y = np.where(upper, _sin(angle), 0.5 - _sin(angle))
+    return np.column_stack([x, y]) + noise * _normals(draw, (len(labels), 2))
 
 
 def _patterns(default: int) -> Parameter:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from study.learning import Array
-from study.learning.seeds import generator
+from study.learning.seeds import generator, normals, uniforms
 from study.learning.variants import Parameter, Record, Variant
 
 
@@ -65,7 +65,7 @@ def initial_parameters(
 
 def _glorot(rng: Any, shape: Any, fan_in: int, fan_out: int, values: Any) -> Array:
     limit = np.sqrt(6.0 / (fan_in + fan_out))
-    return rng.uniform(-limit, limit, shape)
+    return uniforms(rng, -limit, limit, shape)
 
 
 def _as_base(rng: Any, shape: Any, fan_in: int, fan_out: int, values: Any) -> Array:
@@ -103,21 +103,21 @@ _RECORDS = (
         formula="N(0, 2 / n_in)",
         reference="He, Zhang, Ren & Sun 2015",
         parameters={"biases": BIASES},
-        draw=lambda rng, shape, n_in, n_out, _: rng.normal(0.0, np.sqrt(2.0 / n_in), shape),
+        draw=lambda rng, shape, n_in, n_out, _: np.sqrt(2.0 / n_in) * normals(rng, shape),
     ),
     Initialisation(
         name="lecun",
         formula="N(0, 1 / n_in)",
         reference='LeCun, Bottou, Orr & Müller 1998, "Efficient BackProp"',
         parameters={"biases": BIASES},
-        draw=lambda rng, shape, n_in, n_out, _: rng.normal(0.0, np.sqrt(1.0 / n_in), shape),
+        draw=lambda rng, shape, n_in, n_out, _: np.sqrt(1.0 / n_in) * normals(rng, shape),
     ),
     Initialisation(
         name="uniform",
         formula="U(-r, r)",
         reference="Rumelhart, Hinton & Williams 1986; Fahlman 1988 (r = 1)",
         parameters={"r": Parameter(0.5, "half the width", low=0.0), "biases": BIASES},
-        draw=lambda rng, shape, n_in, n_out, own: rng.uniform(-own["r"], own["r"], shape),
+        draw=lambda rng, shape, n_in, n_out, own: uniforms(rng, -own["r"], own["r"], shape),
     ),
     Initialisation(
         name="zeroed_layer",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from study.learning import Array
+from study.learning.core.fixed import power
 from study.learning.core.kernels import Kernel, as_kernel, kernel
 from study.learning.variants import Parameter, Record
 
@@ -189,7 +190,8 @@ def _decay_constants(n: Hyperparameters) -> tuple[Array, ...]:
 
 
 def _adam_rate(rate: Array, n: Hyperparameters, step: int) -> Array:
-    return rate * np.sqrt(1.0 - n["beta_2"] ** step) / (1.0 - n["beta_1"] ** step)
+    one, two = power(n["beta_1"], step), power(n["beta_2"], step)
+    return rate * np.sqrt(1.0 - two) / (1.0 - one)
 
 
 def _first_sizes(state: Array, rate: Array) -> None:

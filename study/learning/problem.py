@@ -9,6 +9,7 @@ import numpy as np
 from study.errors import UsageError
 from study.learning import Array
 from study.learning.activations.base import Activation
+from study.learning.core.fixed import sums
 from study.learning.data import Data
 from study.learning.objectives import Objective
 
@@ -150,19 +151,24 @@ def unscored(inputs: Array, targets: Array, task: str) -> Problem:
     )
 
 
+def _mean(terms: Array) -> float:
+    """Sum over outputs, mean over patterns."""
+    return float(sums(sums(terms))) / len(terms)
+
+
 def _other(objective: Objective, targets: Array, low: float, high: float) -> float:
     """Objective when every output has the other one of the two target values."""
     other = low + high - targets
     if not objective.output_factor:
         other = np.clip(other, low + 0.1 * (high - low), high - 0.1 * (high - low))
-    return float(objective.constant_terms(targets, other).sum(axis=1).mean())
+    return _mean(objective.constant_terms(targets, other))
 
 
 def _best_constant(objective: Objective, targets: Array, group: Array) -> float:
     """Objective when every group of patterns gets the one output that is best for it."""
     counts = np.bincount(group)
     if len(counts) == len(group):
-        return float(objective.constant_terms(targets, targets).sum(axis=1).mean())
+        return _mean(objective.constant_terms(targets, targets))
     sums = np.stack([np.bincount(group, weights=column) for column in targets.T], axis=1)
     mean = (sums / counts[:, None])[group]
-    return float(objective.constant_terms(targets, mean).sum(axis=1).mean())
+    return _mean(objective.constant_terms(targets, mean))

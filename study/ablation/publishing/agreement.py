@@ -3,9 +3,9 @@
 *Equal to the bit*: every number and word of every training is the same. NaN equals NaN. The digest
 of the claims is not compared, since it is no result.
 
-*Within the interval*: some bits differ, as another machine rounds differently and training
-amplifies that. Then the evaluation seeds are compared in pairs. With d the differences of scores
-(fresh minus published, one per seed), the cell is *different* where the Student interval
+*Within the interval*: some bits differ, as another version of a library rounds differently and
+training amplifies that. Then the evaluation seeds are compared in pairs. With d the differences of
+scores (fresh minus published, one per seed), the cell is *different* where the Student interval
 
     mean(d) ± t(1 - α / (4 m), n - 1) · sd(d) / √n,    α = 1 %, m cells, two tests each
 

@@ -15,20 +15,17 @@ from study.learning.rules.base import (
     Gradient,
     initial_mean,
 )
-from study.learning.seeds import permuted, stream, uniform
+from study.learning.seeds import partner, stream, uniform
 from study.learning.variants import Parameter
 
 
 @compiled
 def _permute(lines, base):
-    """Put each row of a matrix into an order of its own."""
-    order = np.empty(lines.shape[1], np.int64)
-    before = np.empty(lines.shape[1], lines.dtype)
-    for at in range(lines.shape[0]):
-        permuted(order, base, at)
-        before[:] = lines[at]
-        for i in range(order.size):
-            lines[at, i] = before[order[i]]
+    """Put each row of a matrix into an order of its own; rows take turns, so none waits."""
+    for i in range(lines.shape[1] - 1, 0, -1):
+        for at in range(lines.shape[0]):
+            k = partner(base, i, at)
+            lines[at, i], lines[at, k] = lines[at, k], lines[at, i]
 
 
 @kernel("factor")
