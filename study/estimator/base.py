@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from study.errors import UsageError
 from study.learning import Array
+from study.learning.core.caching import announced
 from study.learning.core.network import layers_of
 from study.learning.core.stack import Stack
 from study.learning.core.trainer import Trainer
@@ -137,12 +138,13 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
         elif widths != (held := tuple(map(len, [*self.coefs_, self.intercepts_[-1]]))):
             raise UsageError(f"the weights to go on from have widths {held}, not {widths}")
         order, encoded = np.arange(len(x))[None], self._encoding.encode(targets)
-        trainer = self._trainer(design, x, encoded, size, order, incremental)
-        try:
-            with np.errstate(all="ignore"):  # floating-point exceptions are data here
-                self._epochs(trainer, order, size, random, incremental)
-        except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=3)
+        with announced():
+            trainer = self._trainer(design, x, encoded, size, order, incremental)
+            try:
+                with np.errstate(all="ignore"):  # floating-point exceptions are data here
+                    self._epochs(trainer, order, size, random, incremental)
+            except KeyboardInterrupt:
+                warnings.warn("Training interrupted by user.", stacklevel=3)
         if not np.isfinite(trainer.stack.parameters).all():
             raise ValueError(
                 f"the weights are not finite after {self.n_iter_} epochs: lower "

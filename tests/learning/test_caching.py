@@ -1,5 +1,6 @@
 """Compiled code is made anew after a change of what is compiled into it, and only then."""
 
+import numba
 import pytest
 
 from study.learning.core import caching
@@ -47,3 +48,15 @@ def test_where_it_is_kept(package, monkeypatch, tmp_path):
         assert caching.compiled_code() == tmp_path / "home/.cache/delta-rule-study/compiled"
     monkeypatch.setattr(caching.numba.config, "CACHE_DIR", str(tmp_path))
     assert caching.compiled_code() == tmp_path
+
+
+def test_that_something_is_compiled_is_said_once(capsys):
+    functions = [numba.njit(lambda x, n=n: x + n) for n in (1, 2)]
+    for function in functions:
+        with caching.announced():
+            function(1.0)
+            function(2)
+        assert capsys.readouterr().err == "compiling for this processor: some seconds, once\n"
+    with caching.announced():
+        functions[0](1.0)
+    assert capsys.readouterr().err == ""

@@ -1,4 +1,4 @@
-"""Where compiled code is kept, and when it is out of date.
+"""Where compiled code is kept, when it is out of date, and a line where it has to be made.
 
 numba looks at the file of a function alone, and not at what is compiled into it from others: after
 an update it would go on with old code. Here a function is as old as its file and all that this
@@ -11,10 +11,14 @@ import ast
 import functools
 import hashlib
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core import event
 from numba.core.caching import CacheImpl, _CacheLocator
 
 PACKAGE = Path(__file__).parents[2]
@@ -82,3 +86,26 @@ class _ByImports(_CacheLocator):
 
 
 CacheImpl._locator_classes.insert(0, _ByImports)
+
+
+class _Announcement(event.Listener):
+    """Says once that something is compiled."""
+
+    def __init__(self) -> None:
+        self._said = False
+
+    def on_start(self, event: Any) -> None:
+        """Take a pass of the compiler: none runs where compiled code is loaded."""
+        if not self._said:
+            print("compiling for this processor: some seconds, once", file=sys.stderr, flush=True)
+        self._said = True
+
+    def on_end(self, event: Any) -> None:
+        """Take its end."""
+
+
+@contextmanager
+def announced() -> Iterator[None]:
+    """Say on stderr, in one line, if anything is compiled meanwhile."""
+    with event.install_listener("numba:run_pass", _Announcement()):
+        yield

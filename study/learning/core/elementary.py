@@ -25,16 +25,14 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
-from study.learning.core.kernels import FAST
+from study.learning.core.kernels import OPTIONS
 
 F, D = np.float32, np.float64
 I, J = np.int32, np.int64
 
 # compiled with the options of their callers, and inlined by the compiler's last stage alone:
 # numba's own inlining warns where one function occurs twice
-in_loops = functools.partial(
-    overload, jit_options={"error_model": "numpy", "fastmath": FAST, "forceinline": True}
-)
+in_loops = functools.partial(overload, jit_options={**OPTIONS, "forceinline": True})
 
 
 def _fused(builder: Any, a: Any, b: Any, c: Any) -> Any:

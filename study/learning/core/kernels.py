@@ -31,8 +31,6 @@ from study.errors import UsageError
 from study.learning.core import caching as caching  # before anything is compiled
 from study.learning.core.borrowed import line
 
-FAST: set[str] = set()
-
 
 @register_pass(mutates_CFG=False, analysis_only=False)
 class _WeakNumbers(FunctionPass):
@@ -63,7 +61,7 @@ class _Elementwise(CompilerBase):
         return [passes]
 
 
-OPTIONS = {"error_model": "numpy", "fastmath": FAST}
+OPTIONS = {"error_model": "numpy"}  # nothing that would let LLVM round otherwise
 compiled = numba.njit(cache=True, **OPTIONS)
 force_inlined = numba.njit(cache=True, forceinline=True, **OPTIONS)
 inlined = numba.njit(cache=True, inline="always", **OPTIONS)
