@@ -144,7 +144,10 @@ def weights(engine: str, job: Job, rounds: int) -> Array:
 
 
 def product_rate(engine: str) -> float:
-    """Return the rate of a large float32 matrix product in an engine's library, GFLOP/s."""
+    """Return the rate of a large float32 matrix product, GFLOP/s.
+
+    It is that of the engine's library; for ours of numpy's, which shows the peak.
+    """
     a: Any = np.random.default_rng(0).random((PRODUCT, PRODUCT), np.float32)
     if ENGINES[engine].needs == "torch":
         import torch

@@ -99,10 +99,10 @@ def teacher(seed: int, *, depth: float, patterns: float) -> Raw:
     realisability: the shifts and scales of the inputs go into the first layer's weights and
     biases, those of the targets into the linear last layer's, so L* = 0 for the same shape.
     """
-    train, rows, _ = _begin("teacher", seed, patterns)
-    inputs = y = _normals(_stream(seed, "teacher inputs"), (rows, TEACHER_INPUTS))
     from study.learning.core import fixed
 
+    train, rows, _ = _begin("teacher", seed, patterns)
+    inputs = y = _normals(_stream(seed, "teacher inputs"), (rows, TEACHER_INPUTS))
     *hidden, last = teacher_weights(seed, whole("teacher.depth", depth))
     for weights in hidden:
         y = fixed.tanh(fixed.multiplied(y, weights[:-1]) + weights[-1])
@@ -142,7 +142,7 @@ def escape(seed: int, *, inputs: float, patterns: float) -> Raw:
 
 
 def _stream(seed: int, name: str) -> np.random.Generator:
-    # brings numba, as the next two do, which listing datasets can do without
+    # brings numba, as `teacher` and the next two do, which listing datasets can do without
     from study.learning.seeds import generator
 
     return generator(seed, f"dataset {name}")

@@ -115,7 +115,7 @@ def raw_digest(*arrays: Array) -> str:
 
 
 def _digest(record: Dataset, task: str, values: Mapping[str, Any], raw: str | None) -> str:
-    # not over the final arrays: their last bits depend on the machine's order of summation
+    # of the raw arrays: what is made of them is told by `preparation` and `split`
     content = {
         "name": record.name,
         "parameters": dict(values),

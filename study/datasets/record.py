@@ -63,7 +63,8 @@ class Dataset(Record):
     one_sided
         Whether all targets may be equal, where it is asked how long a net takes.
     version
-        Raise it when `load` gives other arrays for the same seed and parameters.
+        Raise it when `load` gives other arrays for the same seed and parameters, unless
+        NUMERICS_VERSION is raised too.
     """
 
     source: str

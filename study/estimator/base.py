@@ -29,6 +29,7 @@ from study.learning.objectives import LOGISTIC, OBJECTIVES, Objective
 from study.learning.optimizers import OPTIMIZERS, Optimizer, Updater
 from study.learning.problem import Encoding, encoding_of, unscored
 from study.learning.rules import EXACT
+from study.learning.seeds import uniforms
 from study.learning.variants import Variant, resolve
 
 OBJECTIVE_OF_TASK = {
@@ -176,8 +177,8 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
         coefs, intercepts = [], []
         for a, b in itertools.pairwise(widths):
             bound = np.sqrt(factor / (a + b))
-            coefs.append(random.uniform(-bound, bound, (a, b)).astype(self.dtype))
-            intercepts.append(random.uniform(-bound, bound, b).astype(self.dtype))
+            coefs.append(uniforms(random, -bound, bound, (a, b)).astype(self.dtype))
+            intercepts.append(uniforms(random, -bound, bound, b).astype(self.dtype))
         coefs = _given("coef_init", self.coef_init, coefs)
         intercepts = _given("intercept_init", self.intercept_init, intercepts)
         self.coefs_, self.intercepts_ = coefs, intercepts

@@ -13,6 +13,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 from study.errors import UsageError
 from study.estimator.base import DeltaRuleEstimator
 from study.learning import Array
+from study.learning.core.fixed import log
 
 
 class DeltaRuleClassifier(ClassifierMixin, DeltaRuleEstimator):
@@ -141,8 +142,8 @@ class DeltaRuleClassifier(ClassifierMixin, DeltaRuleEstimator):
 
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithms of `predict_proba`."""
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+        shares = self.predict_proba(X)
+        return log(shares).astype(shares.dtype)
 
     def _checked(self, X: Any, y: Any, incremental: bool, first: bool) -> tuple[Array, Array]:
         x, y = validate_data(self, X, y, dtype=self.dtype, multi_output=True, reset=first)

@@ -190,8 +190,8 @@ def _decay_constants(n: Hyperparameters) -> tuple[Array, ...]:
 
 
 def _adam_rate(rate: Array, n: Hyperparameters, step: int) -> Array:
-    one, two = power(n["beta_1"], step), power(n["beta_2"], step)
-    return rate * np.sqrt(1.0 - two) / (1.0 - one)
+    first, second = power(n["beta_1"], step), power(n["beta_2"], step)
+    return rate * np.sqrt(1.0 - second) / (1.0 - first)
 
 
 def _first_sizes(state: Array, rate: Array) -> None:

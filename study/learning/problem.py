@@ -169,6 +169,6 @@ def _best_constant(objective: Objective, targets: Array, group: Array) -> float:
     counts = np.bincount(group)
     if len(counts) == len(group):
         return _mean(objective.constant_terms(targets, targets))
-    sums = np.stack([np.bincount(group, weights=column) for column in targets.T], axis=1)
-    mean = (sums / counts[:, None])[group]
+    totals = np.stack([np.bincount(group, weights=column) for column in targets.T], axis=1)
+    mean = (totals / counts[:, None])[group]
     return _mean(objective.constant_terms(targets, mean))

@@ -22,7 +22,7 @@ _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31, _S32, _S40 = (np.uint64(bits) for bits in (30, 27, 31, 32, 40))
 _ONE = np.uint64(1)
-DECIMALS = 2.0**30
+GRID = 2.0**30  # normal draws are multiples of 1 / GRID
 _TO_UNIT = 2.0**-24  # 24 bits: every draw is exact in float32, and below 1
 
 
@@ -31,19 +31,19 @@ def generator(seed: int, name: str) -> np.random.Generator:
     return np.random.default_rng([seed, _name_key(name)])
 
 
-def uniforms(rng: np.random.Generator, low: float, high: float, shape: Any) -> Array:
+def uniforms(rng: Any, low: float, high: float, shape: Any) -> Array:
     """Draw from U(low, high); numpy's own rounds once where a compiler fuses its two steps."""
     return low + (high - low) * rng.random(shape)
 
 
 def normals(rng: np.random.Generator, shape: Any) -> Array:
-    """Draw from N(0, 1), to nine decimals.
+    """Draw from N(0, 1), rounded to multiples of 2^-30.
 
-    numpy's ziggurat asks the C library for one value in 4,000, beyond ±3.65, and for few
-    decisions. Two libraries differ there by 4e-16, half a millionth of a step: the chance that
-    one of ten million draws is rounded otherwise is 0.1 %.
+    numpy's ziggurat asks the C library for one value in 4,000, those beyond ±3.65, and for
+    whether some others are kept. Two libraries differ there by 4e-16, half a millionth of a
+    step: the chance that one of ten million draws is rounded otherwise is 0.1 %.
     """
-    return np.rint(rng.standard_normal(shape) * DECIMALS) / DECIMALS
+    return np.rint(rng.standard_normal(shape) * GRID) / GRID
 
 
 def stream_keys(seeds: Iterable[int], name: str) -> NDArray[np.uint64]:
@@ -89,9 +89,9 @@ def uniform(base, unit, pattern):
 
 @inlined
 def partner(base, i, line):
-    """Return with which of 0 to i the entry i of a line changes places, in Fisher-Yates.
+    """Return the place k, 0 <= k <= i, whose entry changes places with entry i of a line.
 
-    The draw is a multiply-shift, with a bias below i / 2^32.
+    This is a step of Fisher-Yates. The draw is a multiply-shift, with a bias below (i + 1) / 2^32.
     """
     draw = hashed(base, i, line) >> _S32
     return np.int64((draw * np.uint64(i + 1)) >> _S32)

@@ -18,6 +18,8 @@ MATRICES = {
     "antisymmetric": RNG.normal(size=(20, 20)) - RNG.normal(size=(20, 20)),
     "symmetric, of low rank": COLUMNS @ COLUMNS.T,
     "of low rank": COLUMNS @ RNG.normal(size=(5, 64)),
+    "of which most is next to nothing": np.diag([1.0, 0.5, 0.2, 0.1])
+    + np.tril(COLUMNS[:4, :4]) * 2e-162,
     "large": 1e200 * RNG.normal(size=(64, 64)),
     "small": 1e-200 * RNG.normal(size=(64, 64)),
 }
@@ -54,6 +56,14 @@ def test_logarithms_and_exponentials():
     np.testing.assert_allclose(fixed.log(x), np.log(x), rtol=1e-15)
     np.testing.assert_allclose(fixed.exp(fixed.log(x)), x, rtol=1e-12)
     assert fixed.log(0.0) == -np.inf and np.isnan(fixed.log(-1.0)) and fixed.exp(0.0) == 1.0
+
+
+def test_sines_and_powers():
+    angles = np.linspace(-7.0, 7.0, 10_001)
+    np.testing.assert_allclose(fixed.sin(angles), np.sin(angles), rtol=1e-15, atol=3e-16)
+    bases = np.array([0.0, 0.5, 0.9, 0.999, 1.0])
+    for exponent in (0, 1, 2, 17, 10_000):
+        np.testing.assert_allclose(fixed.power(bases, exponent), bases**exponent, rtol=1e-11)
 
 
 def test_the_quadrature():

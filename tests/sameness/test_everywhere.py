@@ -1,4 +1,4 @@
-"""The same bits on every processor: digests of trainings on some that are emulated.
+"""The same bits on every processor: digests of trainings with the code that others would run.
 
 numba compiles for the processor that is named, numpy and the BLAS take the code that they would
 take there. A cell's identity holds NUMERICS_VERSION: where values move and it does not, a study
@@ -45,7 +45,8 @@ def test_digests_are_the_golden_ones(name):
         pytest.skip("no x86 processor")
     environment = {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'learning'}"}
     if numba_name and blas:
-        environment |= {"NUMBA_CPU_NAME": numba_name, "NUMBA_CPU_FEATURES": ""}
+        wide = "+avx512f" if "avx512" in numba_name else ""
+        environment |= {"NUMBA_CPU_NAME": numba_name, "NUMBA_CPU_FEATURES": wide}
         environment |= {"OPENBLAS_CORETYPE": blas, "NPY_DISABLE_CPU_FEATURES": without}
     found = subprocess.run(
         [sys.executable, "-W", "ignore", ROOT / "tests" / "sameness" / "digests.py"],

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import llvmlite.binding
-import threadpoolctl
 
 from study.ablation.configuration.protocol import Protocol
 from study.ablation.configuration.schema import Execution
@@ -85,22 +84,12 @@ def export(plan: Plan, records: Sequence[str], folder: Path) -> None:
 
 
 def machine() -> dict[str, Any]:
-    """Return processor, cores, system, what numba compiles for, and the linear algebra in use.
-
-    Workers give it one thread each.
-    """
-    blas = [
-        {key: pool.get(key) for key in ("internal_api", "version", "architecture")}
-        for pool in threadpoolctl.threadpool_info()
-        if pool.get("user_api") == "blas"
-    ]
+    """Return processor, cores, system, and what numba compiles for."""
     return {
         "processor": _processor(),
         "cores": Execution().processes(),
         "system": platform.platform(),
         "compiled for": llvmlite.binding.get_host_cpu_name(),
-        "blas": blas,
-        "blas threads a worker": 1,
     }
 
 

@@ -63,7 +63,10 @@ class FailedCell:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Limit linear algebra to one thread; numba's library must be loaded to be limited."""
+    """Limit linear algebra, which only users' own records call, to one thread.
+
+    numba's library must be loaded to be limited.
+    """
     ensure_blas()
     with threadpoolctl.threadpool_limits(1):
         yield

@@ -62,7 +62,7 @@ def polynomial(typing: Any, x: Any, coefficients: Any) -> Any:
             context.cast(builder, builder.extract_value(numbers, i), types.float64, x)
             for i in range(len(coefficients))
         ]
-        return functools.reduce(lambda sum, term: _fused(builder, sum, at, term), terms)
+        return functools.reduce(lambda found, term: _fused(builder, found, at, term), terms)
 
     return x(x, coefficients), generate
 

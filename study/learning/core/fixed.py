@@ -103,7 +103,7 @@ def _is_nothing(z):
 def _rotation(x, y):
     """Return c and s of the rotation that turns (x, y) to (r, 0)."""
     size = x.real * x.real + x.imag * x.imag + y.real * y.real + y.imag * y.imag
-    if size == 0.0:
+    if size < 1e-280:  # nothing, beside the largest entry, 1; smaller squares lose digits
         return complex(1.0, 0.0), complex(0.0, 0.0)
     factor = 1.0 / np.sqrt(size)
     return x * factor, y * factor
@@ -120,7 +120,9 @@ def _turn(a, i, j, c, s, first, end):
 
 @compiled
 def eigenvalues(matrix):
-    """Return the eigenvalues of a square real matrix (n, n), complex; NaN if it is not finite.
+    """Return the eigenvalues of a square real matrix (n, n), complex.
+
+    They are NaN if the matrix is not finite, or if the steps do not converge.
 
     By the QR algorithm with Wilkinson's shifts (Golub & Van Loan 2013, sections 7.4 and 7.5),
     all of it rotations. Errors are rounding's, relative to the largest entry.
@@ -160,4 +162,6 @@ def eigenvalues(matrix):
             _turn(h.T, k, k + 1, c, s, first, k + 2)
         for i in range(first, last + 1):
             h[i, i] += shift
+    else:
+        return np.full(n, complex(np.nan, 0.0))
     return np.diag(h) * size

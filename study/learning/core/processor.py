@@ -17,8 +17,8 @@ def _features() -> set[str]:
     }
 
 
-# bytes of a vector, and how many of them hold sums: with vectors of 64 bytes there are 32
-# registers, with those of 32 bytes often 16
+# bytes of a vector, and how many vectors hold sums: 64-byte vectors come with 32 registers,
+# 32-byte ones often with 16
 VECTOR, SUMS = (64, 16) if "+avx512f" in _features() else (32, 12)
 
 

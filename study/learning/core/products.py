@@ -52,10 +52,10 @@ class _Access:
         given = [place, LANE(self.align), mask, nothing]
         return _call(self.builder, "masked.load", self.vector, given, ".p0")
 
-    def everywhere(self, at: Any) -> Any:
+    def load_repeated(self, at: Any) -> Any:
         """Load one number into all lanes of a vector."""
         number = self.builder.load(self.builder.gep(self.start, [at]))
-        return _everywhere(self.builder, number, self.vector.count)
+        return _repeated(self.builder, number, self.vector.count)
 
     def store(self, value: Any, at: Any, lanes: int = 0, mask: Any = None) -> None:
         """Store a vector at entry `at` + `lanes`, but for what is masked."""
@@ -67,7 +67,7 @@ class _Access:
             _call(self.builder, "masked.store", self.vector, given, ".p0", ir.VoidType())
 
 
-def _everywhere(builder: Any, number: Any, lanes: int) -> Any:
+def _repeated(builder: Any, number: Any, lanes: int) -> Any:
     nothing = ir.Constant(ir.VectorType(number.type, lanes), ir.Undefined)
     one = builder.insert_element(nothing, number, LANE(0))
     return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(LANE, lanes), [0] * lanes))
@@ -102,9 +102,9 @@ def _write_tile(function: Any, rows: int, vectors: int) -> None:
     a, b, c, down_a, along_a, along_b, down_c, depth, width = function.args
     left, right, into = (_Access(builder, pointer, vector) for pointer in (a, b, c))
     numbers = ir.Constant(ir.VectorType(LANE, lanes), list(range(lanes)))
-    last = _everywhere(builder, builder.trunc(width, LANE), lanes)
+    last = _repeated(builder, builder.trunc(width, LANE), lanes)
     masks = [None] * (vectors - 1) + [builder.icmp_signed("<", numbers, last)]
-    # entry i of column k of a is at `first[i % 8]` and column k, moved by `further` from row 8 on
+    # row i of a begins at first[i % 8]; from row 8 on `further` is added
     first = [_opaque(builder, builder.mul(INDEX(i), down_a)) for i in range(min(rows, 8))]
     further = _opaque(builder, builder.mul(INDEX(8), down_a))
     before = builder.block
@@ -117,7 +117,7 @@ def _write_tile(function: Any, rows: int, vectors: int) -> None:
     factors = [right.load(row, j * lanes, mask) for j, mask in enumerate(masks)]
     columns, new = [column, builder.add(column, further)], []
     for i in range(rows):
-        factor = left.everywhere(builder.add(columns[i // 8], first[i % 8]))
+        factor = left.load_repeated(builder.add(columns[i // 8], first[i % 8]))
         terms = zip(factors, sums[i], strict=True)
         new.append([_call(builder, "fma", vector, [factor, *term]) for term in terms])
     following = builder.add(k, INDEX(1))
@@ -139,9 +139,9 @@ def _write_tile(function: Any, rows: int, vectors: int) -> None:
 def _tile(rows: int, vectors: int) -> Any:
     """Make the function that fills a tile of c: so many rows, of so many vectors each.
 
-    a, b and c are pointers, each with the entry that the tile begins at. ``steps`` are from one
-    row to the next of a, from one inner index to the next of a and of b, and from one row to the
-    next of c; then the inner length. Of the last vector, `last` numbers belong to c.
+    a, b and c are pointers, each with the entry that the tile begins at. `steps` are from row to
+    row of a, along the inner index of a, along it of b, and from row to row of c; then the inner
+    length. Of the last vector, `last` numbers belong to c.
     """
 
     @intrinsic
@@ -171,13 +171,13 @@ def _tile(rows: int, vectors: int) -> Any:
     return tile
 
 
-_inlined = numba.njit(forceinline=True, **OPTIONS)
+_force_inlined = numba.njit(forceinline=True, **OPTIONS)  # uncached: made of closures
 
 
 def _strip(vectors: int) -> Callable[..., Any]:
     """Make the function that fills a strip of c, of so many vectors, by tiles of some height."""
 
-    @_inlined
+    @_force_inlined
     def choose(rows, a, at_a, b, at_b, c, at_c, width, steps):
         pass
 
@@ -185,7 +185,7 @@ def _strip(vectors: int) -> Callable[..., Any]:
         choose = _choice(count, _tile(count, vectors), choose)
     most = SUMS // vectors
 
-    @_inlined
+    @_force_inlined
     def fill(a, at_a, b, at_b, c, at_c, height, width, steps):
         while height > 0:
             rows = most if height >= 2 * most else (height if height <= most else height + 1 >> 1)
@@ -198,7 +198,7 @@ def _strip(vectors: int) -> Callable[..., Any]:
 
 
 def _choice(count: int, tile: Any, others: Callable[..., Any]) -> Callable[..., Any]:
-    @_inlined
+    @_force_inlined
     def choose(rows, a, at_a, b, at_b, c, at_c, width, steps):
         if rows == count:
             tile(a, at_a, b, at_b, c, at_c, width, steps)
@@ -244,7 +244,7 @@ def product(dtype: str) -> Any:
 
 @force_inlined
 def dot(product, a, b, c):
-    """Compute c = a b, for c (m, n) in C order and rows of b that lie side by side."""
+    """Compute c = a b: c in C order, rows of b contiguous, an inner length of at least 1."""
     size = a.itemsize
     product(
         *(start(a), a.strides[0] // size, a.strides[1] // size, start(b), b.strides[0] // size),
@@ -260,8 +260,7 @@ def _turn(typing: Any, a: Any, at_a: Any, down_a: Any, c: Any, at_c: Any, down_c
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         vector = ir.VectorType(_vector(a.dtype).element, TURNED)
         source, into = (
-            _Access(builder, builder.gep(*arguments[i : i + 1], [arguments[i + 1]]), vector)
-            for i in (0, 3)
+            _Access(builder, builder.gep(arguments[i], [arguments[i + 1]]), vector) for i in (0, 3)
         )
         lines = [source.load(builder.mul(INDEX(i), arguments[2])) for i in range(TURNED)]
         block = TURNED // 2

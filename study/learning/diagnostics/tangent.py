@@ -46,7 +46,7 @@ def asymmetry(stack: Stack, step: int = 0) -> Array:
     for n_in, n_out in zip(stack.widths[:depth], stack.widths[1:], strict=False):
         inside = slice(begin, begin + (n_in + 1) * n_out)
         begin = inside.stop
-        # uniform, of variance 1: normal draws call the C library
+        # uniform, of variance 1: exact on every processor
         ways = math.sqrt(3.0) * (2.0 * rng.random((DIRECTIONS, (n_in + 1) * n_out)) - 1.0)
         products = np.empty((len(stack.parameters), DIRECTIONS, DIRECTIONS))
         for i, way in enumerate(ways):
@@ -56,7 +56,7 @@ def asymmetry(stack: Stack, step: int = 0) -> Array:
                 moved[:, inside] += (signed * way).astype(dtype)
                 ends.append(stack.gradient(stack.rules, PATTERNS, step, moved)[:, inside])
             change = ends[0].astype(np.float64) - ends[1]
-            for k in range(DIRECTIONS):  # no matrix product, whose bits depend on its size
+            for k in range(DIRECTIONS):
                 products[:, i, k] = fixed.sums(change * ways[k])
         odd, whole = np.zeros((2, len(stack.parameters)))
         for i in range(DIRECTIONS):

@@ -21,7 +21,7 @@ from study.learning.variants import Parameter
 
 @compiled
 def _permute(lines, base):
-    """Put each row of a matrix into an order of its own; rows take turns, so none waits."""
+    """Put each row into an order of its own. Swaps in other rows need not wait for each other."""
     for i in range(lines.shape[1] - 1, 0, -1):
         for at in range(lines.shape[0]):
             k = partner(base, i, at)
