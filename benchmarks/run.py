@@ -18,6 +18,7 @@ from study.errors import unknown
 # name -> what it is, the function that measures it, and whether that stays on one core
 BENCHMARKS = {
     "speed": ("Every engine on the same work", "", True),
+    "products": ("Matrix products beside the BLAS", "products:measure", True),
     "variants": ("Every activation, gradient rule and optimizer", "variants:measure", True),
     "recording": ("What a run costs in the store", "large:measure_recording", True),
     "startup": ("How long the commands take to start", "whole:measure_startup", False),
