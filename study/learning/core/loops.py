@@ -116,12 +116,13 @@ def advance(
             b = min(size, patterns - batch * size)
             batch_x, batch_t = matrix(x, 0, x.shape[0], b), matrix(t, 0, b, t.shape[1])
             if size < patterns or i == 0:
+                chosen = order[batch * size : batch * size + b]
+                for j in range(x.shape[0]):  # the outer loop: an input's values lie together
+                    for n in range(b):
+                        batch_x[j, n] = inputs[which, j, chosen[n]]
                 for n in range(b):
-                    place = order[batch * size + n]
-                    for j in range(x.shape[0]):
-                        batch_x[j, n] = inputs[which, j, place]
                     for j in range(t.shape[1]):
-                        batch_t[n, j] = aims[which, place, j]
+                        batch_t[n, j] = aims[which, chosen[n], j]
             for r in range(s * per_seed, (s + 1) * per_seed):
                 if replicas.alive[r]:
                     w = row(parameters, r)
