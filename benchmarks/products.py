@@ -38,9 +38,9 @@ def measure(quick: bool) -> list[Measured]:
 def _compared(work: Workload, repeats: int) -> Measured:
     product, every = products.product("float32"), list(_products(work))
     times = max(1, int(1e8 / work.flops()))
-    turns = [[_seconds(way, product, every, times) for way in (_own, _blas)] for _ in range(3)]
-    for _ in range(repeats):
-        turns.append([_seconds(way, product, every, times) for way in (_own, _blas)])
+    turns = [
+        [_seconds(way, product, every, times) for way in (_own, _blas)] for _ in range(3 + repeats)
+    ]
     ratio = statistics.median(blas / own for own, blas in turns[3:])  # the first ones compile
     return Measured(
         f"products of {work.name}, rate of ours", ratio, "× the BLAS's", GOALS.get(work.name, "")

@@ -89,7 +89,7 @@ def forward(sizes, w, x, hidden, output, work):
     """Compute all layers for inputs x (n_in + 1, patterns); return y (outputs, patterns)."""
     b = x.shape[1]
     at_w, at_z, at_y = 0, 0, 0
-    y = matrix(work.out, 0, 0, b)
+    y = matrix(work.out, 0, 0, b)  # no layer's yet: it gives y its type
     for layer in range(sizes.size - 1):
         n_in, n_out = sizes[layer], sizes[layer + 1]
         weights = matrix(w, at_w, n_in + 1, n_out)

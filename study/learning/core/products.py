@@ -23,10 +23,10 @@ BLOCK = 128  # rows of a that are used for all of b before the next: they stay i
 TURNED = 8  # rows and columns that `transpose` turns at once
 
 
-def _vector(kind: Any, size: int = VECTOR) -> Any:
-    """Return the type of a vector of so many bytes."""
-    number, each = (ir.FloatType(), 4) if kind == types.float32 else (ir.DoubleType(), 8)
-    return ir.VectorType(number, size // each)
+def _vector(kind: Any) -> Any:
+    """Return the type of the processor's vectors of such numbers."""
+    number, size = (ir.FloatType(), 4) if kind == types.float32 else (ir.DoubleType(), 8)
+    return ir.VectorType(number, VECTOR // size)
 
 
 class _Access:
