@@ -154,9 +154,11 @@ def backward(sizes, w, gradient, x, t, hidden, output, work, replica, step):
         y = matrix(work.out, at_y, n_out, b)
         delta = matrix(work.delta, at_z, n_out, b)
         if layer == top:
-            for j in range(n_out):
-                for n in range(b):
-                    delta[j, n] = (y[j, n] - t[n, j]) * share
+            turned_t = matrix(work.spare, 0, n_out, b)
+            transpose(t, turned_t)
+            errors, flat_y, flat_t = line(delta), line(y), line(turned_t)
+            for i in range(errors.size):
+                errors[i] = (flat_y[i] - flat_t[i]) * share
             multiply(delta, z, y, output, layer, replica, step, work)
         else:
             multiply(delta, z, y, hidden, layer, replica, step, work)
