@@ -11,6 +11,7 @@ from study.ablation.configuration.schema import Config
 from study.ablation.planning.plan import Plan, make_plan
 from study.ablation.publishing import provenance
 from study.ablation.running import execution
+from study.ablation.running.engines import EngineFailed
 from study.ablation.running.signals import Terminated
 from study.ablation.store import Store, open_store
 from study.conf import claims_digest
@@ -18,7 +19,8 @@ from study.datasets import ROOT
 from study.errors import UsageError
 
 DONE, FAILED = 0, 1
-CODES = {execution.StoreFailed: FAILED, KeyboardInterrupt: 130, Terminated: 143}
+STOPPED = (execution.StoreFailed, EngineFailed)
+SIGNALS = {KeyboardInterrupt: 130, Terminated: 143}
 
 
 def run(config: Config) -> int:
@@ -41,11 +43,11 @@ def run(config: Config) -> int:
             provenance.export(plan, store.descriptions(), folder)
         messages.say_done(plan, finished, runs, time.monotonic() - started, folder)
         return DONE
-    except (KeyboardInterrupt, Terminated, execution.StoreFailed) as stop:
-        if isinstance(stop, execution.StoreFailed):
+    except (KeyboardInterrupt, Terminated, *STOPPED) as stop:
+        if isinstance(stop, STOPPED):
             print(f"study: {stop}", file=sys.stderr)
         messages.say_interrupted(plan)
-        return CODES[type(stop)]
+        return SIGNALS.get(type(stop), FAILED)
     finally:
         store.close()
 

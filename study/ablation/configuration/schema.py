@@ -63,9 +63,18 @@ class Execution:
     workers: Annotated[Whole, between(1, 4096)] | None = None  # processes; None for one a core
     block: Annotated[Whole, between(1, 10**6)] = 32  # most trainings that are stacked together
     max_runs: Annotated[Whole, between(1, 10**9)] = 1_000_000  # a larger plan is refused
+    cluster: dict[str, Any] | None = None  # Dask's class, as _target_, and its arguments
+    jobs: Annotated[Whole, between(1, 10**5)] | None = None  # of the batch system
+    partition: Text | None = None  # of the batch system, for its jobs; and what they may take
+    memory: Text | None = None
+    walltime: Text | None = None
+    scheduler: Text | None = None  # address of one that is there, or the file that it wrote
+    unencrypted: Flag = False  # whether a scheduler without TLS will do
 
     def processes(self) -> int:
         """Return the number of workers: all cores this process may use, unless told."""
+        if self.jobs:
+            return self.jobs * int((self.cluster or {}).get("processes", 1))
         affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
         return self.workers or (len(affinity(0)) if affinity else os.cpu_count() or 1)
 

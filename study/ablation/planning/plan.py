@@ -3,7 +3,7 @@
 Pure: nothing is trained or written here.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -73,18 +73,6 @@ class Plan:
     def shared_with(self, experiment: str) -> list[Planned]:
         """Return the cells that an experiment asks for, but another before it."""
         return [p for p in self.cells if experiment in p.experiments[1:]]
-
-    def waves(self, finished: Iterable[str]) -> list[list[Planned]]:
-        """Return the unfinished cells: those without needs, then those that need their rates, ...
-
-        Within a wave the expensive ones come first, so that the workers end together.
-        """
-        done = set(finished)
-        waves: dict[int, list[Planned]] = {}
-        for planned in self.cells:
-            if planned.identity not in done:
-                waves.setdefault(planned.wave, []).append(planned)
-        return [sorted(waves[n], key=lambda p: -p.seconds) for n in sorted(waves)]
 
 
 def make_plan(config: Config, claims: str = "") -> Plan:

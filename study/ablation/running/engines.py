@@ -12,42 +12,55 @@ import signal
 import sys
 import threading
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from multiprocessing.connection import Connection, wait
 from typing import Protocol
 
 from tqdm import tqdm
 
+from study.ablation.planning.plan import Plan
+from study.ablation.running.jobs import Jobs, Result
 from study.ablation.running.signals import Stop, sigint_blocked
 from study.ablation.running.worker import FailedCell, Job, attempt, one_thread
-from study.ablation.store import FinishedCell
 
-Result = FinishedCell | FailedCell
 TRIES = 2  # workers that a cell may cost
+
+
+class EngineFailed(Exception):
+    """What trains can't go on, such as a scheduler that went away."""
 
 
 class Engine(Protocol):
     """What trains jobs."""
 
-    def train(self, jobs: Iterable[Job]) -> Iterator[Result]:
-        """Yield the result of each job as it ends, in any order."""
+    def train(self, jobs: Jobs) -> Iterator[Result]:
+        """Take jobs until none is left, give each its result, and yield what comes of it."""
 
     def close(self) -> None:
         """End everything that was started, also jobs in training."""
 
 
-def local_engine(processes: int, stop: Stop) -> Engine:
-    """Return the engine of this machine: worker processes where there is to be more than one."""
-    return Workers(processes, stop) if processes > 1 else ThisProcess()
+def open_engine(plan: Plan, stop: Stop) -> Engine:
+    """Return the engine that the configuration asks for: Dask's, or that of this machine.
+
+    Here worker processes train where there is to be more than one.
+    """
+    settings = plan.config.execution
+    if settings.cluster or settings.scheduler:
+        from study.ablation.running.cluster import Cluster
+
+        return Cluster(plan, stop)
+    return Workers(settings.processes(), stop) if settings.processes() > 1 else ThisProcess()
 
 
 class ThisProcess:
     """Trains jobs one after the other, where it is called."""
 
-    def train(self, jobs: Iterable[Job]) -> Iterator[Result]:
+    def train(self, jobs: Jobs) -> Iterator[Result]:
         """Yield the result of each job."""
         with one_thread():
-            yield from map(attempt, jobs)
+            while job := jobs.take():
+                yield from jobs.end(attempt(job))
 
     def close(self) -> None:
         """Nothing was started."""
@@ -90,14 +103,14 @@ class Workers:
         self._stop = stop  # holds signals while a worker starts: `close` knows of every worker
         self._workers: list[Worker] = []
 
-    def train(self, jobs: Iterable[Job]) -> Iterator[Result]:
+    def train(self, jobs: Jobs) -> Iterator[Result]:
         """Yield results as they end.
 
         A cell whose worker died is tried again after all others, when least trains beside it.
         """
-        waiting, deaths = deque(jobs), Counter[str]()
+        again, deaths = deque[Job](), Counter[str]()
         while True:
-            self._give(waiting)
+            self._give(jobs, again)
             busy = {worker.connection: worker for worker in self._workers if worker.job}
             if not busy:
                 return
@@ -106,31 +119,33 @@ class Workers:
                 try:
                     result = worker.connection.recv()
                 except (EOFError, OSError):
-                    result = self._bury(worker, waiting, deaths)
+                    result = self._bury(worker, again, deaths)
                 else:
                     worker.job = None
-                    self._give(waiting)  # so that it is busy while its result is recorded
                 if result is not None:
-                    yield result
+                    results = jobs.end(result)
+                    self._give(jobs, again)  # so that all are busy while it is recorded
+                    yield from results
 
     def close(self) -> None:
         """Kill all workers."""
         while self._workers:
             self._workers.pop().end()
 
-    def _give(self, waiting: deque[Job]) -> None:
-        """Give each idle worker a job, and start workers while jobs wait."""
-        for worker in self._workers:
-            if waiting and worker.job is None:
-                worker.give(waiting.popleft())
-        while waiting and len(self._workers) < self._most:
-            with self._stop.held(), sigint_blocked():
-                self._workers.append(Worker())
-            self._workers[-1].give(waiting.popleft())
+    def _give(self, jobs: Jobs, again: deque[Job]) -> None:
+        """Give each idle worker a job, and start workers while jobs are ready."""
+        idle = [worker for worker in self._workers if worker.job is None]
+        while idle or len(self._workers) < self._most:
+            job = jobs.take() or (again.popleft() if again else None)
+            if job is None:
+                return
+            if not idle:
+                with self._stop.held(), sigint_blocked():
+                    self._workers.append(Worker())
+                idle = self._workers[-1:]
+            idle.pop().give(job)
 
-    def _bury(
-        self, worker: Worker, waiting: deque[Job], deaths: Counter[str]
-    ) -> FailedCell | None:
+    def _bury(self, worker: Worker, again: deque[Job], deaths: Counter[str]) -> FailedCell | None:
         """Queue the cell of a dead worker again, or give it up."""
         self._workers.remove(worker)
         how = worker.end(patience=1.0)
@@ -139,7 +154,7 @@ class Workers:
         deaths[job.identity] += 1
         if deaths[job.identity] == TRIES:
             return FailedCell(job.identity, f"its worker died {TRIES} times ({how})")
-        waiting.append(job)
+        again.append(job)
         line = f"study: a worker died ({how}); its cell is tried again: {job.name}"
         tqdm.write(line, file=sys.stderr)
         return None

@@ -1,6 +1,5 @@
 """Train a plan as a stream of finished cells, and record the stream in a store."""
 
-import sys
 from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 
@@ -8,10 +7,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from study.ablation.planning.plan import Plan
-from study.ablation.running.engines import Engine, Result, local_engine
+from study.ablation.running.engines import open_engine
+from study.ablation.running.jobs import Jobs, Result
 from study.ablation.running.progress import Tally, progress
 from study.ablation.running.signals import Stop
-from study.ablation.running.worker import FailedCell, Job
 from study.ablation.store import FinishedCell, Store
 from study.errors import UsageError
 from study.learning.core.warm_up import compile_kernels
@@ -21,34 +20,6 @@ class StoreFailed(Exception):
     """The store became unwritable after training had begun."""
 
 
-def train(
-    plan: Plan,
-    engine: Engine,
-    finished: Collection[str] = frozenset(),
-    rates: Mapping[str, float] | None = None,
-) -> Iterator[Result]:
-    """Train the unfinished cells of a plan and yield each as it ends.
-
-    A cell that raises an error, or whose worker dies twice, fails alone; so do the cells that
-    need its learning rate. `rates` are those that finished cells have chosen, by identity.
-    """
-    known = dict(rates or {})
-    for wave in plan.waves(finished):
-        jobs = []
-        for planned in wave:
-            cell, block, path = planned.cell, plan.config.execution.block, tuple(sys.path)
-            own = {use: known[needed] for use, needed in planned.needs.items() if needed in known}
-            if own.keys() < planned.needs.keys():
-                yield FailedCell(planned.identity, "a cell whose learning rate it takes failed")
-                continue
-            what = (planned.identity, planned.name, cell.specification(), planned.protocol)
-            jobs.append(Job(*what, own, plan.claims, block, path))
-        for result in engine.train(jobs):
-            if isinstance(result, FinishedCell) and "learning_rate" in result.metrics:
-                known[result.cell] = result.metrics["learning_rate"]
-            yield result
-
-
 @contextmanager
 def training(
     plan: Plan,
@@ -56,7 +27,7 @@ def training(
     finished: Collection[str] = frozenset(),
     rates: Mapping[str, float] | None = None,
 ) -> Iterator[Iterator[Result]]:
-    """Compile what the unfinished cells need; then give their stream, on the local engine.
+    """Compile what the unfinished cells need; then give their stream.
 
     The stream shows its progress and counts each result in `tally` once the caller asks for the
     next. SIGINT and SIGTERM wait while the caller handles a result, so that it can be recorded
@@ -65,8 +36,7 @@ def training(
     """
     todo = [planned for planned in plan.cells if planned.identity not in finished]
     total = sum(planned.runs for planned in todo)
-    processes = plan.config.execution.processes()
-    with Stop() as stop, progress() as show, closing(local_engine(processes, stop)) as engine:
+    with Stop() as stop, progress() as show, closing(open_engine(plan, stop)) as engine:
         show(0, total, "compiling")  # the first time half a minute
         for dtype in sorted({planned.protocol.dtype for planned in todo}):
             of_dtype = [planned for planned in todo if planned.protocol.dtype == dtype]
@@ -74,7 +44,7 @@ def training(
 
         def stream() -> Generator[Result]:
             show(0, total, str(tally))
-            for result in train(plan, engine, finished, rates):
+            for result in engine.train(Jobs(plan, finished, rates)):
                 with stop.held():
                     yield result
                     tally.add(result)  # recentred learning rates may exceed the total

@@ -1,0 +1,194 @@
+"""The engine on Dask: processes of this machine, jobs of a batch system, or a site's scheduler."""
+
+import contextlib
+import logging
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+from tqdm import tqdm
+
+from study.ablation.planning.plan import Plan
+from study.ablation.running.engines import EngineFailed
+from study.ablation.running.jobs import Jobs, Result
+from study.ablation.running.machine import software
+from study.ablation.running.own_modules import own_modules
+from study.ablation.running.signals import Stop, sigint_blocked
+from study.ablation.running.worker import FailedCell, Job, attempt, one_thread
+from study.errors import UsageError
+
+TRIES = 4  # workers that a cell may cost; a batch system may take one away for its own reasons
+PATIENCE = 15.0  # seconds until a line says that no worker has come
+SETTINGS = {
+    "distributed.scheduler.allowed-failures": TRIES - 1,
+    "distributed.scheduler.worker-saturation": 1.0,  # one cell at a worker, none behind it
+}
+
+
+class Cluster:
+    """Dask's cluster, or a scheduler that is there already, and a client of it."""
+
+    def __init__(self, plan: Plan, stop: Stop) -> None:
+        import dask
+        import distributed
+        from distributed.diagnostics.plugin import UploadFile
+
+        settings = plan.config.execution
+        self._names = {planned.identity: planned.name for planned in plan.cells}
+        self._futures: dict[str, Any] = {}  # in training, by the cell's identity
+        self._closing = False
+        self._cluster: Any = None
+        dask.config.set(SETTINGS)
+        for name in ("distributed", "tornado.application", "asyncio"):  # what matters is said here
+            logging.getLogger(name).handlers = [logging.NullHandler()]
+            logging.getLogger(name).propagate = False
+        # signals wait, so that `close` knows of all that was started; Ctrl-C is for us alone
+        with stop.held(), sigint_blocked(), _one_line("cannot start the cluster"):
+            if settings.cluster:
+                self._cluster = _made(settings.cluster)
+                where = {"address": self._cluster}
+            elif Path(settings.scheduler or "").is_file():
+                where = {"scheduler_file": settings.scheduler}
+            else:
+                where = {"address": settings.scheduler}
+            self._client: Any = distributed.Client(**where, set_as_default=False)
+        try:
+            _check_encrypted(self._client.scheduler_info()["address"], settings.unencrypted)
+            with tempfile.TemporaryDirectory() as scratch:
+                for path in own_modules(plan, Path(scratch)):
+                    self._client.register_plugin(UploadFile(str(path), load=False))
+            self._client.subscribe_topic("all", self._say_lost)
+            if self._cluster:
+                workers = min(settings.processes(), len(plan.cells))
+                with _one_line("cannot start workers"):
+                    self._cluster.scale(workers)
+                    self._cluster.sync(self._cluster._correct_state)
+                    self._cluster.adapt(minimum=workers, maximum=workers)  # lost ones come again
+        except BaseException:
+            self.close()
+            raise
+
+    def train(self, jobs: Jobs) -> Iterator[Result]:
+        """Yield results as they end; a cell whose worker is lost is tried again by Dask."""
+        import distributed
+
+        loop = self._client.loop
+        running: Any = distributed.as_completed(loop=loop, with_results=True, raise_errors=False)
+        self._submit(jobs, running)
+        try:
+            self._client.wait_for_workers(1, timeout=PATIENCE)
+        except TimeoutError:
+            _say("no worker has started yet; training begins with the first one")
+        for future, result in running:
+            identity = future.key.partition("/")[0]
+            self._futures.pop(identity)
+            results = jobs.end(self._result(identity, future.status, result))
+            self._submit(jobs, running)
+            yield from results
+
+    def close(self) -> None:
+        """Cancel what trains, and end the workers that were started here."""
+        self._closing = True
+        with contextlib.suppress(Exception):  # the scheduler may be gone
+            self._client.unsubscribe_topic("all")
+            self._client.cancel(list(self._futures.values()), force=True)
+        self._client.close()
+        if self._cluster:
+            self._cluster.close()
+
+    def _submit(self, jobs: Jobs, running: Any) -> None:
+        while job := jobs.take():
+            future = self._client.submit(
+                *(train, job, software()),
+                key=f"{job.identity}/{id(self)}",
+                priority=-len(self._futures),
+                pure=False,
+            )
+            self._futures[job.identity] = future
+            running.add(future)
+
+    def _result(self, identity: str, status: str, result: Any) -> Result:
+        from distributed.scheduler import KilledWorker
+
+        if status == "finished":
+            return result
+        if status != "error":
+            raise EngineFailed("the scheduler went away; the cells in training are lost")
+        _, error, _ = result
+        if isinstance(error, KilledWorker):
+            return FailedCell(identity, f"its worker died {TRIES} times")
+        raise EngineFailed(" ".join(str(error).split()))
+
+    def _say_lost(self, event: tuple[Any, Any]) -> None:
+        """Say that a worker was lost, and which cells are tried again."""
+        _, said = event
+        if said.get("action") == "remove-worker" and not (said["expected"] or self._closing):
+            for key in said["processing-tasks"]:
+                name = self._names.get(str(key).partition("/")[0], key)
+                _say(f"a worker was lost ({said['worker']}); its cell is tried again: {name}")
+
+
+def train(job: Job, expected: Mapping[str, str]) -> Result:
+    """Train a job on a worker whose software is that of the process that asks."""
+    from distributed import get_worker
+
+    worker, mine = get_worker(), software()
+    if worker.state.nthreads != 1:
+        raise UsageError(
+            f"worker {worker.address} has {worker.state.nthreads} threads: cells need workers of "
+            "one (dask worker --nthreads 1)"
+        )
+    other = [name for name in expected if mine.get(name) != expected[name]]
+    if other:
+        theirs, ours = (
+            ", ".join(f"{name} {which.get(name)}" for name in other) for which in (mine, expected)
+        )
+        raise UsageError(
+            f"worker {worker.address} has {theirs}; this process has {ours}: install the same"
+        )
+    with one_thread():
+        return attempt(job)
+
+
+def _made(given: Mapping[str, Any]) -> Any:
+    """Make the cluster that the configuration names."""
+    from hydra.utils import instantiate
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on places of temporary files
+        return instantiate(dict(given))
+
+
+@contextmanager
+def _one_line(what: str) -> Iterator[None]:
+    """Turn an error of a library into one line."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except Exception as error:
+        cause = error.__cause__ or error
+        raise UsageError(
+            f"{what}: {' '.join(str(cause).split()) or type(cause).__name__}"
+        ) from None
+
+
+def _check_encrypted(address: str, unencrypted: bool) -> None:
+    """Refuse a scheduler that would take pickles from everyone who reaches its port."""
+    where = urlparse(address)
+    if where.scheme in ("tls", "inproc") or unencrypted:
+        return
+    raise UsageError(
+        f"the scheduler at {address} has no TLS: whoever reaches it can run programs as you. Give "
+        "it certificates (distributed.comm.tls in Dask's configuration), or say "
+        "execution.unencrypted=true on a network that is yours alone"
+    )
+
+
+def _say(line: str) -> None:
+    tqdm.write(f"study: {line}", file=sys.stderr)

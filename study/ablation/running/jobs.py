@@ -1,0 +1,48 @@
+"""The cells of a plan as jobs for an engine, and what their results make ready."""
+
+import sys
+from collections.abc import Collection, Mapping
+
+from study.ablation.planning.plan import Plan
+from study.ablation.planning.schedule import Schedule
+from study.ablation.running.worker import FailedCell, Job
+from study.ablation.store import FinishedCell
+
+Result = FinishedCell | FailedCell
+
+
+class Jobs:
+    """The unfinished cells of a plan as jobs, and what comes of them.
+
+    `rates` are those that finished cells have chosen, by identity.
+    """
+
+    def __init__(
+        self, plan: Plan, finished: Collection[str], rates: Mapping[str, float] | None = None
+    ) -> None:
+        self._plan, self._schedule = plan, Schedule(plan.cells, finished)
+        self._known = dict(rates or {})
+
+    def take(self) -> Job | None:
+        """Return the next job, None while none is ready."""
+        planned = self._schedule.take()
+        if planned is None:
+            return None
+        own = {use: self._known[needed] for use, needed in planned.needs.items()}
+        what = (planned.identity, planned.name, planned.cell.specification(), planned.protocol)
+        block = self._plan.config.execution.block
+        return Job(*what, own, self._plan.claims, block, tuple(sys.path))
+
+    def end(self, result: Result) -> list[Result]:
+        """Note a result; return it, and after it the cells that fail with it.
+
+        These need a learning rate that is not to be had.
+        """
+        cell = result.cell
+        if isinstance(result, FinishedCell) and "learning_rate" in result.metrics:
+            self._known[cell] = result.metrics["learning_rate"]
+            self._schedule.end(cell)
+            return [result]
+        lost = self._schedule.fail(cell)
+        said = "a cell whose learning rate it takes failed"
+        return [result, *(FailedCell(other, said) for other in lost)]
