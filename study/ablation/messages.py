@@ -8,9 +8,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from study.ablation.configuration.schema import Execution
 from study.ablation.planning.cells import AXES, REGISTRIES, Cell
 from study.ablation.planning.cost import BYTES_A_RUN
 from study.ablation.planning.plan import Plan, Planned
+from study.ablation.planning.schedule import seconds_together
 from study.ablation.running.progress import OUTCOMES, Tally
 
 SHOWN = 12  # cells, reasons or failures that are listed in full
@@ -57,10 +59,10 @@ def show_plan(plan: Plan, finished: set[str]) -> None:
     if not left:
         print("nothing to do")
         return
-    runs, workers = _runs(left), config.execution.processes()
+    runs = _runs(left)
     print_text(
         f"to do: {_count(len(left), 'cell')}, {_count(runs, 'training')}, "
-        f"about {_time(plan, left)} with {_count(workers, 'worker')}, "
+        f"about {_time(plan, left)} with {_workers(config.execution)}, "
         f"about {runs * BYTES_A_RUN / 1e6:,.0f} MB of store"
     )
 
@@ -183,6 +185,14 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600.0:.1f} h"
 
 
+def _workers(settings: Execution) -> str:
+    said = _count(settings.processes(), "worker")
+    if not settings.jobs:
+        return said
+    took = f", each of {settings.walltime} at most" if settings.walltime else ""
+    return f"{said} in {_count(settings.jobs, 'job')}{took}"
+
+
 def _count(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
@@ -192,7 +202,7 @@ def _runs(cells: Iterable[Planned]) -> int:
 
 
 def _time(plan: Plan, cells: Iterable[Planned]) -> str:
-    return duration(sum(p.seconds for p in cells) / plan.config.execution.processes())
+    return duration(seconds_together(list(cells), plan.config.execution.processes()))
 
 
 def _shown(cell: Cell, axis: str) -> str:

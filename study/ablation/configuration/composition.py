@@ -27,7 +27,7 @@ def with_configuration(overrides: Sequence[str], run: Callable[[Config], int]) -
     import hydra
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import DictConfig, OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
+    from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
     folder = configuration_folder()
     ready = words.prepared(overrides, folder)
@@ -44,7 +44,7 @@ def with_configuration(overrides: Sequence[str], run: Callable[[Config], int]) -
         task: Any = OmegaConf.to_container(chosen.overrides.task, resolve=False)
         given = tuple(word.removeprefix(words.FORCED) for word in task)  # as written
         try:  # kept, not raised: Hydra would print a page about it
-            container: Any = OmegaConf.to_container(composed, resolve=True)
+            container: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
             files = included(folder / "experiment", experiment, container.get("include"))
             keys = [word.lstrip("+~").partition("=")[0] for word in given]
             commanded = [k.removeprefix("protocol.") for k in keys if k.startswith("protocol.")]
@@ -53,6 +53,8 @@ def with_configuration(overrides: Sequence[str], run: Callable[[Config], int]) -
             codes.append(run(replace(config, overrides=given)))
         except OmegaConfBaseException as error:
             first = " ".join(str(error).split("\n")[0].split())
+            if isinstance(error, MissingMandatoryValue):
+                first = f"it has no value yet; give it one, as in {error.full_key}=..."
             mistakes.append(UsageError(f"{error.full_key or 'the configuration'}: {first}"))
         except UsageError as mistake:
             mistakes.append(mistake)

@@ -1,11 +1,11 @@
 """The engine on Dask: processes of this machine, jobs of a batch system, or a site's scheduler."""
 
 import contextlib
+import itertools
 import logging
 import sys
 import tempfile
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,19 +13,22 @@ from urllib.parse import urlparse
 
 from tqdm import tqdm
 
+from study.ablation.configuration.schema import Execution
 from study.ablation.planning.plan import Plan
 from study.ablation.running.engines import EngineFailed
 from study.ablation.running.jobs import Jobs, Result
 from study.ablation.running.machine import software
 from study.ablation.running.own_modules import own_modules
-from study.ablation.running.signals import Stop, sigint_blocked
+from study.ablation.running.signals import Stop, handlers_kept, sigint_blocked
 from study.ablation.running.worker import FailedCell, Job, attempt, one_thread
 from study.errors import UsageError
 
 TRIES = 4  # workers that a cell may cost; a batch system may take one away for its own reasons
+PARTS = ("cert", "key")
 PATIENCE = 15.0  # seconds until a line says that no worker has come
 SETTINGS = {
     "distributed.scheduler.allowed-failures": TRIES - 1,
+    "distributed.deploy.lost-worker-timeout": "3s",  # then another one takes its place
     "distributed.scheduler.worker-saturation": 1.0,  # one cell at a worker, none behind it
 }
 
@@ -36,42 +39,61 @@ class Cluster:
     def __init__(self, plan: Plan, stop: Stop) -> None:
         import dask
         import distributed
-        from distributed.diagnostics.plugin import UploadFile
 
         settings = plan.config.execution
         self._names = {planned.identity: planned.name for planned in plan.cells}
         self._futures: dict[str, Any] = {}  # in training, by the cell's identity
-        self._closing = False
+        self._submitted = itertools.count()
         self._cluster: Any = None
+        self._client: Any = None
+        self._scratch = tempfile.TemporaryDirectory(dir=_shared(settings), prefix=".study-")
         dask.config.set(SETTINGS)
-        for name in ("distributed", "tornado.application", "asyncio"):  # what matters is said here
+        for name in (
+            distributed.__name__,
+            "tornado.application",
+            "asyncio",
+        ):  # we say what matters
             logging.getLogger(name).handlers = [logging.NullHandler()]
             logging.getLogger(name).propagate = False
-        # signals wait, so that `close` knows of all that was started; Ctrl-C is for us alone
-        with stop.held(), sigint_blocked(), _one_line("cannot start the cluster"):
-            if settings.cluster:
-                self._cluster = _made(settings.cluster)
-                where = {"address": self._cluster}
-            elif Path(settings.scheduler or "").is_file():
-                where = {"scheduler_file": settings.scheduler}
-            else:
-                where = {"address": settings.scheduler}
-            self._client: Any = distributed.Client(**where, set_as_default=False)
         try:
-            _check_encrypted(self._client.scheduler_info()["address"], settings.unencrypted)
-            with tempfile.TemporaryDirectory() as scratch:
-                for path in own_modules(plan, Path(scratch)):
-                    self._client.register_plugin(UploadFile(str(path), load=False))
-            self._client.subscribe_topic("all", self._say_lost)
+            # signals wait, so that `close` knows of all that was started; Ctrl-C is for us alone
+            with stop.held(), sigint_blocked(), handlers_kept():
+                self._connect(settings)
+            self._send(own_modules(plan, Path(self._scratch.name)))
             if self._cluster:
                 workers = min(settings.processes(), len(plan.cells))
-                with _one_line("cannot start workers"):
-                    self._cluster.scale(workers)
-                    self._cluster.sync(self._cluster._correct_state)
+                with one_line("cannot start workers"):
+                    self._cluster.sync(_grown, self._cluster, workers)
                     self._cluster.adapt(minimum=workers, maximum=workers)  # lost ones come again
         except BaseException:
             self.close()
             raise
+
+    def _connect(self, settings: Execution) -> None:
+        import distributed
+        from hydra.utils import instantiate
+
+        if settings.cluster:
+            with one_line("cannot start the cluster"):
+                given = dict(settings.cluster)
+                if _shared(settings) and given.get("security") is True:
+                    given["security"] = _certificates(Path(self._scratch.name))
+                self._cluster = instantiate(given)
+            where = {"address": self._cluster}
+        else:
+            known = "scheduler_file" if Path(str(settings.scheduler)).is_file() else "address"
+            where = {known: settings.scheduler}
+        with one_line(f"cannot reach the scheduler {settings.scheduler or ''}".rstrip()):
+            self._client = distributed.Client(**where, set_as_default=False)
+            self._client.subscribe_topic("all", self._say_lost)
+        _check_encrypted(self._client.scheduler_info()["address"], settings.unencrypted)
+
+    def _send(self, modules: Iterable[Path]) -> None:
+        """Send files to all workers, also to those that come later."""
+        from distributed.diagnostics.plugin import UploadFile
+
+        for path in modules:
+            self._client.register_plugin(UploadFile(str(path), load=False))
 
     def train(self, jobs: Jobs) -> Iterator[Result]:
         """Yield results as they end; a cell whose worker is lost is tried again by Dask."""
@@ -93,20 +115,20 @@ class Cluster:
 
     def close(self) -> None:
         """Cancel what trains, and end the workers that were started here."""
-        self._closing = True
-        with contextlib.suppress(Exception):  # the scheduler may be gone
+        with contextlib.suppress(Exception):  # the scheduler may be gone, or never have come
             self._client.unsubscribe_topic("all")
             self._client.cancel(list(self._futures.values()), force=True)
-        self._client.close()
-        if self._cluster:
-            self._cluster.close()
+        for opened in (self._client, self._cluster):
+            with contextlib.suppress(Exception):
+                opened.close()
+        self._scratch.cleanup()
 
     def _submit(self, jobs: Jobs, running: Any) -> None:
         while job := jobs.take():
             future = self._client.submit(
                 *(train, job, software()),
                 key=f"{job.identity}/{id(self)}",
-                priority=-len(self._futures),
+                priority=-next(self._submitted),
                 pure=False,
             )
             self._futures[job.identity] = future
@@ -127,7 +149,7 @@ class Cluster:
     def _say_lost(self, event: tuple[Any, Any]) -> None:
         """Say that a worker was lost, and which cells are tried again."""
         _, said = event
-        if said.get("action") == "remove-worker" and not (said["expected"] or self._closing):
+        if said.get("action") == "remove-worker" and not (said["expected"]):
             for key in said["processing-tasks"]:
                 name = self._names.get(str(key).partition("/")[0], key)
                 _say(f"a worker was lost ({said['worker']}); its cell is tried again: {name}")
@@ -155,17 +177,31 @@ def train(job: Job, expected: Mapping[str, str]) -> Result:
         return attempt(job)
 
 
-def _made(given: Mapping[str, Any]) -> Any:
-    """Make the cluster that the configuration names."""
-    from hydra.utils import instantiate
+def _shared(settings: Execution) -> str | None:
+    """Return the folder that the nodes see, for certificates; None for a temporary one."""
+    return (settings.cluster or {}).get("shared_temp_directory")
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # on places of temporary files
-        return instantiate(dict(given))
+
+def _certificates(folder: Path) -> Any:
+    """Make certificates for this study, as files: dask-jobqueue would leave its own behind."""
+    from distributed import Security
+
+    made = Security.temporary()
+    parts = [f"tls_{role}_{part}" for role in ("client", "scheduler", "worker") for part in PARTS]
+    files = {name: folder / name for name in ("tls_ca_file", *parts)}
+    for name, path in files.items():
+        path.write_text(getattr(made, name))
+    return Security(require_encryption=True, **{name: str(path) for name, path in files.items()})
+
+
+async def _grown(cluster: Any, workers: int) -> None:
+    """Ask for workers; raise what goes wrong, which `scale` alone would keep to itself."""
+    cluster.scale(workers)
+    await cluster._correct_state()
 
 
 @contextmanager
-def _one_line(what: str) -> Iterator[None]:
+def one_line(what: str) -> Iterator[None]:
     """Turn an error of a library into one line."""
     try:
         yield
