@@ -25,7 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (UsageError, ModuleNotFoundError) as error:
         said = " ".join(str(error).splitlines())
         if isinstance(error, ModuleNotFoundError):
-            said = f"the command needs {error.name}: pip install 'delta-rule-study[study]'"
+            extra = "cluster" if error.name in ("dask", "distributed") else "study"
+            said = f"the command needs {error.name}: pip install 'delta-rule-study[{extra}]'"
         own = isinstance(error, ModuleNotFoundError) and (error.name or "study").startswith(
             "study"
         )

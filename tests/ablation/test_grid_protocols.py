@@ -128,7 +128,7 @@ def test_fixed_rates_are_evaluated_each_and_nothing_is_tuned():
     plan = tiny_plan(own(tune=False, learning_rates={"sgd": [0.1, 0.3, 1.0]}))
     assert [(p.tuning, p.scoring) for p in plan.cells] == [(0, 9), (0, 9)]
     assert [p.reference for p in plan.cells] == [None, None]
-    assert len(plan.waves(())) == 1
+    assert {p.wave for p in plan.cells} == {0}
     assert all(p.name.endswith("3 rates, none chosen") for p in plan.cells)
     # and what tuning would use does not matter
     other = tiny_plan(own(tune=False, learning_rates={"sgd": [0.1, 0.3, 1.0]}, tuning_seeds=9))
@@ -164,12 +164,12 @@ def test_a_branch_needs_the_rates_of_both_rules():
     assert last.name == f"{removed.name} · after 4 updates of exact, own rate"
     assert last.needs == {"trunk": exact.identity, "own": removed.identity}
     assert (last.tuning, last.scoring) == (0, 3)
-    assert plan.waves(()) == [[exact, removed], [last]]
+    assert [p.wave for p in (exact, removed, last)] == [0, 0, 1]
     assert last.trunk == exact.cell
     # exact, then what is also evaluated at its rate, then what branches with that rule's rate
     grid = {**GRID, "gradient": "removed"}
     plan = tiny_plan(grid, {**grid, "protocol": {"branch": {"gradient": "exact", "updates": 4}}})
-    assert [[p.wave for p in wave] for wave in plan.waves(())] == [[0], [1], [2]]
+    assert [p.wave for p in plan.cells] == [0, 1, 2]
 
 
 def test_a_branch_and_back():

@@ -100,19 +100,6 @@ def test_a_reference_is_planned_where_the_grid_has_none():
     plan = tiny_plan({**GRID, "gradient": "removed"}, transfer=False, refine={})
     (planned,) = plan.cells
     assert (planned.reference, planned.tuning, planned.scoring) == (None, 4 + 45, 3)
-    assert plan.waves(()) == [[planned]]
-
-
-def test_waves_hold_what_is_not_finished_dear_cells_first():
-    grid = {**GRID, "hidden": [[4], [64, 64], [16]]}
-    plan = tiny_plan(grid)
-    references, others = plan.waves(())
-    assert [p.cell.widths for p in references] == ["64-64", "16", "4"]
-    assert [p.cell.widths for p in others] == ["64-64"] * 2 + ["16"] * 2 + ["4"] * 2
-    assert plan.waves(p.identity for p in references) == [others]
-    left = plan.waves([references[0].identity, others[-1].identity])
-    assert left == [references[1:], others[:-1]]
-    assert plan.waves(p.identity for p in plan.cells) == []
 
 
 def test_costs_grow_with_the_work():

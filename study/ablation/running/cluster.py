@@ -5,12 +5,18 @@ import itertools
 import logging
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+import dask
+import distributed
+from dask.task_spec import Task
+from distributed import Security, WorkerPlugin, get_worker
+from distributed.scheduler import KilledWorker
+from hydra.utils import instantiate
 from tqdm import tqdm
 
 from study.ablation.configuration.schema import Execution
@@ -36,16 +42,14 @@ SETTINGS = {
 class Cluster:
     """Dask's cluster, or a scheduler that is there already, and a client of it."""
 
-    def __init__(self, plan: Plan, stop: Stop) -> None:
-        import dask
-        import distributed
+    _cluster: Any = None
+    _client: Any = None
 
+    def __init__(self, plan: Plan, stop: Stop) -> None:
         settings = plan.config.execution
         self._names = {planned.identity: planned.name for planned in plan.cells}
         self._futures: dict[str, Any] = {}  # in training, by the cell's identity
         self._submitted = itertools.count()
-        self._cluster: Any = None
-        self._client: Any = None
         self._scratch = tempfile.TemporaryDirectory(dir=_shared(settings), prefix=".study-")
         dask.config.set(SETTINGS)
         for name in (
@@ -59,7 +63,7 @@ class Cluster:
             # signals wait, so that `close` knows of all that was started; Ctrl-C is for us alone
             with stop.held(), sigint_blocked(), handlers_kept():
                 self._connect(settings)
-            self._send(own_modules(plan, Path(self._scratch.name)))
+            self._client.register_plugin(OwnModules(own_modules(plan)))
             if self._cluster:
                 workers = min(settings.processes(), len(plan.cells))
                 with one_line("cannot start workers"):
@@ -70,9 +74,6 @@ class Cluster:
             raise
 
     def _connect(self, settings: Execution) -> None:
-        import distributed
-        from hydra.utils import instantiate
-
         if settings.cluster:
             with one_line("cannot start the cluster"):
                 given = dict(settings.cluster)
@@ -88,17 +89,8 @@ class Cluster:
             self._client.subscribe_topic("all", self._say_lost)
         _check_encrypted(self._client.scheduler_info()["address"], settings.unencrypted)
 
-    def _send(self, modules: Iterable[Path]) -> None:
-        """Send files to all workers, also to those that come later."""
-        from distributed.diagnostics.plugin import UploadFile
-
-        for path in modules:
-            self._client.register_plugin(UploadFile(str(path), load=False))
-
     def train(self, jobs: Jobs) -> Iterator[Result]:
         """Yield results as they end; a cell whose worker is lost is tried again by Dask."""
-        import distributed
-
         loop = self._client.loop
         running: Any = distributed.as_completed(loop=loop, with_results=True, raise_errors=False)
         self._submit(jobs, running)
@@ -108,8 +100,11 @@ class Cluster:
             _say("no worker has started yet; training begins with the first one")
         for future, result in running:
             identity = future.key.partition("/")[0]
+            if future.status in ("lost", "pending"):  # its worker died before it was fetched
+                running.add(future)
+                continue
             self._futures.pop(identity)
-            results = jobs.end(self._result(identity, future.status, result))
+            results = jobs.end(_result(identity, future.status, result))
             self._submit(jobs, running)
             yield from results
 
@@ -124,27 +119,17 @@ class Cluster:
         self._scratch.cleanup()
 
     def _submit(self, jobs: Jobs, running: Any) -> None:
+        """Hand over what is ready.
+
+        Marked as producers of data, cells wait at the scheduler until a worker is free: else some
+        would queue behind another at a worker, and its death would count against them all.
+        """
         while job := jobs.take():
-            future = self._client.submit(
-                *(train, job, software()),
-                key=f"{job.identity}/{id(self)}",
-                priority=-next(self._submitted),
-                pure=False,
-            )
+            key = f"{job.identity}/{id(self)}"
+            graph = {key: Task(key, train, job, software(), _data_producer=True)}
+            (future,) = self._client.get(graph, [key], sync=False, priority=-next(self._submitted))
             self._futures[job.identity] = future
             running.add(future)
-
-    def _result(self, identity: str, status: str, result: Any) -> Result:
-        from distributed.scheduler import KilledWorker
-
-        if status == "finished":
-            return result
-        if status != "error":
-            raise EngineFailed("the scheduler went away; the cells in training are lost")
-        _, error, _ = result
-        if isinstance(error, KilledWorker):
-            return FailedCell(identity, f"its worker died {TRIES} times")
-        raise EngineFailed(" ".join(str(error).split()))
 
     def _say_lost(self, event: tuple[Any, Any]) -> None:
         """Say that a worker was lost, and which cells are tried again."""
@@ -155,10 +140,35 @@ class Cluster:
                 _say(f"a worker was lost ({said['worker']}); its cell is tried again: {name}")
 
 
+def _result(identity: str, status: str, result: Any) -> Result:
+    if status == "finished":
+        return result
+    if status != "error":
+        raise EngineFailed("the scheduler went away; the cells in training are lost")
+    _, error, _ = result
+    if isinstance(error, KilledWorker):
+        return FailedCell(identity, f"its worker died {TRIES} times")
+    raise EngineFailed(" ".join(str(error).split()))
+
+
+class OwnModules(WorkerPlugin):
+    """Puts files where each worker imports from, also on workers that come later."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._files = files
+
+    def setup(self, worker: Any) -> None:
+        """Write the files into the worker's own folder."""
+        folder = Path(worker.local_directory) / "own"
+        for name, content in self._files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        sys.path.insert(0, str(folder))
+
+
 def train(job: Job, expected: Mapping[str, str]) -> Result:
     """Train a job on a worker whose software is that of the process that asks."""
-    from distributed import get_worker
-
     worker, mine = get_worker(), software()
     if worker.state.nthreads != 1:
         raise UsageError(
@@ -184,8 +194,6 @@ def _shared(settings: Execution) -> str | None:
 
 def _certificates(folder: Path) -> Any:
     """Make certificates for this study, as files: dask-jobqueue would leave its own behind."""
-    from distributed import Security
-
     made = Security.temporary()
     parts = [f"tls_{role}_{part}" for role in ("client", "scheduler", "worker") for part in PARTS]
     files = {name: folder / name for name in ("tls_ca_file", *parts)}

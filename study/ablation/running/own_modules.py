@@ -1,7 +1,6 @@
 """Modules of a user's own, for workers that don't share a disk with the process that asks."""
 
 import importlib.util
-import shutil
 import sys
 from pathlib import Path
 
@@ -9,24 +8,25 @@ from study.ablation.planning.cells import REGISTRIES
 from study.ablation.planning.plan import Plan
 
 
-def own_modules(plan: Plan, scratch: Path) -> list[Path]:
-    """Return the files of the modules that own records in a plan come from.
+def own_modules(plan: Plan) -> dict[str, bytes]:
+    """Return the files, by name, of the modules that own records in a plan come from.
 
-    With them go all modules that were loaded from the same folder. Packages become archives in
-    `scratch`. What is installed is left out: workers have it installed too.
+    With them go all modules and packages that were loaded from the same folder. What is installed
+    is left out: workers have it installed too.
     """
-    places = [place for name in _named(plan) if (place := _place(name))]
-    folders = {place.parent for place in places}
+    folders = {place.parent for name in _named(plan) if (place := _place(name))}
     tops = {name.partition(".")[0] for name in list(sys.modules)} - {"study", "__main__"}
-    found = []
-    for name in sorted(tops):
-        place = _place(name)
-        if place is None or place.parent not in folders:
-            continue
-        if place.is_dir():
-            place = Path(shutil.make_archive(str(scratch / name), "zip", place.parent, name))
-        found.append(place)
+    found: dict[str, bytes] = {}
+    for place in filter(None, map(_place, sorted(tops))):
+        if place.parent in folders:
+            files = [place] if place.is_file() else _files(place)
+            found |= {str(path.relative_to(place.parent)): path.read_bytes() for path in files}
     return found
+
+
+def _files(package: Path) -> list[Path]:
+    """Return all files of a package but compiled ones."""
+    return [p for p in package.rglob("*") if p.is_file() and p.parent.name != "__pycache__"]
 
 
 def _named(plan: Plan) -> set[str]:
