@@ -31,6 +31,7 @@ from study.errors import UsageError
 
 TRIES = 4  # workers that a cell may cost; a batch system may take one away for its own reasons
 PARTS = ("cert", "key")
+LOGGERS = ("distributed", "tornado", "asyncio")
 PATIENCE = 15.0  # seconds until a line says that no worker has come
 SETTINGS = {
     "distributed.scheduler.allowed-failures": TRIES - 1,
@@ -52,13 +53,7 @@ class Cluster:
         self._submitted = itertools.count()
         self._scratch = tempfile.TemporaryDirectory(dir=_shared(settings), prefix=".study-")
         dask.config.set(SETTINGS)
-        for name in (
-            distributed.__name__,
-            "tornado.application",
-            "asyncio",
-        ):  # we say what matters
-            logging.getLogger(name).handlers = [logging.NullHandler()]
-            logging.getLogger(name).propagate = False
+        _silence()
         try:
             # signals wait, so that `close` knows of all that was started; Ctrl-C is for us alone
             with stop.held(), sigint_blocked(), handlers_kept():
@@ -232,6 +227,13 @@ def _check_encrypted(address: str, unencrypted: bool) -> None:
         "it certificates (distributed.comm.tls in Dask's configuration), or say "
         "execution.unencrypted=true on a network that is yours alone"
     )
+
+
+def _silence() -> None:
+    """Turn off what the libraries log: the study itself says what matters, in one line."""
+    for name, logger in logging.root.manager.loggerDict.items():
+        if isinstance(logger, logging.Logger) and name.startswith(LOGGERS):
+            logger.handlers, logger.propagate = [logging.NullHandler()], False
 
 
 def _say(line: str) -> None:
