@@ -14,7 +14,7 @@ from matplotlib.colors import LinearSegmentedColormap
 
 from reports import style
 from reports.panels import look_of
-from study import datasets
+from study import datasets, places
 from study.learning import Array
 from study.learning.core.training import Outcome, outputs, train
 from study.learning.design import Budget, Design, named_design
@@ -67,7 +67,7 @@ def main() -> None:
         f"Medians of {len(SHOWN)} seeds, each arm at its own best learning rate; removed is worse "
         f"in {int(worse.sum())} of {len(SHOWN)} pairs. Bands are quartiles."
     )
-    folder = datasets.ROOT / "reports" / "figures"
+    folder = places.ROOT / "reports" / "figures"
     folder.mkdir(parents=True, exist_ok=True)
     with style.theme():
         figure, axes = style.sheet(
@@ -80,7 +80,7 @@ def main() -> None:
         figure.savefig(folder / "demo.png", dpi=style.PIXELS_PER_INCH)
     print(message + ".")
     print(note)
-    shown = (folder / "demo.png").relative_to(datasets.ROOT)
+    shown = (folder / "demo.png").relative_to(places.ROOT)
     print(f"{shown} ({time.monotonic() - started:.0f} s)")
 
 

@@ -1,18 +1,18 @@
-"""The folder conf/ of the checkout: where it is, its YAML files, the digest of the claims."""
+"""The folder conf/: where it is, its YAML files, the digest of the claims."""
 
 import hashlib
 from pathlib import Path
 from typing import Any
 
-from study.datasets import ROOT
 from study.errors import UsageError
+from study.places import CARRIED
 
 
 def configuration_folder() -> Path:
-    """Return conf/ of the checkout; a package installed elsewhere is a `UsageError`."""
-    folder = ROOT / "conf"
+    """Return conf/ of the checkout, or the one that the installed package carries."""
+    folder = CARRIED / "conf"
     if not (folder / "config.yaml").is_file():
-        raise UsageError("no conf/config.yaml here: run study inside a checkout of the project")
+        raise UsageError(f"{folder} has no config.yaml: install the package again")
     return folder
 
 
@@ -34,7 +34,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def claims_path() -> Path:
-    """Return conf/claims.yaml of the checkout."""
+    """Return conf/claims.yaml."""
     return configuration_folder() / "claims.yaml"
 
 

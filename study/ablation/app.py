@@ -44,11 +44,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _command(given: list[str]) -> int:
     # the libraries are loaded here, where Ctrl-C and a library that is missing end in one line
+    from study.ablation import completion
     from study.ablation.commands import COMMANDS
     from study.ablation.configuration.composition import with_configuration
     from study.ablation.experiment import run
 
-    if given and given[0] in COMMANDS:
+    if completion.asks(given) and completion.offer():
+        code = DONE
+    elif given and given[0] in COMMANDS:
         code = COMMANDS[given[0]](given[1:])
     elif given and re.fullmatch(r"\w[\w.-]*", given[0]):
         raise UsageError(

@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from study.ablation.messages import print_row, suffix
+from study.ablation.messages import command_for, print_row
 from study.ablation.planning.cells import REGISTRIES
 from study.ablation.publishing import publish, verify
 from study.ablation.store import open_store
 from study.conf import configuration_folder, read_yaml
-from study.datasets import ROOT
 from study.errors import UsageError, unknown
 from study.learning.activations import ACTIVATIONS
 from study.learning.activations.matched import closed_form, not_matched
 from study.learning.rules import EXACT
 from study.learning.rules.base import Gradient
 from study.learning.variants import Parameter, plain, resolve
+from study.places import ROOT
 
 PARTICULARS = ("derivative", "task", "source", "licence")  # texts that some records have
 
@@ -129,7 +129,7 @@ def serve_ui(arguments: Sequence[str]) -> int:
     if number is None:
         raise UsageError(
             f"nothing is recorded of experiment {options['experiment']!r} yet: "
-            f"make ablation{suffix(options['experiment'])}"
+            f"{command_for(options['experiment'])}"
         )
     address = f"http://{options['host']}:{options['port']}"
     cells = quote("tags.role = 'cell'", safe="")

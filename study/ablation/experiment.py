@@ -15,8 +15,8 @@ from study.ablation.running.engines import EngineFailed
 from study.ablation.running.signals import Terminated
 from study.ablation.store import Store, open_store
 from study.conf import claims_digest
-from study.datasets import ROOT
 from study.errors import UsageError
+from study.places import ROOT
 
 DONE, FAILED = 0, 1
 STOPPED = (execution.StoreFailed, EngineFailed)

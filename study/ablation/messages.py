@@ -14,6 +14,7 @@ from study.ablation.planning.cost import BYTES_A_RUN
 from study.ablation.planning.plan import Plan, Planned
 from study.ablation.planning.schedule import seconds_together
 from study.ablation.running.progress import OUTCOMES, Tally
+from study.places import IN_CHECKOUT
 
 SHOWN = 12  # cells, reasons or failures that are listed in full
 
@@ -136,19 +137,27 @@ def say_done(plan: Plan, finished: set[str], runs: int, seconds: float, folder: 
     if plan.config.only:
         print("these tables hold only the cells that only.<axis> keeps; without it, all of them")
     own = plan.config.tracking  # the targets of make look in the usual places alone
-    if own.tables is None:
+    if own.tables is None and IN_CHECKOUT:
         print(f"next: make figures{suffix(name)}   (figures and tables in reports/)")
-    if own.uri is None:
+    if own.uri is None and IN_CHECKOUT:
         print(f"next: make ui{suffix(name)}        (browse the runs in MLflow)")
     else:
-        print(f"next: study ui experiment={name} tracking.uri={own.uri}")
+        where = f" tracking.uri={own.uri}" if own.uri else ""
+        print(f"next: study ui experiment={name}{where}")
 
 
 def say_interrupted(plan: Plan) -> None:
     """Say how to go on."""
     print(
         "\nstopped; finished cells are recorded. Go on with the same command, or with: "
-        f"make ablation{suffix(plan.config.experiment)}"
+        f"{command_for(plan.config.experiment)}"
+    )
+
+
+def command_for(experiment: str) -> str:
+    """Return the command that trains an experiment: in a checkout make's."""
+    return (
+        f"make ablation{suffix(experiment)}" if IN_CHECKOUT else f"study experiment={experiment}"
     )
 
 

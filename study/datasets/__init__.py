@@ -28,7 +28,6 @@ from study.datasets.record import Dataset as Dataset
 from study.datasets.record import Raw as Raw
 from study.datasets.record import one_line
 from study.datasets.stored import BUNDLED, DOWNLOADED
-from study.datasets.stored import ROOT as ROOT
 from study.datasets.stored import cache_folder as cache_folder
 from study.errors import UsageError
 from study.learning.data import Data as Data

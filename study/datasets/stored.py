@@ -24,10 +24,8 @@ from study.datasets.prepare import raw_digest, split
 from study.datasets.record import Dataset, Raw, one_line, whole
 from study.errors import UsageError
 from study.learning.variants import Parameter
+from study.places import CARRIED, ROOT
 
-_HOME = Path(__file__).resolve().parents[2]
-# of a checkout; a package installed elsewhere has no data of its own and takes the current folder
-ROOT = _HOME if (_HOME / "pyproject.toml").is_file() else Path.cwd()
 UCI = "CC BY 4.0 (UCI Machine Learning Repository)"
 SILENT = "none stated; scikit-learn distributes it under BSD-3-Clause"
 
@@ -86,7 +84,7 @@ def remake_checksums() -> dict[str, str]:
 
     digests = {record.name: _digest(from_scikit_learn(record.name)) for record in WHOLE}
     content = {"scikit-learn": sklearn.__version__, "sha256": digests}
-    path = ROOT / "data" / "checksums.json"
+    path = CARRIED / "data" / "checksums.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return digests
@@ -94,7 +92,7 @@ def remake_checksums() -> dict[str, str]:
 
 def bundled(name: str, seed: int | None) -> Raw:
     """Return a bundled dataset from the cache, else from scikit-learn; its digest is checked."""
-    path = ROOT / "data" / "checksums.json"
+    path = CARRIED / "data" / "checksums.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         made_with, expected = str(content["scikit-learn"]), str(content["sha256"][name])

@@ -151,14 +151,24 @@ def test_texts_fit_the_terminal(command, untouched, monkeypatch, columns):
         assert "…" not in said.out
 
 
-def test_outside_a_checkout(command, untouched, monkeypatch, tmp_path):
+def test_without_its_configuration(command, untouched, monkeypatch, tmp_path):
     """A mistake is a line, and has a traceback for who asks."""
-    monkeypatch.setattr(conf, "ROOT", tmp_path)
-    said, line = command("experiment=smoke"), "no conf/config.yaml here: run study inside a check"
+    monkeypatch.setattr(conf, "CARRIED", tmp_path)
+    said, line = command("experiment=smoke"), f"{tmp_path / 'conf'} has no config.yaml"
     assert (said.code, said.err.count("\n")) == (2, 1) and said.err.startswith(f"study: {line}")
     monkeypatch.setenv("STUDY_TRACEBACK", "1")
     with pytest.raises(UsageError, match=line):
         command("experiment=smoke")
+
+
+def test_a_folder_of_ones_own_experiments(command, tmp_path):
+    folder = tmp_path / "mine" / "experiment"
+    folder.mkdir(parents=True)
+    grid = "grids: [{dataset: iris, hidden: [4], gradient: removed}]\n"
+    (folder / "own.yaml").write_text(f"# @package _global_\nabout: mine\n{grid}")
+    words = ["--config-dir", str(folder.parent), "experiment=own", *TINY_WORDS]
+    assert well(command(*words)).startswith("own: 2 cells; ")
+    assert well(command(*words)).startswith("own: nothing to train, 2 cells finished before")
 
 
 def test_list_names_everything(command, untouched):

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from study.ablation.planning.cells import REGISTRIES
 from study.ablation.store import check_name
-from study.datasets import ROOT
 from study.errors import UsageError
 from study.learning.variants import NAME
+from study.places import ROOT
 
 STUDY = ROOT / "study"
 

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import LabelBinarizer, StandardScaler
 
-from study.datasets import DATASETS, ROOT, Dataset, Raw, load
+from study.datasets import DATASETS, Dataset, Raw, load
 from study.datasets.prepare import split, standardise
 from study.datasets.record import TASKS
 from study.datasets.stored import WHOLE as BUNDLED
 from study.datasets.stored import from_scikit_learn
 from study.learning.variants import Record, resolve
+from study.places import ROOT
 
 FRESH = [name for name, record in DATASETS.items() if record.fresh]
 FIXED = [record.name for record in BUNDLED] + ["digits_part", "encoder"]

@@ -12,8 +12,9 @@ import sklearn.datasets
 from scipy.sparse import csr_matrix
 
 import study.datasets
-from study.datasets import ROOT, load, stored
+from study.datasets import load, stored
 from study.datasets.stored import WHOLE as BUNDLED
+from study.places import ROOT
 
 # ---- checksums, and caches that others wrote
 
@@ -28,7 +29,7 @@ def test_checksums_cover_the_bundled_datasets():
 
 
 def test_the_checksums_can_be_remade(tmp_path, monkeypatch, capsys, refusal):
-    monkeypatch.setattr(stored, "ROOT", tmp_path)
+    monkeypatch.setattr(stored, "CARRIED", tmp_path)
     path = tmp_path / "data" / "checksums.json"
     path.parent.mkdir()
     path.write_text("not json", encoding="utf-8")
@@ -87,7 +88,7 @@ def test_other_data_than_the_digest_s_or_no_digest(empty_cache, monkeypatch, tmp
     assert said.startswith("dataset 'iris' is not the one of data/checksums.json (made with sci")
     assert "requirements.lock, or accept the new data with `python -m " in said
     assert not (empty_cache / "iris.npz").exists()
-    monkeypatch.setattr(stored, "ROOT", tmp_path)
+    monkeypatch.setattr(stored, "CARRIED", tmp_path)
     said = refusal(load, "iris")
     assert "has no digest in " in said and ": restore that file, or make it anew" in said
 

@@ -15,8 +15,8 @@ from small_studies import composed
 from study.ablation.planning.plan import make_plan
 from study.ablation.publishing import provenance
 from study.ablation.running.progress import Tally
-from study.datasets import ROOT
 from study.learning import NUMERICS_VERSION
+from study.places import ROOT
 
 
 @pytest.fixture(scope="module")

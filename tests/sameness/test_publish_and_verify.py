@@ -15,7 +15,7 @@ from study.ablation.planning import cells as cells_module
 from study.ablation.planning import plan
 from study.ablation.publishing import provenance, publish, verify
 from study.ablation.running import worker
-from study.datasets import ROOT
+from study.places import ROOT
 
 WORDS = [*TINY_WORDS, "only.optimizer=[sgd]", "only.activation=[tanh]"]  # 3 cells
 

@@ -14,7 +14,7 @@ from study.checked import Text, checked
 from study.conf import configuration_folder, read_yaml
 from study.errors import UsageError, unknown
 
-STOPPED = (130, 143)  # by a signal: the jobs of a multirun that are left don't begin
+STOPPED = ([130], [143])  # by a signal: the jobs of a multirun that are left don't begin
 
 
 def with_configuration(overrides: Sequence[str], run: Callable[[Config], int]) -> int:
@@ -31,13 +31,13 @@ def with_configuration(overrides: Sequence[str], run: Callable[[Config], int]) -
 
     folder = configuration_folder()
     ready = words.prepared(overrides, folder)
-    codes = [0]
+    codes: list[int] = []
     mistakes: list[UsageError] = []
     running = [False]  # what is raised then is our own
 
     @hydra.main(version_base="1.3", config_path=str(folder), config_name="config")
     def job(composed: DictConfig) -> None:
-        if mistakes or codes[-1] in STOPPED:
+        if mistakes or codes[-1:] in STOPPED:
             return
         chosen = HydraConfig.get()
         experiment = chosen.runtime.choices["experiment"]
@@ -78,7 +78,9 @@ def with_configuration(overrides: Sequence[str], run: Callable[[Config], int]) -
             sys.argv = before
     if mistakes:
         raise mistakes[0]
-    return max(codes)
+    if words.sweeps(overrides) and not codes:
+        raise UsageError("no job of the multirun was run: its launcher kept it from this process")
+    return max(codes, default=0)
 
 
 def included(folder: Path, experiment: str, include: Any) -> dict[str, Mapping[str, Any]]:

@@ -1,7 +1,7 @@
 """The words of a command line: checked before Hydra composes them, explained where it refuses."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -27,21 +27,34 @@ def prepared(words: Sequence[str], folder: Path) -> list[str]:
     parser = get_args_parser()
     setattr(parser, "error", _refuse_flags)  # noqa: B010 - mypy knows it as a method
     args = parser.parse_args(list(words))
+    if args.shell_completion:
+        return list(words)
     if args.resolve and not (args.cfg or args.help):
         raise UsageError("--resolve goes with --cfg job alone")
     # the folder of --config-dir may have options of its own
     groups = {path.name: None if args.config_dir else path for path in folder.glob("*/")}
-    ready = {word: _ready(word, groups, sweeps(words)) for word in args.overrides}
+    axes = read_yaml(folder / "config.yaml")["only"]
+    ready = {word: _ready(word, groups, axes, sweeps(words)) for word in args.overrides}
     return [ready.get(word, word) for word in words]
 
 
-def _ready(word: str, groups: dict[str, Path | None], several: bool) -> str:
+def _ready(word: str, groups: dict[str, Path | None], axes: Collection[str], several: bool) -> str:
     from hydra.core.override_parser.types import OverrideType
 
     override = _read(word)
     key = str(override.key_or_group)
     if not key:
         raise UsageError(f"{word!r} sets nothing: {MANNER}")
+    if key in axes:
+        raise UsageError(
+            f"{key} is an axis: only.{key}=[...] keeps these values of an experiment's, as in "
+            f"only.{key}=[{word.partition('=')[2]}]"
+        )
+    if key == "hydra/launcher" and override.value() != "basic":
+        raise UsageError(
+            f"{word} is refused: the jobs of -m run one after the other, and what trains the "
+            "cells of each is chosen by execution=local, dask, slurm or scheduler"
+        )
     if re.match(r"grids\.(?!\d)", key):
         raise UsageError(f"unknown configuration key {key!r}: grids are counted, as in grids.0")
     if override.is_sweep_override():

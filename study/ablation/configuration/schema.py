@@ -10,8 +10,8 @@ from pydantic import AfterValidator
 
 from study.ablation.configuration.protocol import Protocol, amended, read_protocol
 from study.checked import NO_OTHER_KEYS, Flag, Text, Whole, between, checked
-from study.datasets import ROOT
 from study.errors import UsageError
+from study.places import ROOT
 
 Place = Annotated[Text | None, AfterValidator(lambda text: text or None)]
 

@@ -32,9 +32,9 @@ from study.ablation.publishing.provenance import RECORDS_FILE, configuration
 from study.ablation.publishing.published import MANIFEST
 from study.ablation.store import artifacts, check_name
 from study.ablation.store.tables import CURVES, REPLICA, RUNS, replica
-from study.datasets import ROOT
 from study.errors import UsageError
 from study.learning import NUMERICS_VERSION
+from study.places import ROOT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +82,7 @@ def publish(config: Config) -> int:
     try:
         records = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}: make ablation makes it") from error
+        raise UsageError(f"cannot read {path}: training the experiment makes it") from error
     files = _parts(keyed(runs))
     files["curves.parquet"] = _bytes(curve_quantiles(runs, curves))
     for name, content in files.items():

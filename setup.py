@@ -1,0 +1,22 @@
+"""Put into the wheel what a checkout has beside the package: conf/ and data/checksums.json."""
+
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+
+class BuildWithFiles(build_py):
+    """Builds the package, and copies the files into ``study/carried``."""
+
+    def run(self) -> None:
+        """Build; an editable installation finds the checkout's own files."""
+        super().run()
+        if not self.editable_mode:
+            for path in (*Path("conf").rglob("*.yaml"), Path("data/checksums.json")):
+                place = Path(self.build_lib, "study", "carried", path)
+                self.mkpath(str(place.parent))
+                self.copy_file(str(path), str(place))
+
+
+setup(cmdclass={"build_py": BuildWithFiles})
