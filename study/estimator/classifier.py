@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import ClassifierMixin
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from study.errors import UsageError
-from study.estimator.base import DeltaRuleEstimator
+from study.estimator.base import SPARSE, DeltaRuleEstimator, dense
 from study.learning import Array
 from study.learning.core.fixed import log
 
@@ -97,12 +98,15 @@ class DeltaRuleClassifier(ClassifierMixin, DeltaRuleEstimator):
     True
     """
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> DeltaRuleClassifier:
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
+    ) -> DeltaRuleClassifier:
         """Train for one more epoch on these patterns; the optimizer keeps its state.
 
         Parameters
         ----------
-        X, y
+        X, y, sample_weight
             As in `fit`; `y` need not hold all classes.
         classes
             All the classes there will be; needed in the first call.
@@ -119,12 +123,11 @@ class DeltaRuleClassifier(ClassifierMixin, DeltaRuleEstimator):
         else:
             multilabel = type_of_target(y).startswith("multilabel")
             self._learn_classes(y if multilabel else classes)
-        return self._fit(X, y, incremental=True)
+        return self._fit(X, y, sample_weight, incremental=True)
 
     def predict(self, X: Any) -> Array:
         """Return the class of each pattern of X (n, d), (n,); 0/1 labels (n, labels)."""
-        y = self._outputs(X)
-        return self._label_binarizer.inverse_transform(y.ravel() if y.shape[1] == 1 else y)
+        return self._predicted(self._outputs(X))
 
     def predict_proba(self, X: Any) -> Array:
         """Return probabilities, (n, classes).
@@ -146,7 +149,8 @@ class DeltaRuleClassifier(ClassifierMixin, DeltaRuleEstimator):
         return log(shares).astype(shares.dtype)
 
     def _checked(self, X: Any, y: Any, incremental: bool, first: bool) -> tuple[Array, Array]:
-        x, y = validate_data(self, X, y, dtype=self.dtype, multi_output=True, reset=first)
+        given = {"dtype": self.dtype, "accept_sparse": SPARSE, "multi_output": True}
+        x, y = validate_data(self, X, y, **given, reset=first)
         check_classification_targets(y)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
@@ -163,7 +167,14 @@ class DeltaRuleClassifier(ClassifierMixin, DeltaRuleEstimator):
         targets: Array = self._label_binarizer.transform(y)
         if not first and targets.shape[1] != self.n_outputs_:
             raise UsageError(f"y has {targets.shape[1]} labels, the network {self.n_outputs_}")
-        return x, targets.astype(np.float64)
+        return dense(x), targets.astype(np.float64)
+
+    def _predicted(self, outputs: Array) -> Array:
+        y = outputs.ravel() if outputs.shape[1] == 1 else outputs
+        return self._label_binarizer.inverse_transform(y)
+
+    def _score(self, targets: Array, predicted: Array, weights: Array | None) -> float:
+        return accuracy_score(self._predicted(targets), predicted, sample_weight=weights)
 
     def _learn_classes(self, y: Any) -> None:
         self._label_binarizer = LabelBinarizer().fit(y)

@@ -62,6 +62,10 @@ class Trainer:
             )
             self.step += len(part)
 
+    def penalise(self, alpha: float) -> None:
+        """Let the penalty of later updates have this strength."""
+        self._loss = self._loss._replace(alpha=float(alpha))
+
     def stop(self, replicas: Array) -> None:
         """Take no more updates of the replicas where `replicas` (R,) is true."""
         self.alive &= ~replicas
