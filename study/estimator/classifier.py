@@ -22,7 +22,7 @@ class DeltaRuleClassifier(ClassifierMixin, DeltaRuleEstimator):
 
     With ``gradient="exact"`` it is scikit-learn's MLPClassifier, to rounding: the same starting
     weights, order of samples, batches and stopping for the same ``random_state``. Names that
-    both have mean the same.
+    both have mean the same and have the same default. What is left out is L-BFGS, with `max_fun`.
 
     Parameters
     ----------
@@ -42,15 +42,18 @@ class DeltaRuleClassifier(ClassifierMixin, DeltaRuleEstimator):
         "auto" is "cross_entropy", and "unit_cross_entropy" for several labels a pattern.
         "squared_error" has squashed outputs, the delta rule's own.
     solver
-        Name of an optimizer ("sgd" is the plain delta rule, without momentum; "momentum",
-        "nesterov", "adam", ...), with parameters or not, or a record.
+        Name of an optimizer ("sgd", "adam", "rmsprop", ...), with parameters or not, or a record.
+        "sgd" is scikit-learn's, which has Nesterov's momentum. The plain delta rule, the study's
+        sgd, is "sgd" with ``momentum=0``.
     alpha
         Strength of the penalty ½ α Σ w² / (patterns in the batch); biases are left out.
     batch_size
         Patterns in a batch; "auto" is the smaller of 200 and all, or all where the solver needs
         that (rprop, quickprop).
-    learning_rate_init
-        The learning rate.
+    learning_rate, learning_rate_init, power_t
+        The rate η, and what becomes of it after an epoch, t patterns having been seen in all.
+        "constant": nothing. "invscaling": η / (t + 1)^power_t. "adaptive": a fifth of it instead
+        of stopping, until it is 1e-6. Others than sgd, momentum and nesterov have constant rates.
     max_iter
         Epochs, at most.
     shuffle
@@ -59,13 +62,18 @@ class DeltaRuleClassifier(ClassifierMixin, DeltaRuleEstimator):
         Of starting weights, order, and random gradients.
     tol, n_iter_no_change
         Training stops once the loss did not fall by `tol` for so many epochs together.
+    early_stopping, validation_fraction
+        Hold back this share of the patterns. Training stops once their score does not rise by
+        `tol`, and the weights with the best score are kept.
     verbose
         Print the loss of each epoch.
     warm_start
         Let `fit` go on from the weights there are, as a new training.
     momentum, beta_1, beta_2, epsilon
-        Of the solvers with these parameters and scikit-learn's defaults for them: momentum,
+        Of the solvers with these parameters and scikit-learn's defaults for them: sgd, momentum,
         nesterov, adam, rmsprop.
+    nesterovs_momentum
+        Whether the momentum of "sgd" is Nesterov's.
     dtype
         "float64" or "float32".
     coef_init, intercept_init
@@ -79,13 +87,21 @@ class DeltaRuleClassifier(ClassifierMixin, DeltaRuleEstimator):
         Weights (n_in, n_out) and biases (n_out,) of each layer.
     loss_curve_, loss_, best_loss_
         The loss of each epoch, averaged over its batches before each update; the last and the
-        least. It is the objective's mean over patterns plus the penalty.
+        least (None with early stopping). It is the objective's mean over patterns plus the
+        penalty.
+    validation_scores_, best_validation_score_
+        The accuracy on what was held back, after each epoch, and the best; None without it.
     n_iter_, t_
         Epochs of the last fit; patterns seen in all.
     n_layers_, n_outputs_, out_activation_
         Layers with inputs and outputs; outputs; the output units' activation.
     n_features_in_, feature_names_in_
         Inputs, and their names where `X` had any.
+
+    Notes
+    -----
+    Sample weights weigh errors: a batch's loss is Σ w L / Σ w. Means over patterns that some rules
+    take have no weights. Weights cost one more forward pass, and each batch a call from Python.
 
     Examples
     --------

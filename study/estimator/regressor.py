@@ -17,8 +17,9 @@ from study.learning import Array
 class DeltaRuleRegressor(RegressorMixin, DeltaRuleEstimator):
     """A multi-layer perceptron for regression with a gradient rule in place of f'.
 
-    With ``gradient="exact"`` and ``alpha=0`` it is scikit-learn's MLPRegressor, to rounding: the
-    same starting weights, order of samples, batches and stopping for the same ``random_state``.
+    With ``gradient="exact"`` it is scikit-learn's MLPRegressor, to rounding: the same starting
+    weights, order of samples, batches and stopping for the same ``random_state``. Names that
+    both have mean the same and have the same default. In place of `loss` there is `objective`.
 
     Parameters
     ----------
@@ -34,7 +35,10 @@ class DeltaRuleRegressor(RegressorMixin, DeltaRuleEstimator):
         Weights (n_in, n_out) and biases (n_out,) of each layer.
     loss_curve_, loss_, best_loss_
         The loss of each epoch, averaged over its batches before each update; the last and the
-        least. It is the objective's mean over patterns and outputs plus the penalty.
+        least (None with early stopping). It is the objective's mean over patterns and outputs
+        plus the penalty.
+    validation_scores_, best_validation_score_
+        R² on what was held back, after each epoch, and the best; None without early stopping.
     n_iter_, t_
         Epochs of the last fit; patterns seen in all.
     n_layers_, n_outputs_, out_activation_
@@ -78,7 +82,7 @@ class DeltaRuleRegressor(RegressorMixin, DeltaRuleEstimator):
         x, y = validate_data(self, X, y, **given, y_numeric=True, reset=first)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        targets = np.asarray(y, dtype=np.float64).reshape(len(x), -1)
+        targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
         if not first and targets.shape[1] != self.n_outputs_:
             raise UsageError(f"y has {targets.shape[1]} outputs, the network {self.n_outputs_}")
         return dense(x), targets
