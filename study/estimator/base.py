@@ -4,8 +4,9 @@ import copy
 import itertools
 import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from math import ceil
 from typing import Any
 
@@ -13,11 +14,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, _fit_context, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
+from sklearn.neural_network._stochastic_optimizers import SGDOptimizer
 from sklearn.utils import check_random_state, shuffle
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from study.errors import UsageError
-from study.estimator.epochs import Epochs, schedule_of
 from study.estimator.parameters import CONSTRAINTS, SCHEDULED, design_of, given
 from study.learning import Array
 from study.learning.core.caching import announced
@@ -147,13 +148,13 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
             split = train_test_split(*parts, random_state=random, test_size=held, stratify=labels)
             parts, validation = split[::2], split[1::2]
         order = np.arange(len(parts[0]))[None]
-        encoded = self._encoding.encode(parts[1])
+        reorder = partial(self._reorder, order, size, random, *parts[2:])
+        parts[1] = self._encoding.encode(parts[1])
         with announced():
-            trainer = self._trainer(design, parts[0], encoded, size, order, incremental)
-            epochs = Epochs(trainer, order, size, self.alpha, *parts[2:])
+            trainer = self._trainer(design, parts, size, order, incremental)
             try:
                 with np.errstate(all="ignore"):  # floating-point exceptions are data here
-                    self._epochs(epochs, design, validation, random, incremental)
+                    self._epochs(trainer, reorder, validation, incremental)
             except KeyboardInterrupt:
                 warnings.warn("Training interrupted by user.", stacklevel=4)
         if not np.isfinite(trainer.stack.parameters).all():
@@ -227,48 +228,61 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
             self._best, self._without_progress = self._parameters(), 0
 
     def _trainer(
-        self, design: Design, x: Array, t: Array, size: int, order: Array, incremental: bool
+        self, design: Design, parts: list[Array], size: int, order: Array, incremental: bool
     ) -> Trainer:
-        """Return the network at its weights; order is that of the patterns, and may change."""
+        """Return the network at its weights, with inputs, targets and sample weights, if any.
+
+        The order of the patterns may change.
+        """
         kept, parameters = self._kept if incremental else {}, self._parameters()
         numbers = {name: np.array([value]) for name, value in design.optimizer.values.items()}
         rate = np.array([float(self.learning_rate_init)])
         updater = Updater(design.optimizer.record, numbers, rate, parameters)
-        schedule = (
-            self.learning_rate if design.optimizer.record.family in SCHEDULED else "constant"
-        )
-        self._schedule = schedule_of(schedule, self.learning_rate_init, self.power_t)
+        kind = self.learning_rate if updater.optimizer.family in SCHEDULED else "constant"
+        self._schedule = SGDOptimizer([], self.learning_rate_init, kind, power_t=self.power_t)
         if ("solver", str(design.optimizer)) in kept:
             updater.state[:], updater.step, self._schedule = kept["solver", str(design.optimizer)]
         prepared = kept.get(("gradient", str(design.gradient)))
-        posed = unscored(x, t, self._task)
+        posed = unscored(parts[0], parts[1], self._task)
         stack = Stack(posed, design, [self._seed], parameters, prepared=prepared)
         done = kept.get("updates", 0)
         running = {"alpha": self.alpha, "accumulates": True, "begin": done, "done": done}
-        return Trainer(stack, updater, size, order, **running)
+        return Trainer(stack, updater, size, order, **running, weights=[*parts, None][2])
+
+    def _reorder(self, order: Array, size: int, random: Any, weights: Array | None = None) -> int:
+        """Draw the order of an epoch; return the number of its batches."""
+        if self.shuffle:
+            order[0] = shuffle(order[0], random_state=random)
+        begins = np.arange(0, order.shape[1], size)
+        if weights is not None and not np.add.reduceat(weights[order[0]], begins).all():
+            raise UsageError(
+                "the sample weights of a batch sum to 0: take a larger batch_size, or leave out "
+                "patterns of weight 0"
+            )
+        return len(begins)
 
     def _epochs(
         self,
-        epochs: Epochs,
-        design: Design,
+        trainer: Trainer,
+        reorder: Callable[[], int],
         validation: list[Array],
-        random: Any,
         incremental: bool,
     ) -> None:
-        stack, order, schedule = epochs.trainer.stack, epochs.order, self._schedule
+        stack, schedule = trainer.stack, self._schedule
+        patterns = stack.problem.inputs.shape[1]
         self.n_iter_ = 0
         for _ in range(1 if incremental else self.max_iter):
-            if self.shuffle:
-                order[0] = shuffle(order[0], random_state=random)
-            terms, penalty = epochs.take(schedule.learning_rate / schedule.learning_rate_init)
+            share = schedule.learning_rate / schedule.learning_rate_init
+            trainer.advance([share] * reorder())
+            terms, penalty = trainer.running_loss()[0] / patterns
             self.loss_ = float(self._reported(terms) + penalty)
             self.loss_curve_.append(self.loss_)
             self.n_iter_ += 1
-            self.t_ += order.shape[1]
+            self.t_ += patterns
             if self.verbose:
                 print(f"Iteration {self.n_iter_}, loss = {self.loss_:.8f}")
             if validation:
-                progress, measure = self._validate(design, stack.parameters, *validation)
+                progress, measure = self._validate(stack.parameters, *validation)
             else:
                 progress, measure = self._improve(), "Training loss"
             self._without_progress = 0 if progress else self._without_progress + 1
@@ -294,10 +308,10 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
         return progress
 
     def _validate(
-        self, design: Design, parameters: Array, x: Array, t: Array, weights: Any = None
+        self, parameters: Array, x: Array, t: Array, weights: Array | None = None
     ) -> tuple[bool, str]:
         """Note the validation score and the best weights; return whether it is progress."""
-        predicted = self._predicted(self._decoded(design, parameters, x))
+        predicted = self._predicted(self._decoded(parameters, x))
         unreal = predicted.dtype.kind == "f" and not np.isfinite(predicted).all()
         score = np.nan if unreal else self._score(t, predicted, weights)
         self.validation_scores_.append(score)
@@ -330,10 +344,10 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
         check_is_fitted(self, "coefs_")
         x = validate_data(self, X, dtype=self.dtype, accept_sparse=SPARSE, reset=False)
         with np.errstate(all="ignore"), announced():
-            return self._decoded(self._design(), self._parameters(), dense(x))
+            return self._decoded(self._parameters(), dense(x))
 
-    def _decoded(self, design: Design, parameters: Array, x: Array) -> Array:
-        y = outputs(design, parameters, x[None])[0].T
+    def _decoded(self, parameters: Array, x: Array) -> Array:
+        y = outputs(self._design(), parameters, x[None])[0].T
         return self._encoding.decode(np.ascontiguousarray(y))
 
     def __sklearn_tags__(self) -> Any:
