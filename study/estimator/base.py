@@ -177,10 +177,10 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
         if incremental:
             raise UsageError("partial_fit does not support early_stopping=True: use fit")
         held = ceil(self.validation_fraction * patterns)
-        if held < 2:
+        if not 2 <= held < patterns:
             raise UsageError(
-                f"early_stopping needs 2 patterns or more for validation, not {held} of "
-                f"{patterns}: raise validation_fraction = {self.validation_fraction:g}"
+                f"early_stopping needs 2 patterns for validation, and one to train on: "
+                f"validation_fraction = {self.validation_fraction:g} takes {held} of {patterns}"
             )
         return held
 

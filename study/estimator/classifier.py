@@ -101,7 +101,7 @@ class DeltaRuleClassifier(ClassifierMixin, DeltaRuleEstimator):
     Notes
     -----
     Sample weights weigh errors: a batch's loss is Σ w L / Σ w. Means over patterns that some rules
-    take have no weights. Weights cost one more forward pass, and each batch a call from Python.
+    take have no weights. Weights cost one more forward pass.
 
     Examples
     --------

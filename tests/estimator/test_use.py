@@ -313,8 +313,11 @@ MISTAKES = {
     "gradient takes a record of class Gradient": {"gradient": ACTIVATIONS["tanh"]},
     "gradient takes a name, or a name with parameters": {"gradient": {}},
     "unknown solver 'lbfgs'. Valid: sgd, momentum, nesterov,": {"solver": "lbfgs"},
-    "needs 2 patterns or more for validation, not 1 of 150: raise validation_fraction = 0.001": {
+    "validation_fraction = 0.001 takes 1 of 150": {
         **{"early_stopping": True, "validation_fraction": 0.001}
+    },
+    "validation_fraction = 0.999 takes 150 of 150": {
+        **{"early_stopping": True, "validation_fraction": 0.999}
     },
     "no factor stands at": {"gradient": "removed", "gradient_location": "all"},
     "factor stands at the output, only": {
