@@ -125,6 +125,8 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
         return design_of(self.get_params(deep=False), self._task)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool) -> Any:
+        if incremental:  # `_fit_context` validates the first time alone
+            self._validate_params()
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         x, targets = self._checked(X, y, incremental, first)
         if sample_weight is not None:

@@ -367,6 +367,11 @@ def test_going_on_with_something_else():
         (ValueError, "among these", lambda: net.partial_fit(X, Y + 1)),
         (ValueError, "since the first call", lambda: net.partial_fit(X, Y, classes=[0, 1])),
         (ValueError, "classes must be passed", lambda: classifier().partial_fit(X, Y)),
+        (
+            ValueError,
+            "The 'tol' par",
+            lambda: fit(classifier()).set_params(tol=0j).partial_fit(X, Y),
+        ),
         (UsageError, "not support early_stopping", lambda: early.partial_fit(X, REAL)),
         (UsageError, "y has 1 outputs, the network 2", lambda: fit(real, REAL[:, 0])),
         (UsageError, r"widths \(4, 6, 3\), not \(4, 7, 3\)", lambda: fit(net.set_params(**wide))),
