@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import ClassifierMixin
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from study.errors import UsageError
-from study.estimator.base import DeltaRuleEstimator
+from study.estimator.base import SPARSE, DeltaRuleEstimator, dense
 from study.learning import Array
 from study.learning.core.fixed import log
 
@@ -21,7 +22,7 @@ class DeltaRuleClassifier(ClassifierMixin, DeltaRuleEstimator):
 
     With ``gradient="exact"`` it is scikit-learn's MLPClassifier, to rounding: the same starting
     weights, order of samples, batches and stopping for the same ``random_state``. Names that
-    both have mean the same.
+    both have mean the same and have the same default. What is left out is L-BFGS, with `max_fun`.
 
     Parameters
     ----------
@@ -41,15 +42,18 @@ class DeltaRuleClassifier(ClassifierMixin, DeltaRuleEstimator):
         "auto" is "cross_entropy", and "unit_cross_entropy" for several labels a pattern.
         "squared_error" has squashed outputs, the delta rule's own.
     solver
-        Name of an optimizer ("sgd" is the plain delta rule, without momentum; "momentum",
-        "nesterov", "adam", ...), with parameters or not, or a record.
+        Name of an optimizer ("sgd", "adam", "rmsprop", ...), with parameters or not, or a record.
+        "sgd" is scikit-learn's, which has Nesterov's momentum. The plain delta rule, the study's
+        sgd, is "sgd" with ``momentum=0``.
     alpha
         Strength of the penalty ½ α Σ w² / (patterns in the batch); biases are left out.
     batch_size
         Patterns in a batch; "auto" is the smaller of 200 and all, or all where the solver needs
         that (rprop, quickprop).
-    learning_rate_init
-        The learning rate.
+    learning_rate, learning_rate_init, power_t
+        The rate η, and what becomes of it after an epoch, t patterns having been seen in all.
+        "constant": nothing. "invscaling": η / (t + 1)^power_t. "adaptive": a fifth of it instead
+        of stopping, until it is 1e-6. Others than sgd, momentum and nesterov have constant rates.
     max_iter
         Epochs, at most.
     shuffle
@@ -58,13 +62,18 @@ class DeltaRuleClassifier(ClassifierMixin, DeltaRuleEstimator):
         Of starting weights, order, and random gradients.
     tol, n_iter_no_change
         Training stops once the loss did not fall by `tol` for so many epochs together.
+    early_stopping, validation_fraction
+        Hold back this share of the patterns. Training stops once their score does not rise by
+        `tol`, and the weights with the best score are kept.
     verbose
         Print the loss of each epoch.
     warm_start
         Let `fit` go on from the weights there are, as a new training.
     momentum, beta_1, beta_2, epsilon
-        Of the solvers with these parameters and scikit-learn's defaults for them: momentum,
+        Of the solvers with these parameters and scikit-learn's defaults for them: sgd, momentum,
         nesterov, adam, rmsprop.
+    nesterovs_momentum
+        Whether the momentum of "sgd" is Nesterov's.
     dtype
         "float64" or "float32".
     coef_init, intercept_init
@@ -78,13 +87,21 @@ class DeltaRuleClassifier(ClassifierMixin, DeltaRuleEstimator):
         Weights (n_in, n_out) and biases (n_out,) of each layer.
     loss_curve_, loss_, best_loss_
         The loss of each epoch, averaged over its batches before each update; the last and the
-        least. It is the objective's mean over patterns plus the penalty.
+        least (None with early stopping). It is the objective's mean over patterns plus the
+        penalty.
+    validation_scores_, best_validation_score_
+        The accuracy on what was held back, after each epoch, and the best; None without it.
     n_iter_, t_
         Epochs of the last fit; patterns seen in all.
     n_layers_, n_outputs_, out_activation_
         Layers with inputs and outputs; outputs; the output units' activation.
     n_features_in_, feature_names_in_
         Inputs, and their names where `X` had any.
+
+    Notes
+    -----
+    Sample weights weigh errors: a batch's loss is Σ w L / Σ w. Means over patterns that some rules
+    take have no weights. Weights cost one more forward pass.
 
     Examples
     --------
@@ -97,12 +114,15 @@ class DeltaRuleClassifier(ClassifierMixin, DeltaRuleEstimator):
     True
     """
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> DeltaRuleClassifier:
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
+    ) -> DeltaRuleClassifier:
         """Train for one more epoch on these patterns; the optimizer keeps its state.
 
         Parameters
         ----------
-        X, y
+        X, y, sample_weight
             As in `fit`; `y` need not hold all classes.
         classes
             All the classes there will be; needed in the first call.
@@ -119,12 +139,11 @@ class DeltaRuleClassifier(ClassifierMixin, DeltaRuleEstimator):
         else:
             multilabel = type_of_target(y).startswith("multilabel")
             self._learn_classes(y if multilabel else classes)
-        return self._fit(X, y, incremental=True)
+        return self._fit(X, y, sample_weight, incremental=True)
 
     def predict(self, X: Any) -> Array:
         """Return the class of each pattern of X (n, d), (n,); 0/1 labels (n, labels)."""
-        y = self._outputs(X)
-        return self._label_binarizer.inverse_transform(y.ravel() if y.shape[1] == 1 else y)
+        return self._predicted(self._outputs(X))
 
     def predict_proba(self, X: Any) -> Array:
         """Return probabilities, (n, classes).
@@ -146,7 +165,8 @@ class DeltaRuleClassifier(ClassifierMixin, DeltaRuleEstimator):
         return log(shares).astype(shares.dtype)
 
     def _checked(self, X: Any, y: Any, incremental: bool, first: bool) -> tuple[Array, Array]:
-        x, y = validate_data(self, X, y, dtype=self.dtype, multi_output=True, reset=first)
+        given = {"dtype": self.dtype, "accept_sparse": SPARSE, "multi_output": True}
+        x, y = validate_data(self, X, y, **given, reset=first)
         check_classification_targets(y)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
@@ -163,7 +183,14 @@ class DeltaRuleClassifier(ClassifierMixin, DeltaRuleEstimator):
         targets: Array = self._label_binarizer.transform(y)
         if not first and targets.shape[1] != self.n_outputs_:
             raise UsageError(f"y has {targets.shape[1]} labels, the network {self.n_outputs_}")
-        return x, targets.astype(np.float64)
+        return dense(x), targets.astype(np.float64)
+
+    def _predicted(self, outputs: Array) -> Array:
+        y = outputs.ravel() if outputs.shape[1] == 1 else outputs
+        return self._label_binarizer.inverse_transform(y)
+
+    def _score(self, targets: Array, predicted: Array, weights: Array | None) -> float:
+        return accuracy_score(self._predicted(targets), predicted, sample_weight=weights)
 
     def _learn_classes(self, y: Any) -> None:
         self._label_binarizer = LabelBinarizer().fit(y)

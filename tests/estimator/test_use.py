@@ -103,6 +103,7 @@ def test_the_gradient_is_at_work():
     assert differ(fit(classifier(activation="tanh", gradient="removed")), exact)
     # sgd: half the slope in the one hidden layer is half the step of its weights, from one start
     one = {"solver": "sgd", "max_iter": 1, "batch_size": len(X), "activation": "tanh"}
+    one["alpha"] = 0.0
     settings = {"learning_rate_init": 1e-300}, {}, {"gradient": HALVED}
     before, full, half = (fit(classifier(**one, **some)).coefs_[0] for some in settings)
     np.testing.assert_allclose(half - before, 0.5 * (full - before), rtol=1e-9, atol=1e-16)
@@ -162,7 +163,48 @@ def test_solvers_numbers():
     assert same({"solver": "adadelta", "epsilon": 1e-3}, {"solver": "adadelta"})
     assert not same({"solver": {"adadelta": {"epsilon": 1e-3}}}, {"solver": "adadelta"})
     assert not same({"solver": "momentum", "momentum": 0.1}, {"solver": "momentum"})
-    assert same({"solver": "sgd", "momentum": 0.1}, {"solver": "sgd"})
+    assert same({"solver": "sgd", "momentum": 0.1}, {"solver": {"nesterov": {"momentum": 0.1}}})
+    assert same({"solver": "sgd", "nesterovs_momentum": False}, {"solver": "momentum"})
+    for plain in ({"sgd": None}, OPTIMIZERS["sgd"]):
+        assert same({"solver": "sgd", "momentum": 0}, {"solver": plain})
+
+
+# ---- sample weights -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gradient", ["exact", "removed"])
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_a_weight_of_two_is_a_pattern_twice(objective, gradient):
+    """And 0 is none: in a full batch, whatever the objective, the rule and the scale."""
+    w = np.arange(len(X)) % 3
+    settings = {"objective": objective, "gradient": gradient, "activation": "tanh"}
+    settings |= {"batch_size": "auto", "max_iter": 8, "learning_rate_init": 0.02, "alpha": 0.1}
+    targets = {
+        "classification": (DeltaRuleClassifier, Y),
+        "multilabel": (DeltaRuleClassifier, (REAL > 0).astype(int)),
+        "regression": (DeltaRuleRegressor, REAL / REAL.std(axis=0)),
+    }
+    for task in OBJECTIVES[objective].tasks:
+        Net, y = targets[task]
+        net = Net(**SMALL | settings).fit(X, y, w)
+        twice = Net(**SMALL | settings).fit(np.repeat(X, w, axis=0), np.repeat(y, w, axis=0))
+        np.testing.assert_allclose(net.loss_curve_, twice.loss_curve_, rtol=1e-9)
+        for mine, other in zip(net.coefs_, twice.coefs_, strict=True):
+            np.testing.assert_allclose(mine, other, atol=1e-9)
+        settings["alpha"] = 0.0
+        scaled = [Net(**SMALL | settings).fit(X, y, c * w).loss_ for c in (1.0, 1e3)]
+        assert scaled[0] == pytest.approx(scaled[1], rel=1e-9)
+
+
+def test_weights_in_float32():
+    nets = [classifier(dtype=name).fit(X, Y, Y + 0.5) for name in ("float32", "float64")]
+    assert nets[0].coefs_[0].dtype == np.float32
+    np.testing.assert_allclose(nets[0].coefs_[0], nets[1].coefs_[0], atol=1e-5)
+
+
+def test_weights_that_sum_to_nothing():
+    with pytest.raises(UsageError, match="of a batch sum to 0: take a larger batch_size"):
+        classifier(shuffle=False).fit(X, Y, np.arange(len(X)) >= 30)
 
 
 # ---- objectives ---------------------------------------------------------------------------------
@@ -211,6 +253,21 @@ def test_training_that_has_not_converged_or_explodes_is_told():
         fit(net, 1e6 * REAL)
 
 
+def test_early_stopping_keeps_the_best_weights():
+    """Also of a training that explodes, which is told."""
+    net = regressor(solver="sgd", learning_rate_init=3.0, early_stopping=True, max_iter=50)
+    with pytest.warns(ConvergenceWarning, match=r"not finite after \d+ epochs: lower"):
+        fit(net, REAL)
+    assert np.isfinite(net.predict(X)).all() and net.n_iter_ == len(net.validation_scores_)
+    net = fit(classifier(early_stopping=True, max_iter=30, learning_rate_init=0.5))
+    scores = net.validation_scores_
+    assert scores[-1] < max(scores) == net.best_validation_score_ and net.best_loss_ is None
+    again = classifier(early_stopping=True, max_iter=int(np.argmax(scores)) + 1)
+    assert_equal_weights(net, fit(again.set_params(learning_rate_init=0.5)))
+    loss = fit(net.set_params(early_stopping=False, warm_start=True))
+    assert loss.best_loss_ < 1 and loss.validation_scores_ is None
+
+
 def test_interrupted_training_keeps_what_it_has(monkeypatch):
     from study.learning.core.trainer import Trainer
 
@@ -242,6 +299,9 @@ OUT_OF_RANGE = [
     *(("gradient_location", "hiden"), ("dtype", "float46"), ("alpha", -1), ("tol", None)),
     *(("learning_rate_init", 0), ("beta_1", 1), ("momentum", float("nan")), ("max_iter", 2.5)),
     *(("n_iter_no_change", 0), ("batch_size", "all"), ("alpha", np.inf), ("epsilon", 0)),
+    *(("learning_rate", "optimal"), ("power_t", -1), ("nesterovs_momentum", None)),
+    *(("early_stopping", "yes"), ("validation_fraction", 1.0), ("intercept_init", 3)),
+    *(("gradient", 3), ("activation", None), ("solver", 0.9), ("objective", print)),
 ]
 MISTAKES = {
     "unknown gradient 'flor'. Did you mean 'floor'": {"gradient": "flor"},
@@ -251,7 +311,14 @@ MISTAKES = {
     "of gradient 'floor' 'minimun'. Did": {"gradient": {"floor": {"minimun": 1}}},
     "floor.minimum = -1 is out of range": {"gradient": {"floor": {"minimum": -1}}},
     "gradient takes a record of class Gradient": {"gradient": ACTIVATIONS["tanh"]},
-    "gradient takes a name, or a name with parameters": {"gradient": 3},
+    "gradient takes a name, or a name with parameters": {"gradient": {}},
+    "unknown solver 'lbfgs'. Valid: sgd, momentum, nesterov,": {"solver": "lbfgs"},
+    "validation_fraction = 0.001 takes 1 of 150": {
+        **{"early_stopping": True, "validation_fraction": 0.001}
+    },
+    "validation_fraction = 0.999 takes 150 of 150": {
+        **{"early_stopping": True, "validation_fraction": 0.999}
+    },
     "no factor stands at": {"gradient": "removed", "gradient_location": "all"},
     "factor stands at the output, only": {
         **{"objective": "linear_squared_error", "gradient": "removed"},
@@ -263,7 +330,6 @@ MISTAKES = {
     "solver 'rprop' needs full batches": {"solver": "rprop"},
     "of the shapes [(4, 6), (6, 3)], not [(4, 6)]": {"coef_init": [np.ones((4, 6))]},
     "coef_init takes arrays of the shapes": {"coef_init": [["a"], ["b"]]},
-    "intercept_init takes arrays of the shapes": {"intercept_init": 3},
     "a number that is not finite": {"intercept_init": [np.full(6, np.nan), np.ones(3)]},
 }
 
@@ -295,12 +361,18 @@ def test_an_objective_that_does_not_fit_the_task():
 
 def test_going_on_with_something_else():
     net, real = fit(classifier(warm_start=True)), fit(regressor(warm_start=True), REAL)
-    wide = {"hidden_layer_sizes": (7,)}
+    wide, early = {"hidden_layer_sizes": (7,)}, regressor(early_stopping=True)
     for error, said, go_on in (
         (ValueError, "must be the same", lambda: net.fit(X[:100], Y[:100])),
         (ValueError, "among these", lambda: net.partial_fit(X, Y + 1)),
         (ValueError, "since the first call", lambda: net.partial_fit(X, Y, classes=[0, 1])),
         (ValueError, "classes must be passed", lambda: classifier().partial_fit(X, Y)),
+        (
+            ValueError,
+            "The 'tol' par",
+            lambda: fit(classifier()).set_params(tol=0j).partial_fit(X, Y),
+        ),
+        (UsageError, "not support early_stopping", lambda: early.partial_fit(X, REAL)),
         (UsageError, "y has 1 outputs, the network 2", lambda: fit(real, REAL[:, 0])),
         (UsageError, r"widths \(4, 6, 3\), not \(4, 7, 3\)", lambda: fit(net.set_params(**wide))),
     ):

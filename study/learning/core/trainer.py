@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from study.learning import Array, seeds
-from study.learning.core import loops
+from study.learning.core import loops, weighted
 from study.learning.core.stack import Stack
 from study.learning.optimizers import Updater
 
@@ -18,6 +18,7 @@ class Trainer:
     The patterns' `order` (S, n) stands for all epochs, and the caller may change it in between;
     None for a fresh one each epoch. For `alpha` and what is accumulated see `loops.Loss`. The
     first epoch begins with update number `begin`; random rules go on from the `done` updates.
+    `weights` (n,) of the patterns are for one replica with an order; see `weighted`.
     """
 
     def __init__(
@@ -30,7 +31,9 @@ class Trainer:
         accumulates: bool = False,
         begin: int = 0,
         done: int = 0,
+        weights: Array | None = None,
     ) -> None:
+        self._weights = () if weights is None else (weights,)
         self.stack, self.updater, self.step = stack, updater, done
         replicas, data = len(stack.parameters), stack.data
         self.alive = np.ones(replicas, bool)
@@ -45,9 +48,10 @@ class Trainer:
         """Take ``len(schedule)`` updates, with the learning rates times its entries."""
         stack, updater = self.stack, self.updater
         replicas = loops.Replicas(stack.parameters, updater.state, self.alive)
+        take = weighted.advance if self._weights else loops.advance
         for begin in range(0, len(schedule), UPDATES_A_CALL):
             part = schedule[begin : begin + UPDATES_A_CALL]
-            loops.advance(
+            take(
                 stack.sizes,
                 replicas,
                 stack.data,
@@ -59,6 +63,7 @@ class Trainer:
                 updater.numbers,
                 self.step,
                 self._scratch,
+                *self._weights,
             )
             self.step += len(part)
 
