@@ -86,7 +86,7 @@ $(PEERS): $(READY)
 
 lock: $(READY)  ## add to requirements.lock what pyproject.toml needs (UPGRADE=1: all versions anew)
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate $(if $(UPGRADE),--upgrade) \
-	  --python-version 3.11 --extra study --extra dev pyproject.toml -o requirements.lock
+	  --python-version 3.11 --extra study --extra postgres --extra dev pyproject.toml -o requirements.lock
 
 clean:  ## remove what can be made again (environment, caches, figures); results and the store stay
 	@rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache reports/index.html reports/paper/numbers.json
