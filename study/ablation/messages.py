@@ -12,6 +12,7 @@ from study.ablation.planning.cells import AXES, REGISTRIES, Cell
 from study.ablation.planning.cost import BYTES_A_RUN
 from study.ablation.planning.plan import Plan, Planned
 from study.ablation.running.progress import OUTCOMES, Tally
+from study.ablation.store import masked
 
 SHOWN = 12  # cells, reasons or failures that are listed in full
 
@@ -139,7 +140,7 @@ def say_done(plan: Plan, finished: set[str], runs: int, seconds: float, folder: 
     if own.uri is None:
         print(f"next: make ui{suffix(name)}        (browse the runs in MLflow)")
     else:
-        print(f"next: study ui experiment={name} tracking.uri={own.uri}")
+        print(f"next: study ui experiment={name} tracking.uri={masked(own.uri)}")
 
 
 def say_interrupted(plan: Plan) -> None:
