@@ -62,8 +62,9 @@ test: $(READY)  ## the tests
 mutants: $(READY)  ## do the tests notice small faults in the source?
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
-test-faults: $(READY)  ## kills, full disks, servers that go away: some ten minutes
-	@$(BIN)/python -m pytest -n auto -m "long_faults or not long_faults" tests/faults $(ARGS)
+test-faults: $(READY)  ## kills, full disks, servers that go away, PostgreSQL: some ten minutes
+	@$(BIN)/python -m pytest -n auto -m "long_faults or not long_faults" \
+	  tests/faults tests/ablation/test_store.py $(ARGS)
 
 lint: $(READY)  ## style, types, and which package imports which
 	@$(BIN)/ruff check .

@@ -205,5 +205,5 @@ def test_the_client_takes_over_at_a_schema_unknown_to_the_bulk_writer(
 def test_artifacts_kept_by_a_server_need_it(mlflow_root, opened):
     client = store_client.connect(sqlite_uri(mlflow_root / "mlflow.db"))
     client.create_experiment("small", "mlflow-artifacts:/1")
-    with pytest.raises(UsageError, match="address as tracking.artifacts, or as tracking.uri"):
+    with pytest.raises(UsageError, match=r"address as tracking\.artifacts, or as tracking\.uri"):
         opened(mlflow_root).prepare()

@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from small_studies import Command, grid_of, in_order
 
+from study.ablation.store.database import Database
+
 long = pytest.mark.long_faults
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 
@@ -22,18 +24,23 @@ GO_ON = (
 )
 
 
-def query(database: Path, sql: str) -> list[tuple]:
+def query(database: Path | str, sql: str) -> list[tuple]:
+    """Ask a store, which is an SQLite file or has an address."""
+    if isinstance(database, str):
+        with contextlib.closing(Database(database)) as server:
+            return server.read(sql)
     with contextlib.closing(sqlite3.connect(database, timeout=60)) as connection:
         return connection.execute(sql).fetchall()
 
 
-def check_whole(database: Path, artifacts: Path | None = None) -> int:
+def check_whole(database: Path | str, artifacts: Path | None = None) -> int:
     """Fail unless the store is sound and each cell in it whole and there once; count them.
 
     A server keeps its artifacts in `artifacts`.
     """
-    assert query(database, "PRAGMA integrity_check") == [("ok",)]
-    assert query(database, "PRAGMA foreign_key_check") == []
+    if isinstance(database, Path):
+        assert query(database, "PRAGMA integrity_check") == [("ok",)]
+        assert query(database, "PRAGMA foreign_key_check") == []
     for table in ("params", "tags", "metrics", "latest_metrics"):
         lost = f"SELECT count(*) FROM {table} WHERE run_uuid NOT IN (SELECT run_uuid FROM runs)"
         assert query(database, lost) == [(0,)], table

@@ -109,7 +109,8 @@ class Store(ABC):
         recorded = {cell for cell in asked if any(p.whole for p in self._parents.get(cell, ()))}
         self.damaged = len(recorded - found)
         folder = self._home
-        if self.damaged and not found and folder and not self.uri.startswith(SQLITE):
+        shared = folder and not self.uri.startswith(SQLITE)
+        if self.damaged and shared and not any(map(self._chosen, self._parents)):
             raise UsageError(  # a colleague's cells are not to be trained again
                 f"{self.damaged:,} cells are recorded in {shown(self.uri)}, but their tables are "
                 f"not on this machine: make {folder} of the one that trained them reachable here "
@@ -260,9 +261,14 @@ def open_store(
         database = Database(address)
         home = (database.path.parent if database.path else root) / "mlartifacts" / experiment
         location = location or home.as_uri()
-        if database.revision() in (None, *BulkStore.REVISIONS):
-            return BulkStore(database, experiment, location, root, *how)
-        database.check_not_older()
+        try:
+            if database.revision() in (None, *BulkStore.REVISIONS):
+                return BulkStore(database, experiment, location, root, *how)
+            database.check_not_older()
+        except UsageError:
+            database.close()
+            raise
+        database.close()
     from study.ablation.store.client import ClientStore
 
     return ClientStore(address, experiment, location, root, *how)

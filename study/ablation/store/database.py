@@ -30,7 +30,8 @@ Result = TypeVar("Result")
 PATIENCE = 60.0  # seconds to wait for another writer, or for a server that is started anew
 AGAIN = "put a copy of it back, or move it away to have its cells trained again"
 # errors, SQLAlchemy's and SQLite's, that no programming mistake raises
-ENVIRONMENT = ("OperationalError", "DatabaseError")
+OPERATIONAL = "OperationalError"
+ENVIRONMENT = {OPERATIONAL, "DatabaseError"}
 HELD = f"another program has held it for {PATIENCE:.0f} s"
 HINTS: dict[int | str, str] = {
     sqlite3.SQLITE_BUSY: HELD,
@@ -184,10 +185,11 @@ class Database:
 
     def _passes(self, error: Any) -> bool:
         """Whether waiting may help: the connection was lost, or could not be made again."""
-        if not self._reached or type(error).__name__ != "OperationalError":
+        if not (self._reached and _operational(error)):
             return False
-        state = getattr(error.orig, "sqlstate", None)
-        return bool(error.connection_invalidated or state is None or state[:2] in PASSING)
+        state = getattr(getattr(error, "orig", error), "sqlstate", None)
+        lost = state is None or getattr(error, "connection_invalidated", False)
+        return bool(lost or str(state)[:2] in PASSING)
 
     @cached_property
     def engine(self) -> sa.Engine:
@@ -218,7 +220,8 @@ class Database:
         except Exception as error:
             cause = getattr(error, "orig", error)
             state = getattr(cause, "sqlstate", None)
-            if type(error).__name__ not in ENVIRONMENT and state not in HINTS:
+            kinds = {type(error).__name__, OPERATIONAL if _operational(error) else ""}
+            if not kinds & ENVIRONMENT and state not in HINTS:
                 raise
             hint = HINTS.get(state or getattr(cause, "sqlite_errorcode", 0) & 0xFF)
             reason = _first_line(cause) + (f"; {hint}" if hint else "")
@@ -293,6 +296,11 @@ def _schemas() -> list[Path]:
     if package is None or package.origin is None:
         return []  # its import will fail where it is needed
     return list((Path(package.origin).parent / "store/db_migrations/versions").glob("*.py"))
+
+
+def _operational(error: object) -> bool:
+    """Whether an error is one of operation: psycopg's own have a class for each code."""
+    return any(kind.__name__ == OPERATIONAL for kind in type(error).__mro__)
 
 
 def _first_line(error: object) -> str:
