@@ -35,9 +35,8 @@ class Postgres:
     """A server on 127.0.0.1, and an empty database of MLflow's that others are copied from."""
 
     def __init__(self, folder: Path) -> None:
-        self.port, self._data = free_port(), folder / "data"
-        if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-            shutil.chown(folder, "postgres")
+        self.port, self.folder, self._data = free_port(), folder, folder / "data"
+        self.own(folder)
         self._run("initdb", "-A", "trust", "-U", "tests", "--no-sync")
         self.start()
         with contextlib.closing(Database(self.uri("postgres"))) as empty:
@@ -64,9 +63,14 @@ class Postgres:
         rules.write_text(f"host all {user} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
         self._run("pg_ctl", "reload")
 
+    def own(self, *folders: Path | str) -> None:
+        """Give folders to the user that the server runs as, which can't be root."""
+        for folder in folders if os.geteuid() == 0 else ():
+            shutil.chown(folder, "postgres")
+
     def start(self) -> None:
-        own = f"-p {self.port} -c fsync=off -c unix_socket_directories={self._data.parent}"
-        log = self._data.parent / "log"
+        own = f"-p {self.port} -c fsync=off -c unix_socket_directories={self.folder}"
+        log = self.folder / "log"
         self._run("pg_ctl", "-o", own, "-l", str(log), "-w", "start")
 
     def stop(self, how: str = "fast") -> None:

@@ -1,19 +1,25 @@
 """Small studies to disturb, and what must hold of their stores whatever was done to them."""
 
 import contextlib
+import os
 import signal
+import socket
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from small_studies import Command, grid_of, in_order
+from postgres import free_port
+from small_studies import Command, grid_of, in_order, wait_for
 
 from study.ablation.store.database import Database
 
 long = pytest.mark.long_faults
+MLFLOW = str(Path(sys.executable).with_name("mlflow"))
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 
 MANY = grid_of("[iris, moons]", "[exact, removed, offset, random, random_sign]")  # 10 cells
@@ -117,3 +123,45 @@ def hook(folder: Path, code: str) -> dict[str, str]:
     folder.mkdir(exist_ok=True)
     (folder / "sitecustomize.py").write_text(code)
     return {"PYTHONPATH": str(folder)}
+
+
+class Server:
+    """`mlflow server` on a port of 127.0.0.1, with a store, and artifacts in `folder`."""
+
+    def __init__(self, folder: Path, store: str) -> None:
+        self.port = free_port()
+        self.uri = f"http://127.0.0.1:{self.port}"
+        self._words = [
+            *(MLFLOW, "server", "--backend-store-uri", store),
+            *("--artifacts-destination", str(folder / "artifacts")),
+            *("--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"),
+        ]
+        self._process: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        alone = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        options = {"env": {**os.environ, **alone}, "start_new_session": True}
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self._process = subprocess.Popen(self._words, **options, **silent)
+        wait_for(self._answers, 180)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            return True
+        return False
+
+
+def fill(folder, leave: int):
+    """Fill a file system but for some bytes; return the file that does it."""
+    ballast, state = folder.parent / "ballast", os.statvfs(folder)
+    size = max(0, state.f_bavail * state.f_bsize - leave)
+    with open(ballast, "wb") as file:
+        file.write(b"\0" * size)
+    return ballast

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from faulty import FEW, GO_ON, MANY, PART, check_same, check_whole, hook, long, query
+from faulty import FEW, GO_ON, MANY, PART, Server, check_same, check_whole, fill, hook, long, query
 from small_studies import Command, finish, wait_for, well
 
 from study.ablation.store import open_store
@@ -201,3 +201,65 @@ def test_another_machine_never_replaces_a_colleagues_cells(postgres, few, tmp_pa
     check_team(two, few, 3)
     two.artifacts = tmp_path / "other"
     check_line(two(*FEW, ONE), 2, "keeps its artifacts in", "leave tracking.artifacts out")
+
+
+@long
+@pytest.mark.parametrize("leave", [0, 100_000])
+def test_a_full_disk(leave, postgres, few, tmp_path, mounting):
+    """Of the server; what was recorded stays, and the study goes on."""
+    disk, name = postgres.folder / "disk", f"full{leave}"
+    mounting(disk, "-t", "tmpfs", "-o", "size=64m", "tmpfs")
+    postgres.own(disk)
+    postgres.say(f"CREATE TABLESPACE {name} LOCATION '{disk}'")
+    uri = postgres.new(f"TEMPLATE postgres TABLESPACE {name}")
+    member = Member(tmp_path / "one", uri, tmp_path / "shared")
+    well(member(*PART, ONE))
+    ballast = fill(next(disk.iterdir()), leave)
+    said = member(*MANY, ONE)
+    check_line(said, 1, "cannot use the store", "No space left on device", "disk full?")
+    ballast.unlink()
+    well(member(*FEW, ONE))
+    check_same(member, few)
+    check_whole(uri)
+    postgres.say(f"DROP DATABASE {uri.rpartition('/')[2]} WITH (FORCE)")
+    postgres.say(f"DROP TABLESPACE {name}")
+
+
+@pytest.fixture
+def team(postgres, tmp_path):
+    """A server of MLflow's on PostgreSQL that keeps artifacts, and two of its users' machines."""
+    uri = postgres.new()
+    server = Server(tmp_path, uri)
+    server.start()
+    address = server.uri.replace("http", "mlflow-artifacts")
+    yield server, *(Member(tmp_path / name, uri, address) for name in ("one", "two"))
+    server.kill()
+
+
+@long
+def test_two_machines_that_share_a_server(team, few, tmp_path):
+    """One trains, the other goes on and exports; by the server alone it is the same."""
+    server, one, two = team
+    well(one(*PART, ONE))
+    assert well(two(*FEW, ONE)).startswith("default: 1 cell, 2 finished before")
+    check_same(two, few)
+    assert not list(one.folder.rglob("mlartifacts")) + list(two.folder.rglob("mlartifacts"))
+    assert check_whole(two.uri, artifacts=tmp_path / "artifacts") == 3
+    uri, two.uri, two.tables = two.uri, server.uri, tmp_path / "http"
+    assert well(two(*FEW, ONE)).startswith("default: nothing to train")
+    check_same(two, few)
+    two.uri, two.artifacts = uri, "null"
+    check_line(two(*FEW, ONE), 2, "address as tracking.artifacts, or as tracking.uri")
+
+
+@long
+def test_a_server_of_artifacts_that_is_away(team, few):
+    server, one, two = team
+    well(one(*PART, ONE))
+    server.kill()
+    check_line(two(*FEW, ONE), 2, f"no MLflow server answers at {server.uri}")
+    server.start()
+    process = two.start(*FEW, ONE)
+    wait_for(lambda: query(one.uri, CELLS) == [(3,)])
+    well(finish(process))
+    check_same(two, few)

@@ -44,13 +44,7 @@ class Repository:
 
     def check(self) -> None:
         """Raise `UsageError` within seconds where nothing can be put."""
-        if served(self._location):
-            if not self._server:
-                raise UsageError(
-                    f"the artifacts are kept with a server ({self._location}): give that "
-                    "server's address as tracking.artifacts, or as tracking.uri"
-                )
-            check_reachable(self._server)
+        check_reachable(self._server or "")
         self.names("study")
 
     def put(self, files: Iterable[Path], folder: str) -> None:
@@ -90,6 +84,11 @@ class Repository:
 
     @cached_property
     def _mlflows(self) -> Any:
+        if served(self._location) and not self._server:
+            raise UsageError(
+                f"the artifacts are kept with a server ({self._location}): give that server's "
+                "address as tracking.artifacts, or as tracking.uri"
+            )
         with silenced():
             from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
