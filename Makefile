@@ -62,8 +62,9 @@ test: $(READY)  ## the tests
 mutants: $(READY)  ## do the tests notice small faults in the source?
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
-test-faults: $(READY)  ## kills, full disks, servers that go away: some ten minutes
-	@$(BIN)/python -m pytest -n auto -m "long_faults or not long_faults" tests/faults $(ARGS)
+test-faults: $(READY)  ## kills, full disks, servers that go away, PostgreSQL: some ten minutes
+	@$(BIN)/python -m pytest -n auto -m "long_faults or not long_faults" \
+	  tests/faults tests/ablation/test_store.py $(ARGS)
 
 lint: $(READY)  ## style, types, and which package imports which
 	@$(BIN)/ruff check .
@@ -86,7 +87,8 @@ $(PEERS): $(READY)
 
 lock: $(READY)  ## add to requirements.lock what pyproject.toml needs (UPGRADE=1: all versions anew)
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate $(if $(UPGRADE),--upgrade) \
-	  --python-version 3.11 --extra study --extra cluster --extra dev pyproject.toml -o requirements.lock
+	  --python-version 3.11 --extra study --extra cluster --extra postgres --extra dev pyproject.toml \
+	  -o requirements.lock
 
 clean:  ## remove what can be made again (environment, caches, figures); results and the store stay
 	@rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache reports/index.html reports/paper/numbers.json

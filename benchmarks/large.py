@@ -22,7 +22,7 @@ from study.ablation.configuration.composition import with_configuration
 from study.ablation.configuration.schema import Config
 from study.ablation.planning.plan import Plan, make_plan
 from study.ablation.running.engines import ThisProcess
-from study.ablation.running.execution import train
+from study.ablation.running.jobs import Jobs
 from study.ablation.store import FinishedCell, Store, open_store, sqlite_uri
 from study.ablation.store.client import ClientStore
 
@@ -88,7 +88,7 @@ def recorded(store: Store, plan: Plan, cells: int | None = None) -> list[float]:
     milliseconds = []
     with closing(store):
         store.prepare()
-        for cell in itertools.islice(train(plan, ThisProcess()), cells):
+        for cell in itertools.islice(ThisProcess().train(Jobs(plan, frozenset())), cells):
             assert isinstance(cell, FinishedCell), cell
             started = time.perf_counter()
             store.record(cell)

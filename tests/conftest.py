@@ -25,13 +25,23 @@ def migrated(tmp_path_factory):
     return template(tmp_path_factory.getbasetemp())
 
 
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL of this test session's own."""
+    from postgres import serve
+
+    yield from serve()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """One worker takes all tests of a file in these folders: they share what is costly to make."""
+    """One worker takes all tests that share what is costly to make: PostgreSQL's, some files'."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Scheduler(LoadScopeScheduling):
         def _split_scope(self, nodeid):
+            if "postgres" in nodeid:
+                return "postgres"
             file = nodeid.partition("::")[0]
             return file if Path(file).parent.name in ("reports", "sameness") else nodeid
 

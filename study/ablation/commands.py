@@ -137,10 +137,12 @@ def serve_ui(arguments: Sequence[str]) -> int:
     print(f"  {address}/#/experiments/{number}/runs?searchFilter={cells}")
     print("stop with Ctrl-C", flush=True)
     mlflow = str(Path(sys.executable).with_name("mlflow"))
-    words = [mlflow, "server", "--backend-store-uri", store.uri, "--host", options["host"]]
+    words = [mlflow, "server", "--host", options["host"]]
     words += ["--port", options["port"], "--workers", "1"]
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    os.execve(mlflow, words, {**os.environ, **quiet})
+    # not among the words, which all users of a machine can read: it may hold a password
+    own = {"MLFLOW_BACKEND_STORE_URI": store.uri}
+    os.execve(mlflow, words, {**os.environ, **quiet, **own})
 
 
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {

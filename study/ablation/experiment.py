@@ -27,7 +27,7 @@ def run(config: Config) -> int:
     """Plan an experiment and carry it out, as far as it is not finished."""
     started = time.monotonic()
     plan = make_plan(config, claims_digest() if config.claims and not config.dry_run else "")
-    store = open_store(config.tracking.uri, config.experiment, ROOT)
+    store = open_store(config.tracking.uri, config.experiment, ROOT, config.tracking.artifacts)
     try:
         finished = store.finished(planned.identity for planned in plan.cells)
         if config.dry_run:

@@ -14,6 +14,7 @@ from study.ablation.planning.cost import BYTES_A_RUN
 from study.ablation.planning.plan import Plan, Planned
 from study.ablation.planning.schedule import seconds_together
 from study.ablation.running.progress import OUTCOMES, Tally
+from study.ablation.store import masked
 from study.places import IN_CHECKOUT
 
 SHOWN = 12  # cells, reasons or failures that are listed in full
@@ -142,7 +143,7 @@ def say_done(plan: Plan, finished: set[str], runs: int, seconds: float, folder: 
     if own.uri is None and IN_CHECKOUT:
         print(f"next: make ui{suffix(name)}        (browse the runs in MLflow)")
     else:
-        where = f" tracking.uri={own.uri}" if own.uri else ""
+        where = f" tracking.uri={masked(own.uri)}" if own.uri else ""
         print(f"next: study ui experiment={name}{where}")
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from study.ablation.store import client as store_client
-from study.ablation.store import sqlite_uri
+from study.ablation.store import tracking_uri
 from study.ablation.store.bulk import BulkStore
 from study.ablation.store.client import ClientStore
 from study.ablation.store.database import Database
@@ -20,10 +19,12 @@ A, B, C = (digit * 40 for digit in "abc")
 WRITERS = ("bulk", "client")
 
 
-@pytest.fixture
-def opened(mlflow_root):
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.long_faults)])
+def opened(request, mlflow_root, monkeypatch):
     """Open the default store with one writer or the other; all are closed at the end."""
-    uri = sqlite_uri(mlflow_root / "mlflow.db")
+    if request.param == "postgres":
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", request.getfixturevalue("postgres").new())
+    uri = tracking_uri(None, mlflow_root)
     with contextlib.ExitStack() as stack:
 
         def open_one(writer: str, experiment: str = "small"):
@@ -43,7 +44,7 @@ def again(request, opened):
 
 def client_of(root: Path):
     """MLflow's public client on the default store."""
-    return store_client.connect(sqlite_uri(root / "mlflow.db"))
+    return store_client.connect(tracking_uri(None, root))
 
 
 def all_runs(root: Path, experiment: str = "small", view: int = 1) -> list:
@@ -158,12 +159,12 @@ def test_both_writers_leave_the_same(mlflow_root, opened, make_cell):
         own = {"experiment", "run_id", "parent_run_id"}.intersection(bulk.column_names)
         assert bulk.schema == client.schema
         assert str(bulk.drop_columns(own).to_pydict()) == str(client.drop_columns(own).to_pydict())
-    with closing(sqlite3.connect(mlflow_root / "mlflow.db")) as connection:
+    with closing(Database(tracking_uri(None, mlflow_root))) as database:
         for table, hidden in HIDDEN.items():
             of = "runs AS r JOIN experiments AS e USING (experiment_id)"
             of += "" if table == "runs" else f" JOIN {table} USING (run_uuid)"
-            sql = f"SELECT {hidden} FROM {of} WHERE e.name = ?"
-            one, other = (sorted(connection.execute(sql, [w]), key=str) for w in WRITERS)
+            sql = f"SELECT {hidden} FROM {of} WHERE e.name = :w"
+            one, other = (sorted(database.read(sql, w=w), key=str) for w in WRITERS)
             assert len(one) > 3 and one == other
 
 

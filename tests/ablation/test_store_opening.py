@@ -9,10 +9,11 @@ import pytest
 from small_studies import python
 
 from study.ablation.store import client as store_client
-from study.ablation.store import open_store, sqlite_path, sqlite_uri, tracking_uri
+from study.ablation.store import masked, open_store, sqlite_path, sqlite_uri, tracking_uri
 from study.ablation.store.bulk import BulkStore
 from study.ablation.store.client import ClientStore
 from study.ablation.store.database import Database, _locked
+from study.ablation.store.remote import place
 from study.errors import UsageError
 
 A = "a" * 40
@@ -55,6 +56,53 @@ def test_address_is_argument_then_environment_then_default(tmp_path, monkeypatch
     assert tracking_uri("postgresql+psycopg://h/d", tmp_path) == "postgresql+psycopg://h/d"
     monkeypatch.chdir(tmp_path)
     assert tracking_uri("sqlite:///own/x.db", tmp_path) == f"sqlite:///{tmp_path}/own/x.db"
+
+
+def test_postgresql_gets_its_driver(tmp_path):
+    for said in ("postgres://h/d", "postgresql://h/d", "postgresql+psycopg://h/d"):
+        assert tracking_uri(said, tmp_path) == "postgresql+psycopg://h/d"
+    assert tracking_uri("postgresql+psycopg2://h/d", tmp_path) == "postgresql+psycopg2://h/d"
+
+
+@pytest.mark.parametrize(
+    ("said", "location", "server"),
+    [
+        ("/mnt/a team", "file:///mnt/a%20team/small", None),
+        ("file:///mnt/team", "file:///mnt/team/small", None),
+        ("mlflow-artifacts://host:5000/", "mlflow-artifacts:/small", "http://host:5000"),
+        ("mlflow-artifacts://host/a/b", "mlflow-artifacts:/a/b/small", "http://host"),
+        ("https://host/mlflow/", "mlflow-artifacts:/small", "https://host/mlflow"),
+        ("s3://bucket/folder/", "s3://bucket/folder/small", None),
+    ],
+)
+def test_where_artifacts_go(said, location, server):
+    assert place(said, "small") == (location, server)
+
+
+def test_what_is_no_place_for_artifacts():
+    for said in ("nowhere:x", "s3://"):
+        with pytest.raises(UsageError, match=r"is no place for artifacts: a folder, mlflow-"):
+            place(said, "small")
+
+
+def test_passwords_are_masked():
+    for uri in (
+        *("postgresql://ann:geheim@h/d", "postgresql://h/d?user=ann&password=geheim&sslmode=x"),
+        *("tracking.uri=https://ann:ge@heim@h/d", "postgresql://h/d?sslPassword=geheim"),
+    ):
+        assert "heim" not in masked(uri)
+
+
+def test_an_experiment_stays_where_its_artifacts_are(mlflow_root, opened, make_cell, tmp_path):
+    """A folder that the user names; without one it is found, another one is refused."""
+    named = contextlib.closing(open_store(None, "small", mlflow_root, str(tmp_path / "own")))
+    with named as store:
+        store.record(make_cell("a"))
+    [(runs, _)] = opened(mlflow_root).tables([A])
+    assert tmp_path / "own" / "small" in runs.parents
+    with contextlib.closing(open_store(None, "small", mlflow_root, "elsewhere")) as store:
+        with pytest.raises(UsageError, match=r"keeps its artifacts in .*leave tracking.artifacts"):
+            store.finished([A])
 
 
 @pytest.mark.parametrize("name", ["plain.db", "a b.db", "50%25.db", "what?.db", "#1.db"])
@@ -161,13 +209,13 @@ def test_what_is_no_store(tmp_path):
     with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
         connection.execute("CREATE TABLE recipes (name)")
     (tmp_path / "folder").mkdir()
-    for place, line in (
+    for name, line in (
         ("mlflow.db", "a database, but not a whole one of MLflow's$"),
         ("folder", "cannot use the store .*: unable to open database file"),
         ("mlflow.db/mlflow.db", "mlflow.db/mlflow.db: Not a directory$"),
     ):
         with pytest.raises(UsageError, match=line):
-            open_store(sqlite_uri(tmp_path / place), "small", tmp_path)
+            open_store(sqlite_uri(tmp_path / name), "small", tmp_path)
 
 
 def test_a_store_or_folder_that_cannot_be_written_is_one_line(mlflow_root, opened, monkeypatch):
@@ -205,7 +253,5 @@ def test_the_client_takes_over_at_a_schema_unknown_to_the_bulk_writer(
 def test_artifacts_kept_by_a_server_need_it(mlflow_root, opened):
     client = store_client.connect(sqlite_uri(mlflow_root / "mlflow.db"))
     client.create_experiment("small", "mlflow-artifacts:/1")
-    store = opened(mlflow_root)
-    assert isinstance(store, ClientStore)
-    with pytest.raises(UsageError, match="keeps its artifacts with a server"):
-        store.prepare()
+    with pytest.raises(UsageError, match=r"address as tracking\.artifacts, or as tracking\.uri"):
+        opened(mlflow_root).prepare()

@@ -75,7 +75,7 @@ KEYS = {
     "": ["about", "claims", "include", "grids", "protocol", "tracking", "execution", "dry_run"],
     "protocol.": [*TINY, "transfer", "decay", "refine", "branch", "dtype", "tune"],
     "protocol.refine.": list(REFINE),
-    "tracking.": ["uri", "tables"],
+    "tracking.": ["uri", "artifacts", "tables"],
     "execution.": ["workers", "block", "max_runs"],
 }
 

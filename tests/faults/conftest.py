@@ -1,5 +1,7 @@
 """What fault tests share: a template of a store, the tables of a study that nothing disturbs."""
 
+import subprocess
+
 import pytest
 from faulty import FEW, MANY
 from small_studies import Command, job_of, tiny_protocol, well
@@ -30,3 +32,22 @@ def few(migrated, tmp_path_factory) -> Command:
 def trained():
     """A finished cell."""
     return train_cell(job_of(cell_of(hidden=[4]), tiny_protocol()))
+
+
+@pytest.fixture
+def mounting(tmp_path):
+    """Mount file systems, where this user may; they are gone afterwards."""
+    mounted = []
+
+    def mount(folder, *words):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            subprocess.run(["mount", *words, str(folder)], check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            pytest.skip("needs the right to mount file systems")
+        if folder not in mounted:
+            mounted.append(folder)
+
+    yield mount
+    for folder in reversed(mounted):
+        subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -1,17 +1,25 @@
 """Small studies to disturb, and what must hold of their stores whatever was done to them."""
 
 import contextlib
+import os
 import signal
+import socket
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from small_studies import Command, grid_of, in_order
+from postgres import free_port
+from small_studies import Command, grid_of, in_order, wait_for
+
+from study.ablation.store.database import Database
 
 long = pytest.mark.long_faults
+MLFLOW = str(Path(sys.executable).with_name("mlflow"))
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 
 MANY = grid_of("[iris, moons]", "[exact, removed, offset, random, random_sign]")  # 10 cells
@@ -22,18 +30,23 @@ GO_ON = (
 )
 
 
-def query(database: Path, sql: str) -> list[tuple]:
+def query(database: Path | str, sql: str) -> list[tuple]:
+    """Ask a store, which is an SQLite file or has an address."""
+    if isinstance(database, str):
+        with contextlib.closing(Database(database)) as server:
+            return server.read(sql)
     with contextlib.closing(sqlite3.connect(database, timeout=60)) as connection:
         return connection.execute(sql).fetchall()
 
 
-def check_whole(database: Path, artifacts: Path | None = None) -> int:
+def check_whole(database: Path | str, artifacts: Path | None = None) -> int:
     """Fail unless the store is sound and each cell in it whole and there once; count them.
 
     A server keeps its artifacts in `artifacts`.
     """
-    assert query(database, "PRAGMA integrity_check") == [("ok",)]
-    assert query(database, "PRAGMA foreign_key_check") == []
+    if isinstance(database, Path):
+        assert query(database, "PRAGMA integrity_check") == [("ok",)]
+        assert query(database, "PRAGMA foreign_key_check") == []
     for table in ("params", "tags", "metrics", "latest_metrics"):
         lost = f"SELECT count(*) FROM {table} WHERE run_uuid NOT IN (SELECT run_uuid FROM runs)"
         assert query(database, lost) == [(0,)], table
@@ -110,3 +123,45 @@ def hook(folder: Path, code: str) -> dict[str, str]:
     folder.mkdir(exist_ok=True)
     (folder / "sitecustomize.py").write_text(code)
     return {"PYTHONPATH": str(folder)}
+
+
+class Server:
+    """`mlflow server` on a port of 127.0.0.1, with a store, and artifacts in `folder`."""
+
+    def __init__(self, folder: Path, store: str) -> None:
+        self.port = free_port()
+        self.uri = f"http://127.0.0.1:{self.port}"
+        self._words = [
+            *(MLFLOW, "server", "--backend-store-uri", store),
+            *("--artifacts-destination", str(folder / "artifacts")),
+            *("--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"),
+        ]
+        self._process: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        alone = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        options = {"env": {**os.environ, **alone}, "start_new_session": True}
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self._process = subprocess.Popen(self._words, **options, **silent)
+        wait_for(self._answers, 180)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            return True
+        return False
+
+
+def fill(folder, leave: int):
+    """Fill a file system but for some bytes; return the file that does it."""
+    ballast, state = folder.parent / "ballast", os.statvfs(folder)
+    size = max(0, state.f_bavail * state.f_bsize - leave)
+    with open(ballast, "wb") as file:
+        file.write(b"\0" * size)
+    return ballast

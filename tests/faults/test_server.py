@@ -1,65 +1,22 @@
 """Servers: one that goes away for a while or for good; what is unpickled, listened to and told."""
 
-import contextlib
 import os
 import signal
-import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from faulty import FEW, GO_ON, MANY, check_same, check_whole, hook, long, needs_proc
+from faulty import FEW, GO_ON, MANY, Server, check_same, check_whole, hook, long, needs_proc
+from postgres import free_port
 from small_studies import Command, finish, python, recorded, start, wait_for, well
 
 from study.ablation.store import sqlite_uri
-
-MLFLOW = str(Path(sys.executable).with_name("mlflow"))
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
-
-
-class Server:
-    """`mlflow server` on a port of 127.0.0.1, with a store in `folder`."""
-
-    def __init__(self, folder: Path, database: Path) -> None:
-        self.port = free_port()
-        self.uri = f"http://127.0.0.1:{self.port}"
-        self._words = [
-            *(MLFLOW, "server", "--backend-store-uri", f"sqlite:///{database}"),
-            *("--artifacts-destination", str(folder / "artifacts")),
-            *("--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"),
-        ]
-        self._process: subprocess.Popen | None = None
-
-    def start(self) -> None:
-        alone = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        options = {"env": {**os.environ, **alone}, "start_new_session": True}
-        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self._process = subprocess.Popen(self._words, **options, **silent)
-        wait_for(self._answers, 180)
-
-    def kill(self) -> None:
-        if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            self._process = None
-
-    def _answers(self) -> bool:
-        with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            return True
-        return False
 
 
 @pytest.fixture
 def server(migrated, tmp_path):
     command = Command(tmp_path / "study", migrated)
-    one = Server(tmp_path, command.database)
+    one = Server(tmp_path, sqlite_uri(command.database))
     one.start()
     yield one, command
     one.kill()

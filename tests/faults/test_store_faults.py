@@ -8,12 +8,11 @@ import itertools
 import os
 import shutil
 import sqlite3
-import subprocess
 import time
 from functools import partial
 
 import pytest
-from faulty import FEW, GO_ON, PART, check_clean, check_same, check_whole, long, query
+from faulty import FEW, GO_ON, PART, check_clean, check_same, check_whole, fill, long, query
 from small_studies import Command, Said, finish, well
 
 ONE = "execution.workers=1"
@@ -123,25 +122,6 @@ def test_a_table_that_was_cut_short(run, begun, few):
     check_same(begun, few)
 
 
-@pytest.fixture
-def mounting(tmp_path):
-    """Mount file systems, where this user may; they are gone afterwards."""
-    mounted = []
-
-    def mount(folder, *words):
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            subprocess.run(["mount", *words, str(folder)], check=True, capture_output=True)
-        except (OSError, subprocess.CalledProcessError):
-            pytest.skip("needs the right to mount file systems")
-        if folder not in mounted:
-            mounted.append(folder)
-
-    yield mount
-    for folder in reversed(mounted):
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 def test_a_read_only_store(run, begun, few, mounting):
     before, folder = contents(begun), begun.database.parent
     mounting(folder, "--bind", str(folder))
@@ -159,15 +139,6 @@ def test_no_store_where_nothing_can_be_written(run, few, tmp_path, mounting):
     mounting(folder, "-o", "remount,bind,ro")
     check_line(run(command, *THREE_CELLS), 2, f"cannot make {command.database}: Read-only file")
     assert list(folder.iterdir()) == []
-
-
-def fill(folder, leave: int):
-    """Fill a file system but for some bytes; return the file that does it."""
-    ballast, state = folder.parent / "ballast", os.statvfs(folder)
-    size = max(0, state.f_bavail * state.f_bsize - leave)
-    with open(ballast, "wb") as file:
-        file.write(b"\0" * size)
-    return ballast
 
 
 @pytest.mark.parametrize("leave", [0, 8_000, 40_000, 120_000])

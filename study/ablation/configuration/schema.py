@@ -46,6 +46,8 @@ class Tracking:
 
     # MLflow's tracking URI; None for MLFLOW_TRACKING_URI, else mlflow.db at the root
     uri: Place = None
+    # a folder, an MLflow server or another artifact URI; None for mlartifacts/ or the server's own
+    artifacts: Place = None
     tables: Place = None  # folder of the exported tables; None for data/results
 
     def folder(self, experiment: str) -> Path:

@@ -17,7 +17,7 @@ from study.ablation.configuration.protocol import Protocol
 from study.ablation.configuration.schema import Execution
 from study.ablation.planning.plan import Plan
 from study.ablation.running.progress import Tally
-from study.ablation.store import artifacts
+from study.ablation.store import artifacts, masked
 from study.ablation.store.rows import git
 from study.learning import NUMERICS_VERSION
 
@@ -111,7 +111,7 @@ def configuration(plan: Plan) -> dict[str, Any]:
         grids[-1] |= {"protocol": own} if own else {}
     return {
         "experiment": config.experiment,
-        "overrides": list(config.overrides),
+        "overrides": [masked(word) for word in config.overrides],
         "about": config.about,
         "claims": list(config.claims),
         "included": list(config.parts),

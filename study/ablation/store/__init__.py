@@ -9,8 +9,10 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -18,8 +20,14 @@ import pyarrow as pa
 from study.ablation.store import artifacts, rows
 from study.errors import UsageError
 
+if TYPE_CHECKING:
+    from study.ablation.store.remote import Repository
+
 SQLITE = "sqlite:///"
+DRIVER = "postgresql+psycopg://"
 BULK = (SQLITE, "postgresql")
+LONGEST = 157  # characters of an artifact location: MLflow adds 43, and has room for 200
+UNREADABLE = "the address can't be read; in a password @ is written %40, / %2F, : %3A"
 SCHEMES = ("sqlite", "postgresql", "mysql", "mssql", "https?", "databricks")
 
 
@@ -49,11 +57,21 @@ class Parent:
 class Store(ABC):
     """The cells of one experiment: a sink of finished cells that knows what is recorded."""
 
-    def __init__(self, uri: str, experiment: str, location: str | None, root: Path) -> None:
+    def __init__(
+        self,
+        uri: str,
+        experiment: str,
+        location: str | None,
+        root: Path,
+        server: str | None = None,
+        chosen: bool = False,
+    ) -> None:
         self.uri = uri  # MLflow's tracking URI
         self.experiment = experiment
         self.damaged = 0  # how many cells last asked for are recorded, their tables not whole
         self._location = location  # of artifacts, a URI; None while a server is to decide
+        self._server = server  # the MLflow server that has the artifacts
+        self._chosen_place = chosen  # whether the user has named the location
         self._root = root  # of the project, whose commit the runs name
         self._id: str | None = None
         self._parents: dict[str, list[Parent]] = {}
@@ -73,6 +91,7 @@ class Store(ABC):
                     f"`mlflow experiments restore --experiment-id {identity}` or remove it for "
                     f"good with `mlflow gc --experiment-ids {identity}`"
                 )
+            self._check_place(location)
             self._id, self._location = str(identity), location
         return self._id
 
@@ -89,7 +108,14 @@ class Store(ABC):
         found = {cell for cell in asked if self._chosen(cell)}
         recorded = {cell for cell in asked if any(p.whole for p in self._parents.get(cell, ()))}
         self.damaged = len(recorded - found)
-        folder = artifacts.local_path(self._location)
+        folder = self._home
+        shared = folder and not self.uri.startswith(SQLITE)
+        if self.damaged and shared and not any(map(self._chosen, self._parents)):
+            raise UsageError(  # a colleague's cells are not to be trained again
+                f"{self.damaged:,} cells are recorded in {shown(self.uri)}, but their tables are "
+                f"not on this machine: make {folder} of the one that trained them reachable here "
+                "under this name, or delete the cells in MLflow to have them trained again"
+            )
         if self.damaged and folder and not folder.exists():
             raise UsageError(
                 f"{self.damaged:,} cells are recorded in {shown(self.uri)}, but "
@@ -117,7 +143,9 @@ class Store(ABC):
         if unfinished:
             raise UsageError(f"cells not finished: {', '.join(sorted(unfinished))}")
         chosen = [parent for parent in map(self._chosen, cells) if parent]
-        folders = [parent.folder or self._fetch(parent) for parent in chosen]
+        elsewhere = [parent.run_id for parent in chosen if parent.folder is None]
+        fetched = iter(self._repository.fetch_cells(elsewhere) if elsewhere else ())
+        folders = [parent.folder or next(fetched) for parent in chosen]
         runs, curves = artifacts.FILES
         return [(folder / runs, folder / curves) for folder in folders]
 
@@ -132,13 +160,20 @@ class Store(ABC):
     def describe(self, tags: Mapping[str, str], files: Mapping[str, str]) -> None:
         """Set tags of the experiment, and put texts by name under ``study/`` of its artifacts."""
 
-    @abstractmethod
     def descriptions(self) -> list[str]:
         """Return the texts that `describe` put there, by their names, which are dates."""
+        if self.experiment_id is None:
+            return []
+        if self._home:
+            paths = sorted(self._home.glob("study/*.json"))
+        else:
+            paths = self._repository.fetch(self._repository.names("study"))
+        return [path.read_text(encoding="utf-8") for path in paths]
 
-    @abstractmethod
     def close(self) -> None:
         """Close the database, and remove what was fetched."""
+        if repository := self.__dict__.pop("_repository", None):
+            repository.close()
 
     @abstractmethod
     def _look_up(self) -> tuple[Any, ...] | None:
@@ -164,12 +199,47 @@ class Store(ABC):
                 return parent
         return None
 
-    def _fetch(self, parent: Parent) -> Path:
-        """Fetch a cell's tables from another machine into a folder."""
-        raise NotImplementedError
+    @property
+    def _home(self) -> Path | None:
+        """The folder of the artifacts, None where they are elsewhere."""
+        return artifacts.local_path(self._location)
+
+    @cached_property
+    def _repository(self) -> "Repository":
+        from study.ablation.store.remote import Repository
+
+        return Repository(str(self._location), self._server)
+
+    def _check_place(self, location: str) -> None:
+        """Refuse to move the artifacts of an experiment; a server may have several addresses."""
+        both = {str(self._location), location}
+        if self._chosen_place and len(both) > 1 and not all(map(artifacts.served, both)):
+            raise UsageError(
+                f"experiment {self.experiment!r} keeps its artifacts in {masked(location)}, not "
+                f"in {masked(str(self._location))}: leave tracking.artifacts out, or name another "
+                "experiment"
+            )
+
+    def _put_texts(self, files: Mapping[str, str]) -> None:
+        with TemporaryDirectory(prefix="study-") as temporary:
+            paths = [(self._home or Path(temporary)) / "study" / name for name in files]
+            for path, text in zip(paths, files.values(), strict=True):
+                artifacts.write_text(path, text)
+            if self._home is None:
+                self._repository.put(paths, "study")
+
+    def _put_tables(self, cell: FinishedCell, ids: Mapping[str, str]) -> None:
+        """Write a cell's tables where they are kept."""
+        own = f"{ids['']}/artifacts"
+        folder = (self._home or self._repository.copies) / own  # a copy stays, to be exported
+        paths = artifacts.write_cell(folder, cell, self.experiment, ids)
+        if self._home is None:
+            self._repository.put(paths, own)
 
 
-def open_store(uri: str | None, experiment: str, root: Path) -> Store:
+def open_store(
+    uri: str | None, experiment: str, root: Path, artifacts_in: str | None = None
+) -> Store:
     """Open the store of an experiment without making anything.
 
     SQLite and PostgreSQL at a schema that `bulk` knows are written in bulk;
@@ -178,24 +248,30 @@ def open_store(uri: str | None, experiment: str, root: Path) -> Store:
     """
     check_name(experiment)
     address = tracking_uri(uri, root)
+    location, server = None, None  # a server decides by itself where artifacts go
+    if artifacts_in:
+        from study.ablation.store.remote import place
+
+        location, server = place(artifacts_in, experiment)
+    how = server, location is not None
     if address.startswith(BULK):
         from study.ablation.store.bulk import BulkStore
         from study.ablation.store.database import Database
 
         database = Database(address)
         home = (database.path.parent if database.path else root) / "mlartifacts" / experiment
-        if database.revision() in (None, *BulkStore.REVISIONS):
-            store = BulkStore(database, experiment, home.as_uri(), root)
-            if store.artifacts_are_local():
-                return store
-            store.close()
-        database.check_not_older()
-        location: str | None = home.as_uri()
-    else:
-        location = None  # a server decides by itself where artifacts go
+        location = location or home.as_uri()
+        try:
+            if database.revision() in (None, *BulkStore.REVISIONS):
+                return BulkStore(database, experiment, location, root, *how)
+            database.check_not_older()
+        except UsageError:
+            database.close()
+            raise
+        database.close()
     from study.ablation.store.client import ClientStore
 
-    return ClientStore(address, experiment, location, root)
+    return ClientStore(address, experiment, location, root, *how)
 
 
 def check_name(experiment: str) -> None:
@@ -207,21 +283,26 @@ def check_name(experiment: str) -> None:
 
 
 def tracking_uri(uri: str | None, root: Path) -> str:
-    """Resolve the address of a store; SQLite addresses become absolute.
+    """Resolve the address of a store; SQLite's become absolute, PostgreSQL's name their driver.
 
     None stands for MLFLOW_TRACKING_URI or, without that, for ``<root>/mlflow.db``.
     """
     said = "tracking.uri" if uri else "MLFLOW_TRACKING_URI"
     address = uri or os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(root / "mlflow.db")
+    address = re.sub("^postgres(ql)?://", DRIVER, address)
     path = sqlite_path(address)
     if path is not None:
         return sqlite_uri(path)
+    if address.startswith("postgresql") and not re.match(
+        r"[\w+]+://([^@/?]*@)?[^@?]*(\?|$)", address
+    ):
+        raise UsageError(f"cannot use {masked(address)}: {UNREADABLE}")
     if address.startswith("sqlite"):
         raise UsageError(f"{said} {address!r} names no file: sqlite:///folder/mlflow.db")
     if not re.match(rf"({'|'.join(SCHEMES)})(\+\w+)?://.", address) and address != "databricks":
         raise UsageError(
             f"{said} {masked(address)!r} is no address that MLflow takes: "
-            "sqlite:///folder/mlflow.db, postgresql+psycopg://..., http://..."
+            "sqlite:///folder/mlflow.db, postgresql://..., http://..."
         )
     return address
 
@@ -241,7 +322,7 @@ def sqlite_path(uri: str) -> Path | None:
 
 def masked(uri: str) -> str:
     """Return an address without user and password, for messages."""
-    return re.sub("//.*@", "//***@", uri)
+    return re.sub("(?i)(password=)[^&]*", r"\1***", re.sub("//.*@", "//***@", uri))
 
 
 def shown(uri: str) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FILES = ("runs.parquet", "curves.parquet")
 END = b"PAR1"
+SERVED = "mlflow-artifacts:"
 
 
 def local_path(uri: str | None) -> Path | None:
@@ -27,6 +28,11 @@ def local_path(uri: str | None) -> Path | None:
     if uri and uri.startswith("file:"):
         return Path(unquote(urlparse(uri).path))
     return Path(uri) if uri and uri.startswith("/") else None
+
+
+def served(uri: str) -> bool:
+    """Whether artifacts are kept with an MLflow server, whichever address that has."""
+    return uri.startswith(SERVED)
 
 
 def present(folder: Path) -> bool:

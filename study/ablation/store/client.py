@@ -7,67 +7,45 @@ written a cell, both delete the same one of the two.
 """
 
 import contextlib
-import logging
 import os
 import socket
-import tempfile
 import time
-import warnings
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 from study.ablation.store import FinishedCell, Parent, Store, artifacts, masked, rows
+from study.ablation.store.remote import THREADS, check_reachable, silenced
 from study.errors import UsageError
 
 PAGE = 1000
 WRITER = "study.writer"  # tag of a cell's run while it is written: host, process, time
 STALE = 3600.0  # seconds after which nobody is assumed to be writing an unfinished cell
 
-QUIET = {  # variables of the environment, to be set before MLflow is imported
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5",  # a minute's patience, as with a locked file
-}
-
 
 class ClientStore(Store):
     """Writes through `mlflow.MlflowClient`."""
 
-    def __init__(self, uri: str, experiment: str, location: str | None, root: Path) -> None:
-        super().__init__(uri, experiment, location, root)
-        _check_reachable(uri)
+    def __init__(
+        self, uri: str, experiment: str, location: str | None, root: Path, *place: Any
+    ) -> None:
+        super().__init__(uri, experiment, location, root, *place)
+        check_reachable(uri)
         self._client = connect(uri)
-        self._fetched = tempfile.TemporaryDirectory(prefix="study-")
         self._broken: set[str] = set()
+        self._threads = 1  # a database file has one writer
+        if uri.startswith("http"):
+            self._threads, self._server = THREADS, self._server or uri
 
     def describe(self, tags: Mapping[str, str], files: Mapping[str, str]) -> None:
         """Set tags of the experiment and put texts under ``study/`` of its artifacts."""
         self.prepare()
-        with _one_line_errors(self.uri), tempfile.TemporaryDirectory(prefix="study-") as folder:
-            for name, text in files.items():
-                path = Path(folder) / name
-                path.write_text(text, encoding="utf-8")
-                self._repository().log_artifact(str(path), "study")
+        self._put_texts(files)
+        with _one_line_errors(self.uri):
             for key, value in tags.items():
                 self._client.set_experiment_tag(self.experiment_id, key, value)
-
-    def descriptions(self) -> list[str]:
-        """Return the texts under ``study/``, fetched where the artifacts are elsewhere."""
-        if self.experiment_id is None:
-            return []
-        repository = self._repository()
-        names = sorted(entry.path for entry in repository.list_artifacts("study"))
-        with _one_line_errors(self.uri), tempfile.TemporaryDirectory(prefix="study-") as folder:
-            files = [Path(repository.download_artifacts(name, folder)) for name in names]
-            return [file.read_text(encoding="utf-8") for file in files]
-
-    def close(self) -> None:
-        """Remove what was fetched."""
-        self._fetched.cleanup()
 
     def _look_up(self) -> tuple[Any, ...] | None:
         with _one_line_errors(self.uri):
@@ -94,12 +72,8 @@ class ClientStore(Store):
         with _one_line_errors(self.uri):
             if self.experiment_id is None:
                 self._client.create_experiment(self.experiment, self._location)
-            location = str(self.experiment_id and self._location)
-            if location.startswith("mlflow-artifacts:") and not self.uri.startswith("http"):
-                raise UsageError(
-                    f"experiment {self.experiment!r} keeps its artifacts with a server "
-                    f"({location}): give that server's address as tracking.uri"
-                )
+            if self.experiment_id and self._home is None:
+                self._repository.check()
             self._parents = self._scan()
             for parent in (one for parents in self._parents.values() for one in parents):
                 if parent.run.info.status != "FINISHED" and not _being_written(parent.run):
@@ -127,16 +101,26 @@ class ClientStore(Store):
         parent, *children = entries
         writer = f"{socket.gethostname()} {os.getpid()} {time.time():.0f}"
         ids = {"": self._create(cell, parent, {**parent.tags, WRITER: writer})}
-        for entry in children:
-            ids[entry.replica] = self._create(cell, entry, entry.tags_below(ids[""]))
-            self._end(ids[entry.replica], cell)
-        with tempfile.TemporaryDirectory(prefix="study-") as folder:
-            for path in artifacts.write_cell(Path(folder), cell, self.experiment, ids):
-                self._client.log_artifact(ids[""], str(path))
+
+        def write(entry: rows.Entry) -> str:
+            run_id = self._create(cell, entry, entry.tags_below(ids[""]))
+            self._end(run_id, cell)
+            return run_id
+
+        replicas = (entry.replica for entry in children)
+        ids |= dict(zip(replicas, self._each(write, children), strict=True))
+        self._put_tables(cell, ids)
         # a request whose answer was lost is made twice
         self._delete_children(ids[""], but=ids.values())
         self._end(ids[""], cell)
         self._client.delete_tag(ids[""], WRITER)
+
+    def _each(self, act: Callable[[rows.Entry], str], given: Iterable[rows.Entry]) -> list[str]:
+        """Do something with each, as many at once as the server takes; return the results."""
+        if self._threads == 1:
+            return [act(entry) for entry in given]
+        with ThreadPoolExecutor(self._threads) as pool:
+            return list(pool.map(act, given))
 
     def _look_again(self, cell: str) -> list[Parent]:
         """Find what others have recorded of a cell since the study began."""
@@ -155,14 +139,6 @@ class ClientStore(Store):
                 )
             yield from page
             token = page.token or ""
-
-    def _fetch(self, parent: Parent) -> Path:
-        folder = Path(self._fetched.name) / parent.run_id
-        folder.mkdir(exist_ok=True)
-        with _one_line_errors(self.uri):
-            for name in artifacts.FILES:
-                self._client.download_artifacts(parent.run_id, name, str(folder))
-        return folder
 
     def _create(self, cell: FinishedCell, entry: rows.Entry, tags: Mapping[str, str]) -> str:
         from mlflow.entities import Metric, Param
@@ -192,12 +168,6 @@ class ClientStore(Store):
         if parent.info.lifecycle_stage == "active":
             self._client.delete_run(parent.info.run_id)
 
-    def _repository(self) -> Any:
-        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-        location = str(self.experiment_id and self._location)
-        return get_artifact_repository(location, tracking_uri=self.uri)
-
 
 def _being_written(parent: Any) -> bool:
     """Whether another study that is alive may be writing an unfinished cell."""
@@ -221,31 +191,12 @@ def _alive(process: int) -> bool:
 
 def connect(uri: str) -> Any:
     """Import MLflow, silent and without telemetry, and return its client for an address."""
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it warns at every retry
-    with warnings.catch_warnings():
-        # raised by MLflow 3.17.2 itself, once, where it sets up its tables with SQLAlchemy 2.1
-        warnings.filterwarnings("ignore", "The ``noload`` loader strategy", DeprecationWarning)
-        with _one_line_errors(uri):
-            from mlflow import MlflowClient
+    with silenced(), _one_line_errors(uri):
+        from mlflow import MlflowClient
 
-            client = MlflowClient(uri)
-            client.search_experiments(max_results=1)
+        client = MlflowClient(uri)
+        client.search_experiments(max_results=1)
     return client
-
-
-def _check_reachable(uri: str) -> None:
-    """Raise within seconds if no server answers; MLflow's own retries take minutes."""
-    parts = urlparse(uri)
-    if parts.scheme not in ("http", "https"):
-        return
-    try:
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        socket.create_connection((parts.hostname or "", port), timeout=5).close()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"no MLflow server answers at {masked(uri)}: {reason}") from error
 
 
 @contextlib.contextmanager
@@ -255,6 +206,6 @@ def _one_line_errors(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, ImportError, OSError) as error:
-        _check_reachable(uri)
+        check_reachable(uri)
         reason = str(error).partition("\n")[0]
         raise UsageError(f"MLflow cannot use {masked(uri)}: {reason}") from error

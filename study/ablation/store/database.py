@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import importlib.util
 import os
 import re
@@ -12,29 +13,45 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from study.ablation.store import masked, shown, sqlite_path, sqlite_uri
+from study.ablation.store import DRIVER, UNREADABLE, masked, shown, sqlite_path, sqlite_uri
 from study.errors import UsageError
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-PATIENCE = 60.0  # seconds to wait for another writer of an SQLite file
+Result = TypeVar("Result")
+
+PATIENCE = 60.0  # seconds to wait for another writer, or for a server that is started anew
 AGAIN = "put a copy of it back, or move it away to have its cells trained again"
 # errors, SQLAlchemy's and SQLite's, that no programming mistake raises
-ENVIRONMENT = ("OperationalError", "DatabaseError")
-HINTS = {
-    sqlite3.SQLITE_BUSY: f"another program has held it for {PATIENCE:.0f} s",
+OPERATIONAL = "OperationalError"
+ENVIRONMENT = {OPERATIONAL, "DatabaseError"}
+HELD = f"another program has held it for {PATIENCE:.0f} s"
+HINTS: dict[int | str, str] = {
+    sqlite3.SQLITE_BUSY: HELD,
     sqlite3.SQLITE_CANTOPEN: "is there such a folder, and may it be written?",
     sqlite3.SQLITE_CORRUPT: AGAIN,
     sqlite3.SQLITE_IOERR: "is its disk full, or failing?",
     sqlite3.SQLITE_NOTADB: AGAIN,
+    "25006": "is it a replica?",
+    "42501": "this user needs the right to read and write MLflow's tables",
+    "53100": "is its disk full?",
+    "55P03": HELD,
 }
-"""Advice by SQLite's error code."""
+"""Advice by SQLite's error code, and by PostgreSQL's."""
+
+PASSING = ("08", "40", "57")  # classes of PostgreSQL's errors: connection, deadlock, shutdown
+WAITS = {"connect_timeout": 10, "keepalives_idle": 30, "tcp_user_timeout": 60_000}
+"""How long libpq waits, in s, s and ms, for a server that says nothing."""
+
+LOCK = "SELECT set_config('lock_timeout', :wait, true), pg_advisory_xact_lock(:key)"
+SCHEMA = "schema"  # name of the lock of who makes MLflow's tables
 
 MARK = "alembic_version"
 SQLITE_TABLES = "SELECT name FROM sqlite_master"
@@ -55,12 +72,19 @@ class Database:
         self.uri = uri
         self.path = sqlite_path(uri)
         self.shown = shown(uri)
+        self._reached = False  # whether a server has answered; from then on it is waited for
 
     def revision(self) -> str | None:
         """Return the revision of MLflow's schema, None where nothing is there yet.
 
         What is no database, or not MLflow's, or of a newer MLflow, raises `UsageError`.
         """
+        if self.path is None:
+            with self.writing(SCHEMA):
+                pass  # another study may be making the tables
+        return self._revision()
+
+    def _revision(self) -> str | None:
         if self.path and not self._file_has_content():
             return None
         names = self.read(SQLITE_TABLES if self.path else TABLES)
@@ -92,11 +116,12 @@ class Database:
         MLflow's first migration would otherwise leave a file that no later start can open. Of
         several studies that start at once one makes it.
         """
-        made = self.revision() is not None
         if self.path is None:
-            if not made:
-                self._migrate(self.uri)
+            with self.writing(SCHEMA):
+                if self._revision() is None:
+                    self._migrate(self.uri)
             return
+        made = self.revision() is not None
         unfinished, folder = f"{self.path.name}.new-", self.path.parent
         if made and not list(folder.glob(f"{unfinished}*")):
             return
@@ -113,33 +138,76 @@ class Database:
 
     def read(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
         """Return the rows of a query, whose parameters are written ``:name``."""
+        if self.path is None:
+            return self.patiently(lambda: self._read(sql, values))
         with self.one_line_errors():
-            if self.path is None:
-                import sqlalchemy as sa
-
-                with self.engine.connect() as connection:
-                    return [tuple(row) for row in connection.execute(sa.text(sql), values)]
             with contextlib.closing(sqlite3.connect(self.path, timeout=PATIENCE)) as plain:
                 return plain.execute(sql, values).fetchall()
 
+    def _read(self, sql: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+        import sqlalchemy as sa
+
+        with self.one_line_errors(), self.engine.connect() as connection:
+            rows = [tuple(row) for row in connection.execute(sa.text(sql), values)]
+        return rows
+
     @contextlib.contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
-        """Open a transaction that has the write lock from its start; errors roll it back."""
+    def writing(self, lock: str) -> Iterator[sa.Connection]:
+        """Open a transaction that has a write lock from its start; errors roll it back.
+
+        An SQLite file has one lock alone. A server has one of each name.
+        """
         with self.one_line_errors(), self.engine.begin() as connection:
             if self.path is not None:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                import sqlalchemy as sa
+
+                digest = hashlib.sha256(f"study\n{lock}".encode()).digest()[:8]
+                key = int.from_bytes(digest, signed=True)
+                connection.execute(sa.text(LOCK), {"wait": f"{PATIENCE:.0f}s", "key": key})
+                self._reached = True
             yield connection
+
+    def patiently(self, act: Callable[[], Result]) -> Result:
+        """Do something, again for a minute where a server that had answered is away.
+
+        Whether a lost transaction was committed is unknown, so `act` may be done twice.
+        """
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return act()
+            except UsageError as error:
+                if not self._passes(error.__cause__) or time.monotonic() > end:
+                    raise
+            time.sleep(0.5)
+
+    def _passes(self, error: Any) -> bool:
+        """Whether waiting may help: the connection was lost, or could not be made again."""
+        if not (self._reached and _operational(error)):
+            return False
+        state = getattr(getattr(error, "orig", error), "sqlstate", None)
+        lost = state is None or getattr(error, "connection_invalidated", False)
+        return bool(lost or str(state)[:2] in PASSING)
 
     @cached_property
     def engine(self) -> sa.Engine:
         """SQLAlchemy's engine, made at first use."""
         import sqlalchemy as sa
 
-        waits = {"timeout": PATIENCE} if self.path else {}
+        waits: dict[str, Any] = {"timeout": PATIENCE} if self.path else {}
+        if self.uri.startswith(DRIVER):
+            waits = {key: value for key, value in WAITS.items() if f"{key}=" not in self.uri}
         try:
             engine = sa.create_engine(self.uri, connect_args=waits)
-        except (ImportError, sa.exc.ArgumentError) as error:  # no driver or dialect, a typo
-            raise UsageError(f"cannot use {self.shown}: {_first_line(error)}") from error
+        except (ImportError, sa.exc.NoSuchModuleError) as error:  # no driver or dialect
+            reason = _first_line(error)
+            if getattr(error, "name", "") == "psycopg":
+                reason = "PostgreSQL needs a driver: pip install 'delta-rule-study[postgres]'"
+            raise UsageError(f"cannot use {self.shown}: {reason}") from error
+        except (sa.exc.ArgumentError, ValueError):  # its text may hold a part of the password
+            raise UsageError(f"cannot use {self.shown}: {UNREADABLE}") from None
         if self.path:
             sa.event.listen(engine, "connect", _set_up_sqlite)
         return engine
@@ -150,10 +218,12 @@ class Database:
         try:
             yield
         except Exception as error:
-            if type(error).__name__ not in ENVIRONMENT:
-                raise
             cause = getattr(error, "orig", error)
-            hint = HINTS.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF)
+            state = getattr(cause, "sqlstate", None)
+            kinds = {type(error).__name__, OPERATIONAL if _operational(error) else ""}
+            if not kinds & ENVIRONMENT and state not in HINTS:
+                raise
+            hint = HINTS.get(state or getattr(cause, "sqlite_errorcode", 0) & 0xFF)
             reason = _first_line(cause) + (f"; {hint}" if hint else "")
             raise UsageError(f"cannot use the store {self.shown}: {reason}") from error
 
@@ -226,6 +296,11 @@ def _schemas() -> list[Path]:
     if package is None or package.origin is None:
         return []  # its import will fail where it is needed
     return list((Path(package.origin).parent / "store/db_migrations/versions").glob("*.py"))
+
+
+def _operational(error: object) -> bool:
+    """Whether an error is one of operation: psycopg's own have a class for each code."""
+    return any(kind.__name__ == OPERATIONAL for kind in type(error).__mro__)
 
 
 def _first_line(error: object) -> str:
