@@ -88,7 +88,7 @@ def recorded(store: Store, plan: Plan, cells: int | None = None) -> list[float]:
     milliseconds = []
     with closing(store):
         store.prepare()
-        for cell in itertools.islice(ThisProcess().train(Jobs(plan, frozenset())), cells):
+        for cell in itertools.islice(ThisProcess().train(Jobs(plan, place=store.place())), cells):
             assert isinstance(cell, FinishedCell), cell
             started = time.perf_counter()
             store.record(cell)

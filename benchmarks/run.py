@@ -21,6 +21,11 @@ BENCHMARKS = {
     "products": ("Matrix products beside the BLAS", "products:measure", True),
     "variants": ("Every activation, gradient rule and optimizer", "variants:measure", True),
     "recording": ("What a run costs in the store", "large:measure_recording", True),
+    "scale": (
+        "A hundred workers: the writer, the paper's plan",
+        "scale:measure",
+        False,
+    ),
     "startup": ("How long the commands take to start", "whole:measure_startup", False),
     "whole": ("Whole studies: two workers, pure training", "whole:measure", False),
     "large": ("200,000 runs: plan, store and reports", "large:measure", False),

@@ -89,6 +89,9 @@ class Memory:
         self.folder = folder
         self.cells = None
 
+    def place(self):
+        return None
+
     def prepare(self):
         self.cells = self.cells or {}
 

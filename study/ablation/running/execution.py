@@ -1,6 +1,6 @@
 """Train a plan as a stream of finished cells, and record the stream in a store."""
 
-from collections.abc import Collection, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 
 import pyarrow.compute as pc
@@ -12,6 +12,7 @@ from study.ablation.running.jobs import Jobs, Result
 from study.ablation.running.progress import Tally, progress
 from study.ablation.running.signals import Stop
 from study.ablation.store import FinishedCell, Store
+from study.ablation.store.layout import Place
 from study.errors import UsageError
 from study.learning.core.warm_up import compile_kernels
 
@@ -26,6 +27,7 @@ def training(
     tally: Tally,
     finished: Collection[str] = frozenset(),
     rates: Mapping[str, float] | None = None,
+    place: Callable[[], Place | None] = lambda: None,
 ) -> Iterator[Iterator[Result]]:
     """Compile what the unfinished cells need; then give their stream.
 
@@ -44,7 +46,7 @@ def training(
 
         def stream() -> Generator[Result]:
             show(0, total, str(tally))
-            for result in engine.train(Jobs(plan, finished, rates)):
+            for result in engine.train(Jobs(plan, finished, rates, place())):
                 with stop.held():
                     yield result
                     tally.add(result)  # recentred learning rates may exceed the total
@@ -61,7 +63,8 @@ def carry_out(plan: Plan, store: Store, finished: Collection[str]) -> Tally:
     longer be written. `UsageError` comes before anything is trained.
     """
     tally = Tally()
-    with training(plan, tally, finished, known_rates(plan, store, finished)) as results:
+    rates = known_rates(plan, store, finished)
+    with training(plan, tally, finished, rates, store.place) as results:
         store.prepare()
         for result in results:
             if isinstance(result, FinishedCell):

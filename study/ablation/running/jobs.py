@@ -7,6 +7,7 @@ from study.ablation.planning.plan import Plan
 from study.ablation.planning.schedule import Schedule
 from study.ablation.running.worker import FailedCell, Job
 from study.ablation.store import FinishedCell
+from study.ablation.store.layout import Place
 
 Result = FinishedCell | FailedCell
 
@@ -14,14 +15,18 @@ Result = FinishedCell | FailedCell
 class Jobs:
     """The unfinished cells of a plan as jobs, and what comes of them.
 
-    `rates` are those that finished cells have chosen, by identity.
+    `rates` are those that finished cells have chosen, by identity. Rows are laid out for `place`.
     """
 
     def __init__(
-        self, plan: Plan, finished: Collection[str], rates: Mapping[str, float] | None = None
+        self,
+        plan: Plan,
+        finished: Collection[str] = frozenset(),
+        rates: Mapping[str, float] | None = None,
+        place: Place | None = None,
     ) -> None:
         self._plan, self._schedule = plan, Schedule(plan.cells, finished)
-        self._known = dict(rates or {})
+        self._known, self._place = dict(rates or {}), place
 
     def take(self) -> Job | None:
         """Return the next job, None while none is ready."""
@@ -31,7 +36,7 @@ class Jobs:
         own = {use: self._known[needed] for use, needed in planned.needs.items()}
         what = (planned.identity, planned.name, planned.cell.specification(), planned.protocol)
         block = self._plan.config.execution.block
-        return Job(*what, own, self._plan.claims, block, tuple(sys.path))
+        return Job(*what, own, self._plan.claims, block, tuple(sys.path), self._place)
 
     def end(self, result: Result) -> list[Result]:
         """Note a result; return it, and after it the cells that fail with it.

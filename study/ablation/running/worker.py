@@ -20,6 +20,7 @@ from study.ablation.running import results
 from study.ablation.running.results import Trained, joined
 from study.ablation.running.tuning import choose_rate
 from study.ablation.store import FinishedCell
+from study.ablation.store.layout import Place, lay_out
 from study.errors import UsageError
 from study.learning import Array
 from study.learning.activations.base import Activation
@@ -50,6 +51,7 @@ class Job:
     claims: str  # digest of the claims that were registered before seeds were scored; "" for none
     block: int  # trainings in a stack, at the most
     path: tuple[str, ...]  # where modules are found, for users' own records
+    place: Place | None = None  # the store that its rows are laid out for, here and not there
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ def one_thread() -> Iterator[None]:
 def attempt(job: Job) -> FinishedCell | FailedCell:
     """Train a cell; an error becomes a result, so that other cells go on."""
     try:
-        return train_cell(job)
+        cell = train_cell(job)
+        return replace(cell, layout=lay_out(cell, job.place)) if job.place else cell
     except Exception as error:
         said = " ".join(str(error).split())
         kind = "" if isinstance(error, UsageError) else f"{type(error).__name__}: "

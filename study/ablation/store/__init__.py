@@ -21,6 +21,7 @@ from study.ablation.store import artifacts, rows
 from study.errors import UsageError
 
 if TYPE_CHECKING:
+    from study.ablation.store.layout import Layout, Place
     from study.ablation.store.remote import Repository
 
 SQLITE = "sqlite:///"
@@ -42,6 +43,7 @@ class FinishedCell:
     curves: pa.Table  # likewise
     started: float  # seconds since the epoch
     ended: float
+    layout: "Layout | None" = None  # for the store that it was trained for
 
 
 @dataclass(frozen=True)
@@ -134,8 +136,11 @@ class Store(ABC):
         """Write a cell whole or not at all; a second time changes nothing."""
         self.prepare()
         if self._chosen(cell.cell) is None:
-            assert self._source is not None
-            self._parents[cell.cell] = [self._write(cell, rows.entries(cell, self._source))]
+            self._parents[cell.cell] = [self._write(cell)]
+
+    def place(self) -> "Place | None":
+        """Return what workers need to lay out cells for it, None where it does so itself."""
+        return None
 
     def tables(self, cells: Sequence[str]) -> list[tuple[Path, Path]]:
         """Return the files runs.parquet and curves.parquet of finished cells, in this order."""
@@ -188,7 +193,7 @@ class Store(ABC):
         """Make what is missing, once, and `_scan`."""
 
     @abstractmethod
-    def _write(self, cell: FinishedCell, entries: Sequence[rows.Entry]) -> Parent:
+    def _write(self, cell: FinishedCell) -> Parent:
         """Write a cell, unless another process did meanwhile; return its run."""
 
     def _chosen(self, cell: str) -> Parent | None:
@@ -228,11 +233,11 @@ class Store(ABC):
             if self._home is None:
                 self._repository.put(paths, "study")
 
-    def _put_tables(self, cell: FinishedCell, ids: Mapping[str, str]) -> None:
-        """Write a cell's tables where they are kept."""
-        own = f"{ids['']}/artifacts"
+    def _put_files(self, files: Sequence[bytes], run_id: str) -> None:
+        """Write a cell's files where they are kept."""
+        own = f"{run_id}/artifacts"
         folder = (self._home or self._repository.copies) / own  # a copy stays, to be exported
-        paths = artifacts.write_cell(folder, cell, self.experiment, ids)
+        paths = artifacts.write_files(folder, files)
         if self._home is None:
             self._repository.put(paths, own)
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 FILES = ("runs.parquet", "curves.parquet")
 END = b"PAR1"
+# types survive without arrow's own schema, which is longer than a small cell's data
+HOW = {"compression": "zstd", "write_statistics": False, "store_schema": False}
 SERVED = "mlflow-artifacts:"
 
 
@@ -48,22 +50,32 @@ def present(folder: Path) -> bool:
     return True
 
 
-def write_cell(
-    folder: Path, cell: FinishedCell, experiment: str, run_ids: Mapping[str, str]
-) -> list[Path]:
-    """Write a cell's tables with the ids of its runs, by replica; the cell's own is at ""."""
+def contents(cell: FinishedCell, experiment: str, run_ids: Mapping[str, str]) -> tuple[bytes, ...]:
+    """Return a cell's files with the ids of its runs, by replica; the cell's own is at ""."""
     own = {"experiment": experiment, "cell": cell.cell, "parent_run_id": run_ids[""]}
-    runs = identify(cell.runs, RUNS, run_ids, **own)
-    return write_tables(folder, runs, identify(cell.curves, CURVES, run_ids))
+    tables = identify(cell.runs, RUNS, run_ids, **own), identify(cell.curves, CURVES, run_ids)
+    return tuple(map(_content, tables))
+
+
+def _content(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, **HOW)
+    return bytes(sink.getvalue())
+
+
+def write_files(folder: Path, files: Sequence[bytes]) -> list[Path]:
+    """Write runs and curves, each under its name only when it is whole."""
+    paths = [folder / name for name in FILES]
+    for path, content in zip(paths, files, strict=True):
+        write_whole(path, partial(Path.write_bytes, data=content))
+    return paths
 
 
 def write_tables(folder: Path, *tables: pa.Table) -> list[Path]:
-    """Write runs and curves, each under its name only when it is whole."""
+    """Write runs and curves likewise, without their whole files in memory."""
     paths = [folder / name for name in FILES]
-    # types survive without arrow's own schema, which is longer than a small cell's data
-    how = {"compression": "zstd", "write_statistics": False, "store_schema": False}
     for path, table in zip(paths, tables, strict=True):
-        write_whole(path, partial(pq.write_table, table, **how))
+        write_whole(path, partial(pq.write_table, table, **HOW))
     return paths
 
 

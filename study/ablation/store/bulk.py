@@ -10,19 +10,16 @@ import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from study.ablation.store import LONGEST, FinishedCell, Parent, Store, artifacts, rows
 from study.ablation.store.database import Database
+from study.ablation.store.layout import COLUMNS, Place, lay_out
 from study.errors import UsageError
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
-
-OF_A_RUN = ("runs", "params", "tags", "metrics", "latest_metrics")
-"""The tables with rows of a run; foreign keys point to the first."""
 
 EXPERIMENT = """
     SELECT experiment_id, artifact_location, lifecycle_stage FROM experiments
@@ -71,12 +68,13 @@ class BulkStore(Store):
         self.prepare()
         self._put_texts(files)
         mine = {"experiment_id": self._number()}
-        new = [{**mine, "key": key, "value": value} for key, value in tags.items()]
+        old = [{**mine, "key": key} for key in tags]
+        new = [(self._number(), key, value) for key, value in tags.items()]
 
         def write() -> None:
             with self._database.writing(self.experiment) as connection:
-                _execute(connection, OLD_TAG, new)
-                _insert(connection, "experiment_tags", new)
+                _execute(connection, OLD_TAG, old)
+                _insert(connection, "experiment_tags", ("experiment_id", "key", "value"), new)
 
         self._database.patiently(write)
 
@@ -133,7 +131,7 @@ class BulkStore(Store):
     def _make_experiment(self) -> None:
         from sqlalchemy.exc import IntegrityError
 
-        now = _milliseconds(time.time())
+        now = round(time.time() * 1000)
         experiment = {
             **{"name": self.experiment, "workspace": "default", "lifecycle_stage": "active"},
             **{"artifact_location": self._location, "creation_time": now, "last_update_time": now},
@@ -142,24 +140,34 @@ class BulkStore(Store):
             contextlib.suppress(IntegrityError),
             self._database.writing(self.experiment) as connection,
         ):
-            _insert(connection, "experiments", [experiment])  # another process may be first
+            # another process may be first
+            _insert(connection, "experiments", tuple(experiment), [tuple(experiment.values())])
 
-    def _write(self, cell: FinishedCell, entries: Sequence[rows.Entry]) -> Parent:
-        return self._database.patiently(lambda: self._write_once(cell, entries))
+    def place(self) -> Place:
+        """Return what workers need to lay out cells for this store."""
+        self.prepare()
+        assert self._source is not None
+        return Place(self.experiment, self._number(), str(self._location), self._source)
 
-    def _write_once(self, cell: FinishedCell, entries: Sequence[rows.Entry]) -> Parent:
-        """Write the tables, then every row in one transaction, which alone may have this cell."""
+    def _write(self, cell: FinishedCell) -> Parent:
+        return self._database.patiently(lambda: self._write_once(cell))
+
+    def _write_once(self, cell: FinishedCell) -> Parent:
+        """Write the files, then every row in one transaction, which alone may have this cell."""
         with self._database.writing(f"{self.experiment}\n{cell.cell}") as connection:
             prefix, stale = self._place(connection, cell.cell)
-            ids = {entry.replica: rows.run_id(prefix, entry.replica) for entry in entries}
-            found = Parent(ids[""], self._home and self._home / ids[""] / "artifacts", True)
+            parent = rows.run_id(prefix, "")
             if stale is not None:
-                self._put_tables(cell, ids)
-                for table in reversed(OF_A_RUN):
+                layout = cell.layout
+                if layout is None or layout.prefix != prefix:
+                    layout = lay_out(cell, self.place(), prefix)
+                self._put_files(layout.files, parent)
+                for table in reversed(COLUMNS):
                     remove = f"DELETE FROM {table} WHERE run_uuid = :run"
                     _execute(connection, remove, [{"run": run} for run in stale])
-                self._insert_runs(connection, cell, entries, ids)
-        return found
+                for table, new in layout.rows.items():
+                    _insert(connection, table, COLUMNS[table], new)
+        return Parent(parent, self._home and self._home / parent / "artifacts", True)
 
     def _place(self, connection: sa.Connection, cell: str) -> tuple[str, list[str] | None]:
         """Choose the ids' prefix and list the runs to replace, None if the cell is there whole.
@@ -184,42 +192,6 @@ class BulkStore(Store):
             stale |= {old.run_id, *(child.run_uuid for child in children)}
         return prefix, sorted(stale)
 
-    def _insert_runs(
-        self,
-        connection: sa.Connection,
-        cell: FinishedCell,
-        entries: Sequence[rows.Entry],
-        ids: Mapping[str, str],
-    ) -> None:
-        """Insert runs, table by table in the order of its key, so that pages fill up."""
-        end = _milliseconds(cell.ended)
-        same = {
-            # as MLflow's client leaves these columns: tags say it
-            **{"source_type": "UNKNOWN", "source_name": "", "source_version": ""},
-            **{"entry_point_name": "", "user_id": entries[0].tags["mlflow.user"]},
-            **{"status": "FINISHED", "lifecycle_stage": "active"},
-            **{"start_time": _milliseconds(cell.started), "end_time": end},
-            "experiment_id": self._number(),
-        }
-        home = str(self._location).rstrip("/")
-        new: dict[str, list[dict[str, Any]]] = {table: [] for table in OF_A_RUN}
-        for entry in entries:
-            run = {"run_uuid": ids[entry.replica]}
-            uri = f"{home}/{run['run_uuid']}/artifacts"
-            new["runs"].append({**run, **same, "name": entry.name, "artifact_uri": uri})
-            for table, texts in (("params", entry.params), ("tags", entry.tags_below(ids[""]))):
-                new[table] += [{**run, "key": k, "value": v} for k, v in texts.items()]
-            metrics = [
-                {**run, "timestamp": end, "is_nan": False, "key": key, "value": v, "step": step}
-                for key, v, step in entry.metrics
-            ]
-            new["metrics"] += metrics
-            last = {row["key"]: row for row in sorted(metrics, key=itemgetter("step"))}
-            new["latest_metrics"] += last.values()
-        for table, given in new.items():
-            given.sort(key=lambda row: (row.get("key", ""), row.get("step", 0), row["run_uuid"]))
-            _copy(connection, table, given)
-
     def _number(self) -> int:
         assert self.experiment_id is not None
         return int(self.experiment_id)
@@ -231,22 +203,22 @@ def _execute(connection: sa.Connection, sql: str, rows: Any) -> Any:
     return connection.execute(sa.text(sql), rows) if rows else None
 
 
-def _insert(connection: sa.Connection, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    names = list(rows[0]) if rows else []
-    columns, values = (", ".join(map(form.format, names)) for form in ('"{}"', ":{}"))
-    _execute(connection, f"INSERT INTO {table} ({columns}) VALUES ({values})", rows)
-
-
-def _copy(connection: sa.Connection, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+def _insert(
+    connection: sa.Connection,
+    table: str,
+    columns: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+) -> None:
     """Insert rows; by PostgreSQL's COPY, which takes a third of the time, where there is one."""
-    if connection.dialect.driver != "psycopg" or not rows:
-        return _insert(connection, table, rows)
-    columns = ", ".join(f'"{name}"' for name in rows[0])
+    names = ", ".join(f'"{name}"' for name in columns)
+    if connection.dialect.driver != "psycopg":
+        marks = ", ".join(
+            "?" if connection.dialect.paramstyle == "qmark" else "%s" for _ in columns
+        )
+        sql = f"INSERT INTO {table} ({names}) VALUES ({marks})"
+        connection.exec_driver_sql(sql, list(rows))
+        return
     with contextlib.closing(connection.connection.cursor()) as cursor:
-        with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+        with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
             for row in rows:
-                copy.write_row([*row.values()])
-
-
-def _milliseconds(seconds: float) -> int:
-    return round(seconds * 1000)
+                copy.write_row(row)

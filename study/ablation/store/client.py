@@ -79,7 +79,7 @@ class ClientStore(Store):
                 if parent.run.info.status != "FINISHED" and not _being_written(parent.run):
                     self._delete(parent.run)
 
-    def _write(self, cell: FinishedCell, entries: Sequence[rows.Entry]) -> Parent:
+    def _write(self, cell: FinishedCell) -> Parent:
         """Write parent, children and tables; then finish the parent."""
         with _one_line_errors(self.uri):
             parents = self._look_again(cell.cell)  # others may have recorded it meanwhile
@@ -87,7 +87,8 @@ class ClientStore(Store):
                 for parent in parents:
                     if not _being_written(parent.run):
                         self._delete(parent.run)
-                self._write_runs(cell, entries)
+                assert self._source is not None
+                self._write_runs(cell, rows.entries(cell, self._source))
                 parents = self._look_again(cell.cell)
             chosen = self._chosen(cell.cell)
             assert chosen is not None
@@ -109,7 +110,7 @@ class ClientStore(Store):
 
         replicas = (entry.replica for entry in children)
         ids |= dict(zip(replicas, self._each(write, children), strict=True))
-        self._put_tables(cell, ids)
+        self._put_files(artifacts.contents(cell, self.experiment, ids), ids[""])
         # a request whose answer was lost is made twice
         self._delete_children(ids[""], but=ids.values())
         self._end(ids[""], cell)
