@@ -139,7 +139,8 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
             raise UsageError(f"gradient {design.gradient} at {design.location!r}: {reason}")
         size = self._batch_size(design, len(x) - held)
         if first:
-            self._begin(design, widths, targets, random)
+            counted = slice(None) if sample_weight is None else sample_weight != 0
+            self._begin(design, widths, targets[counted], random)
         elif widths != (known := tuple(map(len, [*self.coefs_, self.intercepts_[-1]]))):
             raise UsageError(f"the weights to go on from have widths {known}, not {widths}")
         self._begin_account(first)

@@ -17,6 +17,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from study.errors import UsageError
 from study.estimator import DeltaRuleClassifier, DeltaRuleRegressor
 from study.learning.activations import ACTIVATIONS, bound_activation
+from study.learning.core import caching
 from study.learning.objectives import OBJECTIVES
 from study.learning.optimizers import OPTIMIZERS
 from study.learning.rules import GRADIENTS
@@ -176,7 +177,7 @@ def test_solvers_numbers():
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_a_weight_of_two_is_a_pattern_twice(objective, gradient):
     """And 0 is none: in a full batch, whatever the objective, the rule and the scale."""
-    w = np.arange(len(X)) % 3
+    w = np.resize([0, 2, 1, 2], len(X))  # their sum is not n, and under 200: one batch
     settings = {"objective": objective, "gradient": gradient, "activation": "tanh"}
     settings |= {"batch_size": "auto", "max_iter": 8, "learning_rate_init": 0.02, "alpha": 0.1}
     targets = {
@@ -266,6 +267,19 @@ def test_early_stopping_keeps_the_best_weights():
     assert_equal_weights(net, fit(again.set_params(learning_rate_init=0.5)))
     loss = fit(net.set_params(early_stopping=False, warm_start=True))
     assert loss.best_loss_ < 1 and loss.validation_scores_ is None
+
+
+def test_a_fit_that_compiles_says_so(monkeypatch, tmp_path, capsys):
+    def third(z, y, slope, constants, key, step):
+        slope[:] = slope / 3
+
+    fit(classifier())  # all but the rule is there
+    capsys.readouterr()
+    monkeypatch.setattr(caching.numba.config, "CACHE_DIR", str(tmp_path))
+    rule = Gradient(name="third", formula="φ = f' / 3", reference="this test", factor=third)
+    for said in ("compiling for this processor: some seconds, once\n", ""):
+        fit(classifier(gradient=rule))
+        assert capsys.readouterr().err == said
 
 
 def test_interrupted_training_keeps_what_it_has(monkeypatch):
