@@ -299,6 +299,13 @@ def test_a_deleted_experiment_is_one_clear_line(again, mlflow_root):
             use()
 
 
+def test_a_name_longer_than_mlflows_tables_hold_is_cut(again, mlflow_root, make_cell):
+    again().record(make_cell("a", "long" * 100))
+    [parent] = [run for run in all_runs(mlflow_root) if run.data.tags["role"] == "cell"]
+    assert len(parent.info.run_name) == 250
+    assert parent.data.params["gradient"] == "long" * 100
+
+
 def test_export_takes_these_cells_in_this_order(again, mlflow_root, make_cell):
     store = again()
     store.record(make_cell("a", **{"gradient.minimum": 0.1}))
