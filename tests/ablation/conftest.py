@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from small_studies import Command
 
-from study.ablation.store import FinishedCell
+from study.ablation.store import DataUsed, FinishedCell
 from study.ablation.store.tables import CURVES, RUNS, table
 
 UPDATES = np.array([0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144])
@@ -72,6 +72,7 @@ def make_cell():
             curves=table(curves, CURVES),
             started=1000.0,
             ended=1001.5,
+            dataset=DataUsed("digits", "d1" * 32, "scikit-learn"),
         )
 
     return make

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from mlflow.data import get_source
 
 from study.ablation.store import client as store_client
 from study.ablation.store import tracking_uri
@@ -75,7 +76,11 @@ def seen(root: Path, experiment: str = "small") -> list:
         files = [(a.path, a.is_dir) for a in client.list_artifacts(info.run_id)]
         place = info.artifact_uri.replace(info.run_id, "ID").replace(f"/{experiment}/", "/NAME/")
         said = (info.run_name, info.status, info.lifecycle_stage, info.start_time, info.end_time)
-        rest = (info.user_id, place, data.params, data.metrics, tags, history, files)
+        inputs = [
+            (*vars(i.dataset).values(), *((tag.key, tag.value) for tag in i.tags))
+            for i in run.inputs.dataset_inputs
+        ]
+        rest = (info.user_id, place, data.params, data.metrics, tags, history, files, inputs)
         result.append((*said, *rest))
     return sorted(result, key=str)
 
@@ -97,6 +102,11 @@ def test_client_reads_back_what_the_design_lists(again, mlflow_root, make_cell):
     assert parent.data.tags["cell"] == A
     assert "mlflow.parentRunId" not in parent.data.tags
     assert {run.info.status for run in runs} == {"FINISHED"}
+    [used] = parent.inputs.dataset_inputs
+    assert (used.dataset.name, used.dataset.digest) == ("digits", "d1" * 18)
+    assert [(tag.key, tag.value) for tag in used.tags] == [("mlflow.data.context", "training")]
+    source = get_source(used.dataset)
+    assert source.to_dict()["tags"]["source"] == "scikit-learn"
 
     children = {run.info.run_name: run for run in runs if run.data.tags["role"] == "training"}
     solved, lost = "evaluate · rate 0.1 · seed 3", "evaluate · rate 100 · seed 3"
@@ -297,6 +307,13 @@ def test_a_deleted_experiment_is_one_clear_line(again, mlflow_root):
     for use in (lambda: again().finished([]), again().prepare):
         with pytest.raises(UsageError, match=r"was deleted in MLflow.*restore --experiment-id 1"):
             use()
+
+
+def test_a_name_longer_than_mlflows_tables_hold_is_cut(again, mlflow_root, make_cell):
+    again().record(make_cell("a", "long" * 100))
+    [parent] = [run for run in all_runs(mlflow_root) if run.data.tags["role"] == "cell"]
+    assert len(parent.info.run_name) == 250
+    assert parent.data.params["gradient"] == "long" * 100
 
 
 def test_export_takes_these_cells_in_this_order(again, mlflow_root, make_cell):

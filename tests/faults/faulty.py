@@ -63,6 +63,8 @@ def check_whole(database: Path | str, artifacts: Path | None = None) -> int:
     assert {status for *_, status, _ in runs} <= {"FINISHED"}
     parents = {run: (cell, uri) for run, role, cell, _, _, uri in runs if role == "cell"}
     assert len({cell for cell, _ in parents.values()}) == len(parents), "a cell is there twice"
+    data = query(database, "SELECT destination_id FROM inputs JOIN input_tags USING (input_uuid)")
+    assert {run for (run,) in data} >= parents.keys(), "a cell does not name its dataset"
     children: dict[str, set[str]] = {parent: set() for parent in parents}
     for run, role, cell, parent, _, _ in runs:
         if role != "cell":

@@ -113,6 +113,18 @@ artifacts.write_cell = slow
 """.replace("{stop!r}", "'{stop}'")
 
 
+def test_a_study_that_is_killed_within_a_transaction(postgres, few, tmp_path):
+    member = Member(tmp_path / "one", postgres.new(), tmp_path / "shared")
+    stop = tmp_path / "stop"
+    process = member.start(*FEW, ONE, env=hook(tmp_path / "hook", SLOW.format(stop=stop)))
+    wait_for(lambda: stop.exists() or process.poll() is not None)
+    process.kill()
+    finish(process)
+    assert query(member.uri, CELLS) == [(1,)]
+    assert well(member(*FEW, ONE)).startswith("default: 2 cells, 1 finished before")
+    check_team(member, few, 3)
+
+
 def test_a_server_that_stays_away(postgres, few, tmp_path):
     """Exit code 1 in one line after the patience; what was recorded stays."""
     member = Member(tmp_path / "one", postgres.new(), tmp_path / "shared")

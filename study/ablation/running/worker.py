@@ -19,7 +19,7 @@ from study.ablation.planning.cells import Cell, cell_from
 from study.ablation.running import results
 from study.ablation.running.results import Trained, joined
 from study.ablation.running.tuning import choose_rate
-from study.ablation.store import FinishedCell
+from study.ablation.store import DataUsed, FinishedCell
 from study.ablation.store.layout import Place, lay_out
 from study.errors import UsageError
 from study.learning import Array
@@ -131,7 +131,9 @@ def train_cell(job: Job) -> FinishedCell:
     if reference is not None:
         metrics["reference_learning_rate"] = reference
     tables = results.tables_of(cell, protocol, done, job.claims)
-    return FinishedCell(job.identity, job.name, metrics, *tables, started, started + seconds)
+    digest = datasets.load(cell.dataset, 0).digest  # the same for all seeds
+    used = DataUsed(str(cell.dataset), digest, cell.dataset.record.source)
+    return FinishedCell(job.identity, job.name, metrics, *tables, started, started + seconds, used)
 
 
 def _unbranched(cell: Cell, protocol: Protocol) -> Trainer:

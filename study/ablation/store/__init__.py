@@ -33,6 +33,15 @@ SCHEMES = ("sqlite", "postgresql", "mysql", "mssql", "https?", "databricks")
 
 
 @dataclass(frozen=True)
+class DataUsed:
+    """What a cell was trained on, as MLflow's UI shows it in the column Dataset."""
+
+    name: str  # with its parameters, as in ``moons(noise=0.2)``
+    digest: str  # hex digits over everything that decides the data, the seed apart
+    source: str  # where it comes from
+
+
+@dataclass(frozen=True)
 class FinishedCell:
     """A cell whose trainings have all ended."""
 
@@ -43,6 +52,7 @@ class FinishedCell:
     curves: pa.Table  # likewise
     started: float  # seconds since the epoch
     ended: float
+    dataset: DataUsed | None = None
     layout: "Layout | None" = None  # for the store that it was trained for
 
 

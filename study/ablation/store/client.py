@@ -111,10 +111,19 @@ class ClientStore(Store):
         replicas = (entry.replica for entry in children)
         ids |= dict(zip(replicas, self._each(write, children), strict=True))
         self._put_files(artifacts.contents(cell, self.experiment, ids), ids[""])
+        if cell.dataset:
+            self._name_dataset(ids[""], rows.data_columns(cell.dataset))
         # a request whose answer was lost is made twice
         self._delete_children(ids[""], but=ids.values())
         self._end(ids[""], cell)
         self._client.delete_tag(ids[""], WRITER)
+
+    def _name_dataset(self, run_id: str, columns: Mapping[str, str]) -> None:
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        own = {name.removeprefix("dataset_"): value for name, value in columns.items()}
+        tags = [InputTag(*rows.DATA_TAG)]
+        self._client.log_inputs(run_id, [DatasetInput(Dataset(**own), tags)])
 
     def _each(self, act: Callable[[rows.Entry], str], given: Iterable[rows.Entry]) -> list[str]:
         """Do something with each, as many at once as the server takes; return the results."""

@@ -39,6 +39,7 @@ HINTS: dict[int | str, str] = {
     sqlite3.SQLITE_CORRUPT: AGAIN,
     sqlite3.SQLITE_IOERR: "is its disk full, or failing?",
     sqlite3.SQLITE_NOTADB: AGAIN,
+    "22001": "that is more than MLflow's tables hold",
     "25006": "is it a replica?",
     "42501": "this user needs the right to read and write MLflow's tables",
     "53100": "is its disk full?",

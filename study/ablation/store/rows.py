@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import getpass
 import hashlib
+import json
 import math
 import subprocess
 from collections import defaultdict
@@ -21,12 +22,23 @@ from study.learning.core.fixed import log
 from study.learning.variants import plain
 
 if TYPE_CHECKING:
-    from study.ablation.store import FinishedCell
+    from study.ablation.store import DataUsed, FinishedCell
 
 STEPS = 8  # most points of a curve in MLflow (a metric row costs some 0.3 kB with its indexes)
+LONGEST_NAME = 250  # characters of a run's name, in MLflow's tables on a server
 LAST_VALUES = 5  # most metrics in MLflow that are no curve
 OF_A_TRAINING = ("stage", "learning_rate", "seed")  # params in which trainings of a cell differ
 PARENT = "mlflow.parentRunId"
+
+
+DATA_TAG = ("mlflow.data.context", "training")
+
+
+def data_columns(data: DataUsed) -> dict[str, str]:
+    """Return the columns of MLflow's table ``datasets``; its type of source is ``code``."""
+    source = json.dumps({"tags": {"mlflow.source.name": "study", "source": data.source}})
+    own = {"name": data.name[:500], "digest": data.digest[:36]}
+    return {**own, "dataset_source_type": "code", "dataset_source": source}
 
 
 @dataclass(frozen=True)
@@ -104,13 +116,13 @@ def entries(cell: FinishedCell, source: Mapping[str, str]) -> list[Entry]:
                 tags={**common, **said, "mlflow.runName": name, "role": "training"},
             )
         )
-    shared = children[0].params.items()
+    shared, name = children[0].params.items(), cell.name[:LONGEST_NAME]
     parent = Entry(
         replica="",
-        name=cell.name,
+        name=name,
         params={name: text for name, text in shared if name not in OF_A_TRAINING},
         metrics=[(k, float(v), 0) for k, v in cell.metrics.items() if math.isfinite(v)],
-        tags={**common, "mlflow.runName": cell.name, "role": "cell"},
+        tags={**common, "mlflow.runName": name, "role": "cell"},
     )
     return [parent, *children]
 
