@@ -50,7 +50,11 @@ OF_A_CELL = """
 
 OLD_TAG = 'DELETE FROM experiment_tags WHERE experiment_id = :experiment_id AND "key" = :key'
 
-DATASET = "SELECT dataset_uuid FROM datasets WHERE {}"
+DATASET = """
+    SELECT dataset_uuid FROM datasets
+    WHERE experiment_id = :experiment_id AND name = :name AND digest = :digest
+"""
+
 OLD_INPUTS = (
     "DELETE FROM input_tags WHERE input_uuid IN (SELECT input_uuid FROM inputs "
     "WHERE destination_type = 'RUN' AND destination_id = :run)",
@@ -208,9 +212,7 @@ class BulkStore(Store):
         digest = hashlib.sha256(str(sorted(mine.items())).encode()).hexdigest()
         new = [{"dataset_uuid": digest[:32], **mine}]
         _insert(connection, "datasets", new, "ON CONFLICT DO NOTHING")
-        key = ("experiment_id", "name", "digest")
-        sql = DATASET.format(" AND ".join(f"{name} = :{name}" for name in key))
-        found = _execute(connection, sql, {name: mine[name] for name in key}).scalar_one()
+        found = _execute(connection, DATASET, mine).scalar_one()
         edge = {"source_type": "DATASET", "source_id": found, "destination_type": "RUN"}
         _insert(connection, "inputs", [{"input_uuid": run, **edge, "destination_id": run}])
         name, value = rows.DATA_TAG
