@@ -209,13 +209,14 @@ def test_interrupted_before_the_commit_nothing_is_visible(
     mlflow_root, opened, make_cell, monkeypatch
 ):
     store = opened("bulk")
-    insert = store._insert_runs
+    copy = bulk_store._copy
 
-    def interrupted(*arguments):
-        insert(*arguments)
-        raise KeyboardInterrupt
+    def interrupted(connection, table, *given):
+        copy(connection, table, *given)
+        if table == "latest_metrics":  # the last of them
+            raise KeyboardInterrupt
 
-    monkeypatch.setattr(store, "_insert_runs", interrupted)
+    monkeypatch.setattr(bulk_store, "_copy", interrupted)
     with pytest.raises(KeyboardInterrupt):
         store.record(make_cell("a"))
     assert list((mlflow_root / "mlartifacts").rglob("runs.parquet"))  # written, and harmless

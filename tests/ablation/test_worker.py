@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from small_studies import in_order, job_of, make_cell, python, tiny_protocol
 
 from study.ablation.configuration.protocol import Branch
+from study.ablation.publishing.provenance import machine
 from study.ablation.running.tuning import Trials
 from study.ablation.running.worker import _problem, attempt, blocks, train_cell
 from study.learning.core.training import initial, train
@@ -79,6 +80,12 @@ def test_runs_are_all_stages_of_all_seeds(plain):
     curves = Counter(plain.curves["replica"].to_pylist())
     assert set(curves) == set(plain.runs["replica"].to_pylist())
     assert set(curves.values()) == {len(Budget(updates=6, checkpoints=4).marks())}
+
+
+def test_a_cell_says_which_processor_trained_it(plain):
+    whole, *trainings = entries(plain, {})
+    assert whole.tags["processor"] == machine()["processor"]
+    assert not any("processor" in training.tags for training in trainings)
 
 
 @pytest.mark.parametrize("name", CELLS)

@@ -99,7 +99,7 @@ import time
 from pathlib import Path
 from study.ablation.store import artifacts
 
-write, calls = artifacts.write_cell, []
+write, calls = artifacts.write_files, []
 
 def slow(*given):
     calls.append(write(*given))
@@ -109,7 +109,7 @@ def slow(*given):
             time.sleep(0.01)
     return calls[-1]
 
-artifacts.write_cell = slow
+artifacts.write_files = slow
 """.replace("{stop!r}", "'{stop}'")
 
 

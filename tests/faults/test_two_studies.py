@@ -67,7 +67,7 @@ def test_two_clients_that_record_a_cell_at_the_same_time_leave_it_once(clients, 
 )
 def test_only_what_nobody_writes_is_removed(clients, monkeypatch, writer, kept):
     database, one, two, cell = clients
-    monkeypatch.setattr(one, "_put_tables", Mock(side_effect=KeyboardInterrupt))
+    monkeypatch.setattr(one, "_put_files", Mock(side_effect=KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         one.record(cell)
     (parent,) = (run for (run,) in query(database, "SELECT run_uuid FROM tags WHERE value='cell'"))

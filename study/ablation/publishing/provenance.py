@@ -16,6 +16,7 @@ import llvmlite.binding
 from study.ablation.configuration.protocol import Protocol
 from study.ablation.configuration.schema import Execution
 from study.ablation.planning.plan import Plan
+from study.ablation.running.machine import processor
 from study.ablation.running.progress import Tally
 from study.ablation.store import artifacts, masked
 from study.ablation.store.rows import git
@@ -86,19 +87,11 @@ def export(plan: Plan, records: Sequence[str], folder: Path) -> None:
 def machine() -> dict[str, Any]:
     """Return processor, cores, system, and what numba compiles for."""
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": Execution().processes(),
         "system": platform.platform(),
         "compiled for": llvmlite.binding.get_host_cpu_name(),
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def configuration(plan: Plan) -> dict[str, Any]:

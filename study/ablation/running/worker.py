@@ -16,7 +16,7 @@ from numba.np.linalg import ensure_blas
 from study import datasets
 from study.ablation.configuration.protocol import OWN, TRANSFER, TRUNK, Protocol
 from study.ablation.planning.cells import Cell, cell_from
-from study.ablation.running import results
+from study.ablation.running import machine, results
 from study.ablation.running.results import Trained, joined
 from study.ablation.running.tuning import choose_rate
 from study.ablation.store import DataUsed, FinishedCell
@@ -133,7 +133,10 @@ def train_cell(job: Job) -> FinishedCell:
     tables = results.tables_of(cell, protocol, done, job.claims)
     digest = datasets.load(cell.dataset, 0).digest  # the same for all seeds
     used = DataUsed(str(cell.dataset), digest, cell.dataset.record.source)
-    return FinishedCell(job.identity, job.name, metrics, *tables, started, started + seconds, used)
+    ended = started + seconds
+    return FinishedCell(
+        job.identity, job.name, metrics, *tables, started, ended, used, machine.processor()
+    )
 
 
 def _unbranched(cell: Cell, protocol: Protocol) -> Trainer:

@@ -53,6 +53,7 @@ class FinishedCell:
     started: float  # seconds since the epoch
     ended: float
     dataset: DataUsed | None = None
+    processor: str = ""  # of the machine that trained it
     layout: "Layout | None" = None  # for the store that it was trained for
 
 

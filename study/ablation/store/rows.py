@@ -117,12 +117,13 @@ def entries(cell: FinishedCell, source: Mapping[str, str]) -> list[Entry]:
             )
         )
     shared, name = children[0].params.items(), cell.name[:LONGEST_NAME]
+    made_by = {"processor": cell.processor} if cell.processor else {}
     parent = Entry(
         replica="",
         name=name,
         params={name: text for name, text in shared if name not in OF_A_TRAINING},
         metrics=[(k, float(v), 0) for k, v in cell.metrics.items() if math.isfinite(v)],
-        tags={**common, "mlflow.runName": name, "role": "cell"},
+        tags={**common, **made_by, "mlflow.runName": name, "role": "cell"},
     )
     return [parent, *children]
 
