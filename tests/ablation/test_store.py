@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from mlflow.data import get_source
 
+from study.ablation.store import bulk as bulk_store
 from study.ablation.store import client as store_client
 from study.ablation.store import tracking_uri
 from study.ablation.store.bulk import BulkStore

@@ -16,6 +16,7 @@ from study.ablation.configuration.protocol import Branch
 from study.ablation.publishing.provenance import machine
 from study.ablation.running.tuning import Trials
 from study.ablation.running.worker import _problem, attempt, blocks, train_cell
+from study.ablation.store.rows import entries
 from study.learning.core.training import initial, train
 from study.learning.design import Budget
 from study.learning.diagnostics.tangent import tangent_spectrum
