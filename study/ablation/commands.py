@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from study.ablation.messages import command_for, print_row
 from study.ablation.planning.cells import REGISTRIES
 from study.ablation.publishing import publish, verify
-from study.ablation.store import open_store
+from study.ablation.store import open_store, views
 from study.conf import configuration_folder, read_yaml
 from study.errors import UsageError, unknown
 from study.learning.activations import ACTIVATIONS
@@ -132,9 +131,8 @@ def serve_ui(arguments: Sequence[str]) -> int:
             f"{command_for(options['experiment'])}"
         )
     address = f"http://{options['host']}:{options['port']}"
-    cells = quote("tags.role = 'cell'", safe="")
-    print("cells (their trainings are nested under them):")
-    print(f"  {address}/#/experiments/{number}/runs?searchFilter={cells}")
+    for about, link in views.links(address, number).items():
+        print(f"{about}:\n  {link}")
     print("stop with Ctrl-C", flush=True)
     mlflow = str(Path(sys.executable).with_name("mlflow"))
     words = [mlflow, "server", "--host", options["host"]]

@@ -10,6 +10,7 @@ from unittest.mock import Mock
 
 import pytest
 from faulty import MANY, check_clean, check_same, check_whole, long, query
+from mlflow.exceptions import MlflowException
 from small_studies import Command, finish
 
 from study.ablation.store import sqlite_uri
@@ -103,3 +104,22 @@ def test_a_request_that_was_made_twice_leaves_no_run(clients, monkeypatch):
     monkeypatch.setattr(one._client, "create_run", twice)
     one.record(cell)
     assert check_whole(database) == 1
+
+
+@pytest.mark.parametrize("request_", ["create_run", "log_batch", "set_terminated", "log_inputs"])
+def test_an_answer_that_was_cut_off(clients, monkeypatch, request_):
+    """The server went away within it: the cell is written anew, and is there once."""
+    database, one, two, cell = clients
+    do, calls = getattr(one._client, request_), []
+
+    def cut_off(*arguments, **named):
+        calls.append(do(*arguments, **named))
+        if len(calls) == 1:
+            raise MlflowException("('Connection broken: IncompleteRead(0 bytes read)')")
+        return calls[-1]
+
+    monkeypatch.setattr(one._client, request_, cut_off)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    one.record(cell)
+    assert check_whole(database) == 1
+    assert two.finished([cell.cell]) == {cell.cell}

@@ -18,7 +18,7 @@ from study.ablation.configuration.schema import Execution
 from study.ablation.planning.plan import Plan
 from study.ablation.running.machine import processor
 from study.ablation.running.progress import Tally
-from study.ablation.store import artifacts, masked
+from study.ablation.store import artifacts, masked, views
 from study.ablation.store.rows import git
 from study.learning import NUMERICS_VERSION
 
@@ -72,6 +72,7 @@ def study_record(
         **({"study.claims": plan.claims} if plan.claims else {}),
         "study.machine": str(record["machine"]["processor"]),
         "study.wall_seconds": f"{ended - started:.1f}",
+        **views.tags([planned.cell.params() for planned in plan.cells]),
     }
     return tags, {name: json.dumps(record, indent=1, default=str)}
 

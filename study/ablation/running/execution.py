@@ -3,12 +3,13 @@
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 
+import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from study.ablation.planning.plan import Plan
 from study.ablation.running.engines import open_engine
-from study.ablation.running.jobs import Jobs, Result
+from study.ablation.running.jobs import Chosen, Jobs, Result
 from study.ablation.running.progress import Tally, progress
 from study.ablation.running.signals import Stop
 from study.ablation.store import FinishedCell, Store
@@ -26,7 +27,7 @@ def training(
     plan: Plan,
     tally: Tally,
     finished: Collection[str] = frozenset(),
-    rates: Mapping[str, float] | None = None,
+    chosen: Mapping[str, Chosen] | None = None,
     place: Callable[[], Place | None] = lambda: None,
 ) -> Iterator[Iterator[Result]]:
     """Compile what the unfinished cells need; then give their stream.
@@ -46,7 +47,7 @@ def training(
 
         def stream() -> Generator[Result]:
             show(0, total, str(tally))
-            for result in engine.train(Jobs(plan, finished, rates, place())):
+            for result in engine.train(Jobs(plan, finished, chosen, place())):
                 with stop.held():
                     yield result
                     tally.add(result)  # recentred learning rates may exceed the total
@@ -63,8 +64,8 @@ def carry_out(plan: Plan, store: Store, finished: Collection[str]) -> Tally:
     longer be written. `UsageError` comes before anything is trained.
     """
     tally = Tally()
-    rates = known_rates(plan, store, finished)
-    with training(plan, tally, finished, rates, store.place) as results:
+    chosen = chosen_before(plan, store, finished)
+    with training(plan, tally, finished, chosen, store.place) as results:
         store.prepare()
         for result in results:
             if isinstance(result, FinishedCell):
@@ -82,13 +83,15 @@ def recording() -> Iterator[None]:
         raise StoreFailed(str(error)) from error
 
 
-def known_rates(plan: Plan, store: Store, finished: Collection[str]) -> dict[str, float]:
-    """Read the learning rates of finished cells that unfinished ones need."""
+def chosen_before(plan: Plan, store: Store, finished: Collection[str]) -> dict[str, Chosen]:
+    """Read what finished cells have chosen that unfinished ones need."""
     todo = (planned for planned in plan.cells if planned.identity not in finished)
     known = sorted({cell for p in todo for cell in p.needs.values() if cell in finished})
-    rates = {}
+    chosen = {}
     for cell, (runs, _) in zip(known, store.tables(known), strict=True):
-        table = pq.read_table(str(runs), columns=["stage", "learning_rate"])
+        columns = ["stage", "learning_rate", "final_objective"]
+        table = pq.read_table(str(runs), columns=columns)
         own = table.filter(pc.equal(table["stage"], "evaluate"))
-        rates[cell] = float(own["learning_rate"][0].as_py())
-    return rates
+        finals = np.nan_to_num(own["final_objective"].to_numpy(), nan=np.inf)
+        chosen[cell] = Chosen(float(own["learning_rate"][0].as_py()), float(np.median(finals)))
+    return chosen

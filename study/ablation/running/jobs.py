@@ -1,7 +1,9 @@
 """The cells of a plan as jobs for an engine, and what their results make ready."""
 
+import math
 import sys
 from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 from study.ablation.planning.plan import Plan
 from study.ablation.planning.schedule import Schedule
@@ -12,31 +14,40 @@ from study.ablation.store.layout import Place
 Result = FinishedCell | FailedCell
 
 
+class Chosen(NamedTuple):
+    """What other cells take from a finished one: its learning rate, and what it came to."""
+
+    rate: float
+    objective: float  # median over its scored seeds
+
+
 class Jobs:
     """The unfinished cells of a plan as jobs, and what comes of them.
 
-    `rates` are those that finished cells have chosen, by identity. Rows are laid out for `place`.
+    `chosen` is what finished cells have chosen, by identity. Rows are laid out for `place`.
     """
 
     def __init__(
         self,
         plan: Plan,
         finished: Collection[str] = frozenset(),
-        rates: Mapping[str, float] | None = None,
+        chosen: Mapping[str, Chosen] | None = None,
         place: Place | None = None,
     ) -> None:
         self._plan, self._schedule = plan, Schedule(plan.cells, finished)
-        self._known, self._place = dict(rates or {}), place
+        self._known, self._place = dict(chosen or {}), place
 
     def take(self) -> Job | None:
         """Return the next job, None while none is ready."""
         planned = self._schedule.take()
         if planned is None:
             return None
-        own = {use: self._known[needed] for use, needed in planned.needs.items()}
+        own = {use: self._known[needed].rate for use, needed in planned.needs.items()}
+        exact = self._known[planned.reference].objective if planned.reference else math.nan
         what = (planned.identity, planned.name, planned.cell.specification(), planned.protocol)
         block = self._plan.config.execution.block
-        return Job(*what, own, self._plan.claims, block, tuple(sys.path), self._place)
+        where = tuple(sys.path), exact, self._place
+        return Job(*what, own, self._plan.claims, block, *where)
 
     def end(self, result: Result) -> list[Result]:
         """Note a result; return it, and after it the cells that fail with it.
@@ -45,7 +56,8 @@ class Jobs:
         """
         cell = result.cell
         if isinstance(result, FinishedCell) and "learning_rate" in result.metrics:
-            self._known[cell] = result.metrics["learning_rate"]
+            of_cell = result.metrics
+            self._known[cell] = Chosen(of_cell["learning_rate"], of_cell["final_objective"])
             self._schedule.end(cell)
             return [result]
         lost = self._schedule.fail(cell)

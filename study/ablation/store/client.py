@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from study.ablation.store import FinishedCell, Parent, Store, artifacts, masked, rows
-from study.ablation.store.remote import THREADS, check_reachable, silenced
+from study.ablation.store.remote import THREADS, check_reachable, silenced, unless_cut_off
 from study.errors import UsageError
 
 PAGE = 1000
@@ -79,7 +79,14 @@ class ClientStore(Store):
                 if parent.run.info.status != "FINISHED" and not _being_written(parent.run):
                     self._delete(parent.run)
 
+<<<<<<< HEAD
     def _write(self, cell: FinishedCell) -> Parent:
+=======
+    def _write(self, cell: FinishedCell, entries: Sequence[rows.Entry]) -> Parent:
+        return unless_cut_off(lambda: self._write_once(cell, entries))
+
+    def _write_once(self, cell: FinishedCell, entries: Sequence[rows.Entry]) -> Parent:
+>>>>>>> 44411145e114fd8362b74b4ed2593c1a589dc4a5
         """Write parent, children and tables; then finish the parent."""
         with _one_line_errors(self.uri):
             parents = self._look_again(cell.cell)  # others may have recorded it meanwhile

@@ -9,18 +9,23 @@ import os
 import re
 import socket
 import tempfile
+import time
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlparse
 
 from study.ablation.store import masked
 from study.ablation.store.artifacts import FILES, SERVED, present, served
 from study.errors import UsageError
 
+Result = TypeVar("Result")
+
+CUT_OFF = "Connection broken"  # as requests says it
+PATIENCE = 60.0  # seconds
 THREADS = 8  # requests to a server at once; MLflow keeps 10 connections open
 
 QUIET = {  # variables of the environment, to be set before MLflow is imported
@@ -49,9 +54,12 @@ class Repository:
 
     def put(self, files: Iterable[Path], folder: str) -> None:
         """Put files into a folder of the experiment's."""
+        for file in files:
+            unless_cut_off(partial(self._put, file, folder))
+
+    def _put(self, file: Path, folder: str) -> None:
         with self._one_line_errors():
-            for file in files:
-                self._mlflows.log_artifact(str(file), folder)
+            self._mlflows.log_artifact(str(file), folder)
 
     def names(self, folder: str) -> list[str]:
         """Return the paths of files in a folder of the experiment's."""
@@ -126,6 +134,27 @@ def place(said: str, experiment: str) -> tuple[str, str | None]:
             "mlflow-artifacts://server:5000, https://server, s3://bucket/folder"
         )
     return f"{said.rstrip('/')}/{experiment}", None
+
+
+def unless_cut_off(act: Callable[[], Result]) -> Result:
+    """Do something, again for a minute where an answer was cut off: MLflow repeats all but that.
+
+    The server may have done what it was asked, so `act` may be done twice.
+    """
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return act()
+        except UsageError as error:
+            if not _cut_off(error) or time.monotonic() > end:
+                raise
+        time.sleep(1.0)
+
+
+def _cut_off(error: BaseException | None) -> bool:
+    while error is not None and CUT_OFF not in str(error):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 @contextlib.contextmanager
