@@ -79,14 +79,10 @@ class ClientStore(Store):
                 if parent.run.info.status != "FINISHED" and not _being_written(parent.run):
                     self._delete(parent.run)
 
-<<<<<<< HEAD
     def _write(self, cell: FinishedCell) -> Parent:
-=======
-    def _write(self, cell: FinishedCell, entries: Sequence[rows.Entry]) -> Parent:
-        return unless_cut_off(lambda: self._write_once(cell, entries))
+        return unless_cut_off(lambda: self._write_once(cell))
 
-    def _write_once(self, cell: FinishedCell, entries: Sequence[rows.Entry]) -> Parent:
->>>>>>> 44411145e114fd8362b74b4ed2593c1a589dc4a5
+    def _write_once(self, cell: FinishedCell) -> Parent:
         """Write parent, children and tables; then finish the parent."""
         with _one_line_errors(self.uri):
             parents = self._look_again(cell.cell)  # others may have recorded it meanwhile
