@@ -249,6 +249,7 @@ def test_what_is_finished_is_not_trained_again(memory):
         again, before = memory.cells[one.identity], whole[one.identity]
         assert in_order(again.runs).equals(in_order(before.runs))
         assert again.metrics["reference_learning_rate"] == rate
+        assert again.metrics["ratio_to_exact"] == before.metrics["ratio_to_exact"]
     nothing = carry_out(plan, memory, {one.identity for one in plan.cells})
     assert (nothing.cells, nothing.runs) == (0, 0)
 

@@ -18,7 +18,7 @@ COLUMNS = (
 CHARTS = ("log_ratio_to_exact", "failed_rate", "test_score")
 """Metrics whose means over the cells with one rule are drawn."""
 
-NARROWED = ("optimizer", "dataset", "activation", "hidden", "objective")
+NARROWED = ("optimizer", "dataset", "activation", "hidden", "objective", "gain", "location")
 LOADED = 100  # cells that MLflow's page loads at once
 SECTION = "rules"
 
