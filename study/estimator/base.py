@@ -337,6 +337,14 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
             "updates": step,
         }
 
+    def adopt(self, coefs: Sequence[Array], intercepts: Sequence[Array], encoding: Any) -> None:
+        """Take weights that were trained elsewhere, as if fitted; see `models.load_model`."""
+        self.coefs_, self.intercepts_ = list(coefs), list(intercepts)
+        self.n_features_in_, self.n_outputs_ = len(coefs[0]), len(intercepts[-1])
+        self.n_layers_ = len(coefs) + 1
+        self.out_activation_ = self._design().output(self.n_outputs_).name
+        self._encoding = encoding
+
     def _parameters(self) -> Array:
         layers = zip(self.coefs_, self.intercepts_, strict=True)
         flat = np.concatenate([np.vstack([w, b]).ravel() for w, b in layers])

@@ -49,6 +49,7 @@ class Tracking:
     # a folder, an MLflow server or another artifact URI; None for mlartifacts/ or the server's own
     artifacts: Place = None
     tables: Place = None  # folder of the exported tables; None for data/results
+    models: Flag = False  # whether the network of each new cell's median seed is kept
 
     def folder(self, experiment: str) -> Path:
         """Return the folder of an experiment's tables."""

@@ -45,9 +45,9 @@ class Jobs:
         own = {use: self._known[needed].rate for use, needed in planned.needs.items()}
         exact = self._known[planned.reference].objective if planned.reference else math.nan
         what = (planned.identity, planned.name, planned.cell.specification(), planned.protocol)
-        block = self._plan.config.execution.block
-        where = tuple(sys.path), exact, self._place
-        return Job(*what, own, self._plan.claims, block, *where)
+        config = self._plan.config
+        where = tuple(sys.path), exact, config.tracking.models, self._place
+        return Job(*what, own, self._plan.claims, config.execution.block, *where)
 
     def end(self, result: Result) -> list[Result]:
         """Note a result; return it, and after it the cells that fail with it.

@@ -18,6 +18,7 @@ from study import datasets
 from study.ablation.configuration.protocol import OWN, TRANSFER, TRUNK, Protocol
 from study.ablation.planning.cells import Cell, cell_from
 from study.ablation.running import machine, results
+from study.ablation.running.models import model_of
 from study.ablation.running.results import Trained, joined
 from study.ablation.running.tuning import choose_rate
 from study.ablation.store import DataUsed, FinishedCell
@@ -53,6 +54,7 @@ class Job:
     block: int  # trainings in a stack, at the most
     path: tuple[str, ...]  # where modules are found, for users' own records
     exact_objective: float = math.nan  # of the reference, the cell's median
+    models: bool = False  # whether the network of the median seed is kept
     place: Place | None = None  # the store that its rows are laid out for, here and not there
 
 
@@ -143,7 +145,9 @@ def train_cell(job: Job) -> FinishedCell:
     used = DataUsed(str(cell.dataset), digest, cell.dataset.record.source)
     ended = started + seconds
     return FinishedCell(
-        job.identity, job.name, metrics, *tables, started, ended, used, machine.processor()
+        *(job.identity, job.name, metrics, *tables, started, ended, used),
+        processor=machine.processor(),
+        model=model_of(cell, scored) if job.models else {},
     )
 
 

@@ -8,7 +8,7 @@ import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -54,6 +54,7 @@ class FinishedCell:
     ended: float
     dataset: DataUsed | None = None
     processor: str = ""  # of the machine that trained it
+    model: Mapping[str, bytes] = field(default_factory=dict)  # files of a network that is kept
     layout: "Layout | None" = None  # for the store that it was trained for
 
 
@@ -244,13 +245,15 @@ class Store(ABC):
             if self._home is None:
                 self._repository.put(paths, "study")
 
-    def _put_files(self, files: Sequence[bytes], run_id: str) -> None:
+    def _put_files(self, files: Mapping[str, bytes], run_id: str) -> None:
         """Write a cell's files where they are kept."""
         own = f"{run_id}/artifacts"
         folder = (self._home or self._repository.copies) / own  # a copy stays, to be exported
         paths = artifacts.write_files(folder, files)
         if self._home is None:
-            self._repository.put(paths, own)
+            for path in paths:
+                place = Path(own, path.parent.relative_to(folder)).as_posix()
+                self._repository.put([path], place)
 
 
 def open_store(

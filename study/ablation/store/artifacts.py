@@ -50,11 +50,14 @@ def present(folder: Path) -> bool:
     return True
 
 
-def contents(cell: FinishedCell, experiment: str, run_ids: Mapping[str, str]) -> tuple[bytes, ...]:
-    """Return a cell's files with the ids of its runs, by replica; the cell's own is at ""."""
+def contents(cell: FinishedCell, experiment: str, run_ids: Mapping[str, str]) -> dict[str, bytes]:
+    """Return a cell's files by name, the tables last.
+
+    They hold the ids of its runs, by replica; the cell's own is at "".
+    """
     own = {"experiment": experiment, "cell": cell.cell, "parent_run_id": run_ids[""]}
     tables = identify(cell.runs, RUNS, run_ids, **own), identify(cell.curves, CURVES, run_ids)
-    return tuple(map(_content, tables))
+    return {**cell.model, **dict(zip(FILES, map(_content, tables), strict=True))}
 
 
 def _content(table: pa.Table) -> bytes:
@@ -63,12 +66,11 @@ def _content(table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def write_files(folder: Path, files: Sequence[bytes]) -> list[Path]:
-    """Write runs and curves, each under its name only when it is whole."""
-    paths = [folder / name for name in FILES]
-    for path, content in zip(paths, files, strict=True):
-        write_whole(path, partial(Path.write_bytes, data=content))
-    return paths
+def write_files(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
+    """Write files by name, each only when it is whole."""
+    for name, content in files.items():
+        write_whole(folder / name, partial(Path.write_bytes, data=content))
+    return [folder / name for name in files]
 
 
 def write_tables(folder: Path, *tables: pa.Table) -> list[Path]:

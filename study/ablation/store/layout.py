@@ -49,7 +49,7 @@ class Layout:
     prefix: str  # that the ids of its runs share
     parent: str  # id of the cell's own run
     rows: Rows
-    files: tuple[bytes, ...]  # as `artifacts.FILES`
+    files: Mapping[str, bytes]  # by name
 
 
 def lay_out(cell: FinishedCell, place: Place, prefix: str = "") -> Layout:

@@ -1,0 +1,70 @@
+"""Networks that a study has kept, as estimators."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from study.errors import UsageError
+from study.estimator.classifier import DeltaRuleClassifier
+from study.estimator.regressor import DeltaRuleRegressor
+from study.learning.problem import Encoding
+
+
+def load_model(folder: str | os.PathLike[str]) -> DeltaRuleClassifier | DeltaRuleRegressor:
+    """Return the network in a folder as a fitted estimator.
+
+    Parameters
+    ----------
+    folder
+        The artifacts ``model`` of a cell that was trained with ``tracking.models=true``: files
+        ``weights.npz`` and ``network.json``. Nothing is unpickled.
+
+    Returns
+    -------
+    A classifier, whose classes are numbers from 0, or a regressor. It takes inputs as
+    `study.datasets.load` gives them.
+
+    Raises
+    ------
+    UsageError
+        If a file is missing or damaged, and for a cell with a matched activation, which no
+        estimator has.
+    """
+    place = Path(folder)
+    try:
+        said = json.loads((place / "network.json").read_text(encoding="utf-8"))
+        with open(place / "weights.npz", "rb") as file:
+            arrays = dict(np.load(file, allow_pickle=False))
+        cell, outputs, depth = said["cell"], said["outputs"], len(arrays) // 2
+        coefs, intercepts = (
+            [arrays[f"{name}_{i}"] for i in range(depth)] for name in ("coefs", "intercepts")
+        )
+        encoding: dict[str, Any] = {
+            name: np.asarray(value) if isinstance(value, list) else value
+            for name, value in said["encoding"].items()
+        }
+    except (OSError, KeyError, ValueError, TypeError, EOFError, BadZipFile) as error:
+        raise UsageError(f"there is no whole model in {place}: {error}") from None
+    if cell["consistent"] != "false":
+        raise UsageError(f"the model in {place} has a matched activation, which no estimator has")
+    regression = said["task"] == "regression"
+    net = (DeltaRuleRegressor if regression else DeltaRuleClassifier)(
+        tuple(cell["hidden"]),
+        cell["activation"],
+        gradient=cell["gradient"],
+        gradient_location=cell["location"] if cell["location"] != "none" else "hidden",
+        objective=cell["objective"],
+        solver=cell["optimizer"],
+        learning_rate_init=said["learning_rate"],
+        alpha=0.0,
+        dtype=coefs[0].dtype.name,
+    )
+    if not regression:
+        several = np.eye(outputs, dtype=int) if said["task"] == "multilabel" else None
+        net._learn_classes(np.arange(max(outputs, 2)) if several is None else several)
+    net.adopt(coefs, intercepts, Encoding(**encoding))
+    return net
