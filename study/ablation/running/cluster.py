@@ -212,9 +212,8 @@ def one_line(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         cause = error.__cause__ or error
-        raise UsageError(
-            f"{what}: {' '.join(str(cause).split()) or type(cause).__name__}"
-        ) from None
+        said = " ".join(str(cause).split())[:300] or type(cause).__name__
+        raise UsageError(f"{what}: {said}") from None
 
 
 def _check_encrypted(address: str, unencrypted: bool) -> None:
