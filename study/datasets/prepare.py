@@ -53,9 +53,14 @@ def prepare(record: Dataset, values: Mapping[str, Any], raw: Raw) -> Data:
 
     if (inputs.min(axis=0) == inputs.max(axis=0)).all():
         raise _error(name, "every input column is constant in the training part: nothing to learn")
+    labels: tuple[float, ...] = ()
+    raw_inputs: tuple[Array, ...] = ()
+    raw_targets: tuple[Array, ...] = ()
     if record.standardised:
-        inputs, test_inputs = _finite(name, "inputs", *standardise(inputs, test_inputs))
+        raw_inputs = scale = scale_of(inputs)
+        inputs, test_inputs = _finite(name, "inputs", *standardise(inputs, test_inputs, scale))
     if task == "classification":
+        labels = tuple(np.unique(targets).tolist())
         targets, test_targets = _indicators(name, targets, test_targets)
     else:
         targets, test_targets = _columns(targets), _columns(test_targets)
@@ -65,11 +70,14 @@ def prepare(record: Dataset, values: Mapping[str, Any], raw: Raw) -> Data:
             where = f"target column {int(np.argmax(constant))}"
             raise _error(name, f"{where} is constant in the training part: nothing to learn")
         if task == "regression":
-            targets, test_targets = _finite(name, "targets", *standardise(targets, test_targets))
-    for array in (inputs, targets, test_inputs, test_targets):
-        array.flags.writeable = False
+            raw_targets = scale = scale_of(targets)
+            both = standardise(targets, test_targets, scale)
+            targets, test_targets = _finite(name, "targets", *both)
     arrays = (inputs, targets, test_inputs, test_targets)
-    return Data(*arrays, name, task, record.solved_below, digest)
+    for array in (*arrays, *raw_inputs, *raw_targets):
+        array.flags.writeable = False
+    said = name, task, record.solved_below, digest
+    return Data(*arrays, *said, labels, raw_inputs, raw_targets)
 
 
 def split(rows: int, labels: Array | None) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -90,15 +98,24 @@ def split(rows: int, labels: Array | None) -> tuple[NDArray[np.intp], NDArray[np
     return order[~test], order[test]
 
 
-def standardise(train: Array, test: Array) -> tuple[Array, Array]:
-    """Both parts with mean 0 and deviation 1 of the training part; constant columns are 0."""
-    constant = train.min(axis=0) == train.max(axis=0)
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
+def scale_of(train: Array) -> tuple[Array, Array]:
+    """Mean and deviation (divisor n) of columns, (d,); that of a constant one is infinite."""
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         mean = train.mean(axis=0)
-        train, test = train - mean, test - mean
-        deviation = np.sqrt(np.mean(train * train, axis=0))
-        deviation[np.isinf(deviation)] = np.nan  # the squares overflowed: x / inf would pass for 0
-        train, test = train / deviation, test / deviation
+        deviation = np.sqrt(np.mean((train - mean) ** 2, axis=0))
+    deviation[np.isinf(deviation)] = np.nan  # the squares overflowed: x / inf would pass for 0
+    deviation[train.min(axis=0) == train.max(axis=0)] = np.inf
+    return mean, deviation
+
+
+def standardise(
+    train: Array, test: Array, scale: tuple[Array, Array] | None = None
+) -> tuple[Array, Array]:
+    """Both parts with mean 0 and deviation 1 of the training part; constant columns are 0."""
+    mean, deviation = scale or scale_of(train)
+    constant = np.isinf(deviation)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
+        train, test = (train - mean) / deviation, (test - mean) / deviation
     train[:, constant] = 0.0
     test[:, constant] = 0.0
     return train, test

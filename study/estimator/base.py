@@ -48,6 +48,7 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
     _: KW_ONLY
     gradient: Any = "exact"
     gradient_location: str = "hidden"
+    consistent: str = "false"
     objective: Any = "auto"
     solver: Any = "adam"
     alpha: float = 0.0001
@@ -343,7 +344,9 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
         self.n_features_in_, self.n_outputs_ = len(coefs[0]), len(intercepts[-1])
         self.n_layers_ = len(coefs) + 1
         self.out_activation_ = self._design().output(self.n_outputs_).name
-        self._encoding = encoding
+        self._encoding, self._seed, self._kept = encoding, 0, {}
+        self.loss_curve_, self.t_, self.n_iter_ = [], 0, 0
+        self._begin_account(first=True)
 
     def _parameters(self) -> Array:
         layers = zip(self.coefs_, self.intercepts_, strict=True)

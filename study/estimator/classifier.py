@@ -38,6 +38,9 @@ class DeltaRuleClassifier(ClassifierMixin, DeltaRuleEstimator):
     gradient_location
         The layers that have the rule: "hidden", "output" or "all". Output units can have it under
         the objective "squared_error" only.
+    consistent
+        "true": hidden units compute the matched activation F, whose derivative is what the rule
+        says. "forward": the same, with the old derivative. "false": they compute `activation`.
     objective
         "auto" is "cross_entropy", and "unit_cross_entropy" for several labels a pattern.
         "squared_error" has squashed outputs, the delta rule's own.

@@ -25,20 +25,21 @@ def load_model(folder: str | os.PathLike[str]) -> DeltaRuleClassifier | DeltaRul
 
     Returns
     -------
-    A classifier, whose classes are numbers from 0, or a regressor. It takes inputs as
-    `study.datasets.load` gives them.
+    A classifier or a regressor. It takes inputs, and a regressor gives outputs, in the units of
+    `study.datasets.load`. ``raw_inputs_`` and ``raw_targets_`` are (mean, deviation) of the raw
+    columns, (2, d): x is (raw - mean) / deviation. None where these are the same.
 
     Raises
     ------
     UsageError
-        If a file is missing or damaged, and for a cell with a matched activation, which no
-        estimator has.
+        If a file is missing or damaged, or a record of one's own can't be imported.
     """
     place = Path(folder)
     try:
         said = json.loads((place / "network.json").read_text(encoding="utf-8"))
         with open(place / "weights.npz", "rb") as file:
             arrays = dict(np.load(file, allow_pickle=False))
+        raw = {f"{name}_": arrays.pop(name, None) for name in ("raw_inputs", "raw_targets")}
         cell, outputs, depth = said["cell"], said["outputs"], len(arrays) // 2
         coefs, intercepts = (
             [arrays[f"{name}_{i}"] for i in range(depth)] for name in ("coefs", "intercepts")
@@ -49,14 +50,13 @@ def load_model(folder: str | os.PathLike[str]) -> DeltaRuleClassifier | DeltaRul
         }
     except (OSError, KeyError, ValueError, TypeError, EOFError, BadZipFile) as error:
         raise UsageError(f"there is no whole model in {place}: {error}") from None
-    if cell["consistent"] != "false":
-        raise UsageError(f"the model in {place} has a matched activation, which no estimator has")
     regression = said["task"] == "regression"
     net = (DeltaRuleRegressor if regression else DeltaRuleClassifier)(
         tuple(cell["hidden"]),
         cell["activation"],
         gradient=cell["gradient"],
         gradient_location=cell["location"] if cell["location"] != "none" else "hidden",
+        consistent=cell["consistent"],
         objective=cell["objective"],
         solver=cell["optimizer"],
         learning_rate_init=said["learning_rate"],
@@ -64,7 +64,12 @@ def load_model(folder: str | os.PathLike[str]) -> DeltaRuleClassifier | DeltaRul
         dtype=coefs[0].dtype.name,
     )
     if not regression:
-        several = np.eye(outputs, dtype=int) if said["task"] == "multilabel" else None
-        net._learn_classes(np.arange(max(outputs, 2)) if several is None else several)
+        several = said["task"] == "multilabel"
+        net._learn_classes(np.eye(outputs, dtype=int) if several else np.int64(said["labels"]))
     net.adopt(coefs, intercepts, Encoding(**encoding))
+    vars(net).update(raw)
     return net
+
+
+_load_pyfunc = load_model
+"""By this name `mlflow.pyfunc.load_model` calls it."""

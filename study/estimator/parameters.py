@@ -32,6 +32,7 @@ CONSTRAINTS = {
     **dict.fromkeys(("activation", "solver", "gradient", "objective"), _NAMED),
     **dict.fromkeys(("coef_init", "intercept_init"), _ARRAYS),
     "gradient_location": [StrOptions({"hidden", "output", "all"})],
+    "consistent": [StrOptions({"false", "true", "forward"})],
     "dtype": [StrOptions({"float32", "float64"})],
 }
 """What parameters may be: scikit-learn's own constraints, but for names, which are looked up."""
@@ -60,11 +61,17 @@ def design_of(given: Mapping[str, Any], task: str) -> Design:
     widths = list(hidden) if hasattr(hidden, "__iter__") else [hidden]
     if not all(isinstance(width, Integral) and int(width) > 0 for width in widths):
         raise UsageError(f"hidden_layer_sizes takes widths from 1, not {hidden!r}")
+    if given["consistent"] != "false" and given["gradient_location"] != "hidden":
+        raise UsageError(
+            "a matched activation is hidden units' alone: with consistent other than 'false', "
+            f"gradient_location takes 'hidden', not {given['gradient_location']!r}"
+        )
     return named_design(
         tuple(map(int, widths)),
         given["activation"],
         gradient=given["gradient"],
         location=given["gradient_location"],
+        consistent=given["consistent"],
         objective=_objective(given["objective"], task),
         optimizer=_optimizer(given),
     )

@@ -25,6 +25,11 @@ class Data:
         Solved means (L - L*) / (L_const - L*) <= solved_below on the training part.
     digest
         64 hex digits over everything that decides these arrays, the seed apart.
+    labels
+        (classes,) what the classes are called in the raw data, ascending; empty for other tasks.
+    raw_inputs, raw_targets
+        (mean, deviation) of the raw columns of the training part, where x becomes (x - mean) /
+        deviation; the deviation of a constant column is infinite. Empty where nothing changes.
     """
 
     inputs: Array
@@ -35,3 +40,6 @@ class Data:
     task: str = "classification"
     solved_below: float = 0.05
     digest: str = ""
+    labels: tuple[float, ...] = ()
+    raw_inputs: tuple[Array, ...] = ()
+    raw_targets: tuple[Array, ...] = ()

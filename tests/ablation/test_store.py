@@ -1,8 +1,10 @@
 """Both writers keep one contract, seen through MLflow's own client."""
 
 import contextlib
+import json
 import math
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -19,6 +21,7 @@ from study.errors import UsageError
 
 A, B, C = (digit * 40 for digit in "abc")
 WRITERS = ("bulk", "client")
+KEPT = "mlflow.log-model.history"
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.long_faults)])
@@ -145,6 +148,23 @@ def test_client_reads_back_what_the_design_lists(again, mlflow_root, make_cell):
         assert own.items() <= params[row["run_id"]].items()
     assert [row["final_objective"] for row in rows] == [0.25, 0.125, math.inf]
     assert len(curves) == 36  # whole curves, where MLflow has 8 points
+
+
+def test_a_network_is_kept_with_its_cell(again, mlflow_root, make_cell, tmp_path):
+    """MLflow fetches its files and names it; a cell without one is as it was."""
+    files = {"model/weights.npz": bytes(range(256)), "model/MLmodel": b"{}"}
+    store, client = again(), client_of(mlflow_root)
+    for cell in (replace(make_cell("a"), model=files), make_cell("b")):
+        store.record(cell)
+    assert again().finished([A, B]) == {A, B}
+    parents = {
+        r.data.tags["cell"]: r for r in all_runs(mlflow_root) if r.data.tags["role"] == "cell"
+    }
+    fetched = Path(client.download_artifacts(parents[A].info.run_id, "model", str(tmp_path)))
+    assert {f"model/{path.name}": path.read_bytes() for path in fetched.iterdir()} == files
+    ((model,), none) = (json.loads(parents[c].data.tags.get(KEPT, "[]")) for c in (A, B))
+    assert model["artifact_path"] == "model" and none == []
+    assert not client.list_artifacts(parents[B].info.run_id, "model")
 
 
 HIDDEN = {

@@ -16,7 +16,9 @@ import pytest
 from postgres import free_port
 from small_studies import Command, grid_of, in_order, wait_for
 
+from study.ablation.store.client import connect
 from study.ablation.store.database import Database
+from study.estimator import load_model
 
 long = pytest.mark.long_faults
 MLFLOW = str(Path(sys.executable).with_name("mlflow"))
@@ -103,6 +105,20 @@ def _table(command: Command, name: str, ids: bool):
         if "parent_run_id" in table.column_names:
             table = table.drop_columns(["parent_run_id"])
     return in_order(table)
+
+
+def check_networks(server: str, number: int, folder: Path) -> None:
+    """Fail unless so many cells have a network at a server, and each has its cell's design."""
+    client = connect(server)
+    (experiment,) = client.search_experiments(filter_string="name = 'default'")
+    found = client.search_runs([experiment.experiment_id], "tags.`mlflow.log-model.history` != ''")
+    for run in found:
+        home = folder / run.info.run_id
+        home.mkdir()
+        net = load_model(client.download_artifacts(run.info.run_id, "model", str(home)))
+        assert (net.hidden_layer_sizes, net.n_features_in_) == ((4,), 4)
+        assert list(net.gradient) == [run.data.params["gradient"]]
+    assert len(found) == number
 
 
 def check_clean(command: Command) -> None:

@@ -8,7 +8,20 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from faulty import FEW, GO_ON, MANY, PART, Server, check_same, check_whole, fill, hook, long, query
+from faulty import (
+    FEW,
+    GO_ON,
+    MANY,
+    PART,
+    Server,
+    check_networks,
+    check_same,
+    check_whole,
+    fill,
+    hook,
+    long,
+    query,
+)
 from small_studies import Command, finish, wait_for, well
 
 from study.ablation.store import open_store
@@ -252,8 +265,9 @@ def team(postgres, tmp_path):
 def test_two_machines_that_share_a_server(team, few, tmp_path):
     """One trains, the other goes on and exports; by the server alone it is the same."""
     server, one, two = team
-    well(one(*PART, ONE))
+    well(one(*PART, ONE, "tracking.models=true"))
     assert well(two(*FEW, ONE)).startswith("default: 1 cell, 2 finished before")
+    check_networks(server.uri, 2, tmp_path)
     check_same(two, few)
     assert not list(one.folder.rglob("mlartifacts")) + list(two.folder.rglob("mlartifacts"))
     assert check_whole(two.uri, artifacts=tmp_path / "artifacts") == 3

@@ -6,7 +6,18 @@ import time
 from pathlib import Path
 
 import pytest
-from faulty import FEW, GO_ON, MANY, Server, check_same, check_whole, hook, long, needs_proc
+from faulty import (
+    FEW,
+    GO_ON,
+    MANY,
+    Server,
+    check_networks,
+    check_same,
+    check_whole,
+    hook,
+    long,
+    needs_proc,
+)
 from postgres import free_port
 from small_studies import Command, finish, python, recorded, start, wait_for, well
 
@@ -51,6 +62,15 @@ def test_a_server_that_comes_back_in_time(server, many):
     server.start()
     for study in (process, start(words(server, command))):
         check_end(study, command, many)
+
+
+@long
+def test_networks_go_through_a_server(server, few, tmp_path):
+    server, command = server
+    places = [f"tracking.uri={server.uri}", f"tracking.tables={command.tables}"]
+    well(finish(start([*FEW, *places, "tracking.models=true"]), 600))
+    check_same(command, few, ids=False)
+    check_networks(server.uri, 3, tmp_path)
 
 
 @long

@@ -14,6 +14,8 @@ from study.learning.core.training import Outcome
 from study.learning.problem import encoding_of
 
 WEIGHTS, NETWORK = "model/weights.npz", "model/network.json"
+MLMODEL = "model/MLmodel"  # by which MLflow knows it, and loads it with `mlflow.pyfunc`
+FLAVORS = {"python_function": {"loader_module": "study.estimator.models"}}
 
 
 def model_of(cell: Cell, scored: Sequence[Outcome]) -> dict[str, bytes]:
@@ -41,12 +43,19 @@ def model_of(cell: Cell, scored: Sequence[Outcome]) -> dict[str, bytes]:
         "outputs": targets,
         "seed": seed,
         "learning_rate": float(outcome.rates[row]),
-        "final_objective": float(outcome.final_objective[row]),
+        "output": design.output(targets).name,
+        "labels": data.labels,
         "encoding": {name: np.asarray(value).tolist() for name, value in vars(encoding).items()},
     }
     arrays = {f"coefs_{i}": layer[:-1] for i, layer in enumerate(layers)}
     arrays |= {f"intercepts_{i}": layer[-1] for i, layer in enumerate(layers)}
-    return {WEIGHTS: _npz(arrays), NETWORK: json.dumps(said, indent=1).encode()}
+    for name in ("raw_inputs", "raw_targets"):
+        if scale := getattr(data, name):
+            arrays[name] = np.stack(scale)
+    mlmodel = {"artifact_path": "model", "flavors": FLAVORS}
+    texts = {NETWORK: said, MLMODEL: mlmodel}  # JSON is YAML, too
+    files = {name: json.dumps(text, indent=1).encode() for name, text in texts.items()}
+    return {WEIGHTS: _npz(arrays), **files}
 
 
 def _npz(arrays: Mapping[str, Any]) -> bytes:

@@ -118,6 +118,10 @@ def entries(cell: FinishedCell, source: Mapping[str, str]) -> list[Entry]:
         )
     shared, name = children[0].params.items(), cell.name[:LONGEST_NAME]
     made_by = {"processor": cell.processor} if cell.processor else {}
+    if cell.model:  # by this MLflow's page knows of it
+        made_by["mlflow.log-model.history"] = json.dumps(
+            [{"artifact_path": "model", "flavors": {"python_function": {}}}]
+        )
     parent = Entry(
         replica="",
         name=name,
