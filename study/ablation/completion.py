@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from study.ablation.commands import COMMANDS
 from study.ablation.planning.cells import REGISTRIES
+from study.ablation.publishing.publish import FOLDER
+from study.ablation.publishing.published import MANIFEST
 from study.conf import configuration_folder
 
 
@@ -28,6 +30,9 @@ def offer(line: str | None = None) -> bool:
 
 def _words_of(command: str) -> list[str]:
     experiments = sorted(path.stem for path in (configuration_folder() / "experiment").glob("*"))
+    if command == "verify":
+        published = sorted(path.parent.name for path in FOLDER.glob(f"*/{MANIFEST}"))
+        return [*published, "cells=", "seed=", "only.", "execution.workers="]
     if command == "explain":
         return [name for registry in REGISTRIES.values() for name in registry]
     if command == "list":

@@ -67,7 +67,7 @@ def load_model(folder: str | os.PathLike[str]) -> DeltaRuleClassifier | DeltaRul
         several = said["task"] == "multilabel"
         net._learn_classes(np.eye(outputs, dtype=int) if several else np.int64(said["labels"]))
     net.adopt(coefs, intercepts, Encoding(**encoding))
-    vars(net).update(raw)
+    net.__dict__.update(raw)
     return net
 
 

@@ -169,6 +169,9 @@ def test_a_folder_of_ones_own_experiments(command, tmp_path):
     words = ["--config-dir", str(folder.parent), "experiment=own", *TINY_WORDS]
     assert well(command(*words)).startswith("own: 2 cells; ")
     assert well(command(*words)).startswith("own: nothing to train, 2 cells finished before")
+    (folder / "own.yaml").write_text(grid)
+    line = "study: the file of experiment 'own' has to begin with the line: # @package _global_\n"
+    assert command(*words).err == line
 
 
 def test_list_names_everything(command, untouched):

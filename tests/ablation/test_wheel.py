@@ -47,6 +47,12 @@ def test_lists_plans_and_loads(built, tmp_path):
     assert "smoke " in said(COMMAND, "list", "experiments")
     plan = said(COMMAND, "experiment=smoke", "dry_run=true")
     assert "12 cells, 320 trainings; 0 cells finished" in plan
+    mine = tmp_path / "mine" / "experiment"
+    mine.mkdir(parents=True)
+    (mine / "own.yaml").write_text("# @package _global_\ngrids: [{dataset: iris}]\n")
+    own = said(COMMAND, "--config-dir", "mine", "experiment=own", "dry_run=true")
+    assert own.startswith("own\n")
+    shutil.rmtree(mine.parent)
     digest, place = said(LOADS).split()
     assert place.startswith(str(built))
     assert digest == called(sys.executable, "-c", LOADS, cwd=ROOT).split()[0]

@@ -14,6 +14,7 @@ from study.checked import Text, checked
 from study.conf import configuration_folder, read_yaml
 from study.errors import UsageError, unknown
 
+PACKAGE = "the file of experiment {!r} has to begin with the line: # @package _global_"
 STOPPED = ([130], [143])  # by a signal: the jobs of a multirun that are left don't begin
 
 
@@ -57,6 +58,8 @@ def with_configuration(overrides: Sequence[str], run: Callable[[Config], int]) -
                 first = f"it has no value yet; give it one, as in {error.full_key}=..."
             mistakes.append(UsageError(f"{error.full_key or 'the configuration'}: {first}"))
         except UsageError as mistake:
+            if str(mistake).startswith("unknown configuration key 'experiment'"):
+                mistake = UsageError(PACKAGE.format(experiment))
             mistakes.append(mistake)
         running[0] = False
 
