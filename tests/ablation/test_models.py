@@ -123,6 +123,10 @@ def test_what_is_no_model_is_one_line(tmp_path):
     kept(tmp_path, {WEIGHTS: model[WEIGHTS][:-100]})
     with pytest.raises(UsageError, match="there is no whole model in"):
         load_model(tmp_path / "model")
+    for text in ("[]", "{}", '{"cell": {}, "task": "regression"}', "no JSON"):
+        kept(tmp_path, {**model, NETWORK: text.encode()})
+        with pytest.raises(UsageError, match="there is no whole model in"):
+            load_model(tmp_path / "model")
     np.savez(kept(tmp_path, model) / "weights.npz", coefs_0=np.array([print], dtype=object))
     with pytest.raises(UsageError, match=r"there is no whole model in .* allow_pickle=False"):
         load_model(tmp_path / "model")
