@@ -36,21 +36,23 @@ def load_model(folder: str | os.PathLike[str]) -> DeltaRuleClassifier | DeltaRul
     """
     place = Path(folder)
     try:
-        said = json.loads((place / "network.json").read_text(encoding="utf-8"))
-        with open(place / "weights.npz", "rb") as file:
-            arrays = dict(np.load(file, allow_pickle=False))
-        raw = {f"{name}_": arrays.pop(name, None) for name in ("raw_inputs", "raw_targets")}
-        cell, outputs, depth = said["cell"], said["outputs"], len(arrays) // 2
-        coefs, intercepts = (
-            [arrays[f"{name}_{i}"] for i in range(depth)] for name in ("coefs", "intercepts")
-        )
-        encoding: dict[str, Any] = {
-            name: np.asarray(value) if isinstance(value, list) else value
-            for name, value in said["encoding"].items()
-        }
-    except (OSError, KeyError, ValueError, TypeError, EOFError, BadZipFile) as error:
+        return _restored(place)
+    except UsageError:
+        raise
+    except (OSError, LookupError, ValueError, TypeError, EOFError, BadZipFile) as error:
         raise UsageError(f"there is no whole model in {place}: {error}") from None
-    regression = said["task"] == "regression"
+
+
+def _restored(place: Path) -> DeltaRuleClassifier | DeltaRuleRegressor:
+    said = json.loads((place / "network.json").read_text(encoding="utf-8"))
+    with open(place / "weights.npz", "rb") as file:
+        arrays = dict(np.load(file, allow_pickle=False))
+    raw = {f"{name}_": arrays.pop(name, None) for name in ("raw_inputs", "raw_targets")}
+    coefs, intercepts = (
+        [arrays[f"{name}_{i}"] for i in range(len(arrays) // 2)]
+        for name in ("coefs", "intercepts")
+    )
+    cell, regression = said["cell"], said["task"] == "regression"
     net = (DeltaRuleRegressor if regression else DeltaRuleClassifier)(
         tuple(cell["hidden"]),
         cell["activation"],
@@ -65,9 +67,15 @@ def load_model(folder: str | os.PathLike[str]) -> DeltaRuleClassifier | DeltaRul
     )
     if not regression:
         several = said["task"] == "multilabel"
-        net._learn_classes(np.eye(outputs, dtype=int) if several else np.int64(said["labels"]))
+        labels = np.eye(said["outputs"], dtype=int) if several else np.int64(said["labels"])
+        net._learn_classes(labels)
+    encoding: dict[str, Any] = {
+        name: np.asarray(value) if isinstance(value, list) else value
+        for name, value in said["encoding"].items()
+    }
     net.adopt(coefs, intercepts, Encoding(**encoding))
-    net.__dict__.update(raw)
+    for name, scale in raw.items():
+        setattr(net, name, scale)
     return net
 
 

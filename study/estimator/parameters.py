@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from study.errors import UsageError
 from study.learning import Array
+from study.learning.activations.matched import matched_activation
 from study.learning.design import Design, named_design
 from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.optimizers import OPTIMIZERS, Optimizer
@@ -61,12 +62,7 @@ def design_of(given: Mapping[str, Any], task: str) -> Design:
     widths = list(hidden) if hasattr(hidden, "__iter__") else [hidden]
     if not all(isinstance(width, Integral) and int(width) > 0 for width in widths):
         raise UsageError(f"hidden_layer_sizes takes widths from 1, not {hidden!r}")
-    if given["consistent"] != "false" and given["gradient_location"] != "hidden":
-        raise UsageError(
-            "a matched activation is hidden units' alone: with consistent other than 'false', "
-            f"gradient_location takes 'hidden', not {given['gradient_location']!r}"
-        )
-    return named_design(
+    design = named_design(
         tuple(map(int, widths)),
         given["activation"],
         gradient=given["gradient"],
@@ -75,6 +71,14 @@ def design_of(given: Mapping[str, Any], task: str) -> Design:
         objective=_objective(given["objective"], task),
         optimizer=_optimizer(given),
     )
+    if design.consistent != "false":
+        if design.location != "hidden":
+            raise UsageError(
+                "a matched activation is hidden units' alone: with consistent other than 'false', "
+                f"gradient_location takes 'hidden', not {design.location!r}"
+            )
+        matched_activation(design.gradient, design.activation)  # refuses where there is none
+    return design
 
 
 def _objective(spec: Any, task: str) -> Objective:

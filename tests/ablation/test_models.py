@@ -55,7 +55,7 @@ def kept(folder, model):
 @pytest.mark.parametrize("axes", CELLS.values(), ids=CELLS)
 def test_a_network_comes_back_with_its_outputs(axes, tmp_path):
     """To the bit those of the median seed, trained again; and what they mean as predictions."""
-    cell, protocol = make_cell(hidden=[4], **axes), tiny_protocol()
+    cell, protocol = make_cell(hidden=[4], **axes), tiny_protocol(evaluation_seeds=4)
     finished = train_kept(cell, protocol)
     said = json.loads(finished.model[NETWORK])
     frame = finished.runs.to_pandas()
@@ -73,6 +73,7 @@ def test_a_network_comes_back_with_its_outputs(axes, tmp_path):
     expected = net._predicted(net._encoding.decode(np.ascontiguousarray(y)))
     right = net.predict(data.test_inputs)
     assert np.array_equal(right, expected)
+    assert np.array_equal(net.raw_inputs_, data.raw_inputs), "of the seed's own data"
     if data.task == "classification":
         t = data.test_targets
         labels = t.argmax(axis=1) if t.shape[1] > 1 else t[:, 0]
@@ -123,6 +124,10 @@ def test_what_is_no_model_is_one_line(tmp_path):
     kept(tmp_path, {WEIGHTS: model[WEIGHTS][:-100]})
     with pytest.raises(UsageError, match="there is no whole model in"):
         load_model(tmp_path / "model")
+    for text in ("[]", "{}", '{"cell": {}, "task": "regression"}', "no JSON"):
+        kept(tmp_path, {**model, NETWORK: text.encode()})
+        with pytest.raises(UsageError, match="there is no whole model in"):
+            load_model(tmp_path / "model")
     np.savez(kept(tmp_path, model) / "weights.npz", coefs_0=np.array([print], dtype=object))
     with pytest.raises(UsageError, match=r"there is no whole model in .* allow_pickle=False"):
         load_model(tmp_path / "model")

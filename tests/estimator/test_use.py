@@ -333,6 +333,8 @@ MISTAKES = {
     "validation_fraction = 0.999 takes 150 of 150": {
         **{"early_stopping": True, "validation_fraction": 0.999}
     },
+    "gradient_location takes 'hidden'": {"consistent": "true", "gradient_location": "all"},
+    "has no matched activation": {"consistent": "true", "gradient": "random_sign"},
     "no factor stands at": {"gradient": "removed", "gradient_location": "all"},
     "factor stands at the output, only": {
         **{"objective": "linear_squared_error", "gradient": "removed"},

@@ -1,6 +1,5 @@
 """The cells of a plan as jobs for an engine, and what their results make ready."""
 
-import math
 import sys
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
@@ -43,7 +42,7 @@ class Jobs:
         if planned is None:
             return None
         own = {use: self._known[needed].rate for use, needed in planned.needs.items()}
-        exact = self._known[planned.reference].objective if planned.reference else math.nan
+        exact = self._known[planned.reference].objective if planned.reference else None
         what = (planned.identity, planned.name, planned.cell.specification(), planned.protocol)
         config = self._plan.config
         where = tuple(sys.path), exact, config.tracking.models, self._place

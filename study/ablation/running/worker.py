@@ -1,6 +1,5 @@
 """Train one cell: a job goes in, tables come out. Data are read, nothing is written."""
 
-import math
 import sys
 import time
 import traceback
@@ -53,7 +52,7 @@ class Job:
     claims: str  # digest of the claims that were registered before seeds were scored; "" for none
     block: int  # trainings in a stack, at the most
     path: tuple[str, ...]  # where modules are found, for users' own records
-    exact_objective: float = math.nan  # of the reference, the cell's median
+    exact_objective: float | None = None  # of the reference, the cell's median
     models: bool = False  # whether the network of the median seed is kept
     place: Place | None = None  # the store that its rows are laid out for, here and not there
 
@@ -134,12 +133,11 @@ def train_cell(job: Job) -> FinishedCell:
         metrics["learning_rate"] = float(np.median(joined(scored, "rates")))
     if reference is not None:
         metrics["reference_learning_rate"] = reference
+    if job.exact_objective is not None:
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.float64(metrics["final_objective"]) / job.exact_objective
-            metrics |= {
-                "ratio_to_exact": float(ratio),
-                "log_ratio_to_exact": float(np.log10(ratio)),
-            }
+            log_ratio = np.log10(ratio)
+        metrics |= {"ratio_to_exact": float(ratio), "log_ratio_to_exact": float(log_ratio)}
     tables = results.tables_of(cell, protocol, done, job.claims)
     digest = datasets.load(cell.dataset, 0).digest  # the same for all seeds
     used = DataUsed(str(cell.dataset), digest, cell.dataset.record.source)
