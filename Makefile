@@ -64,7 +64,7 @@ mutants: $(READY)  ## do the tests notice small faults in the source?
 
 test-faults: $(READY)  ## kills, full disks, servers that go away, PostgreSQL: some ten minutes
 	@$(BIN)/python -m pytest -n auto -m "long_faults or not long_faults" \
-	  tests/faults tests/ablation/test_store.py $(ARGS)
+	  tests/faults tests/ablation/test_store.py tests/ablation/test_wheel.py $(ARGS)
 
 lint: $(READY)  ## style, types, and which package imports which
 	@$(BIN)/ruff check .
