@@ -25,7 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (UsageError, ModuleNotFoundError) as error:
         said = " ".join(str(error).splitlines())
         if isinstance(error, ModuleNotFoundError):
-            extra = "cluster" if error.name in ("dask", "distributed") else "study"
+            extra = (
+                "cluster" if error.name in ("dask", "dask_jobqueue", "distributed") else "study"
+            )
             said = f"the command needs {error.name}: pip install 'delta-rule-study[{extra}]'"
         own = isinstance(error, ModuleNotFoundError) and (error.name or "study").startswith(
             "study"

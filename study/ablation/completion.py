@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from study.ablation.commands import COMMANDS
 from study.ablation.planning.cells import REGISTRIES
-from study.ablation.publishing.publish import FOLDER
+from study.ablation.publishing import publish
 from study.ablation.publishing.published import MANIFEST
 from study.conf import configuration_folder
 
@@ -29,9 +29,11 @@ def offer(line: str | None = None) -> bool:
 
 
 def _words_of(command: str) -> list[str]:
-    experiments = sorted(path.stem for path in (configuration_folder() / "experiment").glob("*"))
+    experiments = sorted(
+        path.stem for path in (configuration_folder() / "experiment").glob("*.yaml")
+    )
     if command == "verify":
-        published = sorted(path.parent.name for path in FOLDER.glob(f"*/{MANIFEST}"))
+        published = sorted(path.parent.name for path in publish.FOLDER.glob(f"*/{MANIFEST}"))
         return [*published, "cells=", "seed=", "only.", "execution.workers="]
     if command == "explain":
         return [name for registry in REGISTRIES.values() for name in registry]

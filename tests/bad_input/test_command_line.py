@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from small_studies import refused as refusal
 
 from study.ablation.configuration import composition, overrides
+from study.ablation.planning.cells import AXES
 from study.ablation.store import open_store
 from study.conf import configuration_folder
 from study.errors import UsageError
@@ -92,7 +93,10 @@ HYDRAS = {  # what Hydra, or its grammar of flags, knows better
     "no such grid": (["grids.9.hidden=[3]"], "unknown configuration key 'grids.9'. Did you mean"),
     "no number": (["grids.x=[3]"], "unknown configuration key 'grids.x': grids are counted"),
     "key of a grid": (["grids.0.hiden=[3]"], "unknown axis in grids[0] 'hiden'. Did you mean 'h"),
-    "axis as a key": (["gradient=removed"], "gradient is an axis: only.gradient=[...] keeps"),
+    **{
+        f"{axis} as a key": ([f"{axis}=[x]"], f"{axis} is an axis: only.{axis}=[...] keeps")
+        for axis in AXES
+    },
     "no value": (["execution=scheduler"], "execution.scheduler: it has no value yet; give it one"),
     "a bare word": (["train"], "'train' sets nothing: key=value does, such as experiment=smoke"),
     "a job of many": (["protocol=quick,nope", "-m"], "unknown protocol 'nope'. Valid: "),

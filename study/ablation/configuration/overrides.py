@@ -46,9 +46,10 @@ def _ready(word: str, groups: dict[str, Path | None], axes: Collection[str], sev
     if not key:
         raise UsageError(f"{word!r} sets nothing: {MANNER}")
     if key in axes:
+        value = word.partition("=")[2].strip("[]") or "..."
         raise UsageError(
             f"{key} is an axis: only.{key}=[...] keeps these values of an experiment's, as in "
-            f"only.{key}=[{word.partition('=')[2]}]"
+            f"only.{key}=[{value}]"
         )
     if key == "hydra/launcher" and override.value() != "basic":
         raise UsageError(
