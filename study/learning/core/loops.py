@@ -98,10 +98,16 @@ def advance(
     # the same arrays, no reference counting
     work, gradient, x, t, order = borrowed(scratch)
     inputs, aims = borrowed(data)
-    parameters, state, _ = borrowed(replicas)
+    parameters, state, alive = borrowed(replicas)
     hidden, output, constants = borrowed(hidden), borrowed(output), borrowed(constants)
+    sizes, rates, batches, loss = (
+        borrowed(sizes),
+        borrowed(rates),
+        borrowed(batches),
+        borrowed(loss),
+    )
     for s in range(seeds):
-        if not replicas.alive[s * per_seed : (s + 1) * per_seed].any():
+        if not alive[s * per_seed : (s + 1) * per_seed].any():
             continue
         which = s if data.inputs.shape[0] > 1 else 0
         if batches.given.shape[0] > 0:
@@ -124,7 +130,7 @@ def advance(
                     for j in range(t.shape[1]):
                         batch_t[n, j] = aims[which, chosen[n], j]
             for r in range(s * per_seed, (s + 1) * per_seed):
-                if replicas.alive[r]:
+                if alive[r]:
                     w = row(parameters, r)
                     y = forward(sizes, w, batch_x, hidden, output, work)
                     if loss.running.shape[0] > 0:
