@@ -100,12 +100,8 @@ def advance(
     inputs, aims = borrowed(data)
     parameters, state, alive = borrowed(replicas)
     hidden, output, constants = borrowed(hidden), borrowed(output), borrowed(constants)
-    sizes, rates, batches, loss = (
-        borrowed(sizes),
-        borrowed(rates),
-        borrowed(batches),
-        borrowed(loss),
-    )
+    sizes, rates = borrowed(sizes), borrowed(rates)
+    batches, loss = borrowed(batches), borrowed(loss)
     for s in range(seeds):
         if not alive[s * per_seed : (s + 1) * per_seed].any():
             continue
