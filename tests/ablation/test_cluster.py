@@ -2,6 +2,7 @@
 
 import sys
 
+import dask
 import pytest
 from small_studies import in_order, tiny_config
 
@@ -98,4 +99,25 @@ def test_a_scheduler_without_tls_is_refused_before_anything_is_trained():
 def test_what_a_cluster_cannot_be_made_of_is_one_line(changes, said):
     with pytest.raises(UsageError, match=said) as error:
         trained(planned(**changes))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "^the scheduler at tls://127.0.0.1:1 wants certificates: name them in Dask's conf"),
+        ('{"address": "tls://127.0.0.1:1"}', "^the scheduler at tls://127.0.0.1:1 wants certif"),
+        ("no JSON", "is no file of a scheduler: "),
+        ('{"address": "tcp://127.0.0.1:1"}', "^cannot reach the scheduler "),
+    ],
+)
+def test_a_scheduler_that_cannot_be_asked_is_one_line(tmp_path, content, said):
+    where = tmp_path / "scheduler.json"
+    if content:
+        where.write_text(content)
+    execution = {"scheduler": str(where) if content else "tls://127.0.0.1:1", "workers": 2}
+    plan = make_plan(tiny_config({**GRID, "gradient": "exact"}, execution=execution))
+    with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
+        with pytest.raises(UsageError, match=said) as error:
+            trained(plan)
     assert "\n" not in str(error.value)

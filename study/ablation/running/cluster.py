@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import json
 import logging
 import sys
 import tempfile
@@ -77,8 +78,7 @@ class Cluster:
                 self._cluster = instantiate(given)
             where = {"address": self._cluster}
         else:
-            known = "scheduler_file" if Path(str(settings.scheduler)).is_file() else "address"
-            where = {known: settings.scheduler}
+            where = {"address": _address(str(settings.scheduler))}
         with one_line(f"cannot reach the scheduler {settings.scheduler or ''}".rstrip()):
             self._client = distributed.Client(**where, set_as_default=False)
             self._client.subscribe_topic("all", self._say_lost)
@@ -180,6 +180,23 @@ def train(job: Job, expected: Mapping[str, str]) -> Result:
         )
     with one_thread():
         return attempt(job)
+
+
+def _address(said: str) -> str:
+    """Return the address of a scheduler that is there, which may stand in a file of its own.
+
+    One with TLS is not asked without certificates: Dask would try for a minute, and trace it.
+    """
+    address = said
+    if Path(said).is_file():
+        with one_line(f"{said} is no file of a scheduler"):
+            address = json.loads(Path(said).read_text(encoding="utf-8"))["address"]
+    if address.startswith("tls") and not Security().get_tls_config_for_role("client").get("cert"):
+        raise UsageError(
+            f"the scheduler at {address} wants certificates: name them in Dask's configuration, "
+            "or as DASK_DISTRIBUTED__COMM__TLS__CA_FILE, ...__CLIENT__CERT and ...__CLIENT__KEY"
+        )
+    return address
 
 
 def _shared(settings: Execution) -> str | None:
