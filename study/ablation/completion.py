@@ -15,9 +15,9 @@ def asks(arguments: Sequence[str]) -> bool:
     return arguments[:1] in (["-sc"], ["--shell-completion"]) and "query=" in arguments[-1]
 
 
-def offer(line: str | None = None) -> bool:
+def offer() -> bool:
     """Print words that could end a command line; tell whether they are all there is."""
-    said = line or os.environ.get("COMP_LINE", "")
+    said = os.environ.get("COMP_LINE", "")
     words = said.split()[1:]
     if said[-1:].strip():
         words = words[:-1]  # the last one is what is completed

@@ -16,7 +16,7 @@ import llvmlite.binding
 from study.ablation.configuration.protocol import Protocol
 from study.ablation.configuration.schema import Execution
 from study.ablation.planning.plan import Plan
-from study.ablation.running.machine import processor
+from study.ablation.running.machine import DECIDING, processor
 from study.ablation.running.progress import Tally
 from study.ablation.store import artifacts, masked, views
 from study.ablation.store.rows import git
@@ -24,8 +24,8 @@ from study.learning import NUMERICS_VERSION
 
 RECORDS_FILE = "study.json"
 PACKAGES = (
-    *("numpy", "numba", "llvmlite", "scikit-learn", "scipy", "pandas"),
-    *("mlflow", "hydra-core", "joblib", "pyarrow"),
+    *DECIDING,
+    *("scipy", "pandas", "mlflow", "hydra-core", "joblib"),
 )
 
 

@@ -7,7 +7,6 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 CELLS = "tags.role = 'cell'"
 COLUMNS = (
@@ -52,7 +51,7 @@ def links(address: str, experiment: str) -> dict[str, str]:
     return {
         "table of all cells": f"{page}?viewStateShareKey=cells",
         "charts that compare rules": f"{page}?viewStateShareKey=rules&compareRunsMode=CHART",
-        "all trainings": f"{page}?searchFilter={quote('', safe='')}",
+        "all trainings": f"{page}?searchFilter=",
     }
 
 
