@@ -139,11 +139,9 @@ def train_cell(job: Job) -> FinishedCell:
             log_ratio = np.log10(ratio)
         metrics |= {"ratio_to_exact": float(ratio), "log_ratio_to_exact": float(log_ratio)}
     tables = results.tables_of(cell, protocol, done, job.claims)
-    digest = datasets.load(cell.dataset, 0).digest  # the same for all seeds
-    used = DataUsed(str(cell.dataset), digest, cell.dataset.record.source)
     ended = started + seconds
     return FinishedCell(
-        *(job.identity, job.name, metrics, *tables, started, ended, used),
+        *(job.identity, job.name, metrics, *tables, started, ended, _used(cell.dataset)),
         processor=machine.processor(),
         model=model_of(cell, scored) if job.models else {},
     )
@@ -222,6 +220,12 @@ def _problem(cell: Cell, seeds: Sequence[int]) -> Problem:
     """Return the cell's data for these seeds; one set serves all seeds unless data are fresh."""
     own = tuple(seeds) if cell.dataset.record.fresh else (0,)
     return _posed(cell.dataset, cell.objective, cell.activation, own)
+
+
+@lru_cache(maxsize=64)
+def _used(dataset: Variant[Any]) -> DataUsed:
+    """Name the data, once for all cells: the digest is the same for all seeds."""
+    return DataUsed(str(dataset), datasets.load(dataset, 0).digest, dataset.record.source)
 
 
 @lru_cache(maxsize=16)
