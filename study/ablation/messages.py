@@ -12,11 +12,13 @@ from study.ablation.configuration.schema import Execution
 from study.ablation.planning.cells import AXES, REGISTRIES, Cell
 from study.ablation.planning.cost import BYTES_A_RUN
 from study.ablation.planning.plan import Plan, Planned
+from study.ablation.planning.population import summary
 from study.ablation.planning.schedule import seconds_together
 from study.ablation.running.progress import OUTCOMES, Tally
 from study.ablation.store import masked
 from study.places import IN_CHECKOUT
 
+ARM_AXES = ("gradient", "location", "consistent", "optimizer")  # of a task of a population
 SHOWN = 12  # cells, reasons or failures that are listed in full
 
 
@@ -27,17 +29,23 @@ def show_plan(plan: Plan, finished: set[str]) -> None:
     if config.claims:
         print_row("claims", ", ".join(config.claims), 14)
     print()
-    for axis in AXES:
+    if plan.drawn:
+        print(f"  {_count(len(plan.drawn.tasks), 'task')}, drawn with seed {config.population.seed}")
+        for name, text in summary(plan.drawn):
+            print_row(name, text, 14)
+        print()
+    for axis in AXES if not plan.drawn else ARM_AXES:
         values = dict.fromkeys(_shown(planned.cell, axis) for planned in plan.cells)
         print_row(axis, ", ".join(values), 14)
-    print(f"\n  {protocol.updates:,} updates of {protocol.batches}, {protocol.dtype}")
+    if not plan.drawn:
+        print(f"\n  {protocol.updates:,} updates of {protocol.batches}, {protocol.dtype}")
     print(
         f"  {protocol.tuning_seeds} tuning seeds"
         + (f" + {protocol.refine.seeds} in a second stage" if protocol.refine else "")
         + f", {protocol.evaluation_seeds} evaluation seeds"
         + (", also at exact's rate" if protocol.transfer else "")
     )
-    own = (p.protocol.differences(protocol, p.cell.optimizer.name) for p in plan.cells)
+    own = () if plan.drawn else (p.protocol.differences(protocol, p.cell.optimizer.name) for p in plan.cells)
     _print_most("difference", [f"cells: {', '.join(said)}" for said in own if said])
     print()
     left = [planned for planned in plan.cells if planned.identity not in finished]

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from study.datasets.drawn import DRAWN
 from study.datasets.generated import GENERATED
 from study.datasets.prepare import prepare
 from study.datasets.record import Dataset as Dataset
@@ -34,7 +35,7 @@ from study.learning.data import Data as Data
 from study.learning.variants import resolve
 
 RAW = ("inputs", "targets", "test_inputs", "test_targets")
-DATASETS = {record.name: record for record in (*BUNDLED, *GENERATED, *DOWNLOADED)}
+DATASETS = {record.name: record for record in (*BUNDLED, *GENERATED, *DRAWN, *DOWNLOADED)}
 
 
 def load(spec: Any, seed: int | None = None) -> Data:

@@ -122,6 +122,8 @@ class Budget:
         At how many of them the probes are taken.
     dtype
         "float32" or "float64".
+    stopping
+        Whether test scores are taken at the checkpoints, for early stopping.
     """
 
     updates: int = 1000
@@ -130,6 +132,7 @@ class Budget:
     checkpoints: int = 20
     probes: int = 8
     dtype: str = "float32"
+    stopping: bool = False
 
     def schedule(self, step: int) -> float:
         """Factor on the learning rate at `step`, from 1."""

@@ -14,6 +14,7 @@ EXPLODED = 1e3  # times the larger of the initial objective and L_const
 RUNAWAY_NORM = 1e6
 STUCK_ABOVE = 0.98  # excess share
 SCORE_FLOOR = 1e-3  # excess share
+LEAST_SHARE = 1e-9  # excess share, where rates are chosen by it
 LOG10_E = 0.4342944819032518
 
 
@@ -43,10 +44,22 @@ def failed(share: Array, diverged_by: Array) -> Array:
     return np.isin(diverged_by, ("nonfinite", "objective")) | ~(share < STUCK_ABOVE)
 
 
-def score(share: Array, failure: Array) -> Array:
-    """S = log10 of the excess share clipped to [1e-3, 1]; 0 for FAILED. Lower is better."""
+def score(share: Array, failure: Array, floor: float = SCORE_FLOOR) -> Array:
+    """S = log10 of the excess share clipped to [floor, 1]; 0 for FAILED. Lower is better."""
     safe = np.where(failure, 1.0, share)
-    return LOG10_E * log(np.clip(safe, SCORE_FLOOR, 1.0))
+    return LOG10_E * log(np.clip(safe, floor, 1.0))
+
+
+def stopped(scores: Array) -> Array:
+    """Return the test score (R,) at the best validation checkpoint.
+
+    `scores` (R, C, 2) are those of two halves of the test part at C checkpoints, NaN where none
+    was taken. The checkpoint is the first with the best score on one half; its score on the other
+    half counts. Both halves take both parts, and the two numbers are averaged.
+    """
+    rows, known = np.arange(len(scores)), np.where(np.isnan(scores), -np.inf, scores)
+    best = known.argmax(axis=1)  # (R, 2)
+    return 0.5 * (scores[rows, best[:, 0], 1] + scores[rows, best[:, 1], 0])
 
 
 def updates_to(target: float, updates: Array, share: Array) -> Array:

@@ -154,6 +154,11 @@ class Protocol:
     probes: Annotated[Whole, between(0, 10**4)] = 8
     dtype: Annotated[str, one_of("float32", "float64")] = "float32"
     branch: Branch | None = None  # trained before; its rates are those of cells without a branch
+    # what a rate is chosen by: the least median final objective, or the least mean of the log10
+    # share of the objective that is left, floored at 1e-9, where a failed training counts as 0
+    tuned_by: Annotated[str, one_of("median_objective", "mean_score")] = "median_objective"
+    stopping: Flag = False  # also score the test part where a half of it says to stop
+    tasks: Annotated[Whole, between(1, 10**6)] | None = None  # how many a population draws
 
     @property
     def batches(self) -> str:
@@ -200,7 +205,10 @@ class Protocol:
         the branch, are there only when set, so that older identities stay.
         """
         content = {f.name: getattr(self, f.name) for f in fields(self)}
-        del content["transfer"], content["branch"], content["tune"]
+        del content["transfer"], content["branch"], content["tune"], content["tasks"]
+        for name in ("tuned_by", "stopping"):
+            if content[name] == getattr(Protocol, name):
+                del content[name]
         content["learning_rates"] = list(self.learning_rates.get(optimizer, ()))
         content["refine"] = None if self.refine is None else asdict(self.refine)
         if not self.tunes:
@@ -259,6 +267,16 @@ def read_protocol(given: Any, where: str = "protocol.") -> Protocol:
     if protocol.branch and not protocol.tune:
         raise UsageError(f"{where}branch takes rates that were chosen, and {where}tune is false")
     return replace(protocol, learning_rates={**_usual_rates(), **protocol.learning_rates})
+
+
+def changed(protocol: Protocol, own: Mapping[str, Any], where: str = "protocol.") -> Protocol:
+    """Return a protocol with some fields changed, given as a configuration says them."""
+    needed = {
+        **{"updates": 1, "batch_size": 1, "learning_rates": {}},
+        **{"tuning_seeds": 1, "evaluation_seeds": 1},
+    }
+    found = read_protocol({**needed, **own}, where)
+    return replace(protocol, **{name: getattr(found, name) for name in own})
 
 
 @cache

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
+from study.ablation.configuration.population import Population
 from study.ablation.configuration.protocol import Protocol, amended, read_protocol
 from study.checked import NO_OTHER_KEYS, Flag, Text, Whole, between, checked
 from study.errors import UsageError
@@ -36,6 +37,7 @@ class Grid:
     axes: Mapping[str, Any]  # axis -> value or list of values, as they were written
     protocol: Protocol  # with the grid's differences; a list of these makes several grids
     experiment: str = ""  # whose file states it
+    task: str = ""  # of a population, that it is a part of
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ class Settings:
 
     about: Text = ""  # what it is for, in a sentence
     claims: tuple[Text, ...] = ()  # which of conf/claims.yaml its trainings, or its parts', serve
+    population: Population | None = None  # of tasks, for each of which the grids are the arms
     tracking: Tracking = Tracking()
     execution: Execution = Execution()
     only: dict[str, Any] = field(default_factory=dict)  # axis -> values the plan is narrowed to

@@ -47,6 +47,7 @@ class Request:
     cell: Cell  # canonical
     protocol: Protocol  # how it is trained
     experiments: tuple[str, ...] = ()  # whose grids ask for it
+    task: str = ""  # of a population
 
     @property
     def key(self) -> str:
@@ -76,7 +77,8 @@ class Request:
         if other is None:
             return self
         together = dict.fromkeys([*other.experiments, *self.experiments])
-        return Request(self.cell, self.protocol.united(other.protocol), tuple(together))
+        protocol = self.protocol.united(other.protocol)
+        return replace(other, protocol=protocol, experiments=tuple(together))
 
     def impossible(self, data: Facts) -> str:
         """Return why the cell cannot be trained, or ""."""
@@ -161,6 +163,8 @@ def _expand(product: Product, facts_of: Callable[[Variant[Any]], Facts], found: 
             continue
         found.duplicates += asked.key in found.asked
         found.asked[asked.key] = asked.united(found.asked.get(asked.key))
+    if product.grid.task:  # arms that are not for every task
+        return
     for (axis, label), reason in reasons.items():
         if not alive:
             raise UsageError(f"{product.grid.key} yields no cell: {reason}")
@@ -179,7 +183,7 @@ def _request(grid: Grid, cell: Cell, data: Facts) -> tuple[Request, str]:
         own = {optimizer.name: rates(optimizer.learning_rates)}
         protocol = replace(protocol, learning_rates={**protocol.learning_rates, **own})
     try:
-        asked = Request(cell.canonical(data.outputs), protocol, (grid.experiment,))
+        asked = Request(cell.canonical(data.outputs), protocol, (grid.experiment,), grid.task)
         return asked, asked.impossible(data)
     except UsageError:
         raise

@@ -14,6 +14,7 @@ from study.ablation.configuration.schema import Config
 from study.ablation.planning.cells import Cell, Facts, identity
 from study.ablation.planning.cost import check_cell, check_runs, check_size, seconds_a_run
 from study.ablation.planning.grids import Expansion, Product, Request, expand, products
+from study.ablation.planning.population import Drawn, draw
 from study.errors import UsageError, unknown
 from study.learning.design import Design
 from study.learning.optimizers import OPTIMIZERS
@@ -35,6 +36,7 @@ class Planned:
     seconds: float  # estimate, on one core
     experiments: tuple[str, ...]  # that ask for it, or for what needs it; the first one makes it
     trunk: Cell | None = None  # the cell of a branch's first phase, or None
+    task: str = ""  # of a population, that it is an arm of
 
     @property
     def reference(self) -> str | None:
@@ -60,6 +62,7 @@ class Plan:
     skipped: tuple[tuple[str, str], ...]  # (cell, reason) of combinations that can't be trained
     duplicates: int  # how many combinations repeat a cell
     claims: str = ""  # digest of conf/claims.yaml, if the experiment serves claims
+    drawn: Drawn | None = None  # the population's tasks
 
     @property
     def runs(self) -> int:
@@ -82,7 +85,14 @@ def make_plan(config: Config, claims: str = "") -> Plan:
     with the larger number. The exact cell that others are compared with has their protocol, and
     their seeds. A cell with a branch takes the rates of the cells of both its rules without one.
     """
-    grids = products(config.grids, config.only)
+    drawn = None
+    written = config.grids
+    if config.population:
+        drawn = draw(config.population, config.protocol, _facts, config.protocol.tasks)
+        written = [grid for task in drawn.tasks for grid in task.grids(config.grids)]
+    elif config.protocol.tasks:
+        raise UsageError(f"protocol.tasks: experiment {config.experiment} has no population")
+    grids = products(written, config.only)
     check_size(grids, config.execution)
     found = expand(grids, config.only, _facts)
     _check_rates(config, grids, found)
@@ -99,7 +109,7 @@ def make_plan(config: Config, claims: str = "") -> Plan:
         needs = {use: made[needed.key] for use, needed in _needs(asked).items()}
         made[key] = _planned(asked, needs, config.protocol, order)
     cells = tuple(sorted(made.values(), key=lambda planned: planned.wave))
-    plan = Plan(config, cells, tuple(found.skipped), found.duplicates, claims)
+    plan = Plan(config, cells, tuple(found.skipped), found.duplicates, claims, drawn)
     check_runs(plan.runs, sum(planned.seconds for planned in cells), config.execution)
     return plan
 
@@ -135,7 +145,9 @@ def _planned(
         cell=cell,
         protocol=protocol,
         identity=identity(cell, data.digest, protocol.seen(optimizer), reference),
-        name=" · ".join([cell.name, *protocol.differences(usual, optimizer)]),
+        name=" · ".join(
+            filter(None, [asked.task, cell.name, *protocol.differences(usual, optimizer)])
+        ),
         needs=needs,
         wave=1 + max((other.wave for other in others.values()), default=-1),
         tuning=tuning,
@@ -144,6 +156,7 @@ def _planned(
         + scoring * seconds_a_run(cell, protocol, data, together),
         experiments=tuple(sorted(asked.experiments, key=order.index)),
         trunk=others[TRUNK].cell if TRUNK in others else None,
+        task=asked.task,
     )
 
 

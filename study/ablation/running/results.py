@@ -19,7 +19,7 @@ ATTRIBUTES = {"learning_rate": "rates", "seed": "seeds", "constant_objective": "
     for name in (
         *("initial_objective", "final_objective", "optimum", "score", "test_score"),
         *("updates_to_target", "diverged_at", "outcome", "diverged_by", "failed"),
-        *("path_length", "asymmetry"),
+        *("path_length", "asymmetry", "stopped_test_score"),
     )
 }
 """Columns of the runs that are attributes of an `Outcome`."""

@@ -11,9 +11,13 @@ MOST_FAILED = 0.2  # share of a rate's trainings
 
 
 class Trials:
-    """Final objectives and failures of tuning runs, by learning rate."""
+    """What tuning runs came to, and failures, by learning rate.
 
-    def __init__(self) -> None:
+    That is their final objectives, or, if a rate is chosen by the mean, their scores.
+    """
+
+    def __init__(self, by_mean: bool = False) -> None:
+        self._by_mean = by_mean
         self.finals: dict[float, list[float]] = {}
         self.failures: dict[float, list[bool]] = {}
 
@@ -25,11 +29,13 @@ class Trials:
             self.failures.setdefault(rate, []).append(bool(failure))
 
     def best(self) -> float:
-        """Return the rate with the lowest median final objective.
+        """Return the rate with the lowest mean score, or with the lowest median final objective.
 
-        Among the rates of which at most a fifth FAILED (1 of 5, none of 3); if there is none,
+        A score counts failures by itself. The median is taken among the rates of which at most a fifth FAILED (1 of 5, none of 3); if there is none,
         among those with the least share of failures. A tie goes to the smaller rate.
         """
+        if self._by_mean:
+            return min((float(np.mean(v)), rate) for rate, v in sorted(self.finals.items()))[1]
         share = {rate: float(np.mean(f)) for rate, f in self.failures.items()}
         bound = max(MOST_FAILED, min(share.values()))
         return min(
@@ -50,9 +56,10 @@ def choose_rate(
     rate is chosen. With it, stage A is extended by a decade at a time until its best rate is an
     interior one. Stage B then tries a finer grid around that rate with seeds of its own, and the
     choice is made among stage B's trainings alone. ``train(rates, seeds)`` returns rates, final
-    objectives and failures of the trainings.
+    objectives or scores, and failures of the trainings.
     """
-    coarse = Trials()
+    by_mean = protocol.tuned_by == "mean_score"
+    coarse = Trials(by_mean)
     coarse.add(*train(first, protocol.tuning()))
     refine = protocol.refine
     if refine is None:
@@ -74,6 +81,6 @@ def choose_rate(
     around = [
         round_rate(middle * 10.0 ** ((k - half) / refine.per_decade)) for k in range(refine.rates)
     ]
-    fine = Trials()
+    fine = Trials(by_mean)
     fine.add(*train(around, protocol.refining()))
     return fine.best()

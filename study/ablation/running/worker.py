@@ -30,6 +30,7 @@ from study.learning.design import Design
 from study.learning.diagnostics import branching
 from study.learning.diagnostics.tangent import tangent_spectrum
 from study.learning.objectives import Objective
+from study.learning.outcomes import LEAST_SHARE, excess_share, score
 from study.learning.problem import Problem, pose
 from study.learning.variants import Variant
 
@@ -109,7 +110,11 @@ def train_cell(job: Job) -> FinishedCell:
 
     def tune(rates: Sequence[float], seeds: Sequence[int]) -> tuple[Array, Array, Array]:
         tried = run("tune", rates, seeds)
-        return joined(tried, "rates"), joined(tried, "final_objective"), joined(tried, "failed")
+        rates_of, finals, failed = (joined(tried, n) for n in ("rates", "final_objective", "failed"))
+        if protocol.tuned_by == "mean_score":
+            share = excess_share(finals, joined(tried, "constant"), joined(tried, "optimum"))
+            finals = score(share, failed, LEAST_SHARE)
+        return rates_of, finals, failed
 
     first = protocol.learning_rates[cell.optimizer.name]
     if protocol.branch:
@@ -150,11 +155,13 @@ def train_cell(job: Job) -> FinishedCell:
 def _unbranched(cell: Cell, protocol: Protocol) -> Trainer:
     """Return what trains a stack from its initial weights."""
     design, budget = cell.design(), protocol.budget()
+    scored = frozenset(protocol.evaluation())
     measured = protocol.evaluation()[:SPECTRA] if protocol.probes else []
 
     def train_stack(seeds: Sequence[int], rates: Sequence[float]) -> tuple[Outcome, Array]:
         problem = _problem(cell, seeds)
-        outcome = train(problem, design, budget, seeds, rates)
+        stopping = budget.stopping and seeds[0] in scored  # tuning needs no test scores
+        outcome = train(problem, design, replace(budget, stopping=stopping), seeds, rates)
         return outcome, negative_eigenvalues(design, problem, outcome, measured)
 
     return train_stack

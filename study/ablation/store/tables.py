@@ -47,6 +47,7 @@ RUNS: dict[str, Column] = {
     for column in (
         Column("experiment", "identity", "string", "name of the experiment"),
         Column("cell", "identity", "string", "identity of the cell, 40 hex digits"),
+        Column("task", "identity", "string", "task of a population that the cell is an arm of"),
         Column("run_id", "identity", "string", "MLflow's id of the training"),
         Column("parent_run_id", "identity", "string", "MLflow's id of the cell"),
         Column("dataset", "param", "string", "name of the data"),
@@ -72,6 +73,7 @@ RUNS: dict[str, Column] = {
         Column("optimum", "metric", "float64", "lowest reachable objective L*", False),
         Column("score", "metric", "float64", "log10 of the relative objective; 0 if failed"),
         Column("test_score", "metric", "float64", "accuracy or R2 on the test set"),
+        Column("stopped_test_score", "metric", "float64", "the same with early stopping", False),
         Column("updates_to_target", "metric", "float64", "updates until solved, interpolated"),
         Column("diverged_at", "metric", "float64", "update of the checkpoint that saw it"),
         *(Column(c.name, c.kind, c.type, f"last: {c.meaning}", False) for c in _PROBES),

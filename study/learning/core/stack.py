@@ -150,10 +150,24 @@ class Stack:
 
     def test_score(self) -> Array:
         """Return the accuracy on the test part, (R,); for regression the outputs' mean R²."""
+        return self._scored(*self._tested())
+
+    def halves_scored(self) -> Array:
+        """Return the scores of the first and the second half of the test part, (R, 2)."""
+        y, t = self._tested()
+        middle = t.shape[-1] // 2
+        halves = (slice(None, middle), slice(middle, None))
+        return np.stack([self._scored(y[..., h], t[..., h]) for h in halves], axis=1)
+
+    def _tested(self) -> tuple[Array, Array]:
+        """Return outputs and targets of the test part, (R, outputs, patterns)."""
         problem = self.problem
         y = self.outputs(problem.test_inputs).astype(np.float64)
         t = problem.test_targets.swapaxes(1, 2)
-        t = np.repeat(t, len(y) // len(t), axis=0)
+        return y, np.repeat(t, len(y) // len(t), axis=0)
+
+    def _scored(self, y: Array, t: Array) -> Array:
+        problem = self.problem
         if problem.task == "regression":
             spread = sums((t - sums(t)[..., None] / t.shape[-1]) ** 2)
             return sums(1.0 - sums((y - t) ** 2) / spread) / t.shape[1]

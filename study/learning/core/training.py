@@ -38,6 +38,8 @@ class Outcome:
         L_const and L*, (R,).
     final_objective, initial_objective, test_score, updates_to_target, score
         (R,); the target is the task's criterion for solved.
+    stopped_test_score
+        (R,) with early stopping, see `study.learning.outcomes.stopped`; NaN unless the budget asks.
     outcome, diverged_by
         Names, (R,); diverged_at the checkpoint where it was seen, NaN if never.
     failed
@@ -60,6 +62,7 @@ class Outcome:
     initial_objective: Array
     final_objective: Array
     test_score: Array
+    stopped_test_score: Array
     updates_to_target: Array
     score: Array
     outcome: Array
@@ -147,6 +150,7 @@ def _run(trainer: Trainer, budget: Budget, rate_of: Array, observer: Observer) -
     diverged_by = np.full(replicas, "", dtype="<U9")
     diverged_at = np.full(replicas, np.nan)
     final = np.full(replicas, np.nan)
+    tested = np.full((replicas, len(marks), 2), np.nan)
     for column, mark in enumerate(marks):
         taken = trainer.step - first
         trainer.advance([budget.schedule(step + 1) for step in range(taken, mark)])
@@ -154,6 +158,8 @@ def _run(trainer: Trainer, budget: Budget, rate_of: Array, observer: Observer) -
         final[alive] = stack.objective(alive)[alive]
         curves["objective"][alive, column] = final[alive]
         curves["weight_norm"][alive, column] = norm(stack.parameters)[alive]
+        if budget.stopping:
+            tested[alive, column] = stack.halves_scored()[alive]
         if mark in probed:
             for name, values in observer.probe(trainer.step).items():
                 curves[name][alive, column] = values[alive]
@@ -182,6 +188,7 @@ def _run(trainer: Trainer, budget: Budget, rate_of: Array, observer: Observer) -
         initial_objective=curves["objective"][:, 0].copy(),
         final_objective=final,
         test_score=test_score,
+        stopped_test_score=outcomes.stopped(tested),
         updates_to_target=outcomes.updates_to(problem.solved_below, np.asarray(marks), share),
         score=outcomes.score(final_share, failure),
         outcome=outcomes.outcome_of(final_share, diverged_by, problem.solved_below),
