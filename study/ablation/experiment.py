@@ -9,7 +9,7 @@ from pathlib import Path
 from study.ablation import messages
 from study.ablation.configuration.schema import Config
 from study.ablation.planning.plan import Plan, make_plan
-from study.ablation.publishing import provenance
+from study.ablation.publishing import provenance, tasks
 from study.ablation.running import execution
 from study.ablation.running.engines import EngineFailed
 from study.ablation.running.signals import Terminated
@@ -39,7 +39,9 @@ def run(config: Config) -> int:
         if train and not _train(plan, store, finished):
             return FAILED
         with execution.recording() if train else nullcontext():
-            runs = store.export([planned.identity for planned in plan.cells], folder)[2]
+            cells, of_task = zip(*((p.identity, p.task) for p in plan.cells), strict=True)
+            runs = store.export(cells, folder, of_task)[2]
+            tasks.export(plan, folder)
             provenance.export(plan, store.descriptions(), folder)
         messages.say_done(plan, finished, runs, time.monotonic() - started, folder)
         return DONE

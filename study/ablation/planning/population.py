@@ -36,6 +36,7 @@ class Task:
     draw: str  # of its data, which other tasks may share
     axes: Mapping[str, Any]  # as they stand in a grid
     own: Mapping[str, Any]  # what of the protocol is its own
+    protocol: Protocol  # the experiment's usual one with these
     facts: Facts  # of its data
     gflop: float  # of a training
 
@@ -107,10 +108,12 @@ def _task(
         for axis in said:
             if axis not in AXES:
                 raise UsageError(unknown("axis in population.draw", axis, [*AXES, "protocol"]))
-        gflop = _gflop(said, changed(protocol, budget, "population.draw: protocol."), facts)
+        mine = changed(protocol, budget, "population.draw: protocol.")
+        gflop = _gflop(said, mine, facts)
         if gflop <= population.most_gflop:
             axes = {"dataset": dataset, **said}
-            return Task(f"t{k:04}", split, f"d{number:04}", axes, budget, facts, gflop)
+            names = f"t{k:04}", split, f"d{number:04}"
+            return Task(*names, axes, budget, mine, facts, gflop)
         rejected[f"{TOO_COSTLY}: more than {population.most_gflop:g} GFLOP a training"] += 1
     raise UsageError(
         f"population: none of {MOST_TRIES:,} nets for {dataset} costs at most "

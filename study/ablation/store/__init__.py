@@ -166,12 +166,14 @@ class Store(ABC):
         runs, curves = artifacts.FILES
         return [(folder / runs, folder / curves) for folder in folders]
 
-    def export(self, cells: Sequence[str], folder: Path) -> tuple[Path, Path, int]:
+    def export(
+        self, cells: Sequence[str], folder: Path, tasks: Sequence[str] = ()
+    ) -> tuple[Path, Path, int]:
         """Write the tables of exactly these finished cells, in this order, into a folder.
 
-        Returned are the paths of runs.parquet and curves.parquet, and how many runs they hold.
+        `tasks` names the task of each cell, where the cells are arms of a population's. Returned are the paths of runs.parquet and curves.parquet, and how many runs they hold.
         """
-        return artifacts.export(self.tables(cells), folder)
+        return artifacts.export(self.tables(cells), folder, tasks)
 
     @abstractmethod
     def describe(self, tags: Mapping[str, str], files: Mapping[str, str]) -> None:

@@ -99,12 +99,16 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def export(files: Sequence[Sequence[Path]], folder: Path) -> tuple[Path, Path, int]:
+def export(
+    files: Sequence[Sequence[Path]], folder: Path, tasks: Sequence[str]
+) -> tuple[Path, Path, int]:
     """Write the tables of cells, given by the files of each, as one pair; see `Store.export`."""
     if not files:
         raise UsageError("there is nothing to export: no cell is finished")
-    schemas = zip(zip(*files, strict=True), (RUNS, CURVES), strict=True)
-    tables = [concatenate([read(path) for path in paths], schema) for paths, schema in schemas]
+    runs, curves = ([read(path) for path in paths] for paths in zip(*files, strict=True))
+    if any(tasks):
+        runs = [r.add_column(2, "task", pa.repeat(t, len(r))) for r, t in zip(runs, tasks, strict=True)]
+    tables = concatenate(runs, RUNS), concatenate(curves, CURVES)
     runs_path, curves_path = write_tables(folder, *tables)
     return runs_path, curves_path, len(tables[0])
 
