@@ -29,8 +29,9 @@ def show_plan(plan: Plan, finished: set[str]) -> None:
     if config.claims:
         print_row("claims", ", ".join(config.claims), 14)
     print()
-    if plan.drawn:
-        print(f"  {_count(len(plan.drawn.tasks), 'task')}, drawn with seed {config.population.seed}")
+    if plan.drawn and config.population:
+        tasks = _count(len(plan.drawn.tasks), "task")
+        print(f"  {tasks}, drawn with seed {config.population.seed}")
         for name, text in summary(plan.drawn):
             print_row(name, text, 14)
         print()
@@ -45,8 +46,9 @@ def show_plan(plan: Plan, finished: set[str]) -> None:
         + f", {protocol.evaluation_seeds} evaluation seeds"
         + (", also at exact's rate" if protocol.transfer else "")
     )
-    own = () if plan.drawn else (p.protocol.differences(protocol, p.cell.optimizer.name) for p in plan.cells)
-    _print_most("difference", [f"cells: {', '.join(said)}" for said in own if said])
+    if not plan.drawn:
+        own = (p.protocol.differences(protocol, p.cell.optimizer.name) for p in plan.cells)
+        _print_most("difference", [f"cells: {', '.join(said)}" for said in own if said])
     print()
     left = [planned for planned in plan.cells if planned.identity not in finished]
     done = [planned for planned in plan.cells if planned.identity in finished]

@@ -71,7 +71,9 @@ def _flipped(labels: NDArray[Any], noise: float, seed: int, name: str) -> NDArra
 
     kinds, codes = np.unique(labels, return_inverse=True)
     wrong = _order(seed, f"flips {name}", len(labels))[: round(noise * len(labels))]
-    shift = 1 + (generator(seed, f"labels {name}").random(len(wrong)) * (len(kinds) - 1)).astype(int)
+    shift = 1 + (generator(seed, f"labels {name}").random(len(wrong)) * (len(kinds) - 1)).astype(
+        int
+    )
     codes[wrong] = (codes[wrong] + shift) % len(kinds)
     return kinds[codes]
 
@@ -262,7 +264,9 @@ DRAWN = (
     _record("drawn_friedman2", "regression", "make_friedman2"),
     _record("drawn_friedman3", "regression", "make_friedman3"),
     _record("drawn_s_curve", "regression", "make_s_curve, the place along it", spread=_SPREAD),
-    _record("drawn_swiss_roll", "regression", "make_swiss_roll, the place along it", spread=_SPREAD),
+    _record(
+        "drawn_swiss_roll", "regression", "make_swiss_roll, the place along it", spread=_SPREAD
+    ),
     _record(
         *("drawn_teacher", "regression", "a random tanh net of 10 inputs and 3 outputs"),
         depth=Parameter(1, "hidden layers of 16 units in the teacher", 1, 8),

@@ -61,6 +61,27 @@ CHOICES = {
 }
 
 
+MEANS = {
+    "the lowest mean, not the lowest median": (
+        {0.1: fine(-2.0, -1.5, -1.0), 1.0: fine(-2.0, -2.0, 0.0)},
+        0.1,
+    ),
+    "a failure counts by its score alone": (
+        {0.1: fine(-1.0, -1.0), 1.0: [(-9.0, False), (0.0, True)]},
+        1.0,
+    ),
+    "a tie": ({1.0: fine(-1.0, -2.0), 0.1: fine(-1.5, -1.5)}, 0.1),
+}
+
+
+@pytest.mark.parametrize(("table", "rate"), MEANS.values(), ids=MEANS)
+def test_choices_by_the_mean(table, rate):
+    trials = Trials(by_mean=True)
+    for own, runs in table.items():
+        trials.add(np.full(len(runs), own), *map(np.array, zip(*runs, strict=True)))
+    assert trials.best() == rate
+
+
 @pytest.mark.parametrize(("table", "rate"), CHOICES.values(), ids=CHOICES)
 def test_choices_by_hand(table, rate):
     assert best(table) == rate

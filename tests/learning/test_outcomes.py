@@ -87,3 +87,15 @@ def test_updates_to():
     updates = np.array([0, 10, 100])  # 0, or below it by rounding, has no logarithm
     found = outcomes.updates_to(0.05, updates, np.array([[1.0, 0.5, 0.0], [1.0, 0.5, -1e-12]]))
     assert ((found > 10.0) & (found <= 100.0)).all()
+
+
+def test_early_stopping_never_looks_at_the_half_that_it_scores():
+    rng = np.random.default_rng(0)
+    scores = rng.random((40, 9, 2)).round(1)  # ties: the first checkpoint counts
+    scores[5, 4:] = np.nan  # diverged
+    wanted = []
+    for first, second in zip(scores[..., 0], scores[..., 1], strict=True):
+        a, b = (int(np.nanargmax(half)) for half in (first, second))
+        wanted.append((second[a] + first[b]) / 2)
+    np.testing.assert_allclose(outcomes.stopped(scores), wanted)
+    assert np.isnan(outcomes.stopped(np.full((2, 3, 2), np.nan))).all()

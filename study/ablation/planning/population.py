@@ -6,6 +6,7 @@ larger population begins with the tasks of a smaller one.
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +25,7 @@ from study.learning.seeds import generator
 from study.learning.variants import Variant
 
 MOST_TRIES = 1000  # nets that are drawn for one task, until one is cheap enough
-TOO_COSTLY = "too costly"
+TOO_COSTLY, AGAIN = "too costly: more than {:g} GFLOP a training", "drawn before"
 
 
 @dataclass(frozen=True)
@@ -70,55 +71,69 @@ def draw(
     whole = sum(part.tasks for part in population.parts.values())
     if most is not None and most > whole:
         raise UsageError(f"protocol.tasks = {most:,}, and population.parts have {whole:,} tasks")
-    lists = {part.data for part in population.parts.values()}
-    for name in sorted(lists - population.draw.keys()):
-        raise UsageError(unknown("list of population.draw", name, population.draw))
+    sampler = _Sampler(population, protocol, facts_of)
     splits = [(name, p.data) for name, p in population.parts.items() for _ in range(p.tasks)]
-    tasks: list[Task] = []
-    rejected: Counter[str] = Counter()
-    for k, (split, data) in enumerate(splits[: whole if most is None else most]):
-        others = [name for name in population.draw if name not in lists]
-        tasks.append(_task(population, protocol, facts_of, (k, split, data, others), rejected))
-    return Drawn(tuple(tasks), rejected)
+    tasks = [sampler.task(k, *split) for k, split in enumerate(splits[:most])]
+    return Drawn(tuple(tasks), sampler.rejected)
 
 
-def _task(
-    population: Population,
-    protocol: Protocol,
-    facts_of: Callable[[Variant[Any]], Facts],
-    which: tuple[int, str, str, Sequence[str]],
-    rejected: Counter[str],
-) -> Task:
-    k, split, data, others = which
-    number = k // population.tasks_a_draw
-    own = generator(population.seed, f"population data {number}")
-    stream = generator(population.seed, f"population task {k}")
-    source = _one(own, population.draw[data])
-    dataset = _numbered(_value(own, source.get("dataset")), population.seed * 10**6 + number)
-    facts = facts_of(axis_value("dataset", dataset))
-    rest = {key: value for key, value in source.items() if key != "dataset"}
-    for _ in range(MOST_TRIES):
-        parts = [rest, *(_one(stream, population.draw[name]) for name in others)]
-        said = {key: _value(stream, v) for part in parts for key, v in part.items()}
-        said |= _hidden(said.get("hidden"))
-        budget = dict(said.pop("protocol", {}))
-        batch = budget.get("batch_size")
+class _Sampler:
+    """Draws tasks one after the other; no two have the same cells."""
+
+    def __init__(
+        self,
+        population: Population,
+        protocol: Protocol,
+        facts_of: Callable[[Variant[Any]], Facts],
+    ) -> None:
+        self._population, self._protocol, self._facts_of = population, protocol, facts_of
+        data = {part.data for part in population.parts.values()}
+        for name in sorted(data - population.draw.keys()):
+            raise UsageError(unknown("list of population.draw", name, population.draw))
+        self._others = [several for name, several in population.draw.items() if name not in data]
+        self._known: set[str] = set()
+        self.rejected: Counter[str] = Counter()
+
+    def task(self, k: int, split: str, data: str) -> Task:
+        """Draw task number `k`, on data of one list, until it is new and cheap enough."""
+        population = self._population
+        number = k // population.tasks_a_draw
+        own = generator(population.seed, f"population data {number}")
+        stream = generator(population.seed, f"population task {k}")
+        source = _one(own, population.draw[data])
+        dataset = _numbered(_value(own, source.get("dataset")), population.seed * 10**6 + number)
+        facts = self._facts_of(axis_value("dataset", dataset))
+        names = f"t{k:04}", split, f"d{number:04}"
+        rest = {key: value for key, value in source.items() if key != "dataset"}
+        for _ in range(MOST_TRIES):
+            parts = [rest, *(_one(stream, several) for several in self._others)]
+            axes = {"dataset": dataset}
+            axes |= {key: _value(stream, v) for part in parts for key, v in part.items()}
+            task = self._described(names, axes, facts)
+            key = json.dumps([task.axes, task.own], sort_keys=True)
+            if task.gflop > population.most_gflop:
+                self.rejected[TOO_COSTLY.format(population.most_gflop)] += 1
+            elif key in self._known:
+                self.rejected[AGAIN] += 1
+            else:
+                self._known.add(key)
+                return task
+        raise UsageError(
+            f"population: none of {MOST_TRIES:,} nets for {dataset} is new and costs at most "
+            f"{population.most_gflop:g} GFLOP a training: raise population.most_gflop"
+        )
+
+    def _described(self, names: tuple[str, str, str], axes: dict[str, Any], facts: Facts) -> Task:
+        axes |= _hidden(axes.get("hidden"))
+        own = dict(axes.pop("protocol", {}))
+        batch = own.get("batch_size")
         if isinstance(batch, int) and batch >= facts.patterns:
-            budget["batch_size"] = "full"
-        for axis in said:
+            own["batch_size"] = "full"
+        for axis in axes:
             if axis not in AXES:
                 raise UsageError(unknown("axis in population.draw", axis, [*AXES, "protocol"]))
-        mine = changed(protocol, budget, "population.draw: protocol.")
-        gflop = _gflop(said, mine, facts)
-        if gflop <= population.most_gflop:
-            axes = {"dataset": dataset, **said}
-            names = f"t{k:04}", split, f"d{number:04}"
-            return Task(*names, axes, budget, mine, facts, gflop)
-        rejected[f"{TOO_COSTLY}: more than {population.most_gflop:g} GFLOP a training"] += 1
-    raise UsageError(
-        f"population: none of {MOST_TRIES:,} nets for {dataset} costs at most "
-        f"{population.most_gflop:g} GFLOP a training: raise population.most_gflop"
-    )
+        protocol = changed(self._protocol, own, "population.draw: protocol.")
+        return Task(*names, axes, own, protocol, facts, _gflop(axes, protocol, facts))
 
 
 def _hidden(given: Any) -> dict[str, Any]:

@@ -31,8 +31,9 @@ class Trials:
     def best(self) -> float:
         """Return the rate with the lowest mean score, or with the lowest median final objective.
 
-        A score counts failures by itself. The median is taken among the rates of which at most a fifth FAILED (1 of 5, none of 3); if there is none,
-        among those with the least share of failures. A tie goes to the smaller rate.
+        A score counts failures by itself. The median is taken among the rates of which at most a
+        fifth FAILED (1 of 5, none of 3); if there is none, among those with the least share of
+        failures. A tie goes to the smaller rate.
         """
         if self._by_mean:
             return min((float(np.mean(v)), rate) for rate, v in sorted(self.finals.items()))[1]

@@ -110,7 +110,9 @@ def train_cell(job: Job) -> FinishedCell:
 
     def tune(rates: Sequence[float], seeds: Sequence[int]) -> tuple[Array, Array, Array]:
         tried = run("tune", rates, seeds)
-        rates_of, finals, failed = (joined(tried, n) for n in ("rates", "final_objective", "failed"))
+        rates_of, finals, failed = (
+            joined(tried, n) for n in ("rates", "final_objective", "failed")
+        )
         if protocol.tuned_by == "mean_score":
             share = excess_share(finals, joined(tried, "constant"), joined(tried, "optimum"))
             finals = score(share, failed, LEAST_SHARE)

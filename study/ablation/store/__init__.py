@@ -171,7 +171,8 @@ class Store(ABC):
     ) -> tuple[Path, Path, int]:
         """Write the tables of exactly these finished cells, in this order, into a folder.
 
-        `tasks` names the task of each cell, where the cells are arms of a population's. Returned are the paths of runs.parquet and curves.parquet, and how many runs they hold.
+        `tasks` names the task of each cell, where the cells are arms of a population's. Returned
+        are the paths of runs.parquet and curves.parquet, and how many runs they hold.
         """
         return artifacts.export(self.tables(cells), folder, tasks)
 

@@ -107,7 +107,9 @@ def export(
         raise UsageError("there is nothing to export: no cell is finished")
     runs, curves = ([read(path) for path in paths] for paths in zip(*files, strict=True))
     if any(tasks):
-        runs = [r.add_column(2, "task", pa.repeat(t, len(r))) for r, t in zip(runs, tasks, strict=True)]
+        runs = [
+            r.add_column(2, "task", pa.repeat(t, len(r))) for r, t in zip(runs, tasks, strict=True)
+        ]
     tables = concatenate(runs, RUNS), concatenate(curves, CURVES)
     runs_path, curves_path = write_tables(folder, *tables)
     return runs_path, curves_path, len(tables[0])

@@ -39,7 +39,7 @@ class Outcome:
     final_objective, initial_objective, test_score, updates_to_target, score
         (R,); the target is the task's criterion for solved.
     stopped_test_score
-        (R,) with early stopping, see `study.learning.outcomes.stopped`; NaN unless the budget asks.
+        (R,) with early stopping, see `study.learning.outcomes.stopped`; NaN unless asked for.
     outcome, diverged_by
         Names, (R,); diverged_at the checkpoint where it was seen, NaN if never.
     failed
