@@ -38,6 +38,11 @@ def claims_path() -> Path:
     return configuration_folder() / "claims.yaml"
 
 
+def shares_path() -> Path:
+    """Return conf/shares.yaml, the claims about a population of tasks."""
+    return configuration_folder() / "shares.yaml"
+
+
 def claims_digest(path: Path | None = None) -> str:
     """Return the sha256 of the file of claims, 64 hex digits.
 

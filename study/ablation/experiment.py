@@ -14,7 +14,7 @@ from study.ablation.running import execution
 from study.ablation.running.engines import EngineFailed
 from study.ablation.running.signals import Terminated
 from study.ablation.store import Store, open_store
-from study.conf import claims_digest
+from study.conf import claims_digest, shares_path
 from study.errors import UsageError
 from study.places import ROOT
 
@@ -26,7 +26,7 @@ SIGNALS = {KeyboardInterrupt: 130, Terminated: 143}
 def run(config: Config) -> int:
     """Plan an experiment and carry it out, as far as it is not finished."""
     started = time.monotonic()
-    plan = make_plan(config, claims_digest() if config.claims and not config.dry_run else "")
+    plan = make_plan(config, "" if config.dry_run else _registered(config))
     store = open_store(config.tracking.uri, config.experiment, ROOT, config.tracking.artifacts)
     try:
         finished = store.finished(planned.identity for planned in plan.cells)
@@ -52,6 +52,13 @@ def run(config: Config) -> int:
         return SIGNALS.get(type(stop), FAILED)
     finally:
         store.close()
+
+
+def _registered(config: Config) -> str:
+    """Return the digest of the claims that an experiment's trainings serve, "" for none."""
+    if not config.claims:
+        return ""
+    return claims_digest(shares_path() if config.population else None)
 
 
 def _check_writable(folder: Path) -> None:

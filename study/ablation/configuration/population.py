@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from study.checked import NO_OTHER_KEYS, Number, Text, Whole, between
+from study.checked import NO_OTHER_KEYS, Flag, Number, Text, Whole, between
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class Part:
 
     tasks: Annotated[Whole, between(1, 10**6)]  # how many
     data: Text = "data"  # which of the lists under ``draw`` has its datasets
+    in_turn: Flag = False  # take them one after the other, not by chance
 
 
 def _alternatives(given: Any) -> Any:

@@ -72,8 +72,8 @@ def draw(
     if most is not None and most > whole:
         raise UsageError(f"protocol.tasks = {most:,}, and population.parts have {whole:,} tasks")
     sampler = _Sampler(population, protocol, facts_of)
-    splits = [(name, p.data) for name, p in population.parts.items() for _ in range(p.tasks)]
-    tasks = [sampler.task(k, *split) for k, split in enumerate(splits[:most])]
+    places = [(name, place) for name, p in population.parts.items() for place in range(p.tasks)]
+    tasks = [sampler.task(k, *place) for k, place in enumerate(places[:most])]
     return Drawn(tuple(tasks), sampler.rejected)
 
 
@@ -94,13 +94,15 @@ class _Sampler:
         self._known: set[str] = set()
         self.rejected: Counter[str] = Counter()
 
-    def task(self, k: int, split: str, data: str) -> Task:
-        """Draw task number `k`, on data of one list, until it is new and cheap enough."""
-        population = self._population
+    def task(self, k: int, split: str, place: int) -> Task:
+        """Draw task number `k`, at a place in a part, until it is new and cheap enough."""
+        population, part = self._population, self._population.parts[split]
         number = k // population.tasks_a_draw
         own = generator(population.seed, f"population data {number}")
         stream = generator(population.seed, f"population task {k}")
-        source = _one(own, population.draw[data])
+        sources = population.draw[part.data]
+        turn = place // population.tasks_a_draw % len(sources)
+        source = sources[turn] if part.in_turn else _one(own, sources)
         dataset = _numbered(_value(own, source.get("dataset")), population.seed * 10**6 + number)
         facts = self._facts_of(axis_value("dataset", dataset))
         names = f"t{k:04}", split, f"d{number:04}"

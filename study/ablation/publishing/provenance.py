@@ -110,6 +110,7 @@ def configuration(plan: Plan) -> dict[str, Any]:
         "claims": list(config.claims),
         "included": list(config.parts),
         "grids": grids,
+        **({"population": asdict(config.population)} if config.population else {}),
         "only": dict(config.only),
         "protocol": usual,
         "execution": asdict(config.execution),

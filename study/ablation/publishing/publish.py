@@ -5,7 +5,8 @@ data/published/<experiment>/ holds
 - runs.parquet: the exported runs with ``cell`` and ``replica`` for ids, every number as it was;
   where that is too large a file, tuning runs stand in tuning-00.parquet and so on, scored ones
   in runs.parquet, runs-01.parquet and so on;
-- curves.parquet: quantiles over the seeds of each cell, stage and checkpoint;
+- curves.parquet: quantiles over the seeds of each cell, stage and checkpoint; a population of
+  tasks has tasks.parquet instead, a row a task;
 - manifest.json: what makes the plan again, what made the results, digests of the files.
 
 Written twice, the files are the same to the byte.
@@ -30,6 +31,7 @@ from study.ablation.configuration.schema import Config
 from study.ablation.planning.plan import Plan, make_plan
 from study.ablation.publishing.provenance import RECORDS_FILE, configuration
 from study.ablation.publishing.published import MANIFEST
+from study.ablation.publishing.tasks import MEANINGS, TASKS_FILE
 from study.ablation.store import artifacts, check_name
 from study.ablation.store.tables import CURVES, REPLICA, RUNS, replica
 from study.errors import UsageError
@@ -84,7 +86,10 @@ def publish(config: Config) -> int:
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}: training the experiment makes it") from error
     files = _parts(keyed(runs))
-    files["curves.parquet"] = _bytes(curve_quantiles(runs, curves))
+    if plan.drawn is None:
+        files["curves.parquet"] = _bytes(curve_quantiles(runs, curves))
+    else:
+        files[TASKS_FILE] = _bytes(artifacts.read(results / TASKS_FILE))
     for name, content in files.items():
         if len(content) > MOST_BYTES:
             raise UsageError(
@@ -200,4 +205,6 @@ def dictionary() -> str:
     runs += [column for column in RUNS.values() if column.kind != "identity"]
     quantiles = {f"objective_{100 * q:02.0f}": f"{q:g}" for q in QUANTILES}
     page = Template(template, trim_blocks=True, keep_trailing_newline=True)
-    return page.render(runs=runs, quantiles=quantiles, medians=MEDIANS, curves=CURVES)
+    return page.render(
+        runs=runs, quantiles=quantiles, medians=MEDIANS, curves=CURVES, tasks=MEANINGS
+    )

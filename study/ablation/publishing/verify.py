@@ -62,7 +62,7 @@ def read(folder: Path) -> tuple[dict[str, Any], pa.Table]:
             f"{', '.join(there) or 'nothing yet (study publish makes it)'}"
         )
     content = manifest(folder, "overrides", "cells", "numerics")
-    names = [Path(name).name for name in content["sha256"] if not name.startswith("curves")]
+    names = [Path(name).name for name in content["sha256"] if name.startswith(("runs", "tuning"))]
     tables = [artifacts.read(folder / name) for name in names]
     return content, pa.concat_tables(tables, promote_options="default")
 
@@ -96,7 +96,8 @@ def verify(
                 verdicts[result.cell] = agreement.Verdict(agreement.DIFFERENT, result.error)
             elif result.cell in names:
                 mine = runs.filter(pc.equal(runs["cell"], result.cell))
-                published = mine.drop_columns(["experiment", "cell"])
+                names_of = {"experiment", "cell", "task"} & set(mine.column_names)
+                published = mine.drop_columns(sorted(names_of))
                 verdicts[result.cell] = agreement.judge(published, result.runs, len(chosen))
     for planned in chosen:
         verdict = verdicts[planned.identity]

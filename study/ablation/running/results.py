@@ -52,6 +52,8 @@ def tables_of(
         "runaway": joined(outcomes, "diverged_by") == "norm",
         "claims": [(claims or None) if stage != "tune" else None for stage in stages],
     }
+    if not protocol.stopping:
+        del runs["stopped_test_score"]
     for name in ("weight_norm", *PROBES):
         runs[name] = np.concatenate([_last(outcome.curves[name]) for outcome in outcomes])
     marks = [outcome.updates for outcome in outcomes for _ in outcome.seeds]
