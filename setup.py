@@ -1,4 +1,4 @@
-"""Put into the wheel what a checkout has beside the package: conf/ and data/checksums.json."""
+"""Put into the wheel what a checkout has beside the package: conf/, and two lists of data/."""
 
 from pathlib import Path
 
@@ -13,7 +13,8 @@ class BuildWithFiles(build_py):
         """Build; an editable installation finds the checkout's own files."""
         super().run()
         if not self.editable_mode:
-            for path in (*Path("conf").rglob("*.yaml"), Path("data/checksums.json")):
+            lists = Path("data/checksums.json"), Path("data/external.csv")
+            for path in (*Path("conf").rglob("*.yaml"), *lists):
                 place = Path(self.build_lib, "study", "carried", path)
                 self.mkpath(str(place.parent))
                 self.copy_file(str(path), str(place))

@@ -1,6 +1,6 @@
 """Where files are: a checkout has all; an installed package carries some, and works where it is.
 
-The wheel carries ``conf/`` and ``data/checksums.json`` in ``study/carried`` (see setup.py).
+The wheel carries ``conf/`` and two lists of ``data/`` in ``study/carried`` (see setup.py).
 """
 
 from pathlib import Path
@@ -13,4 +13,4 @@ ROOT = _PACKAGE.parent if IN_CHECKOUT else Path.cwd()
 """The folder of store, results and caches."""
 
 CARRIED = ROOT if IN_CHECKOUT else _PACKAGE / "carried"
-"""The folder that has ``conf/`` and ``data/checksums.json``."""
+"""The folder that has ``conf/``, ``data/checksums.json`` and ``data/external.csv``."""

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from study.datasets.drawn import DRAWN
+from study.datasets.external import EXTERNAL
 from study.datasets.generated import GENERATED
 from study.datasets.prepare import prepare
 from study.datasets.record import Dataset as Dataset
@@ -35,7 +36,9 @@ from study.learning.data import Data as Data
 from study.learning.variants import resolve
 
 RAW = ("inputs", "targets", "test_inputs", "test_targets")
-DATASETS = {record.name: record for record in (*BUNDLED, *GENERATED, *DRAWN, *DOWNLOADED)}
+DATASETS = {
+    record.name: record for record in (*BUNDLED, *GENERATED, *DRAWN, *DOWNLOADED, EXTERNAL)
+}
 
 
 def load(spec: Any, seed: int | None = None) -> Data:

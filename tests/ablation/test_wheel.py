@@ -32,7 +32,8 @@ def built(tmp_path_factory):
     ignored = shutil.ignore_patterns("__pycache__")
     for name in ("study", "conf"):
         shutil.copytree(ROOT / name, tree / name, ignore=ignored)
-    for name in ("data/checksums.json", "setup.py", "pyproject.toml", "README.md", "LICENSE"):
+    lists = "data/checksums.json", "data/external.csv"
+    for name in (*lists, "setup.py", "pyproject.toml", "README.md", "LICENSE"):
         (tree / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tree / name)
     called(sys.executable, "setup.py", "-q", "build_py", "--build-lib", base / "lib", cwd=tree)

@@ -200,7 +200,7 @@ def summary(drawn: Drawn) -> list[tuple[str, str]]:
     protocols = [task.own for task in tasks]
     words: dict[str, list[Any]] = {
         "part": [task.split for task in tasks],
-        "family": [str(d.values.get("of", d.record.family)) for d in datasets],
+        "family": [str(d.values.get("of") or d.record.family) for d in datasets],
         "kind": [task.facts.task for task in tasks],
         "noise": [d.values.get("noise", 0.0) for d in datasets],
         "objective": [task.axes.get("objective", "") for task in tasks],

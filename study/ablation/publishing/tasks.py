@@ -83,7 +83,7 @@ def _facts(task: Task) -> dict[str, Any]:
     classes = max(2, facts.outputs) if facts.task == "classification" else 0
     return {
         **{"task": task.name, "split": task.split, "draw": task.draw},
-        "family": str(data.values.get("of", data.record.family)),
+        "family": str(data.values.get("of") or data.values.get("name") or data.record.family),
         "real": data.record.family in MEASURED,
         **{"dataset": str(data), "kind": facts.task, "patterns": facts.patterns},
         **{"inputs": facts.inputs, "outputs": facts.outputs, "classes": classes},
