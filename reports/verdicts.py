@@ -82,12 +82,17 @@ def verdict_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
 
 
 def headline(part: Judged) -> dict[str, float]:
-    """Return a part's first effect with 95 % limits as people read them: ``effect, low, high``."""
+    """Return a part's first effect as people read it: with limits over seeds, and over tasks."""
     contrast = part.part.contrasts[0]
-    effect = part.effects.get(contrast.name)
-    found = NONE if effect is None else effect.interval()
-    estimate, low, high = map(comparison_of(contrast).shown, found)
-    return {"effect": estimate, "low": low, "high": high}
+    effect, shown = part.effects.get(contrast.name), comparison_of(contrast).shown
+    estimate, low, high = map(shown, NONE if effect is None else effect.interval())
+    _, least, largest = map(shown, NONE if effect is None else effect.over_tasks)
+    _, new_low, new_high = map(shown, NONE if effect is None else effect.of_a_new_task())
+    return {
+        **{"effect": estimate, "low": low, "high": high},
+        **{"least_task": least, "largest_task": largest},
+        **{"new_task_low": new_low, "new_task_high": new_high},
+    }
 
 
 def unit_of(part: Judged) -> str:
@@ -98,7 +103,9 @@ def unit_of(part: Judged) -> str:
 def part_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
     """One row an effect of a part, with the part's verdict before Holm over the claims.
 
-    ``margin`` is the claim's; ``low_90`` and ``high_90`` are the limits of two one-sided tests;
+    ``low`` and ``high`` are over seeds in these tasks, ``low_90`` and ``high_90`` the limits of two
+    one-sided tests. ``least_task`` to ``largest_task`` is the range over tasks, ``new_task_low`` to
+    ``new_task_high`` a 95 % interval for another task like them. ``margin`` is the claim's;
     ``needed`` says how many pairs a task needs for equivalence within 5 % (log10 units).
     """
     rows = []
@@ -117,6 +124,10 @@ def part_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
                 **_limits(effect.interval(), comparison),
                 "low_90": low_90,
                 "high_90": high_90,
+                "least_task": comparison.shown(effect.over_tasks.low),
+                "largest_task": comparison.shown(effect.over_tasks.high),
+                "new_task_low": comparison.shown(effect.of_a_new_task().low),
+                "new_task_high": comparison.shown(effect.of_a_new_task().high),
                 "tasks": len(effect.tasks),
                 "seeds": min(len(task.seeds) for task in effect.tasks),
                 "needed": max(required_pairs(task.deviation) for task in effect.tasks)

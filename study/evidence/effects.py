@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t
 
 from study.evidence import statistics
 from study.evidence.statistics import Interval, shares_differ, shares_exceed
@@ -20,6 +21,7 @@ Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 RESAMPLES = 4000
+FEWEST_TASKS = 5
 FEWEST = 6
 """Pairs below which no limits have 95 % confidence."""
 
@@ -36,7 +38,7 @@ class TaskEffect:
     block: str
     seeds: NDArray[np.int64]  # (n,), those that all arms have, in rising order
     rows: NDArray[np.intp]  # of the table that it comes from
-    ties: int = field(default=0, kw_only=True)  # at the floor, decided by updates-to-target
+    ties: int = field(default=0, kw_only=True)  # seeds of which all arms are at the floor
 
     @property
     def together(self) -> tuple[str, bytes]:
@@ -113,6 +115,25 @@ class Effect:
     def estimate(self) -> float:
         """Mean over tasks."""
         return float(np.mean([task.interval.estimate for task in self.tasks]))
+
+    @property
+    def over_tasks(self) -> Interval:
+        """Estimate, and the least and the largest of a task."""
+        each = [task.interval.estimate for task in self.tasks]
+        return Interval(self.estimate, min(each), max(each))
+
+    def of_a_new_task(self, confidence: float = 0.95) -> Interval:
+        """Return where the effect of another task like these lies, if tasks are normal.
+
+        m ± t(k - 1) s √(1 + 1/k) with m and s the mean and the standard deviation of k tasks'
+        estimates. Of fewer than 5 tasks it would say nothing: NaN.
+        """
+        each = np.array([task.interval.estimate for task in self.tasks])
+        k, reach = len(each), np.nan
+        if k >= FEWEST_TASKS:
+            quantile = float(t.ppf(0.5 + confidence / 2, k - 1))
+            reach = quantile * float(each.std(ddof=1)) * np.sqrt(1 + 1 / k)
+        return Interval(self.estimate, self.estimate - reach, self.estimate + reach)
 
     @property
     def runs(self) -> NDArray[np.intp]:

@@ -19,7 +19,7 @@ from study.learning import outcomes
 
 Array = NDArray[np.float64]
 Pair = tuple[ArrayLike, ArrayLike]
-BEST = np.log10(outcomes.SCORE_FLOOR) + 1e-12
+BEST = np.log10(outcomes.LEAST_SHARE) + 1e-12
 """The least score there is, to rounding."""
 SD_TO_MARGIN = 3.29
 """2 z(0.95): power 90 % for two one-sided 5 % tests when the true difference is 0."""
@@ -47,14 +47,14 @@ def remaining(final: ArrayLike, constant: ArrayLike, optimum: ArrayLike = 0.0) -
 def score(
     final: ArrayLike, constant: ArrayLike, optimum: ArrayLike = 0.0, failed: ArrayLike = False
 ) -> Array:
-    """Score of a training: s = log10 clip((L - L*) / (L_const - L*), 1e-3, 1); 0 where it failed.
+    """Score of a training: s = log10 clip((L - L*) / (L_const - L*), 1e-9, 1); 0 where it failed.
 
-    Decades below the best constant predictor, from -3 (best) to 0. A difference of scores is the
+    Decades below the best constant predictor, from -9 (best) to 0. A difference of scores is the
     logarithm of a ratio of objectives. A non-finite objective counts as failed too.
     """
     left = remaining(final, constant, optimum)
     lost = np.asarray(failed, bool) | ~np.isfinite(left)
-    return np.asarray(outcomes.score(left, lost), float)
+    return np.asarray(outcomes.score(left, lost, outcomes.LEAST_SHARE), float)
 
 
 def wilson(count: ArrayLike, total: ArrayLike, confidence: float = 0.95) -> tuple[Array, Array]:

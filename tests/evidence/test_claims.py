@@ -23,6 +23,7 @@ from claim_tables import (
     table,
     twins,
 )
+from scipy import stats
 
 from study.conf import claims_digest, claims_path
 from study.evidence.claims import decisions
@@ -103,19 +104,33 @@ def test_verdicts_have_their_reasons(name, make, expected, said):
 
 
 def at_floor(updates, **columns):
-    return runs(-4.0, **columns).assign(updates_to_target=updates)
+    return runs(-12.0, **columns).assign(updates_to_target=updates)
 
 
-@pytest.mark.parametrize(("other", "expected"), [(400.0, "supported"), (np.nan, "contradicted")])
-def test_at_the_floor_updates_to_target_decide(other, expected):
-    # sgd needs 1,000 of 2,000 updates; the others 400, or never get there, which is the worst
-    needed = {"sgd": 1000.0} | dict.fromkeys(("nesterov", "adagrad", "rmsprop"), other)
+def test_at_the_floor_seeds_are_ties_and_updates_change_no_ratio():
+    needed = {"sgd": 1000.0, "nesterov": 400.0, "adagrad": 400.0, "rmsprop": 400.0}
     arms = [(task, optimizer) for task in TASKS.values() for optimizer in needed]
     found = verdict("C8", *(at_floor(needed[o], optimizer=o, **task) for task, o in arms))
-    assert found.verdict == expected
+    assert found.verdict == "contradicted"
     effect = found.primary.effects["effect"]
     assert effect.tasks[0].ties == len(effect.tasks[0].seeds) == 40
-    assert effect.estimate == pytest.approx(np.log10(1000.0 / np.fmin(other, 2000.0)))
+    assert effect.estimate == 0.0
+
+
+def test_an_effect_has_its_range_over_tasks_and_an_interval_for_a_new_one():
+    sizes = (-0.1, -0.2, -0.3, -0.4, -1.0)
+    some = [
+        runs(-1.0 + 0.001 * size, **task, **rule)
+        for task, size in zip(TASKS.values(), sizes, strict=False)
+        for rule, size in (({}, 1000 * size), (REMOVED, 0.0))
+    ]
+    effect = part("C4", *some).effects["effect"]
+    each = np.array([task.interval.estimate for task in effect.tasks])
+    assert effect.over_tasks == (effect.estimate, each.min(), each.max())
+    # scipy's own: a prediction interval is one of the mean with variance s² (1 + 1/k)
+    k = len(each)
+    wanted = stats.t.interval(0.95, k - 1, each.mean(), each.std(ddof=1) * np.sqrt(1 + 1 / k))
+    np.testing.assert_allclose(effect.of_a_new_task()[1:], wanted)
 
 
 def test_ties_that_nothing_breaks_are_equal():

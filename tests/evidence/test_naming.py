@@ -79,9 +79,9 @@ def test_scores_follow_the_optimum_and_failure(prepared):
     results = prepared(
         {"final_objective": 0.6, "constant_objective": 1.5, "optimum": 0.5},
         {"final_objective": np.nan, "failed": True, "seed": 1},
-        {"final_objective": 1e-9, "seed": 2},
+        {"final_objective": 1e-12, "seed": 2},
     )
-    np.testing.assert_allclose(results.runs["score"], [-1.0, 0.0, -3.0])
+    np.testing.assert_allclose(results.runs["score"], [-1.0, 0.0, -9.0])
 
 
 def leaky(slope, **change):

@@ -16,8 +16,8 @@ from study.evidence.statistics import hodges_lehmann, shares_differ
 
 def test_score_by_hand():
     for arguments, expected in (
-        # constant predictor 2: a tenth left is one decade; 0.0005 left is clipped to three
-        (([0.2, 0.001, 5.0, 2.0], 2.0), [-1.0, -3.0, 0.0, 0.0]),
+        # constant predictor 2: a tenth left is one decade; less than 1e-9 is clipped to nine
+        (([0.2, 1e-12, 5.0, 2.0], 2.0), [-1.0, -9.0, 0.0, 0.0]),
         # (0.6 - 0.5) / (1.5 - 0.5) = 0.1; an unknown optimum counts as 0
         (([0.6], 1.5, 0.5), [-1.0]),
         (([0.15], 1.5, np.nan), [-1.0]),

@@ -55,7 +55,7 @@ def test_pools_of_many_rates_are_no_rules(prepared):
 
 
 @pytest.mark.parametrize(
-    ("exact", "removed", "decades", "tied"), [(0.01, 0.1, 1.0, 0), (1e-5, 1e-6, 0.0, 6)]
+    ("exact", "removed", "decades", "tied"), [(0.01, 0.1, 1.0, 0), (1e-11, 1e-12, 0.0, 6)]
 )
 def test_effects_of_a_cell(prepared, exact, removed, decades, tied):
     # the same difference in all six: estimate and limits are it; p = 2 / 2^6, 1 of zeros alone

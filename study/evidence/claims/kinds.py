@@ -31,21 +31,16 @@ Array = NDArray[np.float64]
 def score(place: Place, contrast: Contrast) -> Measured | str:
     """Σ weight · score: a log ratio of objectives for two arms, an interaction for four.
 
-    Where all arms are at the floor the score says nothing. There log10 of the updates to the
-    target takes its place; a run that never reached it counts as its whole budget.
+    Where all arms are at the score's floor the seed is a tie, and its number is that of equals.
     """
-    total, speed = np.zeros(len(place.seeds)), np.zeros(len(place.seeds))
+    total = np.zeros(len(place.seeds))
     at_floor = np.ones(len(place.seeds), bool)
     for arm, weight in contrast.weights.items():
         runs = place.paired(arm)
-        score, budget = numbers(runs, "score"), numbers(runs, "updates")
-        reached = numbers(runs, "updates_to_target")
-        reached = np.where(np.isfinite(reached), np.fmin(reached, budget), budget)
+        score = numbers(runs, "score")
         total += weight * score
-        speed += weight * np.log10(np.maximum(reached, 1.0))
         at_floor &= score <= BEST
-    ties = at_floor & np.isfinite(speed)
-    return measured(place, np.where(ties, speed, total), int(ties.sum()))
+    return measured(place, total, int(at_floor.sum()))
 
 
 def flag(name: str) -> Callable[[Place, Contrast], Paired]:
