@@ -103,9 +103,9 @@ def unit_of(part: Judged) -> str:
 def part_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
     """One row an effect of a part, with the part's verdict before Holm over the claims.
 
-    ``low`` and ``high`` are over seeds in these tasks, ``low_90`` and ``high_90`` the limits of two
-    one-sided tests. ``least_task`` to ``largest_task`` is the range over tasks, ``new_task_low`` to
-    ``new_task_high`` a 95 % interval for another task like them. ``margin`` is the claim's;
+    ``low`` and ``high`` are over seeds in these tasks, ``low_90`` and ``high_90`` the limits of
+    two one-sided tests. ``least_task`` to ``largest_task`` is the range over tasks. A 95 % interval
+    for another task like them is ``new_task_low`` to ``new_task_high``. ``margin`` is the claim's;
     ``needed`` says how many pairs a task needs for equivalence within 5 % (log10 units).
     """
     rows = []
