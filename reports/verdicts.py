@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from reports.templates import filled
@@ -104,8 +105,10 @@ def part_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
     """One row an effect of a part, with the part's verdict before Holm over the claims.
 
     ``low`` and ``high`` are over seeds in these tasks, ``low_90`` and ``high_90`` the limits of
-    two one-sided tests. ``least_task`` to ``largest_task`` is the range over tasks. A 95 % interval
-    for another task like them is ``new_task_low`` to ``new_task_high``. ``margin`` is the claim's;
+    two one-sided tests. ``least_task`` to ``largest_task`` is the range over tasks. A 95 %
+    interval for another task like them is ``new_task_low`` to ``new_task_high``. ``test`` is the
+    mean over tasks of the effect on the test score, in points, beside its range over tasks.
+    ``margin`` is the claim's;
     ``needed`` says how many pairs a task needs for equivalence within 5 % (log10 units).
     """
     rows = []
@@ -134,6 +137,7 @@ def part_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
                 if comparison.unit == "ratio"
                 else float("nan"),
                 "runs": len(effect.runs),
+                **_tests(effect.tasks),
             }
         finding = part.finding
         row |= {"p_supported": finding.supported, "p_contradicted": finding.contradicted}
@@ -142,9 +146,12 @@ def part_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
 
 
 def task_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
-    """One row a task of an effect: estimate with 95 % limits, pairs, and ties at the floor."""
+    """One row a task of an effect: estimate with 95 % limits, pairs, and ties at the floor.
+
+    Effects on objectives have that on the test score beside them, in points.
+    """
     columns = ["claim", "part", "effect_of", "task", "unit", "estimate", "low", "high"]
-    columns += ["p_above", "p_below", "seeds", "ties_at_floor"]
+    columns += ["p_above", "p_below", "seeds", "ties_at_floor", "test", "test_low", "test_high"]
     rows = [
         {
             **named,
@@ -154,12 +161,24 @@ def task_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
             "p_below": task.below(0.0),
             "seeds": len(task.seeds),
             "ties_at_floor": task.ties,
+            **dict(zip(("test", "test_low", "test_high"), _test(task), strict=True)),
         }
         for part, contrast, comparison, named in _contrasts(verdicts)
         if contrast.name in part.effects
         for task in part.effects[contrast.name].tasks
     ]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _tests(tasks: Sequence[Any]) -> dict[str, float]:
+    """Return the mean over tasks of the effect on the test score, and its range, in points."""
+    each = [_test(task).estimate for task in tasks]
+    return {"test": float(np.mean(each)), "test_least": min(each), "test_largest": max(each)}
+
+
+def _test(task: Any) -> Interval:
+    found: Interval | None = getattr(task, "test", None)
+    return NONE if found is None else found
 
 
 def _contrasts(

@@ -85,15 +85,18 @@ class Comparison:
         return float(UNITS[self.unit][1](value))
 
 
-def measured(place: Place, values: ArrayLike, ties: int = 0) -> Measured | str:
+def measured(
+    place: Place, values: ArrayLike, ties: int = 0, tests: ArrayLike | None = None
+) -> Measured | str:
     """Take a number for each seed of a place; one that is not finite leaves its seed out."""
     if all(frame["failed"].all() for frame in place.arms.values()):
         return "all runs failed"
     numbers = np.asarray(values, float)
     finite = np.isfinite(numbers)
     seeds = place.seeds[finite]
-    found = numbers[finite]
-    return Measured(place.task, place.block, seeds, place.rows(seeds), found, ties=ties)
+    own = None if tests is None else np.asarray(tests, float)[finite]
+    where = place.task, place.block, seeds, place.rows(seeds)
+    return Measured(*where, numbers[finite], ties=ties, tests=own)
 
 
 def paired(place: Place, first: ArrayLike, second: ArrayLike) -> Paired:

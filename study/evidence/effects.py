@@ -63,11 +63,17 @@ class Measured(TaskEffect):
     """Numbers (n,), one a seed: the Hodges-Lehmann estimate with signed-rank tests."""
 
     values: Array
+    tests: Array | None = field(default=None, kw_only=True)  # the same of test scores, in points
 
     @cached_property
     def interval(self) -> Interval:
         """Estimate with 95 % limits."""
         return statistics.hodges_lehmann(self.values)
+
+    @cached_property
+    def test(self) -> Interval | None:
+        """The same of test scores, None where they are not compared."""
+        return None if self.tests is None else statistics.hodges_lehmann(self.tests)
 
     @property
     def deviation(self) -> float:

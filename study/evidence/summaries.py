@@ -47,8 +47,9 @@ def pairs(results: Results, stage: str = "evaluate") -> pd.DataFrame:
 
     Where two cells have different numbers of seeds, pairs are formed on the common ones. One row
     a pair: `CELL`, `PLACE`, ``seed, score, failed, reference_score, reference_failed``,
-    ``difference`` (of scores, log10 of a ratio of objectives; positive is worse than exact) and
-    ``tied_at_floor`` (both at the best score there is).
+    ``difference`` (of scores, log10 of a ratio of objectives; positive is worse than exact),
+    ``tied_at_floor`` (both at the best score there is) and ``test_difference``, in points: 1 % of
+    the test patterns, or 0.01 of R². A diverged run has no test score, and counts as 0.
 
     Raises
     ------
@@ -67,14 +68,20 @@ def pairs(results: Results, stage: str = "evaluate") -> pd.DataFrame:
     for frame in (treated, exact):
         for _, row in frame[frame.duplicated([*CELL, "seed"])].iterrows():
             raise UsageError(f"broken pairs: two runs of {_cell_name(row)}, seed {row['seed']}")
-    partner = exact.set_index(["stratum", "seed"])[["score", "failed"]].add_prefix("reference_")
-    columns = [*CELL, *PLACE, "seed", "score", "failed"]
+    treated, exact = (
+        f if "test_score" in f else f.assign(test_score=0.0) for f in (treated, exact)
+    )
+    measured = ["score", "failed", "test_score"]
+    partner = exact.set_index(["stratum", "seed"])[measured].add_prefix("reference_")
+    columns = [*CELL, *PLACE, "seed", *measured]
     paired = treated[columns].join(partner, on=["stratum", "seed"], how="inner")
     paired = paired.reset_index(drop=True)
     lost = ~pd.MultiIndex.from_frame(treated[CELL]).isin(pd.MultiIndex.from_frame(paired[CELL]))
     for _, row in treated[lost].iterrows():
         raise UsageError(f"broken pairs: exact has no run with a seed of {_cell_name(row)}")
     paired["difference"] = paired["score"] - paired["reference_score"]
+    test, reference = (paired[n].fillna(0.0) for n in ("test_score", "reference_test_score"))
+    paired["test_difference"] = 100.0 * (test - reference)
     paired["tied_at_floor"] = (paired["score"] <= BEST) & (paired["reference_score"] <= BEST)
     return paired
 
@@ -89,14 +96,15 @@ def effects(paired: pd.DataFrame) -> pd.DataFrame:
 
     One row a cell: `CELL`, `PLACE`, ``pairs, estimate, low, high`` (Hodges-Lehmann and its 95 %
     limits, log10), ``p`` (Wilcoxon, zeros by Pratt), ``tied_at_floor`` (a count), ``failed,
-    reference_failed`` (shares) and ``excess, excess_low, excess_high`` (their difference with
-    Newcombe's paired limits).
+    reference_failed`` (shares), ``excess, excess_low, excess_high`` (their difference with
+    Newcombe's paired limits) and ``test, test_low, test_high`` (Hodges-Lehmann, points).
     """
     rows = []
     for _, group in paired.groupby(CELL, observed=True, sort=True):
         difference = group["difference"].to_numpy()
         failed, reference = group["failed"].to_numpy(), group["reference_failed"].to_numpy()
         excess = statistics.shares_differ([(failed, reference)])
+        test = hodges_lehmann(group["test_difference"].to_numpy())
         row = {
             **group.iloc[0][[*CELL, *PLACE]],
             "pairs": len(group),
@@ -105,6 +113,7 @@ def effects(paired: pd.DataFrame) -> pd.DataFrame:
             "tied_at_floor": int(group["tied_at_floor"].sum()),
             **{"failed": failed.mean(), "reference_failed": reference.mean()},
             **dict(zip(("excess", "excess_low", "excess_high"), excess, strict=True)),
+            **dict(zip(("test", "test_low", "test_high"), test, strict=True)),
         }
         rows.append(row)
     return _ordered_as(paired, pd.DataFrame(rows))

@@ -133,6 +133,17 @@ def test_an_effect_has_its_range_over_tasks_and_an_interval_for_a_new_one():
     np.testing.assert_allclose(effect.of_a_new_task()[1:], wanted)
 
 
+def test_effects_on_objectives_have_those_on_test_scores_beside_them():
+    scores = {"exact": 0.9, "removed": 0.86}
+    some = [
+        runs(-1.0, **task, **rule).assign(test_score=scores[name])
+        for task in TASKS.values()
+        for name, rule in (("exact", {}), ("removed", REMOVED))
+    ]
+    tests = [task.test.estimate for task in part("C4", *some).effects["effect"].tasks]
+    np.testing.assert_allclose(tests, -4.0)
+
+
 def test_ties_that_nothing_breaks_are_equal():
     both = [at_floor(np.nan, **TASKS[task], **rule) for task in TASKS for rule in ({}, REMOVED)]
     found = part("C4", *both)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from study.errors import UsageError
-from study.evidence import summaries
+from study.evidence import statistics, summaries
 from study.evidence.runs import NothingToShow
 
 REMOVED = {"gradient": "removed", "location": "hidden"}
@@ -63,6 +63,18 @@ def test_effects_of_a_cell(prepared, exact, removed, decades, tied):
     row = summaries.effects(summaries.pairs(prepared(*changes))).iloc[0]
     np.testing.assert_allclose(row[["estimate", "low", "high"]].astype(float), decades)
     assert (row["pairs"], row["p"], row["tied_at_floor"]) == (6, 1.0 if tied else 2 / 64, tied)
+
+
+def test_test_scores_are_compared_in_points_and_a_diverged_run_has_none(prepared):
+    exact, removed = [0.90, 0.80, 0.70, 0.60, 0.50, 0.40], [0.88, 0.79, 0.71, 0.50, 0.45, None]
+    changes = [
+        rule | {"seed": seed, "test_score": score}
+        for rule, scores in (({}, exact), (REMOVED, removed))
+        for seed, score in enumerate(scores)
+    ]
+    row = summaries.effects(summaries.pairs(prepared(*changes))).iloc[0]
+    wanted = statistics.hodges_lehmann([-2.0, -1.0, 1.0, -10.0, -5.0, -40.0])
+    np.testing.assert_allclose(row[["test", "test_low", "test_high"]].astype(float), wanted)
 
 
 # seed 0: (1 + 0) / 2 decades, seed 1: (1 + 1) / 2; Walsh averages 0.5, 0.75, 1

@@ -32,15 +32,17 @@ def score(place: Place, contrast: Contrast) -> Measured | str:
     """Σ weight · score: a log ratio of objectives for two arms, an interaction for four.
 
     Where all arms are at the score's floor the seed is a tie, and its number is that of equals.
+    Beside it stands Σ weight · test score in points, where a run without one counts as 0.
     """
-    total = np.zeros(len(place.seeds))
+    total, tests = np.zeros(len(place.seeds)), np.zeros(len(place.seeds))
     at_floor = np.ones(len(place.seeds), bool)
     for arm, weight in contrast.weights.items():
         runs = place.paired(arm)
         score = numbers(runs, "score")
         total += weight * score
+        tests += weight * 100.0 * np.nan_to_num(numbers(runs, "test_score"))
         at_floor &= score <= BEST
-    return measured(place, total, int(at_floor.sum()))
+    return measured(place, total, int(at_floor.sum()), tests)
 
 
 def flag(name: str) -> Callable[[Place, Contrast], Paired]:
