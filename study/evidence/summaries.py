@@ -86,6 +86,10 @@ def pairs(results: Results, stage: str = "evaluate") -> pd.DataFrame:
     return paired
 
 
+def _with_tests(runs: pd.DataFrame) -> pd.DataFrame:
+    return runs if "test_score" in runs else runs.assign(test_score=0.0)
+
+
 def _cell_name(row: pd.Series) -> str:
     columns = ("task", "activation_label", "rule", "optimizer_label", "setting")
     return repr(" · ".join(str(row[column]) for column in columns if str(row[column])))
