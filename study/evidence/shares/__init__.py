@@ -1,0 +1,1 @@
+"""Claims as shares of a population of tasks: conf/shares.yaml -> effects -> shares -> words."""
