@@ -8,6 +8,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from study.ablation import predict
 from study.ablation.messages import command_for, print_row
 from study.ablation.planning.cells import REGISTRIES
 from study.ablation.publishing import publish, verify
@@ -149,4 +150,5 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "ui": serve_ui,
     "publish": publish.command,
     "verify": verify.command,
+    "predict": predict.command,
 }

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from study.ablation.commands import COMMANDS
 from study.ablation.planning.cells import REGISTRIES
@@ -39,6 +40,8 @@ def _words_of(command: str) -> list[str]:
         return [name for registry in REGISTRIES.values() for name in registry]
     if command == "list":
         return [*(f"{axis}s" for axis in REGISTRIES), "experiments"]
+    if command == "predict":
+        return sorted(map(str, Path().glob("*.yaml")))
     if command == "ui":
         places = ["port=", "host=", "tracking.uri="]
         return [*(f"experiment={name}" for name in experiments), *places]

@@ -19,6 +19,7 @@ from sklearn.utils import check_random_state, shuffle
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from study.errors import UsageError
+from study.estimator.expected import harm
 from study.estimator.parameters import CONSTRAINTS, SCHEDULED, design_of, given
 from study.learning import Array
 from study.learning.core.caching import announced
@@ -100,6 +101,29 @@ class DeltaRuleEstimator(BaseEstimator, metaclass=ABCMeta):
             not stay finite.
         """
         return self._fit(X, y, sample_weight, incremental=False)
+
+    def predict_harm(
+        self, X: Any, y: Any, *, noise: float = 0.0, exact_early: float | None = None
+    ) -> Any:
+        """Tell what removal and small changes of f' did on published tasks like this one.
+
+        Nothing is trained. The rules were trained by the plain delta rule, whatever `solver` is.
+
+        Parameters
+        ----------
+        X, y
+            As in `fit`.
+        noise
+            The share of labels that are wrong, or of the variance of `y` that is noise.
+        exact_early
+            If known, exact's share (L - L*) / (L_const - L*) after a tenth of the updates.
+
+        Returns
+        -------
+        A `study.harm.forecast.Forecast`; as a text it says what to expect. Without published
+        tasks of this kind it raises `UsageError`.
+        """
+        return harm(self, X, y, noise, exact_early)
 
     @abstractmethod
     def _checked(self, X: Any, y: Any, incremental: bool, first: bool) -> tuple[Array, Array]:

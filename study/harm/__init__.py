@@ -1,0 +1,1 @@
+"""What changes of the slope did on a population of tasks, and what that says of a new one."""
