@@ -3,8 +3,10 @@
 Figures are found, not listed: a module of `reports.generic`, or the ``figure.py`` of a folder in
 `reports.questions`, is one where it has a function ``pages``. Generic figures are drawn of the
 experiment that is named, into a folder of its name. Those of the questions, and the tables of
-verdicts, come from the experiment that decides the claims (conf/claims.yaml). Its own results are
-taken, else its published ones.
+verdicts, come from the experiment that decides the claims (conf/claims.yaml); a question's module
+may name another one as ``EXPERIMENT``. Folders whose names begin with p, and the tables of shares,
+are of a population of tasks (conf/shares.yaml). An experiment's own results are taken, else its
+published ones.
 """
 
 import sys
@@ -18,16 +20,28 @@ from typing import Any
 import joblib
 from matplotlib.figure import Figure
 
-from reports import command, generic, questions, rechecks, style, verdicts
+from reports import (
+    command,
+    generic,
+    population_map,
+    questions,
+    rechecks,
+    shares,
+    style,
+    verdicts,
+)
 from reports.generic import tables
 from study.errors import UsageError, unknown
 from study.evidence.claims.reading import read_claims
 from study.evidence.evidence import gather
 from study.evidence.naming import Results, load
 from study.evidence.runs import NothingToShow
-from study.evidence.sources import folder_of, place_of
+from study.evidence.shares.population import has_population, read_population
+from study.evidence.shares.reading import read_shares
+from study.evidence.sources import folder_of, no_results, place_of
 
 TABLES, VERDICTS, RECHECKS, PAGE = "tables", "tables of verdicts", "rechecks", "verdicts"
+SHARES, MAP = "tables of shares", "table of the map"
 USUAL = "default"
 MANY = 50_000  # runs; below, starting other processes takes longer than drawing
 USAGE = "usage: python -m reports.build EXPERIMENT [FIGURE ...]"
@@ -45,31 +59,45 @@ def figures_in(package: ModuleType) -> dict[str, Callable[[Any], Iterator[Figure
 
 
 GENERIC, QUESTIONS = figures_in(generic), figures_in(questions)
-"""``pages(results)`` of any experiment; ``pages(evidence)`` of that which decides."""
+POPULATION = {name: QUESTIONS.pop(name) for name in [*QUESTIONS] if name.startswith("p")}
+"""``pages(results)`` of any experiment; ``pages(evidence)`` of that which decides the claims;
+``pages(population)`` of the population of tasks."""
+
+
+def source_of(question: str, study: str) -> str:
+    """Return the experiment that a question's figure is drawn of.
+
+    It is the one that its module names as ``EXPERIMENT``, else the one that decides the claims.
+    """
+    return str(getattr(import_module(QUESTIONS[question].__module__), "EXPERIMENT", study))
 
 
 def build(experiment: str, *only: str, base: Path | None = None) -> Iterator[str]:
     """Make the figures and tables, and yield a line for each file.
 
     Generic figures are of `experiment`; where it is the usual one and has no results, there are
-    the questions' figures alone. `only` has names in `GENERIC` and `QUESTIONS`; if it is empty,
-    all of them, the tables and the verdicts are made. `base` is the repository's root. Where there
-    are no results yet, they are not whole, or a name is unknown, it raises `UsageError`.
+    the questions' figures alone. `only` has names in `GENERIC`, `QUESTIONS` and `POPULATION`; if
+    it is empty, all of them, the tables and the verdicts are made. `base` is the repository's
+    root. Where there are no results yet, they are not whole, or a name is unknown, it raises
+    `UsageError`.
     """
     base = command.ROOT if base is None else base
     if Path(experiment).name != experiment:
         raise UsageError(f"an experiment is a name, not a path: {experiment!r}")
-    known = {**QUESTIONS, **GENERIC}
+    known = {**QUESTIONS, **GENERIC, **POPULATION}
     for name in only:
         if name not in known:
             raise UsageError(unknown("figure", name, known))
     study = _study(base)
     own = [name for name in only if name in GENERIC]
     decides = [name for name in only if name in QUESTIONS]
+    of_tasks = [name for name in only if name in POPULATION]
     if not only:
         # the study has rules and tasks by the hundred, too many for generic figures
-        own = [] if experiment == study else [*GENERIC, TABLES]
+        drawn = _population(base)
+        own = [] if experiment in (study, drawn) else [*GENERIC, TABLES]
         decides = [VERDICTS, RECHECKS, *QUESTIONS] if study else []
+        of_tasks = [SHARES, MAP, *POPULATION] if drawn else []
     lacking, runs = "", 0
     if own:
         try:
@@ -84,7 +112,7 @@ def build(experiment: str, *only: str, base: Path | None = None) -> Iterator[str
         runs = max(runs, len(gather(study, base).runs.frame))
     # what takes longest begins first; what needs all verdicts is made with their tables
     judged = [part for part in (VERDICTS, RECHECKS, PAGE) if part in decides]
-    jobs = [judged, *([part] for part in (*decides, *own) if part not in judged)]
+    jobs = [judged, *([part] for part in (*of_tasks, *decides, *own) if part not in judged)]
     work = (joblib.delayed(_make)(job, experiment, study, base) for job in filter(None, jobs))
     for lines in joblib.Parallel(-1 if runs >= MANY else 1, return_as="generator")(work):
         yield from lines
@@ -99,6 +127,15 @@ def _study(base: Path) -> str:
         return ""
     experiment = read_claims(path).experiment
     return experiment if place_of(base, experiment) else ""
+
+
+def _population(base: Path) -> str:
+    """Return the experiment that conf/shares.yaml names, or nothing where it has no tasks."""
+    path = base / "conf" / "shares.yaml"
+    if not path.is_file():
+        return ""
+    experiment = read_shares(path).experiment
+    return experiment if has_population(base, experiment) else ""
 
 
 @lru_cache(maxsize=1)
@@ -123,9 +160,16 @@ def _files(part: str, experiment: str, study: str, base: Path) -> command.Made:
     """Write the files of a part, each with what is said of it."""
     if part in (VERDICTS, RECHECKS):
         return (verdicts if part == VERDICTS else rechecks).write(study, base)
-    if part in QUESTIONS:
+    if part in (SHARES, MAP):
+        return (shares if part == SHARES else population_map).write(base)
+    if part in POPULATION:
+        pages = POPULATION[part](read_population(base))
+    elif part in QUESTIONS:
         study = study or read_claims(base / "conf" / "claims.yaml").experiment
-        pages = QUESTIONS[part](gather(study, base))
+        source = source_of(part, study)
+        if source != study and place_of(base, source) is None:
+            raise NothingToShow(no_results(source))
+        pages = QUESTIONS[part](gather(source, base))
     else:
         results = _loaded(folder_of(base, experiment))
         if part == TABLES:

@@ -92,6 +92,13 @@ def _sgd(w, g, state, rate, constants):
 
 
 @kernel("update")
+def _decayed(w, g, state, rate, constants):
+    strength = constants[0]
+    for i in range(w.size):
+        w[i] -= rate * (g[i] + strength * w[i])
+
+
+@kernel("update")
 def _momentum(w, g, state, rate, constants):
     v, mu = state[0], constants[0]
     for i in range(w.size):
@@ -217,6 +224,17 @@ _RECORDS = (
         label="SGD",
         family="plain",
         kernel=_sgd,
+        learning_rates="2 a decade from 1e-3 to 100",
+    ),
+    Optimizer(
+        name="weight_decay",
+        formula="w -= η (g + λ w), the plain delta rule on J + ½ λ Σ w², biases included",
+        reference="Krogh & Hertz 1991, A simple weight decay can improve generalization",
+        label="SGD with weight decay",
+        family="plain",
+        parameters={"strength": Parameter(0.01, "λ, strength of the penalty", low=0.0)},
+        examples=({"strength": 0.1},),
+        kernel=_decayed,
         learning_rates="2 a decade from 1e-3 to 100",
     ),
     Optimizer(

@@ -11,6 +11,10 @@ def _sgd(w: float, g: float, s: State, rate: float, t: int, p: Numbers) -> float
     return w - rate * g
 
 
+def _weight_decay(w: float, g: float, s: State, rate: float, t: int, p: Numbers) -> float:
+    return w - rate * (g + p["strength"] * w)
+
+
 def _momentum(w: float, g: float, s: State, rate: float, t: int, p: Numbers) -> float:
     s["v"] = p["momentum"] * s.get("v", 0.0) - rate * g
     return w + s["v"]
@@ -74,7 +78,18 @@ def _quickprop(w: float, g: float, s: State, rate: float, t: int, p: Numbers) ->
     return w + step
 
 
-_ALL = (_sgd, _momentum, _nesterov, _adagrad, _rmsprop, _adadelta, _adam, _rprop, _quickprop)
+_ALL = (
+    _sgd,
+    _weight_decay,
+    _momentum,
+    _nesterov,
+    _adagrad,
+    _rmsprop,
+    _adadelta,
+    _adam,
+    _rprop,
+    _quickprop,
+)
 STEPS: dict[str, Callable[[float, float, State, float, int, Numbers], float]] = {
     step.__name__[1:]: step for step in _ALL
 }

@@ -50,16 +50,16 @@ def test_every_file_has_its_line_with_its_message(built):
 def test_a_figure_is_one_file():
     """No list names them: a question's folder and a generic module are found."""
     folders = [path.parent.name for path in (ROOT / "reports/questions").glob("*/figure.py")]
-    assert sorted(folders) == sorted(build.QUESTIONS)
+    assert sorted(folders) == sorted([*build.QUESTIONS, *build.POPULATION])
     assert {"activations", "curves", "failures", "relative"} <= set(build.GENERIC)
 
 
 def test_a_question_has_one_name():
     """Its folder, its grid, and the number of its claim agree, as the folder's table says."""
     table = (ROOT / "reports/questions/README.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"^\| ([cx]\w+) \|", table, re.MULTILINE))
+    named = set(re.findall(r"^\| ([cpx]\w+) \|", table, re.MULTILINE))
     grids = {path.stem for path in (ROOT / "conf/experiment").glob("[cx][01-9]*.yaml")}
-    assert {*build.QUESTIONS, *grids} - {"verdicts"} == named - {"c09"}
+    assert {*build.QUESTIONS, *build.POPULATION, *grids} - {"verdicts"} == named - {"c09"}
 
 
 def test_other_processes_and_published_results_give_the_same_bytes(built, made, tmp_path):
