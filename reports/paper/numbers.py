@@ -19,6 +19,7 @@ from study.conf import claims_digest, read_yaml
 from study.errors import UsageError
 from study.evidence.claims.reading import Claim, Claims, read_claims
 from study.evidence.evidence import Evidence, gather
+from study.evidence.shares.reading import ALL, read_shares
 from study.evidence.sources import folder_of, stored_runs
 
 TABLES = ("calibration", "rechecks")
@@ -64,7 +65,32 @@ def collect(base: Path, experiment: str = "paper") -> dict[str, Any]:
         "counts": counts,
         "words": words,
         "rechecks": rechecks,
+        "shares": _shares(base),
     }
+
+
+def _shares(base: Path) -> list[dict[str, str]]:
+    """Return the claims about a population in the split that decides, or nothing without one."""
+    path = base / "reports" / "tables" / "shares.csv"
+    if not path.is_file():
+        return []
+    claims = read_shares(base / "conf" / "shares.yaml")
+    table = pd.read_csv(path)
+    decides = (table["split"] == next(iter(claims.splits))) & (table["condition"] == ALL)
+    table = table[decides].set_index("claim")
+    return [
+        {
+            **{"claim": claim.id, "statement": claim.statement, "verdict": str(row["verdict"])},
+            "true": f"{row['true']:.0f} ({row['true_low']:.0f} to {row['true_high']:.0f})",
+            "opposite": f"{row['opposite']:.0f}",
+            "median": said(row["median"]),
+            "middle": f"{said(row['low_90'])} to {said(row['high_90'])}",
+            "tasks": f"{row['tasks']:.0f}",
+        }
+        for claim in claims.claims
+        if claim.id in table.index
+        for row in [table.loc[claim.id]]
+    ]
 
 
 def write(base: Path, data: Mapping[str, Any]) -> Path:

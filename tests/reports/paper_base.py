@@ -33,7 +33,7 @@ def make_base(folder, verdict="supported", effect=1.5, figures=True):
     if figures:
         drawn = folder / "reports" / "figures"
         drawn.mkdir(parents=True)
-        for number, name in enumerate(build.QUESTIONS):
+        for number, name in enumerate([*build.QUESTIONS, *build.POPULATION]):
             figure = Figure(figsize=(3.4 if number % 2 else 7.0, 1.5))
             figure.add_subplot().plot([0, 1])
             figure.savefig(drawn / f"{name}.pdf", metadata={"CreationDate": None})
