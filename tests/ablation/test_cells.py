@@ -171,7 +171,8 @@ def test_what_does_not_matter():
     assert of(make_cell(gradient="floor", location="all"), tiny_protocol()) == BASE
 
 
-OTHERWISE = {"batch_size": None, "dtype": "float64", "branch": Branch(EXACT, 5), "refine": None}
+OTHERWISE = {
+    "tuned_by": "mean_score","batch_size": None, "dtype": "float64", "branch": Branch(EXACT, 5), "refine": None}
 OTHERWISE["learning_rates"] = {"sgd": (0.1, 0.5), "adam": (0.01, 0.1)}
 
 
@@ -184,12 +185,13 @@ def changed(record):
 
 
 def test_the_protocol_that_a_cell_sees_matters():
-    """No part of it is forgotten, but for transfer, which the reference says."""
+    """No part of it is forgotten, but for transfer, which the reference says, and for tasks."""
     base, refine = tiny_protocol(refine=Refine()), Refine()
-    protocols = [protocol for name, protocol in changed(base) if name != "transfer"]
+    unseen = ("transfer", "tasks")
+    protocols = [protocol for name, protocol in changed(base) if name not in unseen]
     protocols += [replace(base, refine=other) for _, other in changed(refine)]
     for cell in (CELL, CELL.reference()):
-        assert len({of(cell, protocol) for protocol in (base, *protocols)}) == 1 + 12 + 4
+        assert len({of(cell, protocol) for protocol in (base, *protocols)}) == 1 + 14 + 4
 
 
 def test_being_evaluated_at_exacts_rate_matters_for_those_who_are():

@@ -121,8 +121,8 @@ def test_a_dry_run_shows_what_is_in_the_population(capsys):
 
 
 MISTAKES = {
-    "more tasks than there are": (["protocol.tasks=601"], "protocol.tasks = 601"),
-    "no such list": (["population.parts.fit.data=other"], "Valid: data, net, training"),
+    "more tasks than there are": (["protocol.tasks=677"], "protocol.tasks = 677"),
+    "no such list": (["population.parts.fit.data=other"], "Valid: data, external, net, training"),
     "no range": (["population.draw.training.protocol.updates={from: 9, to: 3}"], "from 9 to 3"),
     "no net is cheap enough": (["population.most_gflop=0"], "raise population.most_gflop"),
     "unknown key": (["population.speed=1"], "unknown configuration key"),

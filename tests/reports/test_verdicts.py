@@ -35,7 +35,8 @@ def written(base):
 
 def test_the_table_of_verdicts(written, base):
     lines, tables = written
-    columns = ["claim", "statement", "verdict", "effect", "low", "high", "runs", "unit", "reason"]
+    columns = ["claim", "statement", "verdict", "effect", "low", "high", "least_task"]
+    columns += ["largest_task", "new_task_low", "new_task_high", "runs", "unit", "reason"]
     assert list(tables["verdicts"].columns) == columns
     found = tables["verdicts"].set_index("claim")
     assert list(found.index) == [f"C{k}" for k in range(1, 13)]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 TASKS_FILE = "tasks.parquet"
 MOST_FAILED, MOST_LEFT = 0.2, 0.7  # of the exact gradient, in an eligible task
 MEASURED = ("bundled", "downloaded", "external")  # families of datasets from the world
+ARMS = (EXACT.name, "frozen")  # what a task is described by
 EARLY = 0.1  # share of the updates after which exact's early progress is measured
 MEANINGS = {
     "task": "name of the task, as in runs.parquet",
@@ -121,7 +122,7 @@ def _arms(plan: Plan) -> dict[str, tuple[str, str]]:
     found = {}
     for planned in plan.cells:
         if planned.cell.optimizer.name == DEFAULTS["optimizer"]:
-            if planned.cell.gradient == EXACT or planned.cell.gradient.name == "frozen":
+            if planned.cell.gradient.name in ARMS:
                 found[planned.identity] = (planned.task, planned.cell.gradient.name)
     return found
 
