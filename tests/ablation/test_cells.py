@@ -172,7 +172,12 @@ def test_what_does_not_matter():
 
 
 OTHERWISE = {
-    "tuned_by": "mean_score","batch_size": None, "dtype": "float64", "branch": Branch(EXACT, 5), "refine": None}
+    "tuned_by": "mean_score",
+    "batch_size": None,
+    "dtype": "float64",
+    "branch": Branch(EXACT, 5),
+    "refine": None,
+}
 OTHERWISE["learning_rates"] = {"sgd": (0.1, 0.5), "adam": (0.01, 0.1)}
 
 

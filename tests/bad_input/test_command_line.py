@@ -150,7 +150,7 @@ def test_a_password_is_not_shown(refused):
 SMALL = {  # words of small commands, and how the line begins
     "list gradient": "unknown list 'gradient'. Did you mean 'gradients'? Valid: ",
     **dict.fromkeys(["list ../x", "list ''"], "unknown list "),
-    "train": "'train' is no command (list, explain, ui, publish, verify, predict) and sets nothing",
+    "train": "'train' is no command (list, explain, ui, publish, verify, predict) and sets",
     "explain": "study explain takes a name, such as: study explain floor",
     "explain flor": "unknown name 'flor'. Did you mean 'floor'? Valid: iris",
     **dict.fromkeys(["explain ''", "explain floor nope", "explain ../x"], "unknown name "),

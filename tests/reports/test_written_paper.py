@@ -122,10 +122,14 @@ ALLOWED = {
     "related": ("February 1993",),
     "method": (
         *("phi = 1$", "phi = 0$", "F(0) = f(0)", "2×2", "32-32", "16-16", "6-6", "98 %"),
-        *("log_10", "between −9 and 0", "floor at −3", "runs have 0.", "falling linearly to zero", "SHA-256"),
+        *("log_10", "between −9 and 0", "floor at −3", "runs have 0."),
+        *("falling linearly to zero", "SHA-256"),
         "slice(0, 16)",
     ),
-    "population": ("20 %", "70 %", "90 %", "50 %", "12 or 24", "size: 8pt", "1fr", "x: 4pt, y: 2.5pt", "0.6pt", "0.4pt"),
+    "population": (
+        *("20 %", "70 %", "90 %", "50 %", "12 or 24"),
+        *("size: 8pt", "1fr", "x: 4pt, y: 2.5pt", "0.6pt", "0.4pt"),
+    ),
     "results": ("z_0 = 6", "z_0 = 2", "2×2"),
     "surprises": ("neutral: 0",),
     "limits": ("open.len() > 0",),
