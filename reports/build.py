@@ -122,20 +122,20 @@ def build(experiment: str, *only: str, base: Path | None = None) -> Iterator[str
 
 def _study(base: Path) -> str:
     """Return the experiment that decides the claims, or nothing where it has no runs."""
-    path = base / "conf" / "claims.yaml"
-    if not path.is_file():
-        return ""
-    experiment = read_claims(path).experiment
-    return experiment if place_of(base, experiment) else ""
+    return _named(base, "claims.yaml", read_claims, place_of)
 
 
 def _population(base: Path) -> str:
     """Return the experiment that conf/shares.yaml names, or nothing where it has no tasks."""
-    path = base / "conf" / "shares.yaml"
-    if not path.is_file():
-        return ""
-    experiment = read_shares(path).experiment
-    return experiment if has_population(base, experiment) else ""
+    return _named(base, "shares.yaml", read_shares, has_population)
+
+
+def _named(
+    base: Path, file: str, read: Callable[[Path], Any], there: Callable[[Path, str], object]
+) -> str:
+    path = base / "conf" / file
+    experiment = str(read(path).experiment) if path.is_file() else ""
+    return experiment if experiment and there(base, experiment) else ""
 
 
 @lru_cache(maxsize=1)

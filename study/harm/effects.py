@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 
 from study.errors import UsageError
-from study.learning.outcomes import excess_share
+from study.learning.outcomes import LEAST_SHARE, excess_share
 
-FLOOR = 1e-9  # least share of the objective that counts
 WORST_R2 = -1.0  # a regression's test score counts as this at the least
 SAME = float(np.log10(1.05))
 """Objectives within 5 %, in decades, count as the same."""
@@ -84,7 +83,7 @@ def effects(runs: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
     lost = runs["failed"].astype(bool) | ~np.isfinite(share)
     chance = (1.0 / known["classes"].where(known["classes"] > 0)).fillna(0.0)
     tested = runs["test_score"].fillna(runs["task"].map(chance)).clip(lower=WORST_R2)
-    runs = runs.assign(share=np.where(lost, 1.0, np.maximum(share, FLOOR)), test=tested)
+    runs = runs.assign(share=np.where(lost, 1.0, np.maximum(share, LEAST_SHARE)), test=tested)
     middle = runs.groupby(["task", "arm"])[["share", "test"]].median().unstack()
 
     def median(what: str, arm: str) -> Any:

@@ -14,7 +14,7 @@ EXPLODED = 1e3  # times the larger of the initial objective and L_const
 RUNAWAY_NORM = 1e6
 STUCK_ABOVE = 0.98  # excess share
 SCORE_FLOOR = 1e-3  # excess share
-LEAST_SHARE = 1e-9  # excess share, where rates are chosen by it
+LEAST_SHARE = 1e-9  # excess share that is told from less, where ratios are taken
 LOG10_E = 0.4342944819032518
 
 

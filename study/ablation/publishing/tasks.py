@@ -71,7 +71,8 @@ def export(plan: Plan, folder: Path) -> None:
 def table(plan: Plan, runs: pa.Table, curves: pa.Table) -> pa.Table:
     """Return a row for each task of a plan's population, from its exported tables."""
     assert plan.drawn is not None
-    left, early = _left(plan, runs), _early(plan, runs, curves)
+    scored = _scored(plan, runs)
+    left, early = _left(scored), _early(plan, scored, curves)
     rows = [_facts(task) | _measured(task.name, left, early) for task in plan.drawn.tasks]
     return pa.Table.from_pylist([{name: row[name] for name in MEANINGS} for row in rows])
 
@@ -140,18 +141,15 @@ def _scored(plan: Plan, runs: pa.Table) -> pd.DataFrame:
     return frame.join(named)
 
 
-def _left(plan: Plan, runs: pa.Table) -> pd.DataFrame:
-    frame = _scored(plan, runs)
-    share = _share(frame, frame["final_objective"])
-    frame["share"] = np.where(frame["failed"], 1.0, share)
-    groups = frame.groupby(["task", "arm"])
+def _left(scored: pd.DataFrame) -> pd.DataFrame:
+    share = np.where(scored["failed"], 1.0, _share(scored, scored["final_objective"]))
+    groups = scored.assign(share=share).groupby(["task", "arm"])
     return groups.agg({"share": "median", "failed": "mean"})
 
 
-def _early(plan: Plan, runs: pa.Table, curves: pa.Table) -> pd.Series[float]:
+def _early(plan: Plan, scored: pd.DataFrame, curves: pa.Table) -> pd.Series[float]:
     assert plan.drawn is not None
-    frame = _scored(plan, runs)
-    frame = frame[frame["arm"] == "exact"]
+    frame = scored[scored["arm"] == "exact"]
     points = curves.select(["run_id", "update", "objective"]).to_pandas()
     points = points[points["run_id"].isin(frame["run_id"])].merge(frame, on="run_id")
     from_here = {t.name: EARLY * t.protocol.updates for t in plan.drawn.tasks}

@@ -16,9 +16,8 @@ from study.evidence.runs import NothingToShow, Selection, columns_of, number_of,
 from study.evidence.shares.reading import FACTS, Shares, read_shares
 from study.evidence.sources import files_of, folder_of, place_of, read_table
 from study.evidence.statistics import remaining
+from study.learning.outcomes import LEAST_SHARE
 
-FLOOR = 1e-9
-"""Least excess share that is told apart."""
 LEAST_R2 = -1.0
 """A lower R2 counts as this: a mean over seeds is not one seed's."""
 TASKS = "tasks.parquet"
@@ -109,7 +108,7 @@ def population_from(tasks: pd.DataFrame, runs: pd.DataFrame, shares: Shares) -> 
     failed = found["failed"].astype(str).str.lower().isin(("true", "1", "1.0")).to_numpy()
     share = remaining(found["final_objective"], found["constant_objective"], found["optimum"])
     lost = failed | ~np.isfinite(share)
-    left = np.where(lost, 1.0, np.maximum(share, FLOOR))
+    left = np.where(lost, 1.0, np.maximum(share, LEAST_SHARE))
     facts = known[["kind", "classes"]].loc[found["task"]]
     classes = (facts["kind"] == "classification").to_numpy()
     chance = np.where(classes, 100.0 / np.maximum(facts["classes"].to_numpy(float), 1.0), 0.0)
@@ -125,7 +124,7 @@ def population_from(tasks: pd.DataFrame, runs: pd.DataFrame, shares: Shares) -> 
     made = found[kept].assign(
         failed=failed,
         left=left,
-        tied=left <= FLOOR,
+        tied=left <= LEAST_SHARE,
         test=points("test_score"),
         stopped_test=stopped if "stopped_test_score" in found else np.nan,
         coarse=(found["stage"] == "tune") & (found["seed"] < REFINING_SEEDS_FROM),
