@@ -214,6 +214,8 @@ class Protocol:
         if not self.tunes:
             del content["tuning_seeds"], content["refine"]
             content["tune"] = False
+        if not self.tune:
+            content.pop("tuned_by", None)
         if self.branch is not None:
             del content["learning_rates"]
             spec = self.branch.gradient.specification()
