@@ -162,6 +162,7 @@ def _files(part: str, experiment: str, study: str, base: Path) -> command.Made:
         return (verdicts if part == VERDICTS else rechecks).write(study, base)
     if part in (SHARES, MAP):
         return (shares if part == SHARES else population_map).write(base)
+    evidence: Any = None
     if part in POPULATION:
         pages = POPULATION[part](read_population(base))
     elif part in QUESTIONS:
@@ -169,14 +170,28 @@ def _files(part: str, experiment: str, study: str, base: Path) -> command.Made:
         source = source_of(part, study)
         if source != study and place_of(base, source) is None:
             raise NothingToShow(no_results(source))
-        pages = QUESTIONS[part](gather(source, base))
+        evidence = gather(source, base)
+        pages = QUESTIONS[part](evidence)
     else:
         results = _loaded(folder_of(base, experiment))
         if part == TABLES:
             return tables.write(results, base / "reports" / "tables" / experiment)
         pages = GENERIC[part](results)
     with style.theme():
-        return style.save(pages, _stem(part, experiment, base))
+        made = list(style.save(pages, _stem(part, experiment, base)))
+    return made if evidence is None else made + _tables(part, evidence, base)
+
+
+def _tables(question: str, evidence: Any, base: Path) -> list[tuple[Path, str]]:
+    """Write the tables that a question's ``table.py`` makes, where its folder has one."""
+    if not (Path(questions.__path__[0]) / question / "table.py").is_file():
+        return []
+    module = import_module(f"{questions.__name__}.{question}.table")
+    folder = base / "reports" / "tables"
+    return [
+        (verdicts.write_csv(table, folder / f"{name}.csv"), f"{len(table)} rows")
+        for name, table in module.tables(evidence).items()
+    ]
 
 
 def _stem(part: str, experiment: str, base: Path) -> Path:
