@@ -2,7 +2,6 @@ import hashlib
 import itertools
 import subprocess
 import sys
-import timeit
 
 import numpy as np
 import pytest
@@ -194,12 +193,10 @@ def test_digests_name_the_content(user):
         assert load(other).digest != base
 
 
-def test_fixed_data_stay_in_memory_and_fresh_ones_are_quick():
+def test_fixed_data_stay_in_memory():
     digits = load("digits", seed=0)
     assert load("digits", seed=1) is digits
     assert load(resolve("dataset", DATASETS, "digits")) is digits
-    for name in FRESH:
-        assert min(timeit.repeat(lambda name=name: load(name, seed=5), number=1, repeat=7)) < 5e-3
 
 
 def test_listing_datasets_brings_no_heavy_import():
