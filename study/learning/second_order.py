@@ -30,7 +30,7 @@ SECOND_ORDER = (
     Optimizer(
         name="gauss_newton",
         formula="w -= η g / (h + μ), h = ρ h + (1 - ρ) d, where d is an unbiased sample of the "
-        "Gauss-Newton diagonal under the rule, without any penalty; h starts at 1",
+        "Gauss-Newton diagonal under the rule, without penalty or sample weights; h starts at 1",
         reference="LeCun, Bottou, Orr & Müller 1998, Efficient BackProp, section 9.1; d sampled "
         "as in Liu, Li, Hall, Liang & Ma 2023 (Sophia)",
         label="Gauss-Newton diagonal",

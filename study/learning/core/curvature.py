@@ -48,7 +48,7 @@ def sample(sizes, w, into, x, sampled, hidden, output, work, curvature, seed, re
             u = one if hashed(base, k, n) >> np.uint64(63) else -one
             if curvature.softmax:
                 u *= np.sqrt(y[k, n])
-                along += np.sqrt(y[k, n]) * u
+                along += u
             elif not output.factored:
                 u *= np.sqrt(slope[k, n])
             sampled[n, k] = u
