@@ -149,11 +149,6 @@ def test_all_solvers_descend_at_one_of_the_rates(solver):
     assert min(drops) < 0.6
 
 
-def test_lbfgs_is_no_solver_of_steps():
-    with pytest.raises(ValueError, match="'lbfgs' makes no steps of learning_rate_init. Valid: s"):
-        fit(classifier(solver="lbfgs"))
-
-
 def test_solvers_numbers():
     """scikit-learn's keywords are for solvers with its defaults; others take theirs by name."""
 

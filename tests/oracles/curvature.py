@@ -30,7 +30,9 @@ def _roots(net: Net, z: list[float], y: list[float]) -> Matrix:
     return [[math.sqrt(y[j]) * ((i == j) - y[i]) for j in own] for i in own]
 
 
-def sample(net: Net, inputs: Matrix, signs: Signs, rule: Rule, seed: int, step: int) -> list[float]:
+def sample(
+    net: Net, inputs: Matrix, signs: Signs, rule: Rule, seed: int, step: int
+) -> list[float]:
     """Return b times the square of the propagated errors e = B u."""
     nets, outs = net.forward(inputs)
     aims = []

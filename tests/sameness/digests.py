@@ -1,7 +1,7 @@
 """Digests of trainings that must be the same to the bit on every processor.
 
-Every record is in one of them, but for minimisers of scipy's. Run as a program it prints them as JSON; to write the file anew,
-at the repository's root:
+Every record is in one of them, but for minimisers of scipy's. Run as a program it prints them as
+JSON; to write the file anew, at the repository's root:
 
     PYTHONPATH=.:tests/learning .venv/bin/python tests/sameness/digests.py > tests/golden.json
 """

@@ -1,12 +1,15 @@
-"""What the line search of L-BFGS does under each rule: ``python -m reports.questions.r8_curvature.measure``.
+"""R8: what the line search of L-BFGS does under each rule.
 
-The runs' tables hold objectives, but not why a run stands still. So the same trainings are made
-once more, and what scipy says of them is written beside this file: the share of runs whose line
-search gave up, the median iteration at which it did, and evaluations for each iteration.
+``python -m reports.questions.r8_curvature.measure`` makes its table. The runs' tables hold objectives,
+but not why a run stands still. So the same trainings are made once more, and what scipy says of
+them is written beside this file: the share of runs whose line search gave up, the median
+iteration at which it did, and evaluations for each iteration.
 """
 
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +32,7 @@ class Task(NamedTuple):
     hidden: tuple[int, ...] = (16, 16)
     objective: str = "linear_squared_error"
     updates: int = 400
-    parameters: dict[str, int] = {}
+    parameters: Mapping[str, int] = MappingProxyType({})
 
 
 TASKS = {
@@ -55,7 +58,7 @@ def measure(name: str, activation: str, rule: str, seeds: range = SEEDS) -> dict
     )
     found = []
     for seed in seeds:
-        data = datasets.load({name: task.parameters}, seed=seed)
+        data = datasets.load({name: dict(task.parameters)}, seed=seed)
         problem = pose([data], design.objective, design.output(data.targets.shape[1]))
         w = initial(design, problem, [seed])
         numbers = {key: np.array([value]) for key, value in design.optimizer.values.items()}

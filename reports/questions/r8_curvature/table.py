@@ -88,7 +88,11 @@ def escape(evidence: Evidence) -> pd.DataFrame:
 
 def _shares(evidence: Evidence) -> pd.DataFrame:
     frame = evidence.runs.frame
-    widths = frame["dataset"].astype(str).map({name: "-".join(map(str, task.hidden)) for name, task in TASKS.items()})
+    widths = (
+        frame["dataset"]
+        .astype(str)
+        .map({name: "-".join(map(str, task.hidden)) for name, task in TASKS.items()})
+    )
     chosen = (frame["hidden"].astype(str) == widths) & frame["optimizer"].isin(OPTIMIZERS)
     chosen &= (frame["batch_size"] == "full") & (frame["dtype"] == "float64")
     chosen &= frame["gradient"].isin(RULES) & (frame["stage"] == "evaluate")

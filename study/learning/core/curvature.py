@@ -1,11 +1,11 @@
 """Samples of the Gauss-Newton diagonal, one number for each parameter.
 
-For a pattern, J = ∂z/∂w of the output's net inputs and S the objective's Hessian in z. Where a
-factor stands at the output, J is that of the outputs and S = 1. The diagonal is the mean over
-patterns of (Jᵀ S J)_ii. Propagating a random error e with E[e eᵀ] = S back as y - t is propagated
-gives Σ Jᵀ e / b over a batch of b patterns; b times its square has the diagonal as its expectation,
-since errors of patterns are independent (Liu et al. 2023, section 2.2). Signs u of ±1 make e: u √s
-for units with S = diag(s), and √y u - y (√y·u) for softmax. The backward pass has the rule's φ.
+For a pattern, J is the Jacobian of the output's net inputs z, and S the objective's Hessian in z.
+Where a factor stands at the output, J is that of the outputs and S = 1. The diagonal is the mean
+over patterns of (Jᵀ S J)_ii. A random error e with E[e eᵀ] = S is propagated as y - t is, which
+gives Σ Jᵀ e / b over a batch of b patterns. Errors of patterns are independent, so b times its
+square has the diagonal as its expectation (Liu et al. 2023, section 2.2). Signs u of ±1 make e:
+u √s for units with S = diag(s), and √y u - y (√y·u) for softmax. The rule's φ stands in J.
 """
 
 from typing import Any, NamedTuple
