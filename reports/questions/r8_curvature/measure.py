@@ -1,9 +1,9 @@
 """R8: what the line search of L-BFGS does under each rule.
 
 ``python -m reports.questions.r8_curvature.measure`` makes its table. Tables of runs hold
-objectives, not why a run stands still. So the same trainings are made once more, and what scipy says of them
-is written beside this file: the share of runs whose line search gave up, the median iteration at
-which it did, and evaluations for each iteration.
+objectives, not why a run stands still. So the same trainings are made once more, and what scipy
+says of them is written beside this file: the share of runs whose line search gave up, the median
+iteration at which it did, and evaluations for each iteration.
 """
 
 from collections.abc import Mapping
