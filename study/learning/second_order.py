@@ -31,8 +31,8 @@ SECOND_ORDER = (
         name="gauss_newton",
         formula="w -= η g / (h + μ), h = ρ h + (1 - ρ) d, where d is an unbiased sample of the "
         "Gauss-Newton diagonal under the rule, without penalty or sample weights; h starts at 1",
-        reference="LeCun, Bottou, Orr & Müller 1998, Efficient BackProp, section 9.1; d sampled "
-        "as in Liu, Li, Hall, Liang & Ma 2023 (Sophia)",
+        reference="LeCun, Bottou, Orr & Müller 1998, Efficient BackProp; d sampled as in "
+        "Liu, Li, Hall, Liang & Ma 2023 (Sophia)",
         label="Gauss-Newton diagonal",
         family="curvature",
         parameters={

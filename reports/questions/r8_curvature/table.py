@@ -50,6 +50,8 @@ def curvature(evidence: Evidence) -> pd.DataFrame:
                 "runs": len(mine),
             }
             rows.append(row)
+    if not FILE.is_file():
+        raise NothingToShow(f"no {FILE.name}: python -m reports.questions.r8_curvature.measure")
     searches = pd.read_csv(FILE)
     return pd.DataFrame(rows).merge(searches, how="left", on=[*keys, "rule"])
 
