@@ -4,7 +4,7 @@ For a pattern, J is the Jacobian of the output's net inputs z, and S the objecti
 Where a factor stands at the output, J is that of the outputs and S = 1. The diagonal is the mean
 over patterns of (Jᵀ S J)_ii. A random error e with E[e eᵀ] = S is propagated as y - t is, which
 gives Σ Jᵀ e / b over a batch of b patterns. Errors of patterns are independent, so b times its
-square has the diagonal as its expectation (Liu et al. 2023, section 2.2). Signs u of ±1 make e:
+square has the diagonal as its expectation (Liu et al. 2023). Signs u of ±1 make e:
 u √s for units with S = diag(s), and √y u - y (√y·u) for softmax. The rule's φ stands in J.
 """
 
