@@ -15,11 +15,11 @@ from study.learning.core.kernels import kernel
 from study.learning.second_order import SECOND_ORDER
 from study.learning.updater import (
     Hyperparameters,
-    Optimizer,
     decay_constants,
     epsilon,
     share,
 )
+from study.learning.updater import Optimizer as Optimizer
 from study.learning.updater import Updater as Updater
 from study.learning.variants import Parameter
 

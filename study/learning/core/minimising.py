@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from study.learning import Array
+from study.learning.core.stack import Stack
 from study.learning.core.trainer import Trainer
+from study.learning.optimizers import Updater
 
 
 class Minimiser(Trainer):
@@ -20,8 +22,16 @@ class Minimiser(Trainer):
     scipy computes in float64 with a BLAS, whose last bits depend on the processor.
     """
 
-    def __init__(self, *given: Any, marks: Sequence[int], **named: Any) -> None:
-        super().__init__(*given, accumulates=True, **named)
+    def __init__(
+        self,
+        stack: Stack,
+        updater: Updater,
+        batch_size: int,
+        *,
+        marks: Sequence[int],
+        done: int = 0,
+    ) -> None:
+        super().__init__(stack, updater, batch_size, accumulates=True, done=done)
         self._marks = np.asarray(marks)
         self._path: Array | None = None
         self.results: list[Any] = []
@@ -38,7 +48,7 @@ class Minimiser(Trainer):
         """Return the parameters at all marks, (marks, R, P)."""
         begin, alive = self.step, self.alive.copy()
         path = np.repeat(self.stack.parameters[None], len(self._marks), axis=0)
-        for r in np.flatnonzero(alive):
+        for r in np.flatnonzero(alive).tolist():
             self.alive[:] = np.arange(len(alive)) == r
             self.results.append(self._minimise(r, begin, path[:, r]))
         self.step, self.alive[:] = begin, alive
@@ -46,7 +56,7 @@ class Minimiser(Trainer):
 
     def _minimise(self, r: int, begin: int, path: Array) -> Any:
         """Fill the path (marks, P) of a replica; return scipy's result."""
-        from scipy.optimize import minimize  # here alone: nothing else that trains needs scipy
+        from scipy import optimize  # here alone: nothing else that trains needs scipy
 
         record, own = self.updater.optimizer, self.updater.numbers[r]
         options = {name: int(n) for name, n in zip(record.parameters, own, strict=True)}
@@ -66,8 +76,10 @@ class Minimiser(Trainer):
 
         limits = {"maxiter": int(self._marks[-1]) - begin, "maxfun": 2**31 - 1}
         never = {"ftol": 0.0, "gtol": 0.0}
+        minimize: Any = optimize.minimize
         return minimize(
-            *(loss, w.astype(np.float64) / rate),
+            loss,
+            w.astype(np.float64) / rate,
             jac=True,
             method=record.scipy,
             callback=note,
