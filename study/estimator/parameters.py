@@ -104,6 +104,11 @@ def _optimizer(given: Mapping[str, Any]) -> Variant[Optimizer]:
     if isinstance(spec, str) and spec == "sgd" and given["momentum"] > 0:
         spec = "nesterov" if given["nesterovs_momentum"] else "momentum"
     variant = resolve("solver", OPTIMIZERS, spec)
+    if variant.record.scipy:
+        steps = ", ".join(name for name, record in OPTIMIZERS.items() if not record.scipy)
+        raise UsageError(
+            f"solver {variant.name!r} makes no steps of learning_rate_init. Valid: {steps}"
+        )
     if isinstance(spec, Variant):
         return variant
     said = {*spec, *(spec.get(variant.name) or ())} if isinstance(spec, Mapping) else set()

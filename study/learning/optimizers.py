@@ -7,82 +7,21 @@ state begins at zero, unless ``start`` says otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-
 import numpy as np
 
 from study.learning import Array
 from study.learning.core.fixed import power
-from study.learning.core.kernels import Kernel, as_kernel, kernel
-from study.learning.variants import Parameter, Record
-
-Hyperparameters = Mapping[str, Array]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Optimizer(Record):
-    """An optimizer.
-
-    Parameters
-    ----------
-    kernel
-        ``kernel(w, g, state, rate, constants)`` changes w and the state in place; w and g (P,),
-        state (n, P), for one replica; all of one dtype.
-    state
-        Names of the state arrays, by what they hold.
-    constants
-        ``constants(values)`` derives what the kernel gets as constants, in float64.
-    rate_at
-        ``rate_at(rate, values, step)`` is the rate that the kernel gets, bias correction
-        included.
-    start
-        ``start(state, rate)`` fills the state (R, n, P) before the first step, where not zero.
-    full_batch
-        True where it needs the gradient of the whole training set.
-    learning_rates
-        Where tuning looks unless the protocol says: a range such as "2 a decade from 1e-3 to 10".
-    """
-
-    registry = ("study.learning.optimizers", "OPTIMIZERS")
-
-    kernel: Kernel | Callable[..., None]
-    state: tuple[str, ...] = ()
-    constants: Callable[[Hyperparameters], tuple[Array, ...]] = lambda values: tuple(
-        values.values()
-    )
-    rate_at: Callable[[Array, Hyperparameters, int], Array] = lambda rate, values, step: rate
-    start: Callable[[Array, Array], None] | None = None
-    full_batch: bool = False
-    learning_rates: str = ""
-
-
-class Updater:
-    """An optimizer at work on parameters (R, P): its state, its constants, its step count."""
-
-    def __init__(
-        self, optimizer: Optimizer, values: Hyperparameters, rate: Array, parameters: Array
-    ) -> None:
-        replicas, count = parameters.shape
-        self.optimizer, self.rate, self._own = optimizer, rate, values
-        self.dtype = parameters.dtype
-        self.kernel = as_kernel("update", optimizer.kernel).at(self.dtype)
-        self.state = np.zeros((replicas, len(optimizer.state), count), self.dtype)
-        # rounded once, from float64: 1 - 0.999 in float32 would lose four digits
-        constants = [np.broadcast_to(c, replicas) for c in optimizer.constants(values)]
-        self.numbers = np.array(constants, self.dtype).reshape(len(constants), replicas).T.copy()
-        self.step = 0
-        if optimizer.start:
-            optimizer.start(self.state, rate.astype(self.dtype))
-
-    def rates(self, schedule: Sequence[float]) -> Array:
-        """Return the rates of the next updates, (len(schedule), R), and count these as taken."""
-        rates = [
-            self.optimizer.rate_at(self.rate * share, self._own, self.step + i + 1)
-            for i, share in enumerate(schedule)
-        ]
-        self.step += len(rates)
-        return np.array(rates, self.dtype).reshape(len(rates), len(self.rate))
+from study.learning.core.kernels import kernel
+from study.learning.second_order import SECOND_ORDER
+from study.learning.updater import (
+    Hyperparameters,
+    decay_constants,
+    epsilon,
+    share,
+)
+from study.learning.updater import Optimizer as Optimizer
+from study.learning.updater import Updater as Updater
+from study.learning.variants import Parameter
 
 
 @kernel("update")
@@ -192,10 +131,6 @@ def _quickprop(w, g, state, rate, constants):
         w[i] += step
 
 
-def _decay_constants(n: Hyperparameters) -> tuple[Array, ...]:
-    return n["decay"], 1.0 - n["decay"], n["epsilon"]
-
-
 def _adam_rate(rate: Array, n: Hyperparameters, step: int) -> Array:
     first, second = power(n["beta_1"], step), power(n["beta_2"], step)
     return rate * np.sqrt(1.0 - second) / (1.0 - first)
@@ -206,14 +141,6 @@ def _first_sizes(state: Array, rate: Array) -> None:
 
 
 MOMENTUM = Parameter(0.9, "μ, share of the last step that is kept", low=0.0, high=1.0)
-
-
-def _epsilon(default: float) -> Parameter:
-    return Parameter(default, "ε, keeps the divisor from 0", low=0.0)
-
-
-def _share(default: float, meaning: str) -> Parameter:
-    return Parameter(default, meaning, low=0.0, high=1.0)
 
 
 _RECORDS = (
@@ -264,7 +191,7 @@ _RECORDS = (
         formula="G += g²; w -= η g / (√G + ε), ε outside the root; G starts at 0",
         reference="Duchi, Hazan & Singer 2011",
         family="adaptive",
-        parameters={"epsilon": _epsilon(1e-10)},
+        parameters={"epsilon": epsilon(1e-10)},
         examples=({"epsilon": 0.1},),
         kernel=_adagrad,
         state=("sum of squares",),
@@ -276,11 +203,11 @@ _RECORDS = (
         reference="Tieleman & Hinton 2012, lecture 6.5",
         label="RMSprop",
         family="adaptive",
-        parameters={"decay": _share(0.9, "ρ, memory of the squares"), "epsilon": _epsilon(1e-8)},
+        parameters={"decay": share(0.9, "ρ, memory of the squares"), "epsilon": epsilon(1e-8)},
         examples=({"decay": 0.5, "epsilon": 0.1},),
         kernel=_rmsprop,
         state=("mean square",),
-        constants=_decay_constants,
+        constants=decay_constants,
         learning_rates="2 a decade from 1e-5 to 1",
     ),
     Optimizer(
@@ -289,11 +216,11 @@ _RECORDS = (
         "u = ρ u + (1 - ρ) s²; u, v start at 0",
         reference="Zeiler 2012",
         family="adaptive",
-        parameters={"decay": _share(0.9, "ρ, memory of the squares"), "epsilon": _epsilon(1e-6)},
+        parameters={"decay": share(0.9, "ρ, memory of the squares"), "epsilon": epsilon(1e-6)},
         examples=({"decay": 0.95, "epsilon": 0.01},),
         kernel=_adadelta,
         state=("mean square", "mean square of steps"),
-        constants=_decay_constants,
+        constants=decay_constants,
         learning_rates="2 a decade from 1e-3 to 100",
     ),
     Optimizer(
@@ -304,9 +231,9 @@ _RECORDS = (
         reference="Kingma & Ba 2015, the efficient form of section 2",
         family="adaptive",
         parameters={
-            "beta_1": _share(0.9, "β1, memory of the gradients"),
-            "beta_2": _share(0.999, "β2, memory of the squares"),
-            "epsilon": _epsilon(1e-8),
+            "beta_1": share(0.9, "β1, memory of the gradients"),
+            "beta_2": share(0.999, "β2, memory of the squares"),
+            "epsilon": epsilon(1e-8),
         },
         examples=({"beta_1": 0.5, "beta_2": 0.9, "epsilon": 0.1},),
         kernel=_adam,
@@ -328,7 +255,7 @@ _RECORDS = (
         family="batch",
         parameters={
             "grow": Parameter(1.2, "η+", low=1.0),
-            "shrink": _share(0.5, "η-"),
+            "shrink": share(0.5, "η-"),
             "least": Parameter(1e-6, "least step", low=0.0),
             "most": Parameter(50.0, "largest step", low=0.0),
         },
@@ -353,4 +280,4 @@ _RECORDS = (
         learning_rates="2 a decade from 1e-3 to 100",
     ),
 )
-OPTIMIZERS: dict[str, Optimizer] = {record.name: record for record in _RECORDS}
+OPTIMIZERS: dict[str, Optimizer] = {record.name: record for record in (*_RECORDS, *SECOND_ORDER)}

@@ -73,6 +73,9 @@ def test_every_protocol_tunes_every_optimizer(name):
     rates = config.protocol.learning_rates
     assert list(rates) == list(OPTIMIZERS)
     for optimizer, values in rates.items():
+        if OPTIMIZERS[optimizer].scipy:
+            assert values == (1.0,), "a line search finds the steps"
+            continue
         assert len(values) >= 10, optimizer
         ratios = [b / a for a, b in itertools.pairwise(values)]
         assert ratios == pytest.approx([10**0.5] * len(ratios), rel=1e-5)

@@ -224,3 +224,8 @@ def test_float32():
     for mine, other in zip(ours.coefs_, theirs.coefs_, strict=True):
         np.testing.assert_allclose(mine, other, atol=1e-5)
     assert ours.predict(x).dtype == np.float32
+
+
+def test_lbfgs_is_no_solver_of_steps():
+    with pytest.raises(ValueError, match="'lbfgs' makes no steps of learning_rate_init"):
+        DeltaRuleClassifier(solver="lbfgs").fit(*load_iris(return_X_y=True))

@@ -78,6 +78,18 @@ def _quickprop(w: float, g: float, s: State, rate: float, t: int, p: Numbers) ->
     return w + step
 
 
+def _gauss_newton(w: float, g: float, s: State, rate: float, t: int, p: Numbers) -> float:
+    """Steps by a running diagonal; s["d"] is the sample of this step, 0 where none is given."""
+    rest = 1.0 - p["decay"]
+    s["h"] = p["decay"] * s.get("h", 1.0) + rest * s.get("d", 0.0)
+    return w - rate * g / (s["h"] + p["damping"])
+
+
+def _lbfgs(w: float, g: float, s: State, rate: float, t: int, p: Numbers) -> float:
+    """No step of its own: scipy takes them, see `minimiser`."""
+    return w
+
+
 _ALL = (
     _sgd,
     _weight_decay,
@@ -89,6 +101,8 @@ _ALL = (
     _adam,
     _rprop,
     _quickprop,
+    _gauss_newton,
+    _lbfgs,
 )
 STEPS: dict[str, Callable[[float, float, State, float, int, Numbers], float]] = {
     step.__name__[1:]: step for step in _ALL

@@ -12,6 +12,7 @@ import numpy as np
 
 from study.learning import Array
 from study.learning.core.borrowed import borrowed, matrix, row
+from study.learning.core.curvature import sample
 from study.learning.core.kernels import compiled
 from study.learning.core.network import Workspace, backward, forward, make_workspace
 from study.learning.seeds import shuffled
@@ -35,13 +36,17 @@ class Patterns(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Buffers for one replica's update: layers, gradient (P,), a batch, an epoch's order (n,)."""
+    """Buffers for one replica's update.
+
+    They are for layers, gradient (P,), a batch, an epoch's order (n,) and sampled aims.
+    """
 
     work: Workspace
     gradient: Array
     x: Array
     t: Array
     order: Array
+    sampled: Array
 
 
 class Batches(NamedTuple):
@@ -80,12 +85,25 @@ def make_scratch(sizes: Array, parameters: Array, data: Patterns, batch: int) ->
         np.empty((width, size), dtype),
         np.empty((size, data.targets.shape[2]), dtype),
         np.empty(patterns, np.int64),
+        np.empty((size, data.targets.shape[2]), dtype),
     )
 
 
 @compiled
 def advance(
-    sizes, replicas, data, batches, hidden, output, loss, update, rates, constants, first, scratch
+    sizes,
+    replicas,
+    data,
+    batches,
+    hidden,
+    output,
+    loss,
+    update,
+    rates,
+    constants,
+    first,
+    scratch,
+    curvature,
 ):
     """Take ``len(rates)`` updates, the first of them number `first` (from 0).
 
@@ -96,7 +114,7 @@ def advance(
     size = min(batches.size, patterns)
     in_epoch = (patterns + size - 1) // size
     # the same arrays, no reference counting
-    work, gradient, x, t, order = borrowed(scratch)
+    work, gradient, x, t, order, sampled = borrowed(scratch)
     inputs, aims = borrowed(data)
     parameters, state, alive = borrowed(replicas)
     hidden, output, constants = borrowed(hidden), borrowed(output), borrowed(constants)
@@ -140,6 +158,12 @@ def advance(
                         squares = penalise(sizes, w, gradient, loss.alpha / b)
                         if loss.running.shape[0] > 0:
                             loss.running[r, 1] += 0.5 * loss.alpha * squares
+                    if curvature.wanted:
+                        sample(
+                            *(sizes, w, row(row(state, r), 0), batch_x),
+                            *(matrix(sampled, 0, b, t.shape[1]), hidden, output, work),
+                            *(curvature, s, r, first + i + 1),
+                        )
                     update(w, gradient, row(state, r), rates[i, r], row(constants, r))
 
 

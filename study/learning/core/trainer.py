@@ -6,7 +6,9 @@ import numpy as np
 
 from study.learning import Array, seeds
 from study.learning.core import loops, weighted
+from study.learning.core.curvature import STREAM, Curvature
 from study.learning.core.stack import Stack
+from study.learning.objectives import SOFTMAX
 from study.learning.optimizers import Updater
 
 UPDATES_A_CALL = 1024  # of the compiled loop, for which the rates are laid out
@@ -42,6 +44,9 @@ class Trainer:
         self._batches = loops.Batches(batch_size, keys, given, begin)
         running = np.zeros((replicas if accumulates else 0, 2))
         self._loss = loops.Loss(stack.terms, float(alpha), running)
+        softmax = stack.activations[1].name == SOFTMAX.name
+        drawn = seeds.stream_keys(stack.seeds, STREAM)
+        self._curvature = Curvature(updater.optimizer.curved, softmax, drawn)
         self._scratch = loops.make_scratch(stack.sizes, stack.parameters, data, batch_size)
 
     def advance(self, schedule: Sequence[float]) -> None:
@@ -63,6 +68,7 @@ class Trainer:
                 updater.numbers,
                 self.step,
                 self._scratch,
+                self._curvature,
                 *self._weights,
             )
             self.step += len(part)

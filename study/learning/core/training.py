@@ -8,6 +8,7 @@ import numpy as np
 
 from study.learning import Array, outcomes
 from study.learning.core import loops, network
+from study.learning.core.minimising import Minimiser
 from study.learning.core.placement import layer_of
 from study.learning.core.stack import Stack
 from study.learning.core.trainer import Trainer
@@ -126,7 +127,11 @@ def train(
         stack = Stack(problem, design, replicas, parameters)
         updater = Updater(design.optimizer.record, numbers_of, rate_of, parameters)
         batch = budget.batch_size or problem.inputs.shape[1]
-        trainer = Trainer(stack, updater, batch, done=done)
+        if design.optimizer.record.scipy:
+            marks = [done + mark for mark in budget.marks()]
+            trainer: Trainer = Minimiser(stack, updater, batch, done=done, marks=marks)
+        else:
+            trainer = Trainer(stack, updater, batch, done=done)
         return _run(trainer, budget, rate_of, Observer(stack, moving=drawn))
 
 

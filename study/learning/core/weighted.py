@@ -20,6 +20,7 @@ def advance(
     constants,
     first,
     scratch,
+    curvature,
     weights,
 ):
     """Take updates as `loops.advance` does, of one replica in a given order; `weights` (n,).
@@ -64,5 +65,6 @@ def advance(
             constants,
             first + i,
             scratch,
+            curvature,
         )
     loss.running[0, 1] += account[0, 1]
