@@ -119,7 +119,7 @@ def _shares(panel: Axes, shares: pd.DataFrame, by: str) -> None:
 def _forest(panel: Axes, trained: pd.DataFrame) -> None:
     panel.axvline(1.0, color=style.MUTED, linewidth=0.7, zorder=1)
     look = panels.look_of("relu_at_zero")
-    found = trained.set_index(["zeros", "optimizer", "arm", "alpha"])
+    found = trained.set_index(["zeros", "optimizer", "arm", "alpha"]).sort_index()
     for at, (regime, optimizer) in enumerate(ROWS):
         for number, (arm, (marker, full)) in enumerate(ARMS.items()):
             key = (REGIMES[regime], optimizer, *arm)

@@ -29,6 +29,7 @@ LOOKS = {
 def pages(evidence: Evidence) -> Iterator[Figure]:
     """Draw growth by depth and width, and failures by learning rate."""
     measured, failed = growth(pd.read_csv(FILE)), failures(evidence.runs.frame)
+    measured = measured[measured["error"] == "independent"]
     figure, axes = style.sheet(
         message(measured, failed), note(__file__), 1, 4, height=1.8, left=0.6, bottom=0.72,
         gap=(0.28, 0.3),

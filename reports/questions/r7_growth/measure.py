@@ -4,12 +4,14 @@
 and backward pass, and writes ``growth.csv`` beside this file, in half a minute.
 """
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.special import digamma
-from scipy.stats import binom, t
+from scipy.stats import binom
+from scipy.stats import t as student
 
 from study.learning import Array
 from study.learning.core.network import layers_of
@@ -21,13 +23,16 @@ from study.learning.problem import unscored
 FILE = Path(__file__).with_name("growth.csv")
 WIDTHS, DEPTHS = (16, 32, 128), (1, 2, 4, 8, 12, 16)
 NETS, OUTPUTS, TOGETHER = 200, 10, 20
+ERRORS = {"independent": 1e6, "its own": 1.0}
+"""What is propagated: an error that is independent of the net, or its own; scale of targets."""
 
 
-def norms(width: int, depth: int, seeds: range) -> tuple[Array, Array]:
+def norms(width: int, depth: int, seeds: range, targets: float) -> tuple[Array, Array]:
     """Return |δ| of the first hidden layer, (seeds,): exact, and with φ = 1 in hidden layers.
 
     A net of `depth` hidden layers of `width` relu units, He-initialised, sees one normal pattern
-    with normal targets. Of one pattern, the gradient in the biases is δ itself.
+    with normal targets, times `targets`. Where they are huge the error y - t does not depend on
+    the net. Of one pattern, the gradient in the biases is δ itself.
     """
     design = named_design(
         [width] * depth, "relu", gradient="removed", objective="linear_squared_error",
@@ -36,8 +41,8 @@ def norms(width: int, depth: int, seeds: range) -> tuple[Array, Array]:
     found = []
     for few in (seeds[at : at + TOGETHER] for at in range(0, len(seeds), TOGETHER)):
         draw = np.random.default_rng([width, depth, few[0]])
-        inputs, targets = draw.standard_normal((1, width)), draw.standard_normal((1, OUTPUTS))
-        problem = unscored(inputs, targets, "regression")
+        x, t = draw.standard_normal((1, width)), targets * draw.standard_normal((1, OUTPUTS))
+        problem = unscored(x, t, "regression")
         stack = Stack(problem, design, few, initial(design, problem, few))
         deltas = (
             layers_of(stack.gradient(layers, 1), stack.widths)[0][:, -1]
@@ -64,15 +69,16 @@ def expected(width: int, depth: int) -> float:
 def main() -> None:
     """Write the table: geometric means over nets, and their limits of 95 % by Student's t."""
     rows = []
-    for width in WIDTHS:
-        for depth in DEPTHS:
-            exact, removed = norms(width, depth, range(1, NETS + 1))
+    for error, targets in ERRORS.items():
+        for width, depth in product(WIDTHS, DEPTHS):
+            exact, removed = norms(width, depth, range(1, NETS + 1), targets)
             alive = exact > 0
             logs = np.log(removed[alive] / exact[alive])
-            half = t.ppf(0.975, len(logs) - 1) * logs.std(ddof=1) / np.sqrt(len(logs))
             mean = logs.mean()
+            half = student.ppf(0.975, len(logs) - 1) * logs.std(ddof=1) / np.sqrt(len(logs))
             rows.append(
                 {
+                    "error": error,
                     "width": width,
                     "depth": depth,
                     "initialisations": NETS,
