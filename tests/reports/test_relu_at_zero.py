@@ -7,7 +7,14 @@ import pytest
 from reports.questions.r2_relu_at_zero import table
 from reports.questions.r2_relu_at_zero.arithmetic import ARITHMETICS, uniform
 from reports.questions.r2_relu_at_zero.measure import EACH, FILE, JOBS
-from reports.questions.r2_relu_at_zero.nets import ARMS, Net, differing, drawn, gradient, zero_rates
+from reports.questions.r2_relu_at_zero.nets import (
+    ARMS,
+    Net,
+    differing,
+    drawn,
+    gradient,
+    zero_rates,
+)
 
 HALF, TWICE = ARITHMETICS["float16"], ARITHMETICS["float64"]
 LABELS = np.array([0, 3, 9, 9, 1])

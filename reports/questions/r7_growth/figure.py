@@ -58,8 +58,8 @@ def message(measured: pd.DataFrame, failed: pd.DataFrame) -> str:
     cost = f"{times:.3g} times smaller" if np.isfinite(times) else "none at all"
     return (
         f"Without relu's mask signals grow √2 a layer: {widest['ratio']:.0f} times in "
-        f"{widest['depth']:.0f} layers (2^(L/2): {widest['theory']:.0f}). The largest rate at which "
-        f"half of the runs train is {cost}"
+        f"{widest['depth']:.0f} layers (2^(L/2): {widest['theory']:.0f}). The largest rate at "
+        f"which half of the runs train is {cost}"
     )
 
 
