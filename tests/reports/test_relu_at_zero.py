@@ -87,24 +87,18 @@ def test_only_zeros_from_which_a_signal_goes_down_make_a_net_differ():
     assert {depth for (depth, *_), differs in found.items() if differs} == {2}
 
 
-@pytest.mark.parametrize("name", ["float32", "float16", EACH])
-def test_the_chance_of_a_zero_is_how_often_random_biases_hit(name):
-    """Inputs of one unit, few bits and a narrow range make zeros common enough to count."""
-    arithmetic, rng = ARITHMETICS[name], np.random.default_rng(2)
-    reach = 0.5
-    draws = rng.integers(0, 2**24, 4_000_000)
-    biases = arithmetic.rounded(uniform(draws, reach))
-    if name == "float32":  # the same numbers as biases, so that hits are not one in 2^24
-        sums = -biases[:1000]
-        assert np.allclose(arithmetic.hit(sums, reach), 2.0**-24, rtol=1e-12)
-        assert arithmetic.hit(np.array([0.75], np.float32), reach) == 0
-        return
-    sums = arithmetic.rounded(rng.uniform(0.2, 0.3, 50)) if name == EACH else None
-    if sums is None:
-        assert np.allclose(arithmetic.hit(np.array([0.1], np.float32), reach), 2.0**-24)
-        return
-    counted = np.mean([(biases == -one).mean() for one in sums])
-    assert counted == pytest.approx(arithmetic.hit(sums, reach).mean(), rel=0.05)
+def test_the_chance_of_a_zero_is_that_of_a_bias():
+    reach, rng = 0.5, np.random.default_rng(2)
+    biases = uniform(rng.integers(0, 2**24, 1_000_000), reach)
+    single = ARITHMETICS["float32"]
+    assert np.allclose(single.hit(-biases[:1000], reach), 2.0**-24)
+    assert single.hit(np.array([0.75, 2.0**-30], np.float32), reach).tolist() == [0, 0]
+    assert TWICE.hit(np.array([0.1]), reach) == 0  # 0.1 has more bits than any bias
+    assert HALF.hit(np.array([0.1, 0.75], np.float32), reach).tolist() == [2.0**-24, 0]
+    arithmetic = ARITHMETICS[EACH]
+    sums = arithmetic.rounded(rng.uniform(0.2, 0.3, 50))
+    hits = np.mean([(arithmetic.rounded(biases) == -one).mean() for one in sums])
+    assert hits == pytest.approx(arithmetic.hit(sums, reach).mean(), rel=0.05)
 
 
 def test_chances_agree_with_zeros_that_are_counted():

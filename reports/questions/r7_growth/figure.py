@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -15,9 +16,12 @@ from reports.templates import note
 from study.evidence.evidence import Evidence
 
 EXPERIMENT = "replications"
-SHOWN = (1, 4, 16)
+SHOWN = (4, 8, 16)
 """Depths whose failures are drawn; the table has all."""
-WIDTHS = {16: "#E69F00", 32: "#56B4E9", 128: "#0072B2"}
+WIDTHS = {
+    width: to_hex(style.blend(style.HUES["offset"], share))
+    for width, share in ((16, 0.45), (32, 0.7), (128, 1.0))
+}
 MARKERS = {16: "^", 32: "s", 128: "o"}
 LOOKS = {
     "exact": panels.look_of("exact"),
@@ -32,12 +36,12 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     measured = measured[measured["error"] == "independent"]
     figure, axes = style.sheet(
         message(measured, failed), note(__file__), 1, 4, height=1.8, left=0.6, bottom=0.72,
-        gap=(0.28, 0.3),
+        gap=(0.38, 0.3),
     )  # fmt: skip
     _growth(axes[0, 0], measured)
     for panel, depth in zip(axes[0, 1:], SHOWN, strict=True):
         _failures(panel, failed[failed["depth"] == depth])
-        panel.set_title(f"{depth} hidden layer{'s' if depth > 1 else ''}")
+        panel.set_title(f"{depth} hidden layers")
         panels.under(panel, "learning rate")
     axes[0, 1].set_ylabel("failed runs, %")
     widths = [
@@ -53,13 +57,15 @@ def message(measured: pd.DataFrame, failed: pd.DataFrame) -> str:
     """Say how signals grow in the deepest, widest nets, and what that costs in rates."""
     deepest = measured[measured["depth"] == measured["depth"].max()]
     widest = deepest.loc[deepest["width"].idxmax()]
-    largest = largest_rates(failed[failed["depth"] == failed["depth"].max()])
-    times = largest["exact"] / largest["removed"] if largest["removed"] else np.inf
-    cost = f"{times:.3g} times smaller" if np.isfinite(times) else "none at all"
+    deep = failed["depth"].max()
+    largest = largest_rates(failed[failed["depth"] == deep])
+    cost = f"In {deep} layers no rate trains half of the runs"
+    if largest["removed"]:
+        times = largest["exact"] / largest["removed"]
+        cost = f"In {deep} layers rates that train half of the runs are {times:.3g} times smaller"
     return (
-        f"Without relu's mask signals grow √2 a layer: {widest['ratio']:.0f} times in "
-        f"{widest['depth']:.0f} layers (2^(L/2): {widest['theory']:.0f}). The largest rate at "
-        f"which half of the runs train is {cost}"
+        f"Without relu's mask signals grow by √2 a layer, {widest['ratio']:.0f} times in "
+        f"{widest['depth']:.0f} layers (2^(L/2): {widest['theory']:.0f}). {cost}"
     )
 
 
