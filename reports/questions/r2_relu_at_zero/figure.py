@@ -72,11 +72,12 @@ def message(shares: pd.DataFrame, trained: pd.DataFrame) -> str:
     made = trained[(trained["zeros"] == REGIMES["rounded"]) & (trained["rate"] == "own")]
     written, scaled = (made[made["arm"] == arm] for arm in ("overwrite", "scale"))
     low, high = scaled["ratio"].min(), scaled["ratio"].max()
+    lost = 100 * written["failed"].mean()
     return (
         f"In float32 {100 * expected[PARTS_USUAL]:.0f} % of nets with three layers meet an exact "
         f"zero in 60,000 inputs (published: {PUBLISHED['float32'][3, 256] / 10:.0f} %). Where "
-        f"zeros are common, α written over signals fails in {100 * written['failed'].mean():.0f} % "
-        f"of runs; as a slope it ends at {low:.2f} to {high:.2f} times slope 0's objective"
+        f"zeros are common, α written over signals fails in {lost:.0f} % of runs; as a "
+        f"slope it ends at {low:.2f} to {high:.2f} times slope 0's objective"
     )
 
 
