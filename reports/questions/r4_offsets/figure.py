@@ -17,11 +17,13 @@ EXPERIMENT = "replications"
 _OFFSET = panels.look_of("offset")
 RULES = {
     ("exact", 0.0, "none"): ("exact", panels.look_of("exact")),
-    ("offset", 0.01, "hidden"): ("0.01", replace(_OFFSET, marker="v", face="#FFFFFF")),
-    ("offset", 0.1, "hidden"): ("0.1", replace(_OFFSET, marker="s", face="#8CCFBB")),
-    ("offset", 0.25, "hidden"): ("0.25", replace(_OFFSET, marker="^", line=style.LINES[1])),
-    ("offset", 0.1, "all"): ("SNNS", replace(_OFFSET, marker="D", line=style.LINES[2])),
-    ("floor", 0.0099, "all"): ("FANN", panels.look_of("floor")),
+    ("offset", 0.1, "hidden"): ("offset 0.1", replace(_OFFSET, marker="s", face="#8CCFBB")),
+    ("offset", 0.25, "hidden"): ("offset 0.25", replace(_OFFSET, marker="^", line=style.LINES[1])),
+    ("offset", 0.1, "all"): (
+        "0.1 in all layers (SNNS)",
+        replace(_OFFSET, marker="D", line=style.LINES[2]),
+    ),
+    ("floor", 0.0099, "all"): ("floor 0.0099 (FANN)", panels.look_of("floor")),
 }
 """Rule, amount and location -> its name in the key, and its look."""
 
@@ -70,10 +72,10 @@ def _draw(panel: Axes, table: pd.DataFrame) -> None:
     for place, ((rule, amount, location), (_, look)) in enumerate(reversed(RULES.items())):
         mine = table[(table["rule"] == rule) & (table["location"] == location)]
         mine = mine[(mine["offset"] - amount).abs() < 1e-6].sort_values("depth")
-        at = mine["depth"] + 0.09 * (place - 2.5)
+        at = mine["depth"] + 0.11 * (place - 2)
         count = (mine["trained"] * mine["seeds"]).round()
         low, high = wilson(count.to_numpy(), mine["seeds"].to_numpy())
-        panel.vlines(at, 100 * low, 100 * high, color=look.colour, linewidth=0.7, alpha=0.6)
+        panel.vlines(at, 100 * low, 100 * high, color=look.colour, linewidth=0.7, alpha=0.35)
         panel.plot(
             *(at, 100 * mine["trained"]), color=look.colour, linestyle=look.line, linewidth=1.0,
             marker=look.marker, markersize=3.6, markerfacecolor=look.face,
