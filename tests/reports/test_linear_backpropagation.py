@@ -87,8 +87,10 @@ def test_limits_of_paired_means_are_students():
 
 @pytest.mark.parametrize(
     ("low", "high", "more", "said"),
-    [(0.5, 0.9, False, "holds"), (1.1, 2.0, False, "reversed"), (0.5, 1.1, False, "undecided")]
-    + [(0.5, 0.9, True, "reversed"), (1.1, 2.0, True, "holds")],
+    [
+        *((0.5, 0.9, False, "holds"), (1.1, 2.0, False, "reversed")),
+        *((0.5, 0.9, True, "reversed"), (1.1, 2.0, True, "holds"), (0.5, 1.1, False, "undecided")),
+    ],
 )
 def test_verdicts(low, high, more, said):
     assert paired.verdict(Interval(1.0, low, high), more=more) == said
@@ -153,10 +155,9 @@ def test_depth_and_updates_of_offsets():
             frame = pd.concat(parts)
 
     found = offsets.tables(Evidence)
+    kinds = ("shared", "tuned", "0.1", "1")
     deep = found["offsets_depth"].set_index(["rate", "rule"])["deepest"].to_dict()
-    assert deep == {
-        (k, r): d for k in ("shared", "tuned") for r, d in (("exact", 2), ("offset", 4))
-    }
+    assert deep == {(k, r): d for k in kinds for r, d in (("exact", 2), ("offset", 4))}
     rows = found["offsets"]
     rows = rows[(rows["rule"] == "offset") & (rows["rate"] == "tuned")]
     assert set(rows["offset"]) == {0.1} and set(rows["learning_rate"]) == {0.1}

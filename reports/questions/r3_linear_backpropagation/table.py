@@ -23,8 +23,9 @@ LI_LAYERS = 2
 def tables(evidence: Evidence) -> dict[str, pd.DataFrame]:
     """Return the table ``linear_backpropagation``.
 
-    ``value`` is removal over exact: a ratio of steps, or of shares of the removable objective; for
-    test scores their difference in points. Each is a mean over seeds, paired, with 95 % limits.
+    ``value`` is removal over exact: a ratio of steps, or of shares of the removable objective. Of
+    test scores, which are 0 after divergence, it is the difference in points. Each is a mean over
+    seeds, paired, with 95 % limits.
     ``verdict`` asks of each row whether removal is faster, lower or better: see `paired.verdict`.
     """
     rows = [*student_rows(), *net_rows(nets(evidence.runs.frame))]
@@ -48,7 +49,7 @@ def nets(frame: pd.DataFrame) -> pd.DataFrame:
     last = runs["location"].str.extract(r"last_(\d)", expand=False).astype(float)
     layers = last.where(last.notna(), depth)
     runs["layers"] = layers.where(runs["location"] != "none", 0).astype(int)
-    return paired.left(runs)
+    return paired.left(runs.assign(test_score=runs["test_score"].astype(float).fillna(0.0)))
 
 
 def student_rows() -> Iterator[dict[str, Any]]:
