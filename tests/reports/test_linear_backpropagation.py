@@ -2,14 +2,18 @@
 
 import itertools
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from pages import fits
 
-from reports import paired
+from reports import paired, style
+from reports.questions.r3_linear_backpropagation import figure as linear_figure
 from reports.questions.r3_linear_backpropagation import measure
 from reports.questions.r3_linear_backpropagation import table as linear
+from reports.questions.r4_offsets import figure as offsets_figure
 from reports.questions.r4_offsets import table as offsets
 from study.evidence.runs import NothingToShow
 from study.evidence.statistics import Interval
@@ -150,11 +154,8 @@ def test_depth_and_updates_of_offsets():
         part["updates_to_target"] = np.where(offset, 300.0, 1000.0 if depth < 3 else np.nan)
         parts.append(part)
 
-    class Evidence:
-        class runs:
-            frame = pd.concat(parts)
-
-    found = offsets.tables(Evidence)
+    evidence = evidence_of(*parts)
+    found = offsets.tables(evidence)
     kinds = ("shared", "tuned", "0.1", "1")
     deep = found["offsets_depth"].set_index(["rate", "rule"])["deepest"].to_dict()
     assert deep == {(k, r): d for k in kinds for r, d in (("exact", 2), ("offset", 4))}
@@ -165,3 +166,27 @@ def test_depth_and_updates_of_offsets():
     assert set(rows["verdict"]) == {"holds"}
     more = found["offsets_depth"].query("rule == 'offset'")
     assert set(more["verdict"]) == {"holds"} and set(more["more_than_exact"]) == {2}
+    every = [pd.concat(parts).assign(dataset=data) for data in offsets.DATASETS]
+    assert "up to 2 hidden layers, an offset of 0.1 up to 4" in drawn(offsets_figure, every)
+
+
+def evidence_of(*parts):
+    return SimpleNamespace(runs=SimpleNamespace(frame=pd.concat(parts)))
+
+
+def drawn(figure, parts):
+    """Draw a page of made-up runs, on which everything fits, and return its message."""
+    with style.theme():
+        page = next(figure.pages(evidence_of(*parts)))
+        page.draw_without_rendering()
+        fits(page)
+    return style.message_of(page)
+
+
+def test_the_page_of_linear_backpropagation_says_who_is_ahead():
+    arms = {("exact", "none"): (-1.0, -3.0), ("removed", "last_2"): (-2.0, -1.0)}
+    arms[("removed", "hidden")] = (-1.5, -1.0)
+    mnist = {**LINEAR, "dataset": "external", "hidden": "400-200-100"}
+    said = drawn(linear_figure, [made_up(arms, **LINEAR), made_up(arms, **mnist)])
+    assert said.startswith("At their rate removal is ahead on MNIST and digits.")
+    assert said.endswith("Both tuned, it is behind on MNIST and digits")
