@@ -11,7 +11,6 @@ from reports import panels, style
 from reports.questions.r3_linear_backpropagation.measure import ARMS, FOLDER, STEPS
 from reports.questions.r3_linear_backpropagation.table import (
     DIGITS,
-    EXACTS,
     LI_LAYERS,
     MNIST,
     SHARED,
@@ -71,7 +70,7 @@ def _student(panel: Axes) -> None:
         some = mine.iloc[::2]
         panel.plot(
             *(some["step"], some["middle"]), color=look.colour, marker=look.marker, markersize=3.2,
-            linestyle="none",
+            linestyle="none", clip_on=False,
         )  # fmt: skip
     style.logarithmic(panel, "y", 0.004, 1.2)
     panel.set_xlim(0, STEPS)
@@ -104,20 +103,16 @@ def _by_layers(panel: Axes, table: pd.DataFrame) -> None:
     rows["k"] = rows["layers"].str.split().str[1].astype(int)
     least = rows.loc[rows["rate"] == SHARED, "removed_rate"].min()
     small = rows[(rows["rate"] == SHARED) & (rows["removed_rate"] == least)]
-    kinds = {
-        f"rate {least:g}": small,
-        EXACTS: rows[rows["rate"] == EXACTS],
-        TUNED: rows[rows["rate"] == TUNED],
-    }
+    kinds = {f"both at rate {least:g}": small, "each tuned": rows[rows["rate"] == TUNED]}
     for place, (name, mine) in enumerate(kinds.items()):
-        look = replace(REMOVED, marker="^Do"[place], face=("#FFFFFF", "#F3B084", "#D55E00")[place])
+        look = replace(REMOVED, marker="^o"[place], face=("#FFFFFF", REMOVED.face)[place])
         for _, row in mine.iterrows():
             found = row["value"], row["low"], row["high"]
-            panels.estimate(panel, row["k"] + 0.22 * (place - 1), found, look, upright=True)
+            panels.estimate(panel, row["k"] + 0.2 * (place - 0.5), found, look, upright=True)
         panel.plot([], [], color=look.colour, marker=look.marker, markerfacecolor=look.face,
                    markersize=4, linestyle="none", label=name)  # fmt: skip
     every = pd.concat(kinds.values())
-    style.logarithmic(panel, "y", every["low"].min() / 1.5, every["high"].max() * 8)
+    style.logarithmic(panel, "y", every["low"].min() / 1.5, every["high"].max() * 10)
     panels.equality(panel, "y")
     panel.legend(loc="upper left", handletextpad=0.2, borderpad=0.1, labelspacing=0.2)
     panel.set_xticks(sorted(set(every["k"])))
