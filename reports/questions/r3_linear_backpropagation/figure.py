@@ -91,7 +91,7 @@ def _by_rate(panel: Axes, runs: pd.DataFrame) -> None:
             *(rates, spread["median"]), color=look.colour, linestyle=look.line, linewidth=1.2,
             marker=look.marker, markersize=3.6, markerfacecolor=look.face,
         )  # fmt: skip
-    style.logarithmic(panel, "x", 0.0007, 0.9)
+    style.logarithmic(panel, "x", 0.0007, 1.4)
     style.logarithmic(panel, "y", max(1e-6, runs["left"].min() / 2), 1.3)
     panel.set_title("MNIST: objective left")
     panels.under(panel, "learning rate")

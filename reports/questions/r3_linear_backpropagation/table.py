@@ -86,8 +86,8 @@ def net_rows(runs: pd.DataFrame) -> Iterator[dict[str, Any]]:
             pairs += [(EXACTS, at_exacts, own_exact), (TUNED, own, own_exact)]
             claim = COMPETITIVE if layers == depth else FASTER
             for kind, one, other in pairs:
-                rates = (float(each["learning_rate"].median()) for each in (one, other))
-                place = (setting, f"last {layers} of {depth}", kind, *rates, len(one))
+                rate, its = (float(each["learning_rate"].median()) for each in (one, other))
+                place = (setting, f"last {layers} of {depth}", kind, rate, its, len(one))
                 found = paired.ratio(paired.beside(one, other, "decades"))
                 yield _row(*place, "objective left", found, claim)
                 if kind != SHARED:
