@@ -36,8 +36,8 @@ class DeltaRuleClassifier(ClassifierMixin, DeltaRuleEstimator):
         (``study list gradients``), a name with parameters such as
         ``{"floor": {"minimum": 0.1}}``, or a record.
     gradient_location
-        The layers that have the rule: "hidden", "output" or "all". Output units can have it under
-        the objective "squared_error" only.
+        The layers that have the rule: "hidden", "output", "all", or "last_2" for the last two
+        hidden layers. Output units can have it under the objective "squared_error" only.
     consistent
         "true": hidden units compute the matched activation F, whose derivative is what the rule
         says. "forward": the same, with the old derivative. "false": they compute `activation`.

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import StrOptions
 from study.errors import UsageError
 from study.learning import Array
 from study.learning.activations.matched import matched_activation
-from study.learning.design import Design, named_design
+from study.learning.design import LAST, Design, named_design
 from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.optimizers import OPTIMIZERS, Optimizer
 from study.learning.variants import Record, Variant, resolve
@@ -32,7 +32,7 @@ CONSTRAINTS = {
     **{k: v for k, v in MLPClassifier._parameter_constraints.items() if k != "max_fun"},
     **dict.fromkeys(("activation", "solver", "gradient", "objective"), _NAMED),
     **dict.fromkeys(("coef_init", "intercept_init"), _ARRAYS),
-    "gradient_location": [StrOptions({"hidden", "output", "all"})],
+    "gradient_location": [StrOptions({"hidden", "output", "all", *LAST})],
     "consistent": [StrOptions({"false", "true", "forward"})],
     "dtype": [StrOptions({"float32", "float64"})],
 }

@@ -18,11 +18,12 @@ from study.errors import UsageError
 from study.evidence.runs import REFERENCE, STRUCTURE, Runs, axis, columns_of, number_of
 from study.evidence.sources import joined, no_results, parts
 from study.learning.activations import ACTIVATIONS
+from study.learning.design import LAST
 from study.learning.optimizers import OPTIMIZERS
 from study.learning.rules import GRADIENTS, canonical
 from study.learning.variants import Parameter, Record, Variant, plain
 
-LOCATIONS = ("none", "hidden", "output", "all")
+LOCATIONS = ("none", *LAST, "hidden", "output", "all")
 NEEDED = {
     "runs": (
         *("run_id", *STRUCTURE[:-2], "gradient", "location", "consistent", "learning_rate"),

@@ -17,6 +17,14 @@ from study.learning.rules import EXACT, GRADIENTS
 from study.learning.rules.base import Gradient
 from study.learning.variants import Variant, resolve
 
+LAST = {f"last_{k}": k for k in range(1, 10)}
+"""Locations in the last k hidden layers, those next to the output -> k."""
+
+
+def hidden_layers(location: str, depth: int) -> int:
+    """Return in how many of `depth` hidden layers, from the last one down, a rule stands."""
+    return min(LAST.get(location, depth if location in ("hidden", "all") else 0), depth)
+
 
 @dataclass(frozen=True)
 class Network:
@@ -33,7 +41,7 @@ class Network:
     gradient
         The gradient rule: what stands in the slope's place.
     location
-        Where: "hidden", "output" or "all".
+        Where: "hidden", "output", "all", or "last_1" and on: the last k hidden layers.
     consistent
         "false", "true" or "forward": what the hidden layers compute forward and propagate back,
         see `study.learning.activations.matched`. The output units are the same in all three.
@@ -59,13 +67,16 @@ class Network:
 
     def rules(self) -> list[Variant[Gradient] | None]:
         """Return the rule of each layer, None where no factor stands (see `network.multiply`)."""
-        hidden = self.gradient if self.location in ("hidden", "all") else EXACT
+        depth = len(self.hidden)
+        count = hidden_layers(self.location, depth)
+        hidden = self.gradient
         if self.consistent != "false":
             hidden = original_slope(self.activation) if self.consistent == "forward" else EXACT
         output = self.gradient if self.location in ("output", "all") else EXACT
         if self.gradient.record.hidden_only:
             output = EXACT
-        return [hidden] * len(self.hidden) + [output if self.objective.output_factor else None]
+        top = output if self.objective.output_factor else None
+        return [EXACT] * (depth - count) + [hidden] * count + [top]
 
     def misplaced(self, outputs: int) -> str:
         """Return the reason why the gradient can't stand at its location, or ""."""
@@ -74,7 +85,7 @@ class Network:
             return f"with {objective.name} no factor stands at the output, only in hidden layers"
         if self.location == "output" and rule.hidden_only:
             return f"gradient {rule.name} is defined for hidden layers alone"
-        if self.location == "hidden" and not self.hidden:
+        if self.location in ("hidden", *LAST) and not self.hidden:
             return "there is no hidden layer"
         layers = [(width, self.activation) for width in self.hidden]
         layers.append((outputs, self.output(outputs)))

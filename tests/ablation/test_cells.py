@@ -51,6 +51,23 @@ def test_identical_cells_are_one_and_train_alike_to_the_bit(axes, place):
     np.testing.assert_array_equal(trained(one), trained(other))
 
 
+@pytest.mark.parametrize("gradient", ["removed", "mean_matched", "random_sign"])
+def test_the_last_of_as_many_layers_are_all_hidden_ones(gradient):
+    """Of two layers the last two, or five, are one cell with hidden; the last one is another."""
+    found = {}
+    for location in ("hidden", "last_1", "last_2", "last_5"):
+        axes = {"gradient": gradient, "hidden": [4, 3], "location": location}
+        cell = canonical(axes)
+        assert cell.location == ("last_1" if location == "last_1" else "hidden")
+        assert location != "last_1" or f"{gradient} · last_1 · sgd" in cell.name
+        found.setdefault(cell.location, []).append(trained(axes))
+    for other in found["hidden"][1:]:
+        np.testing.assert_array_equal(found["hidden"][0], other)
+    assert not np.array_equal(found["hidden"][0], found["last_1"][0])
+    one = canonical({"gradient": "exact", "location": "last_1"})
+    assert one == canonical({"gradient": "exact"})
+
+
 @pytest.mark.parametrize("activation", ["tanh", "logistic", "relu", "softsign", "leaky_relu"])
 @pytest.mark.parametrize("objective", ["squared_error", "linear_squared_error", "cross_entropy"])
 def test_the_canonical_cell_trains_like_the_one_that_was_asked_for(activation, objective):

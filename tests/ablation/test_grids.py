@@ -98,6 +98,9 @@ IMPOSSIBLE = """
 {dataset: [iris, breast_cancer], gradient: [exact, shuffled_units], location: [hidden, output]}
     gradient shuffled_units with tanh: a layer of one unit has nothing to permute
 {hidden: [[], [8]], gradient: [exact, removed]} => there is no hidden layer
+{hidden: [[], [8]], gradient: [exact, removed], location: last_1} => there is no hidden layer
+{gradient: [exact, floor], consistent: [false, true], location: last_1}
+    a matched activation replaces hidden units' alone: its location is hidden
 {gradient: [exact, frozen], location: [hidden, output]}
     gradient frozen is defined for hidden layers alone
 {gradient: [exact, removed], location: [none, hidden]}

@@ -223,7 +223,7 @@ def test_other_keys(key, value, line):
 BAD_VALUES = {
     "hidden": [0, -3, [0], "x", [[8], ["x"]], 1.5, True, [100_001], {"a": 1}, None],
     "gain": [0, -1, "x", float("inf"), float("nan"), None, {"a": 1}, [1, [2]], True, 1e300],
-    "location": ["al", 5, {"a": 1}, [["all"]], None, ""],
+    "location": ["al", 5, {"a": 1}, [["all"]], None, "", "last_0", "last_10", "last", ["last_x"]],
     "consistent": ["x", {"a": 1}, None, 7],
     **{axis: [5, 1.5, True, None, [None], [["x"]], {}, {"a": 1, "b": 2}] for axis in REGISTRIES},
 }

@@ -212,7 +212,7 @@ def test_weights_that_sum_to_nothing():
 
 
 @pytest.mark.parametrize("activation", ["tanh", "logistic", "relu"])
-@pytest.mark.parametrize("location", ["hidden", "output", "all"])
+@pytest.mark.parametrize("location", ["hidden", "output", "all", "last_1"])
 def test_squashed_outputs_classify(activation, location):
     y = Y > 0 if location == "all" else Y
     settings = {"objective": "squared_error", "gradient": {"floor": {"minimum": 0.1}}}
@@ -310,7 +310,7 @@ def test_a_batch_larger_than_the_data_is_clipped():
 # ---- mistakes -----------------------------------------------------------------------------------
 
 OUT_OF_RANGE = [
-    *(("gradient_location", "hiden"), ("dtype", "float46"), ("alpha", -1), ("tol", None)),
+    *(("gradient_location", "last_0"), ("dtype", "float46"), ("alpha", -1), ("tol", None)),
     *(("learning_rate_init", 0), ("beta_1", 1), ("momentum", float("nan")), ("max_iter", 2.5)),
     *(("n_iter_no_change", 0), ("batch_size", "all"), ("alpha", np.inf), ("epsilon", 0)),
     *(("learning_rate", "optimal"), ("power_t", -1), ("nesterovs_momentum", None)),

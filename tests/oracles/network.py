@@ -23,11 +23,15 @@ class Rule:
     values: dict[str, Any] = field(default_factory=dict)
     location: str = "hidden"
 
-    def at(self, is_output: bool) -> Rule:
-        """Return the rule that stands at a hidden layer, or at the output."""
-        places = ("output", "all") if is_output else ("hidden", "all")
-        refused = is_output and self.name in HIDDEN_ONLY
-        return self if self.location in places and not refused else Rule()
+    def at(self, number: int, top: int) -> Rule:
+        """Return the rule that stands at a layer; `top` is the number of the output, from 0."""
+        places = ("output", "all") if number == top else ("hidden", "all")
+        refused = number == top and self.name in HIDDEN_ONLY
+        if self.location.startswith("last_"):  # the k layers below the output
+            stands = top - int(self.location[5:]) <= number < top
+        else:
+            stands = self.location in places
+        return self if stands and not refused else Rule()
 
 
 @dataclass
@@ -87,7 +91,7 @@ class Net:
             f = self.curve_of(number)
             if number < top or self.output_factor:
                 assert isinstance(f, Curve)
-                placed = rule.at(is_output=number == top)
+                placed = rule.at(number, top)
                 mean = self.means[number] if self.means else math.nan
                 place = number + 1, number == top - 1, seed, step
                 layer = Layer(f, nets[number], *place, mean, placed.values)

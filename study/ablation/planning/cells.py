@@ -18,7 +18,7 @@ from study.learning import NUMERICS_VERSION
 from study.learning.activations import ACTIVATIONS
 from study.learning.activations.base import Activation
 from study.learning.activations.matched import not_matched
-from study.learning.design import Design
+from study.learning.design import LAST, Design, hidden_layers
 from study.learning.initialisations import INITIALISATIONS, Initialisation
 from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.optimizers import OPTIMIZERS, Optimizer
@@ -101,7 +101,7 @@ class Cell:
     gain: Annotated[float, PlainValidator(_gain)]
     activation: Annotated[Variant[Activation], _variant("activation")]
     gradient: Annotated[Variant[Gradient], _variant("gradient")]
-    location: Annotated[str, one_of("hidden", "output", "all", "none")]
+    location: Annotated[str, one_of("hidden", "output", "all", "none", *LAST)]
     consistent: Annotated[str, one_of("false", "true", "forward"), _word]
     optimizer: Annotated[Variant[Optimizer], _variant("optimizer")]
 
@@ -161,18 +161,24 @@ class Cell:
         """Return the cell that stands for all identical ones, given the number of output units.
 
         The location is ``hidden`` or ``output`` for ``all`` where the rule changes nothing
-        elsewhere. The gradient is the simplest that equals this one on every activation it stands
-        at, and exact has the location ``none`` and matches itself. Impossible cells stay what
-        they are.
+        elsewhere, and ``hidden`` for the last layers where these are all. The gradient is the
+        simplest that equals this one on every activation it stands at, and exact has the location
+        ``none`` and matches itself. Impossible cells stay what they are.
         """
         rule, location, design = self.gradient.record, self.location, self.design()
-        output = design.output(outputs)
+        output, depth = design.output(outputs), len(self.hidden)
+        if location in LAST and 0 < depth == hidden_layers(location, depth):
+            location = "hidden"
         if location == "all" and (rule.hidden_only or set(output.slopes) == {1.0}):
             location = "hidden"
         places = {
             place: activation
             for place, activation in (("hidden", design.activation), ("output", output))
-            if location in (place, "all") and (self.hidden or place == "output")
+            if (
+                hidden_layers(location, depth)
+                if place == "hidden"
+                else location in ("output", "all")
+            )
         }
         rules = {place: canonical(self.gradient, a) for place, a in places.items()}
         changed = {place: rule for place, rule in rules.items() if rule != EXACT}
@@ -187,7 +193,7 @@ class Cell:
         gradient = self.gradient
         if len(simplest) == 1:
             (simple,) = simplest
-            if location == "hidden" or not simple.record.hidden_only:
+            if location in ("hidden", *LAST) or not simple.record.hidden_only:
                 gradient = simple
         return replace(self, gradient=gradient, location=location)
 

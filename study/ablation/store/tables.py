@@ -57,7 +57,12 @@ RUNS: dict[str, Column] = {
         Column("gain", "param", "float64", "factor on the initial weights"),
         Column("activation", "param", "string", "name of the hidden activation"),
         Column("gradient", "param", "string", "name of the factor in the slope's place"),
-        Column("location", "param", "string", "layers it applies to: hidden, output, all, none"),
+        Column(
+            "location",
+            "param",
+            "string",
+            "layers it applies to: hidden, output, all, last_2, none",
+        ),
         Column("consistent", "param", "string", "twin in the forward pass: false, true, forward"),
         Column("optimizer", "param", "string", "name of the optimizer"),
         Column("learning_rate", "param", "float64", "initial learning rate"),

@@ -38,6 +38,7 @@ class Layer(NamedTuple):
     recomputes_slope: bool  # whether the rule is given g'(β z) instead of f'(z)
     source: Units  # g
     steepness: float  # β
+    lowest: int  # number of the lowest layer where the rule stands; below it φ = f'
 
 
 class Workspace(NamedTuple):
@@ -117,7 +118,8 @@ def multiply(delta, z, y, layer, at, replica, step, work):
     if not layer.factored:
         return
     slope = matrix(work.slope, 0, z.shape[0], z.shape[1])
-    if layer.recomputes_slope:
+    ruled = at >= layer.lowest
+    if ruled and layer.recomputes_slope:
         scaled = matrix(work.spare, 0, z.shape[0], z.shape[1])
         value = matrix(work.spare, z.size, z.shape[0], z.shape[1])
         scaled[:] = z * z.dtype.type(layer.steepness)
@@ -126,11 +128,13 @@ def multiply(delta, z, y, layer, at, replica, step, work):
     else:
         layer.units.slope(z, y, slope, layer.units.constants)
     constants = row(row(layer.constants, at), replica)
-    layer.factor(z, y, slope, constants, layer.keys[at, replica], step)  # slope becomes φ
+    if ruled:
+        layer.factor(z, y, slope, constants, layer.keys[at, replica], step)  # slope becomes φ
     errors, phi = line(delta), line(slope)
     for i in range(errors.size):
         errors[i] *= phi[i]  # chain rule: φ = f'
-    layer.replace(z, delta, constants)
+    if ruled:
+        layer.replace(z, delta, constants)
 
 
 @force_inlined

@@ -19,8 +19,12 @@ def layer_of(
     constants: Array,
     keys: Array,
     dtype: Any,
+    lowest: int = 0,
 ) -> Layer:
-    """Return the hidden layers, or the output, as the loops know them; for no rule, no factor."""
+    """Return the hidden layers, or the output, as the loops know them; for no rule, no factor.
+
+    The rule stands from layer number `lowest` (from 0) on.
+    """
     record, values = (rule or EXACT).record, (rule or EXACT).values
     source, steepness = activation, 1.0
     if record.source is not None:
@@ -35,6 +39,7 @@ def layer_of(
         recomputes_slope=record.source is not None,
         source=units_of(source, dtype),
         steepness=float(steepness),
+        lowest=lowest,
     )
 
 

@@ -63,8 +63,9 @@ class Stack:
     def _layers(self, rules: Rules) -> Layers:
         """Return the hidden layers and the output under these rules, as the loops know them."""
         top = len(rules) - 1
+        lowest = next((at for at in range(top) if rules[at] == rules[top - 1]), 0)
         return (
-            self._layer(self.activations[0], rules[0] if top else None, range(top)),
+            self._layer(self.activations[0], rules[top - 1] if top else None, range(lowest, top)),
             self._layer(self.activations[1], rules[top], range(top, top + 1)),
         )
 
@@ -82,7 +83,8 @@ class Stack:
         for at, row in zip(where, constants, strict=True):
             laid_out[at] = row
             keys[at] = keys_of(placed, self.replicas, at)
-        return layer_of(activation, rule, laid_out, keys, self.parameters.dtype)
+        lowest = where.start if where else 0
+        return layer_of(activation, rule, laid_out, keys, self.parameters.dtype, lowest)
 
     def _constants(self, rule: Variant[Gradient], layer: LayerContext, at: int) -> Array:
         """Return the constants of a rule at layer number `at`, (R or 1, N), prepared ones too.
