@@ -52,9 +52,9 @@ def uphill(design: Design, problem: Problem, parameters: Array) -> Array:
     return np.asarray((used * true).sum(axis=1) < -ROUNDING * sizes)
 
 
-def one_by_one(problem: Problem, patterns: int) -> Problem:
-    """Return the first patterns of the first data set, each as a data set of its own."""
-    x, t = problem.inputs[0, :patterns, None], problem.targets[0, :patterns, None]
+def one_by_one(problem: Problem) -> Problem:
+    """Return the patterns of all data sets, each as a data set of its own."""
+    x, t = (array.reshape(-1, 1, array.shape[2]) for array in (problem.inputs, problem.targets))
     return replace(problem, inputs=x, targets=t)
 
 
@@ -70,33 +70,33 @@ def descent(seeds: Sequence[int] = SEEDS) -> Iterator[dict[str, Any]]:
                 design = named_design(
                     (UNITS,) * depth, "logistic", gradient="removed", location=location
                 )
-                found = [_of_net(design, dataset, seed) for seed in seeds]
-                for patterns in ("one", "all"):
-                    shares = np.array([net[patterns] for net in found])
+                found = steps(design, dataset, seeds)
+                for patterns, shares in found.items():
+                    nets = len(seeds) * len(AFTER)
                     yield {
                         **{"depth": depth, "location": location, "outputs": outputs},
-                        **{"patterns": patterns, "nets": shares.size // shares.shape[2]},
-                        **_interval(shares.mean(axis=(1, 2)), shares.size // shares.shape[2]),
+                        **{"patterns": patterns, "nets": nets},
+                        **_interval(shares, nets),
                     }
 
 
-def _of_net(design: Design, dataset: str, seed: int) -> dict[str, Array]:
-    """Return where one seed's net goes uphill, (states, patterns) and (states, 1)."""
-    data = load(dataset, seed)
-    problem = pose([data], design.objective, design.output(data.targets.shape[1]))
-    single = one_by_one(problem, PATTERNS)
+def steps(design: Design, dataset: str, seeds: Sequence[int]) -> dict[str, Array]:
+    """Return each seed's share of steps uphill, (S,), over states and patterns."""
+    data = [load(dataset, seed) for seed in seeds]
+    problem = pose(data, design.objective, design.output(data[0].targets.shape[1]))
     few = replace(
         problem, inputs=problem.inputs[:, :PATTERNS], targets=problem.targets[:, :PATTERNS]
     )
     one, together = [], []
     for updates in AFTER:
-        weights = initial(design, problem, [seed])
+        weights = initial(design, problem, seeds)
         if updates:
             budget = Budget(updates, decay=False, checkpoints=2, probes=0, dtype="float64")
-            weights = train(problem, design, budget, [seed], [RATE]).parameters
-        one.append(uphill(design, single, np.repeat(weights, PATTERNS, axis=0)))
+            weights = train(problem, design, budget, seeds, [RATE]).parameters
+        single = uphill(design, one_by_one(few), np.repeat(weights, PATTERNS, axis=0))
+        one.append(single.reshape(len(seeds), PATTERNS).mean(axis=1))
         together.append(uphill(design, few, weights))
-    return {"one": np.array(one), "all": np.array(together)}
+    return {"one": np.mean(one, axis=0), "all": np.mean(together, axis=0)}
 
 
 def _interval(of_seeds: Array, nets: int) -> dict[str, float]:

@@ -1,0 +1,153 @@
+"""R5: the six positions of 1993, a panel each."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reports import panels, style
+from reports.questions.r5_debate_1993.measure import DEPTHS, DESCENT
+from reports.questions.r5_debate_1993.table import (
+    BRANCHED,
+    HARDER,
+    POSITIONS,
+    STILL,
+    VERDICTS,
+    Test,
+    arm,
+    results,
+    share,
+    task,
+    verdict,
+)
+from reports.templates import note
+from reports.wording import listed
+from study.evidence.evidence import Evidence
+from study.evidence.statistics import Interval
+
+EXPERIMENT = "replications"
+TASKS = (("encoder", "5"), *HARDER)
+LOOKS = {name: panels.look_of(name) for name in ("exact", "removed", "bump", "offset")}
+NAMES = {
+    **{"exact": "f'", "removed": "constant", "bump": "min(y, 1 - y)"},
+    "offset": "f' + 0.1",
+}
+Found = Sequence[tuple[Test, Interval, int]]
+
+
+def pages(evidence: Evidence) -> Iterator[Figure]:
+    """Draw a panel for each position, with its verdict."""
+    found = list(results(evidence.runs.frame))
+    verdicts = judged(found)
+    figure, axes = style.sheet(
+        message(verdicts), note(__file__), 3, 2, height=[1.15, 1.35, 1.35], left=1.22,
+        bottom=0.72, gap=(1.3, 0.66),
+    )  # fmt: skip
+    drawn = axes.ravel()
+    _solved(drawn[0], evidence.runs.frame, ("exact", "removed"))
+    _solved(drawn[1], evidence.runs.frame, ("exact", "bump"))
+    descent = pd.read_csv(DESCENT)
+    _uphill(drawn[2], descent, (1,))
+    _uphill(drawn[3], descent, DEPTHS)
+    _ratios(drawn[4], _of(found, "Bolt"))
+    _ends(drawn[5], _of(found, "Meng"))
+    for panel, who in zip(drawn, POSITIONS, strict=True):
+        panel.set_title(f"{who}: {verdicts[who]}")
+    panels.key(figure, [panels.mark(look) for look in LOOKS.values()], list(NAMES.values()))
+    yield figure
+
+
+def judged(found: Found) -> dict[str, str]:
+    """Return the verdict of each position."""
+    return {who: verdict([t.found(effect) for t, effect, _ in _of(found, who)]) for who in POSITIONS}
+
+
+def message(verdicts: dict[str, str]) -> str:
+    """Say whose positions hold, and whose in part."""
+    parts = []
+    for word in VERDICTS:
+        people = [who for who, said in verdicts.items() if said == word]
+        if people:
+            several = word.replace("holds", "hold").replace("does not hold", "do not hold")
+            several = several.replace("open", "are open").replace("does not", "do not")
+            parts.append(f"{listed(people)} {word if len(people) == 1 else several}")
+    return f"The debate of 1993, tried: {'; '.join(parts)}".replace(" open", " is open", 1)
+
+
+def _of(found: Found, who: str) -> Found:
+    return [row for row in found if row[0].who == who]
+
+
+def _solved(panel: Axes, frame: pd.DataFrame, rules: Sequence[str]) -> None:
+    for at, (dataset, hidden) in enumerate(TASKS):
+        for shift, rule in zip((-0.16, 0.16), rules, strict=True):
+            solved = arm(frame, dataset, hidden, rule)["outcome"] == "solved"
+            panels.estimate(panel, at + shift, share(solved), LOOKS[rule])
+    panels.rows(panel, [task(*which) for which in TASKS])
+    panel.set_xlim(-5, 105)
+    panels.under(panel, "runs that solve it, %")
+
+
+def _uphill(panel: Axes, descent: pd.DataFrame, depths: Sequence[int]) -> None:
+    """Draw the shares of steps uphill by depth or, for one depth, by what was changed."""
+    one = descent[descent["patterns"] == "one"].set_index(["location", "outputs", "depth"])
+    kinds = [
+        (location, outputs)
+        for location in ("hidden", "all")
+        for outputs in ("one output", "ten outputs")
+    ]
+    if len(depths) == 1:
+        for at, kind in enumerate(kinds):
+            row = one.loc[(*kind, depths[0])]
+            panels.estimate(panel, at, 100.0 * _limits(row), LOOKS["removed"])
+        names = {"hidden": "hidden layer", "all": "all layers"}
+        panels.rows(panel, [f"{names[place]},\n{outputs}" for place, outputs in kinds])
+        panels.dashed(panel, 1.0)
+        panel.set_xlim(left=-0.3)
+        panels.under(panel, "patterns made worse, %")
+        return
+    for shift, outputs, hollow in ((-0.12, "one output", False), (0.12, "ten outputs", True)):
+        for depth in depths:
+            row = one.loc[("all", outputs, depth)]
+            panels.estimate(
+                panel, depth + shift, 100.0 * _limits(row), LOOKS["removed"], hollow=hollow,
+                upright=True,
+            )  # fmt: skip
+    panels.dashed(panel, 1.0, "y")
+    panel.set_xticks(list(depths))
+    panel.set_xlim(0.5, depths[-1] + 0.5)
+    panel.set_ylim(bottom=-0.5)
+    panel.set_ylabel("patterns made\nworse, %")
+    panels.under(panel, "hidden layers (filled: one output, hollow: ten)")
+
+
+def _limits(row: Any) -> Any:
+    return np.array([row["share"], row["low"], row["high"]], float)
+
+
+def _ratios(panel: Axes, found: Found) -> None:
+    tasks = [*BRANCHED, *HARDER]
+    labels = []
+    for at, ((_, effect, _count), which) in enumerate(zip(found, tasks, strict=True)):
+        panels.estimate(panel, at, effect, LOOKS["removed"])
+        labels.append(f"{'flips' if at < len(BRANCHED) else 'norm'}, {task(*which)}")
+    panels.rows(panel, labels)
+    panels.dashed(panel, 1.1)
+    values = [x for _, effect, _ in found for x in effect if np.isfinite(x) and x > 0]
+    style.logarithmic(panel, "x", min(values) / 1.3, max(values) * 1.3)
+    panels.under(panel, "constant over exact, times")
+
+
+def _ends(panel: Axes, found: Found) -> None:
+    """Draw how much more often the objective rises, and say how high training ends."""
+    heights, rises = found[: len(STILL)], found[len(STILL) :]
+    labels = []
+    for at, ((_, ratio, _n), (_, more, _m)) in enumerate(zip(heights, rises, strict=True)):
+        panels.estimate(panel, at, more, LOOKS["offset"])
+        labels.append(f"{task(*STILL[at])}\nends at {ratio.estimate:.2g} ×")
+    panels.rows(panel, labels)
+    panels.dashed(panel, 5.0)
+    panels.under(panel, "more of the last updates rise, points")

@@ -1,0 +1,34 @@
+"""Whether one unit has 2^d local minima of the squared error, by another method than the loader's."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from study.datasets import load
+
+
+def objective(w, points, targets, squared):
+    """Return the loss of one unit with weights and bias w, and its derivative."""
+    z = points @ w
+    y = expit(z)
+    if squared:
+        return 0.5 * np.mean((y - targets) ** 2), points.T @ ((y - targets) * y * (1 - y)) / len(y)
+    return np.mean(np.logaddexp(0, z) - targets * z), points.T @ (y - targets) / len(y)
+
+
+@pytest.mark.parametrize("inputs", [1, 2, 3])
+def test_minima_of_squared_error_double_with_each_input_and_cross_entropy_has_one(inputs):
+    data = load({"local_minima": {"inputs": inputs}})
+    points = np.column_stack([data.inputs, np.ones(len(data.inputs))])
+    targets = 0.1 + 0.8 * data.targets[:, 0]
+    rng = np.random.default_rng(0)
+    found = {True: set(), False: set()}
+    for start in rng.uniform(-3, 3, (60, inputs + 1)):
+        for squared, met in found.items():
+            rest = minimize(objective, start, (points, targets, squared), jac=True, tol=1e-12)
+            h = 1e-5 * np.eye(inputs + 1)
+            around = [objective(rest.x + sign * s, points, targets, squared)[0] for s in h for sign in (1, -1)]
+            if np.abs(rest.jac).max() < 1e-6 and min(around) > rest.fun:
+                met.add(tuple(np.round(rest.x[:-1], 2)))
+    assert len(found[True]) == 2**inputs and len(found[False]) == 1
