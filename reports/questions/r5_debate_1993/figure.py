@@ -1,6 +1,7 @@
 """R5: the six positions of 1993, a panel each."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,12 @@ LOOKS = {name: panels.look_of(name) for name in ("exact", "removed", "bump", "of
 NAMES = {
     **{"exact": "f'", "removed": "constant", "bump": "min(y, 1 - y)"},
     "offset": "f' + 0.1",
+}
+OUTPUTS = ("one output", "ten outputs")
+PLACES = {"hidden": "hidden layer", "all": "all layers"}
+WHEN = {
+    "trained": LOOKS["removed"],
+    "wide": replace(LOOKS["removed"], marker="^"),
 }
 Found = Sequence[tuple[Test, Interval, int]]
 
@@ -93,35 +100,31 @@ def _solved(panel: Axes, frame: pd.DataFrame, rules: Sequence[str]) -> None:
 
 def _uphill(panel: Axes, descent: pd.DataFrame, depths: Sequence[int]) -> None:
     """Draw the shares of steps uphill by depth or, for one depth, by what was changed."""
-    one = descent[descent["patterns"] == "one"].set_index(["location", "outputs", "depth"])
-    kinds = [
-        (location, outputs)
-        for location in ("hidden", "all")
-        for outputs in ("one output", "ten outputs")
-    ]
+    names = ["state", "location", "outputs", "depth"]
+    one = descent[descent["patterns"] == "one"].set_index(names)
     if len(depths) == 1:
+        kinds = [(place, outputs) for place in PLACES for outputs in OUTPUTS]
         for at, kind in enumerate(kinds):
-            row = one.loc[(*kind, depths[0])]
+            row = one.loc[("any", *kind, depths[0])]
             panels.estimate(panel, at, 100.0 * _limits(row), LOOKS["removed"])
-        names = {"hidden": "hidden layer", "all": "all layers"}
-        panels.rows(panel, [f"{names[place]},\n{outputs}" for place, outputs in kinds])
+        panels.rows(panel, [f"{PLACES[place]},\n{outputs}" for place, outputs in kinds])
         panels.dashed(panel, 1.0)
-        panel.set_xlim(left=-0.3)
+        panel.set_xlim(left=-0.1)
         panels.under(panel, "patterns made worse, %")
         return
-    for shift, outputs, hollow in ((-0.12, "one output", False), (0.12, "ten outputs", True)):
-        for depth in depths:
-            row = one.loc[("all", outputs, depth)]
-            panels.estimate(
-                panel, depth + shift, 100.0 * _limits(row), LOOKS["removed"], hollow=hollow,
-                upright=True,
-            )  # fmt: skip
+    for k, state in enumerate(("trained", "wide")):
+        for outputs, shift in zip(OUTPUTS, (-0.08, 0.08), strict=True):
+            for depth in depths:
+                row, at = one.loc[(state, "all", outputs, depth)], depth + (k - 0.5) * 0.4 + shift
+                panels.estimate(
+                    panel, at, 100.0 * _limits(row), WHEN[state], upright=True, size=3.6,
+                    hollow=outputs == "ten outputs",
+                )  # fmt: skip
     panels.dashed(panel, 1.0, "y")
     panel.set_xticks(list(depths))
     panel.set_xlim(0.5, depths[-1] + 0.5)
-    panel.set_ylim(bottom=-0.5)
     panel.set_ylabel("patterns made\nworse, %")
-    panels.under(panel, "hidden layers (filled: one output, hollow: ten)")
+    panels.under(panel, "hidden layers (○ in training, △ wide weights)")
 
 
 def _limits(row: Any) -> Any:

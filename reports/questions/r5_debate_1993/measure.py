@@ -25,14 +25,18 @@ DESCENT = Path(__file__).with_name("descent.csv")
 OSCILLATION = Path(__file__).with_name("oscillation.csv")
 
 SEEDS = range(2001, 2041)
+NETS = range(2001, 2101)
 DEPTHS = (1, 2, 3, 4)
 UNITS = 8
 AFTER = (0, 100, 1000)
 """Updates under the constant after which a net is looked at."""
 RATE = 0.3
+WIDE = 8.0
+"""Gain of initial weights that saturate many units: the largest of C10's grid."""
 PATTERNS = 32
 ROUNDING = 1e-9
 """Of the product of both norms: nearer to 0 is no direction."""
+STATES = {"trained": slice(0, 3), "wide": slice(3, 4), "any": slice(0, 4)}
 TASKS = {"one output": "circles", "ten outputs": "digits"}
 
 LAST = 200  # updates, each of which is looked at
@@ -58,11 +62,12 @@ def one_by_one(problem: Problem) -> Problem:
     return replace(problem, inputs=x, targets=t)
 
 
-def descent(seeds: Sequence[int] = SEEDS) -> Iterator[dict[str, Any]]:
-    """Yield, by depth, location and outputs, in which share of nets a step goes uphill.
+def descent(seeds: Sequence[int] = NETS) -> Iterator[dict[str, Any]]:
+    """Yield in which share of nets a step goes uphill, by depth, location, outputs and state.
 
-    Nets are logistic, 8 units a layer, after `AFTER` updates under the constant; ``patterns`` is
-    "one" for each of the first 32 patterns alone, "all" for these together.
+    Nets are logistic, 8 units a layer. The state is "trained", after `AFTER` updates under the
+    constant; "wide", initial weights of gain 8; or "any". ``patterns`` is "one" for each of the
+    first 32 patterns alone, "all" for these together.
     """
     for outputs, dataset in TASKS.items():
         for depth in DEPTHS:
@@ -70,33 +75,37 @@ def descent(seeds: Sequence[int] = SEEDS) -> Iterator[dict[str, Any]]:
                 design = named_design(
                     (UNITS,) * depth, "logistic", gradient="removed", location=location
                 )
-                found = steps(design, dataset, seeds)
-                for patterns, shares in found.items():
-                    nets = len(seeds) * len(AFTER)
-                    yield {
-                        **{"depth": depth, "location": location, "outputs": outputs},
-                        **{"patterns": patterns, "nets": nets},
-                        **_interval(shares, nets),
-                    }
+                for patterns, found in steps(design, dataset, seeds).items():
+                    for state, which in STATES.items():
+                        shares = found[which]
+                        yield {
+                            **{"depth": depth, "location": location, "outputs": outputs},
+                            **{"state": state, "patterns": patterns, "nets": shares.size},
+                            **_interval(shares.mean(axis=0), shares.size),
+                        }
 
 
 def steps(design: Design, dataset: str, seeds: Sequence[int]) -> dict[str, Array]:
-    """Return each seed's share of steps uphill, (S,), over states and patterns."""
+    """Return each net's share of steps uphill over its patterns, (states, S)."""
     data = [load(dataset, seed) for seed in seeds]
     problem = pose(data, design.objective, design.output(data[0].targets.shape[1]))
     few = replace(
         problem, inputs=problem.inputs[:, :PATTERNS], targets=problem.targets[:, :PATTERNS]
     )
-    one, together = [], []
-    for updates in AFTER:
-        weights = initial(design, problem, seeds)
-        if updates:
-            budget = Budget(updates, decay=False, checkpoints=2, probes=0, dtype="float64")
-            weights = train(problem, design, budget, seeds, [RATE]).parameters
-        single = uphill(design, one_by_one(few), np.repeat(weights, PATTERNS, axis=0))
-        one.append(single.reshape(len(seeds), PATTERNS).mean(axis=1))
-        together.append(uphill(design, few, weights))
-    return {"one": np.mean(one, axis=0), "all": np.mean(together, axis=0)}
+    states = [_after(problem, design, updates, seeds) for updates in AFTER]
+    states.append(initial(replace(design, gain=WIDE), problem, seeds))
+    one = [uphill(design, one_by_one(few), np.repeat(w, PATTERNS, axis=0)) for w in states]
+    return {
+        "one": np.array(one).reshape(len(states), len(seeds), PATTERNS).mean(axis=2),
+        "all": np.array([uphill(design, few, w) for w in states], float),
+    }
+
+
+def _after(problem: Problem, design: Design, updates: int, seeds: Sequence[int]) -> Array:
+    if not updates:
+        return initial(design, problem, seeds)
+    budget = Budget(updates, decay=False, checkpoints=2, probes=0, dtype="float64")
+    return train(problem, design, budget, seeds, [RATE]).parameters
 
 
 def _interval(of_seeds: Array, nets: int) -> dict[str, float]:

@@ -149,33 +149,32 @@ def _bolt(frame: pd.DataFrame) -> Iterator[Row]:
 
 def _munro(descent: pd.DataFrame) -> Iterator[Row]:
     said = "one hidden layer, {}: fewer than 1 % of patterns would be made worse"
-    for location, outputs in (("hidden", "one output"), ("hidden", "ten outputs")):
-        effect, nets = _uphill(descent, 1, location, outputs)
-        where = f"changed in the hidden layer, {outputs}"
-        yield said.format(where), "points", 1.0, False, effect, nets
-    for outputs in ("one output", "ten outputs"):
-        effect, nets = _uphill(descent, 1, "all", outputs)
-        where = f"changed in all layers, {outputs}"
-        yield said.format(where), "points", 1.0, False, effect, nets
+    places = {"hidden": "the hidden layer", "all": "all layers"}
+    for location, place in places.items():
+        for outputs in ("one output", "ten outputs"):
+            effect, nets = _uphill(descent, 1, location, outputs, "any")
+            where = f"changed in {place}, {outputs}"
+            yield said.format(where), "points", 1.0, False, effect, nets
 
 
 def _miller(descent: pd.DataFrame) -> Iterator[Row]:
-    for depth in (2, 3, 4):
-        for outputs in ("one output", "ten outputs"):
-            effect, nets = _uphill(descent, depth, "all", outputs)
-            said = f"{depth} hidden layers, {outputs}: more than 1 % of patterns would be made worse"
-            yield said, "points", 1.0, True, effect, nets
+    """Yield nets in training first; wide weights were added when these had been measured."""
+    said = "{} hidden layers, {}, {}: more than 1 % of patterns would be made worse"
+    for state, when in (("trained", "in training"), ("wide", "wide initial weights")):
+        for depth in (2, 3, 4):
+            for outputs in ("one output", "ten outputs"):
+                effect, nets = _uphill(descent, depth, "all", outputs, state)
+                yield said.format(depth, outputs, when), "points", 1.0, True, effect, nets
 
 
 def _uphill(
-    descent: pd.DataFrame, depth: int, location: str, outputs: str
+    descent: pd.DataFrame, depth: int, location: str, outputs: str, state: str
 ) -> tuple[Interval, int]:
     """Return the share of (net, pattern) pairs with a step uphill, in points."""
-    names = ["depth", "location", "outputs", "patterns"]
-    row = descent.set_index(names).loc[(depth, location, outputs, "one")]
-    return Interval(*(100.0 * float(row[name]) for name in ("share", "low", "high"))), int(
-        row["nets"]
-    )
+    names = ["depth", "location", "outputs", "state", "patterns"]
+    row = descent.set_index(names).loc[(depth, location, outputs, state, "one")]
+    limits = (100.0 * float(row[name]) for name in ("share", "low", "high"))
+    return Interval(*limits), int(row["nets"])
 
 
 def _meng(frame: pd.DataFrame, oscillation: pd.DataFrame) -> Iterator[Row]:
