@@ -1,5 +1,7 @@
 """R5: where steps go uphill, how curves move, and how sentences decide a position."""
 
+from dataclasses import replace
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -31,10 +33,15 @@ def test_a_step_goes_uphill_where_the_objective_rises_after_it(hidden, location)
     design = named_design(hidden, "logistic", gradient="removed", location=location)
     problem = unscored(np.array([[0.7]]), np.array([[0.1]]), "multilabel")
     sizes = (1, *hidden, 1)
-    count = sum((a + 1) * b for a, b in zip(sizes, sizes[1:], strict=False))
+    count = sum((a + 1) * b for a, b in pairwise(sizes))
     nets = np.random.default_rng(0).uniform(-5, 5, (300, count))
-    same = measure.one_by_one(measure.replace(problem, inputs=np.repeat(problem.inputs, 300, 0),
-                                              targets=np.repeat(problem.targets, 300, 0)))
+    same = measure.one_by_one(
+        replace(
+            problem,
+            inputs=np.repeat(problem.inputs, 300, 0),
+            targets=np.repeat(problem.targets, 300, 0),
+        )
+    )
     found = measure.uphill(design, same, nets)
     expected = [stepped(design, problem, net) for net in nets]
     assert 0 < found.sum() < 150
@@ -46,7 +53,7 @@ def test_with_one_hidden_layer_and_one_output_no_pattern_is_made_worse():
         design = named_design((6,), "logistic", gradient="removed", location=location)
         rng = np.random.default_rng(1)
         x, t = rng.normal(size=(200, 1, 3)), rng.uniform(0.1, 0.9, (200, 1, 1))
-        problem = measure.replace(unscored(x[0], t[0], "multilabel"), inputs=x, targets=t)
+        problem = replace(unscored(x[0], t[0], "multilabel"), inputs=x, targets=t)
         assert not measure.uphill(design, problem, rng.uniform(-5, 5, (200, 31))).any()
 
 
@@ -65,7 +72,9 @@ def test_a_sentence_is_true_if_its_whole_interval_is_beyond_the_margin():
     assert more.found(Interval(np.nan, np.nan, np.nan)) == "open"
     assert table.verdict(["yes", "yes"]) == "holds"
     assert table.verdict(["yes", "no"]) == table.verdict(["yes", "open"]) == "holds in part"
-    assert table.verdict(["no", "no"]) == "does not hold" and table.verdict(["no", "open"]) == "open"
+    assert (
+        table.verdict(["no", "no"]) == "does not hold" and table.verdict(["no", "open"]) == "open"
+    )
 
 
 def made_up(constant_solves):

@@ -69,7 +69,9 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
 
 def judged(found: Found) -> dict[str, str]:
     """Return the verdict of each position."""
-    return {who: verdict([t.found(effect) for t, effect, _ in _of(found, who)]) for who in POSITIONS}
+    return {
+        who: verdict([t.found(effect) for t, effect, _ in _of(found, who)]) for who in POSITIONS
+    }
 
 
 def message(verdicts: dict[str, str]) -> str:

@@ -179,7 +179,12 @@ def own_rates(frame: pd.DataFrame) -> pd.DataFrame:
     from reports.questions.r5_debate_1993.table import STILL, arm
 
     rows = [
-        (dataset, hidden, rule, arm(frame, dataset, hidden, rule, decay=False)["learning_rate"].iloc[0])
+        (
+            dataset,
+            hidden,
+            rule,
+            arm(frame, dataset, hidden, rule, decay=False)["learning_rate"].iloc[0],
+        )
         for dataset, hidden in STILL
         for rule in RULES
     ]

@@ -53,7 +53,7 @@ class Test:
     above: bool
 
     def found(self, effect: Interval) -> str:
-        """Return yes if the whole interval is beyond the margin, no if none of it is, else open."""
+        """Return yes if all of the interval is beyond the margin, no if none is, else open."""
         beyond = effect.low > self.margin, effect.high > self.margin
         if beyond[0] != beyond[1] or not np.isfinite(effect.estimate):
             return OPEN
@@ -84,8 +84,7 @@ def verdict(found: list[str]) -> str:
 def tables(evidence: Evidence) -> dict[str, pd.DataFrame]:
     """Return ``debate_1993``: a row for each sentence, with its position's verdict.
 
-    Columns: ``who, position, test, effect, low, high, unit, margin, seeds, found, verdict``; limits
-    of 95 %, `seeds` the number of pairs or nets.
+    Limits are of 95 %, and `seeds` is the number of pairs or nets.
     """
     rows = [
         {

@@ -50,8 +50,8 @@ LOG_COSH = Objective(
     terms=_log_cosh_terms,
     output=lambda hidden, outputs: bound_activation("tanh"),
     tasks=("classification", "multilabel", "regression"),
-    constant_terms=lambda t, mean: -0.5 * (
-        (1.0 + t) * np.log(0.5 * (1.0 + mean)) + (1.0 - t) * np.log(0.5 * (1.0 - mean))
+    constant_terms=lambda t, mean: (
+        -0.5 * ((1.0 + t) * np.log(0.5 * (1.0 + mean)) + (1.0 - t) * np.log(0.5 * (1.0 - mean)))
     ),
 )
 MATCHING: dict[str, Objective] = {
@@ -62,7 +62,7 @@ MATCHING: dict[str, Objective] = {
 
 
 def both(hidden: tuple[int, ...], unit: str, optimizer: str) -> tuple[Design, Design]:
-    """Return the net under squared error without the output's slope, and under the matching loss."""
+    """Return the net without the output's slope, and the same under the matching loss."""
     return (
         named_design(hidden, unit, gradient="removed", location="output", optimizer=optimizer),
         named_design(hidden, unit, objective=MATCHING[unit], optimizer=optimizer),
@@ -125,7 +125,7 @@ def derivative(unit: str, sizes: tuple[int, ...], w: Array, x: Array, t: Array) 
 
 
 def loss(unit: str, sizes: tuple[int, ...], w: Array, x: Array, t: Array) -> Any:
-    """Return ∫ (f(z) - t) dz over outputs and patterns: ln(1 + e^z) - t z, or ln(2 cosh z) - t z."""
+    """Return the matching loss ∫ (f(z) - t) dz, summed over outputs, mean over patterns."""
     y, at, z = x, 0, x
     for n_in, n_out in pairwise(sizes):
         layer = w[at : at + (n_in + 1) * n_out].reshape(n_in + 1, n_out)

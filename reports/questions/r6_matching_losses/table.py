@@ -14,7 +14,7 @@ from study.learning import Array
 
 NEAR, FAR = 0.9, 0.1  # the targets of the two patterns of an input
 TOLERANCE = 1e-4
-"""A run rests at a minimum where its objective is nearer to that minimum's; they lie 0.0005 apart or more."""
+"""A run rests at a minimum whose objective is nearer than this; they lie 0.0005 apart or more."""
 RULES = ("exact", "removed")
 
 
