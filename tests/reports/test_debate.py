@@ -100,7 +100,7 @@ def made_up(constant_solves):
                     "final_objective": (1 if solved else 30) * 1e-3 * rng.uniform(0.9, 1.1),
                     **{"constant_objective": 0.08, "optimum": 0.0, "failed": False},
                     "weight_norm": (20 if rule == "removed" else 10) * rng.uniform(0.9, 1.1),
-                    "flips_decided": 0.01 if rule == "exact" else 0.02,
+                    "flips_decided": 0.0 if rule == "exact" else 0.02,
                 }
             )
     return SimpleNamespace(runs=SimpleNamespace(frame=pd.DataFrame(rows)))

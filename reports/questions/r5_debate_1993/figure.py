@@ -25,7 +25,7 @@ from reports.questions.r5_debate_1993.table import (
     verdict,
 )
 from reports.templates import note
-from reports.wording import listed
+from reports.wording import listed, signed
 from study.evidence.evidence import Evidence
 from study.evidence.statistics import Interval
 
@@ -134,16 +134,21 @@ def _limits(row: Any) -> Any:
 
 
 def _ratios(panel: Axes, found: Found) -> None:
-    tasks = [*BRANCHED, *HARDER]
-    labels = []
-    for at, ((_, effect, _count), which) in enumerate(zip(found, tasks, strict=True)):
+    """Draw how much larger the weights end, and say how many more decided units flip."""
+    more = {
+        which: effect.estimate
+        for which, (_, effect, _n) in zip(BRANCHED, found[: len(BRANCHED)], strict=True)
+    }
+    norms, labels = found[len(BRANCHED) :], []
+    for at, (which, (_, effect, _n)) in enumerate(zip(HARDER, norms, strict=True)):
         panels.estimate(panel, at, effect, LOOKS["removed"])
-        labels.append(f"{'flips' if at < len(BRANCHED) else 'norm'}, {task(*which)}")
+        flips = f"\nflips {signed(more[which])} points" if which in more else ""
+        labels.append(task(*which) + flips)
     panels.rows(panel, labels)
     panels.dashed(panel, 1.1)
-    values = [x for _, effect, _ in found for x in effect if np.isfinite(x) and x > 0]
-    style.logarithmic(panel, "x", min(values) / 1.3, max(values) * 1.3)
-    panels.under(panel, "constant over exact, times")
+    values = [x for _, effect, _n in norms for x in effect]
+    style.logarithmic(panel, "x", min([0.9, *values]) / 1.1, max(values) * 1.2)
+    panels.under(panel, "norm of the weights, constant / exact")
 
 
 def _ends(panel: Axes, found: Found) -> None:
