@@ -17,6 +17,7 @@ from reports.questions.r5_debate_1993.table import (
     POSITIONS,
     STILL,
     VERDICTS,
+    YES,
     Test,
     arm,
     results,
@@ -50,7 +51,7 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     found = list(results(evidence.runs.frame))
     verdicts = judged(found)
     figure, axes = style.sheet(
-        message(verdicts), note(__file__), 3, 2, height=[1.15, 1.35, 1.35], left=1.22,
+        message(verdicts, found), note(__file__), 3, 2, height=[1.15, 1.35, 1.35], left=1.22,
         bottom=0.72, gap=(1.3, 0.66),
     )  # fmt: skip
     drawn = axes.ravel()
@@ -74,16 +75,18 @@ def judged(found: Found) -> dict[str, str]:
     }
 
 
-def message(verdicts: dict[str, str]) -> str:
-    """Say whose positions hold, and whose in part."""
+def message(verdicts: dict[str, str], found: Found) -> str:
+    """Say whose positions hold, and how many of their sentences are true."""
+    true = sum(t.found(effect) == YES for t, effect, _ in found)
     parts = []
     for word in VERDICTS:
         people = [who for who, said in verdicts.items() if said == word]
         if people:
-            several = word.replace("holds", "hold").replace("does not hold", "do not hold")
-            several = several.replace("open", "are open").replace("does not", "do not")
-            parts.append(f"{listed(people)} {word if len(people) == 1 else several}")
-    return f"The debate of 1993, tried: {'; '.join(parts)}".replace(" open", " is open", 1)
+            parts.append(f"{'all six' if len(people) == 6 else listed(people)}: {word}")
+    return (
+        f"The positions of 1993, tried: {'; '.join(parts)}. "
+        f"Of their {len(found)} sentences {true} are true"
+    )
 
 
 def _of(found: Found, who: str) -> Found:
