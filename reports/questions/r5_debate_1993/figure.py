@@ -37,6 +37,11 @@ NAMES = {
     **{"exact": "f'", "removed": "constant", "bump": "min(y, 1 - y)"},
     "offset": "f' + 0.1",
 }
+SHORT = {
+    **{"Withagen": "only the encoder works with a constant", "Kolen": "a bump works"},
+    **{"Munro": "each pattern gets better", "Miller": "not in deeper nets"},
+    **{"Bolt": "a constant over-learns", "Meng": "same minimum, but oscillating"},
+}
 OUTPUTS = ("one output", "ten outputs")
 PLACES = {"hidden": "hidden layer", "all": "all layers"}
 WHEN = {
@@ -63,7 +68,7 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     _ratios(drawn[4], _of(found, "Bolt"))
     _ends(drawn[5], _of(found, "Meng"))
     for panel, who in zip(drawn, POSITIONS, strict=True):
-        panel.set_title(f"{who}: {verdicts[who]}")
+        panel.set_title(f"{who}: {SHORT[who]} – {verdicts[who]}")
     panels.key(figure, [panels.mark(look) for look in LOOKS.values()], list(NAMES.values()))
     yield figure
 
@@ -79,10 +84,11 @@ def message(verdicts: dict[str, str], found: Found) -> str:
     """Say whose positions hold, and how many of their sentences are true."""
     true = sum(t.found(effect) == YES for t, effect, _ in found)
     parts = []
-    for word in VERDICTS:
+    for word, many in VERDICTS.items():
         people = [who for who, said in verdicts.items() if said == word]
         if people:
-            parts.append(f"{'all six' if len(people) == 6 else listed(people)}: {word}")
+            who = "all six" if len(people) == len(verdicts) else listed(people)
+            parts.append(f"{who} {many if len(people) > 1 else word}")
     return (
         f"The positions of 1993, tried: {'; '.join(parts)}. "
         f"Of their {len(found)} sentences {true} are true"

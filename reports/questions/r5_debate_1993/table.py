@@ -68,7 +68,11 @@ POSITIONS = {
     "Bolt": "The derivative stops units that have decided; a constant over-learns",
     "Meng": "A small constant reaches the same minimum, but oscillates near it",
 }
-VERDICTS = ("holds", "holds in part", "does not hold", "open")
+VERDICTS = {
+    **{"holds": "hold", "holds in part": "hold in part"},
+    **{"does not hold": "do not hold", "open": "are open"},
+}
+"""Said of one position, and of several."""
 
 
 def verdict(found: list[str]) -> str:
@@ -78,7 +82,7 @@ def verdict(found: list[str]) -> str:
     """
     if YES in found:
         return "holds" if set(found) == {YES} else "holds in part"
-    return "open" if OPEN in found else "does not hold"
+    return OPEN if OPEN in found else "does not hold"
 
 
 def tables(evidence: Evidence) -> dict[str, pd.DataFrame]:
