@@ -37,10 +37,9 @@ NAMES = {
     **{"exact": "f'", "removed": "constant", "bump": "min(y, 1 - y)"},
     "offset": "f' + 0.1",
 }
-SHORT = {
-    **{"Withagen": "only the encoder works with a constant", "Kolen": "a bump works"},
-    **{"Munro": "each pattern gets better", "Miller": "not in deeper nets"},
-    **{"Bolt": "a constant over-learns", "Meng": "same minimum, but oscillating"},
+ABOUT = {
+    **{"Withagen": "the encoder alone", "Kolen": "a bump", "Munro": "one pattern"},
+    **{"Miller": "deeper nets", "Bolt": "over-learning", "Meng": "oscillation"},
 }
 OUTPUTS = ("one output", "ten outputs")
 PLACES = {"hidden": "hidden layer", "all": "all layers"}
@@ -68,7 +67,7 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
     _ratios(drawn[4], _of(found, "Bolt"))
     _ends(drawn[5], _of(found, "Meng"))
     for panel, who in zip(drawn, POSITIONS, strict=True):
-        panel.set_title(f"{who}: {SHORT[who]} – {verdicts[who]}")
+        panel.set_title(f"{who}, {ABOUT[who]}: {verdicts[who]}")
     panels.key(figure, [panels.mark(look) for look in LOOKS.values()], list(NAMES.values()))
     yield figure
 
@@ -135,7 +134,7 @@ def _uphill(panel: Axes, descent: pd.DataFrame, depths: Sequence[int]) -> None:
     panel.set_xticks(list(depths))
     panel.set_xlim(0.5, depths[-1] + 0.5)
     panel.set_ylabel("patterns made\nworse, %")
-    panels.under(panel, "hidden layers (○ in training, △ wide weights)")
+    panels.under(panel, "hidden layers (○ trained, △ wide weights)")
 
 
 def _limits(row: Any) -> Any:
