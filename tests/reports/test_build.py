@@ -57,8 +57,8 @@ def test_a_figure_is_one_file():
 def test_a_question_has_one_name():
     """Its folder, its grid, and the number of its claim agree, as the folder's table says."""
     table = (ROOT / "reports/questions/README.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"^\| ([cpx]\w+) \|", table, re.MULTILINE))
-    grids = {path.stem for path in (ROOT / "conf/experiment").glob("[cx][01-9]*.yaml")}
+    named = set(re.findall(r"^\| ([cprx]\w+) \|", table, re.MULTILINE))
+    grids = {path.stem for path in (ROOT / "conf/experiment").glob("[crx][01-9]*.yaml")}
     assert {*build.QUESTIONS, *build.POPULATION, *grids} - {"verdicts"} == named - {"c09"}
 
 
