@@ -198,7 +198,7 @@ def main() -> None:
 
     how: dict[str, Any] = {"index": False, "float_format": "%.4g", "lineterminator": "\n"}
     pd.DataFrame(descent()).to_csv(DESCENT, **how)
-    name = next(n for n in ("replications", "r5_debate_1993") if place_of(ROOT, n))
+    name = "replications" if place_of(ROOT, "replications") else "r5_debate_1993"
     frame = stored_runs(ROOT, name)
     pd.DataFrame(oscillation(own_rates(frame))).to_csv(OSCILLATION, **how)
 

@@ -13,6 +13,7 @@ from reports.questions.r5_debate_1993.measure import DESCENT, OSCILLATION
 from study.evidence.evidence import Evidence
 from study.evidence.runs import NothingToShow
 from study.evidence.statistics import (
+    Array,
     Interval,
     hodges_lehmann,
     newcombe,
@@ -254,7 +255,7 @@ def times(one: "pd.Series[float]", other: "pd.Series[float]") -> Interval:
     return Interval(*(10.0**x for x in hodges_lehmann(logs)))
 
 
-def decades(runs: pd.DataFrame) -> np.ndarray:
+def decades(runs: pd.DataFrame) -> Array:
     """Return the log10 share of the objective that is left, 0 where a run failed."""
     columns = ("final_objective", "constant_objective", "optimum", "failed")
     return score(*(runs[name].to_numpy(float) for name in columns[:3]), runs["failed"])
