@@ -257,8 +257,10 @@ def times(one: "pd.Series[float]", other: "pd.Series[float]") -> Interval:
 
 def decades(runs: pd.DataFrame) -> Array:
     """Return the log10 share of the objective that is left, 0 where a run failed."""
-    columns = ("final_objective", "constant_objective", "optimum", "failed")
-    return score(*(runs[name].to_numpy(float) for name in columns[:3]), runs["failed"])
+    final, constant, least = (
+        runs[name].to_numpy(float) for name in ("final_objective", "constant_objective", "optimum")
+    )
+    return score(final, constant, least, runs["failed"])
 
 
 def task(dataset: str, hidden: str) -> str:
