@@ -1,4 +1,4 @@
-"""Generated datasets: fresh ones, other data for every seed, and the encoder, which is fixed.
+"""Generated datasets: fresh ones, other data for every seed, and two fixed ones.
 
 Every loader of a fresh dataset makes the training part first and a test part of a quarter of its
 size after it, from the same distribution and always without label noise, so that a test score
@@ -134,6 +134,20 @@ def encoder(seed: None, *, size: float) -> Raw:
     return Raw(patterns, patterns, patterns, patterns)
 
 
+def local_minima(seed: None, *, inputs: float) -> Raw:
+    """Patterns for which one logistic unit has 2^inputs local minima of the squared error.
+
+    Input i has a pattern at 1, of class 1, and one at 4 + 2i (i from 0), of class 0; all others
+    are 0 there. One weight serves one of the two and saturates on the other. Each pattern has a
+    mirror image of the other class, so that the bias stays 0.
+    """
+    count = whole("local_minima.inputs", inputs)
+    near, far = np.eye(count), np.diag(4.0 + 2.0 * np.arange(count))
+    points = np.vstack([near, far, -near, -far])
+    labels = np.repeat([1, 0, 0, 1], count)
+    return Raw(points, labels, points, labels)
+
+
 def escape(seed: int, *, inputs: float, patterns: float) -> Raw:
     """One output that should be 1 whatever the inputs, which are normal."""
     train, rows, draw = _begin("escape", seed, patterns)
@@ -264,6 +278,15 @@ GENERATED = (
         fresh=False,
         standardised=False,
         parameters={"size": Parameter(10, "patterns, inputs and outputs", 2, 4096)},
+    ),
+    _record(
+        *(local_minima, "classification"),
+        "±e_i of class 1 and 0, ±(4 + 2i) e_i of class 0 and 1, i from 0; the test part is the "
+        "training part",
+        "after Auer, Herbster & Warmuth 1995, NIPS 8, 316-322",
+        fresh=False,
+        standardised=False,
+        parameters={"inputs": Parameter(2, "inputs, with 2 minima each", 1, 16)},
     ),
     _record(
         *(escape, "multilabel"),
