@@ -78,6 +78,10 @@ def _quickprop(w: float, g: float, s: State, rate: float, t: int, p: Numbers) ->
     return w + step
 
 
+def _quickprop_decay(w: float, g: float, s: State, rate: float, t: int, p: Numbers) -> float:
+    return _quickprop(w, g + p["strength"] * w, s, rate, t, p)
+
+
 _ALL = (
     _sgd,
     _weight_decay,
@@ -89,6 +93,7 @@ _ALL = (
     _adam,
     _rprop,
     _quickprop,
+    _quickprop_decay,
 )
 STEPS: dict[str, Callable[[float, float, State, float, int, Numbers], float]] = {
     step.__name__[1:]: step for step in _ALL
