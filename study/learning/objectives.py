@@ -224,7 +224,9 @@ _RECORDS = (
         reference="Fahlman 1988, CMU-CS-88-162",
         label="squared error of units",
         parameters={
-            "dead_zone": Parameter(0.0, "errors below this share of the range count as 0", 0.0, 1.0),
+            "dead_zone": Parameter(
+                0.0, "errors below this share of the range count as 0", 0.0, 1.0
+            ),
             "form": Parameter("linear", "of the error h", choices=("linear", "log")),
         },
         examples=({"dead_zone": 0.1}, {"dead_zone": 0.1, "form": "log"}),

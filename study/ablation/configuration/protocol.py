@@ -155,8 +155,11 @@ class Protocol:
     dtype: Annotated[str, one_of("float32", "float64")] = "float32"
     branch: Branch | None = None  # trained before; its rates are those of cells without a branch
     # what a rate is chosen by: the least median final objective, or the least mean of the log10
-    # share of the objective that is left, floored at 1e-9, where a failed training counts as 0
-    tuned_by: Annotated[str, one_of("median_objective", "mean_score")] = "median_objective"
+    # share of the objective that is left, floored at 1e-9, where a failed training counts as 0; or
+    # the least mean of ``learnt_at``, where one that has not learnt counts as all its updates
+    tuned_by: Annotated[str, one_of("median_objective", "mean_score", "learnt_at")] = (
+        "median_objective"
+    )
     # a training ends when each output is nearer than this share of the range to its target, on all
     # patterns, and its ``learnt_at`` says after how many updates; full batches alone
     learnt_within: Annotated[Number, between(0.001, 1)] | None = None

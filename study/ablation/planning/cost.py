@@ -94,6 +94,11 @@ def check_cell(cell: Cell, data: Facts, protocol: Protocol, execution: Execution
             "protocol.learnt_within looks at all patterns before each update: it needs "
             f"protocol.batch_size=full, not {protocol.batch_size}"
         )
+    if protocol.tuned_by == "learnt_at" and protocol.learnt_within is None and protocol.tunes:
+        raise UsageError(
+            "protocol.tuned_by = learnt_at counts updates until all outputs are near enough: it "
+            "needs protocol.learnt_within, such as 0.4"
+        )
     memory = _memory()
     needed = _bytes(cell, data, protocol, execution.block)
     if memory and needed > memory:

@@ -56,7 +56,9 @@ def tables_of(
         del runs["stopped_test_score"]
     if protocol.learnt_within is None:
         del runs["learnt_at"]
-    for name in ("weight_norm", *PROBES):
+    else:
+        del runs["path_length"]  # of trainings that end at different times
+    for name in ("weight_norm", *PROBES) if protocol.learnt_within is None else PROBES:
         runs[name] = np.concatenate([_last(outcome.curves[name]) for outcome in outcomes])
     marks = [outcome.updates for outcome in outcomes for _ in outcome.seeds]
     curves = {

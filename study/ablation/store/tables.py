@@ -75,7 +75,9 @@ RUNS: dict[str, Column] = {
         Column("test_score", "metric", "float64", "accuracy or R2 on the test set"),
         Column("stopped_test_score", "metric", "float64", "the same with early stopping", False),
         Column("updates_to_target", "metric", "float64", "updates until solved, interpolated"),
-        Column("learnt_at", "metric", "float64", "updates until all outputs were near enough", False),
+        Column(
+            "learnt_at", "metric", "float64", "updates until all outputs were near enough", False
+        ),
         Column("diverged_at", "metric", "float64", "update of the checkpoint that saw it"),
         *(Column(c.name, c.kind, c.type, f"last: {c.meaning}", False) for c in _PROBES),
         Column("path_length", "metric", "float64", "distance from start to end", False),

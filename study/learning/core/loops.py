@@ -151,7 +151,7 @@ def advance(
 
 @compiled
 def all_within(y, t, within):
-    """Tell whether all outputs y (outputs, n) are nearer than `within` to targets t (n, outputs)."""
+    """Tell whether all y (outputs, n) are nearer than `within` to their targets t (n, outputs)."""
     for k in range(y.shape[0]):
         for n in range(y.shape[1]):
             if not abs(y[k, n] - t[n, k]) < within:

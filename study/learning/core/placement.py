@@ -43,7 +43,7 @@ def layer_of(
 
 
 def with_error(layer: Layer, objective: Objective, output: Activation, dtype: Any) -> Layer:
-    """Return the output's layer with the error that the objective starts the backward pass from."""
+    """Return the output's layer with the error that the objective starts backwards from."""
     if objective.error is None:
         return layer
     constants = objective.constants(objective.bind(**objective.values).values, output)
