@@ -17,7 +17,7 @@ Counts = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Row:
-    """A row of his tables: what it changes, his settings, and his mean."""
+    """A row of his tables: what it changes, his settings, and his mean and deviation."""
 
     label: str
     epsilon: float  # for the error summed over patterns
@@ -29,17 +29,20 @@ class Row:
     dataset: str = "encoder"
     optimizer: str = "momentum"
     trials: int = 25
+    sd: float = np.nan  # his standard deviation, where it is known
 
 
 ROWS = (
-    Row("y(1−y)", 1.7, 0.0, 129.0, optimizer="sgd"),
-    Row("y(1−y), momentum", 1.1, 0.5, 129.0),
-    Row("y(1−y) + 0.1", 1.5, 0.0, 75.0, "offset", optimizer="sgd"),
-    Row("y(1−y) + 0.1, momentum", 0.9, 0.4, 74.0, "offset"),
-    Row("0.5", 0.5, 0.4, 89.0, "constant"),
-    Row("U(0, 1)", 0.4, 0.7, 163.0, "random", 0.0),
-    Row("U(0.25, 0.75)", 0.5, 0.6, 90.0, "random", 0.25),
-    Row("y(1−y) + 0.1, log error", 0.6, 0.0, 58.7, "offset", form="log", optimizer="sgd"),
+    Row("y(1−y)", 1.7, 0.0, 129.0, optimizer="sgd", sd=46.0),
+    Row("y(1−y), momentum", 1.1, 0.5, 129.0, sd=40.0),
+    Row("y(1−y) + 0.1", 1.5, 0.0, 75.0, "offset", optimizer="sgd", sd=14.0),
+    Row("y(1−y) + 0.1, momentum", 0.9, 0.4, 74.0, "offset", sd=14.0),
+    Row("0.5", 0.5, 0.4, 89.0, "constant", sd=34.0),
+    Row("U(0, 1)", 0.4, 0.7, 163.0, "random", 0.0, sd=75.0),
+    Row("U(0.25, 0.75)", 0.5, 0.6, 90.0, "random", 0.25, sd=27.0),
+    Row(
+        "y(1−y) + 0.1, log error", 0.6, 0.0, 58.7, "offset", form="log", optimizer="sgd", sd=13.0,
+    ),
     Row("quickprop", 1.5, 0.0, 22.1, "offset", optimizer="quickprop", trials=100),
     Row(
         "quickprop, log error", 0.35, 0.0, 14.01, "offset", form="log", optimizer="quickprop",
@@ -116,8 +119,8 @@ def restarted(runs: pd.DataFrame) -> Counts:
     return found
 
 
-def means_of(counts: Counts, trials: int) -> Counts:
-    """Return means of as many counts as he had trials, drawn from ours with a fixed seed."""
+def drawn(counts: Counts, trials: int) -> Counts:
+    """Return as many counts as he had trials, drawn from ours many times: (draws, trials)."""
     draw = np.random.default_rng(1988)
-    found: Counts = counts[draw.integers(0, len(counts), (DRAWS, trials))].mean(axis=1)
+    found: Counts = counts[draw.integers(0, len(counts), (DRAWS, trials))]
     return found
