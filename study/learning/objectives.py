@@ -73,7 +73,7 @@ class Objective(Record):
         if not self.parameters:
             return self
         full = {name: values.get(name, p.default) for name, p in self.parameters.items()}
-        return replace(self, values=full)
+        return replace(self, parameters={}, values=full)
 
 
 @kernel("value")

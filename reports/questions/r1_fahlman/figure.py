@@ -64,16 +64,24 @@ def pages(evidence: Evidence) -> Iterator[Figure]:
 
 def message(found: pd.DataFrame, ours: pd.DataFrame) -> str:
     """Say how many of his rows come out with and without the dead zone, and what tuning does."""
-    good = found[found["verdict"] == "reproduced"]
-    either, rows = good["row"].nunique(), found["row"].nunique()
+    his = found[found["row"] != "quickprop, decay"]  # a second try at one of his rows
+    good = his[his["verdict"] == "reproduced"]
+    either, rows = good["row"].nunique(), his["row"].nunique()
     plain, dead = (int((good["dead_zone"] == zone).sum()) for zone in DEAD_ZONES)
     said = (
-        f"{either} of Fahlman's {rows} means come out, {dead} with the dead zone that his report "
-        f"does not mention and {plain} without"
+        f"{either} of Fahlman's {rows} means come out: {dead} with the dead zone that his report "
+        f"does not mention, {plain} without"
     )
     here = _of_the_encoder(ours)
-    offset = here[(here["gradient"] == "offset") & (here["location"] == "all")]
-    return f"{said}. At its best rate the offset takes {offset['ratio'].min():.2f} × the epochs"
+    best = here[here["location"] == "all"].set_index("gradient")["mean"]
+    if not {"offset", "constant"} <= set(best.index):
+        return said
+    exact = float(here.loc[here["gradient"] == "exact", "mean"].iloc[0])
+    offset, constant = (float(best[name]) / exact for name in ("offset", "constant"))
+    return (
+        f"{said}. At their own rates the offset takes {offset:.2f} × the epochs of y(1−y), "
+        f"a constant {constant:.2f} ×"
+    )
 
 
 def _half(panel: Axes, at: float, counts: Any, zone: float) -> None:

@@ -10,7 +10,7 @@ from reports.questions.r1_fahlman.counts import (
     ROWS,
     counted,
     counts_of,
-    means_of,
+    drawn,
     restarted,
 )
 from study.evidence.evidence import Evidence
@@ -32,7 +32,8 @@ def published(runs: pd.DataFrame) -> pd.DataFrame:
 
     ``percentile`` says where his mean lies among means of as many trials drawn from ours, in %;
     ``low`` and ``high`` are the central 95 % of these. ``verdict``: reproduced where his mean lies
-    in it, else fewer or more, which says what he reports beside ours.
+    in it, else fewer or more, which says what he reports beside ours. ``sd_percentile`` is the
+    same for his standard deviation.
     """
     lines = []
     for row in ROWS:
@@ -41,7 +42,8 @@ def published(runs: pd.DataFrame) -> pd.DataFrame:
             if mine.empty:
                 continue
             counts = restarted(mine)
-            means = means_of(counts, row.trials)
+            samples = drawn(counts, row.trials)
+            means, spreads = samples.mean(axis=1), samples.std(axis=1, ddof=1)
             low, high = np.percentile(means, CENTRAL)
             below, equal = np.mean(means < row.published), np.mean(means == row.published)
             lines.append(
@@ -57,6 +59,10 @@ def published(runs: pd.DataFrame) -> pd.DataFrame:
                     "published_trials": row.trials,
                     "low": round(low, 2),
                     "high": round(high, 2),
+                    "published_sd": row.sd,
+                    "sd_percentile": round(100.0 * float(np.mean(spreads < row.sd)), 2)
+                    if row.sd == row.sd
+                    else np.nan,
                     "learnt": round(float(mine["learnt"].mean()), 5),
                     "verdict": _verdict(row.published, low, high),
                 }
@@ -83,12 +89,12 @@ def own(runs: pd.DataFrame) -> pd.DataFrame:
         line |= _summary(restarted(mine) if learnt else mine["epochs"].to_numpy())
         lines.append(line | {"trials": len(mine), "learnt": round(learnt, 5)})
     if not lines:
-        return pd.DataFrame(columns=[*OWN, "epsilon", "mean"])
+        return pd.DataFrame(columns=[*OWN, "random_low", "epsilon", "mean", "sd", "trials"])
     found = pd.DataFrame(lines)
     same = ["dataset", "size", "hidden", "form"]
     exact = found[found["gradient"] == "exact"].set_index(same)["mean"]
     beside = exact.reindex(pd.MultiIndex.from_frame(found[same])).to_numpy()
-    found["ratio"] = (found["mean"] / beside).round(3)
+    found["ratio"] = (found["mean"] / beside).round(3).where(found["learnt"] > 0.0)
     found["low"] = found["low"].where(found["low"] >= 0.0)
     return found.rename(columns={"low": "random_low"})
 
