@@ -118,7 +118,7 @@ def test_the_objective_that_is_scored_and_the_exact_gradient_are_not_changed():
 )
 @each_form
 def test_epochs_are_those_of_a_training_by_hand(zone, form, epsilon, alpha, gradient, phi):
-    """With the same initial weights: equal counts. Net inputs clipped at ±15, as his, change none."""
+    """With the same initial weights; with net inputs clipped at ±15, as his, as well."""
     rule = {"momentum": {"momentum": alpha}} if alpha else "sgd"
     problem, plan = encoder(zone, form, gradient=gradient, optimizer=rule)
     start = initial(plan, problem, SEEDS)
