@@ -21,7 +21,7 @@ def test_every_column_has_a_type_and_a_meaning():
     assert set(curves) - {"objective"} <= set(RUNS)  # every probe has its last value
     for name in ("gradient.minimum", "initialisation.radius", "dataset.noise"):
         assert is_variant_parameter(name)
-    for name in ("gradient", "gradient.", ".minimum", "objective.scale", "time.train"):
+    for name in ("gradient", "gradient.", ".minimum", "location.scale", "time.train"):
         assert not is_variant_parameter(name)
 
 
