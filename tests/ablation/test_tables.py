@@ -47,7 +47,7 @@ def test_every_nan_has_the_same_bits(make_cell):
 
 def test_unknown_and_missing_columns_are_named(make_cell):
     columns = make_cell("a").runs.to_pydict()
-    for strange in ("objective.scale", "run_id"):
+    for strange in ("location.scale", "run_id"):
         with pytest.raises(ValueError, match=rf"unknown: \['{strange}'\], missing: \[\]"):
             table(columns | {strange: [1, 2, 3]}, RUNS)
     for name in ("seed", "updates", "outcome"):

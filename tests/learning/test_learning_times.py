@@ -99,7 +99,7 @@ def test_the_gradient_is_that_of_the_integrated_error(zone, form):
 def test_the_objective_that_is_scored_and_the_exact_gradient_are_not_changed():
     plain, changing = encoder(), encoder(0.1, "log")
     w = initial(plain[1], plain[0], [4])
-    stacks = [Stack(*pair, [4], w) for pair in (plain, changing)]
+    stacks = [Stack(problem, plan, [4], w) for problem, plan in (plain, changing)]
     assert stacks[0].objective() == stacks[1].objective()
     exact = [stack.gradient(stack.exact, 10) for stack in stacks]
     assert np.array_equal(*exact)

@@ -103,7 +103,8 @@ def _of_the_encoder(ours: pd.DataFrame) -> pd.DataFrame:
 
 def _own(panel: Axes, ours: pd.DataFrame) -> None:
     """Draw the mean epochs of each rule at its own rate, at three locations."""
-    here, labels = _of_the_encoder(ours), []
+    here = _of_the_encoder(ours)
+    labels: list[str] = []
     for (gradient, low), label in LABELS.items():
         mine = here[(here["gradient"] == gradient) & (here["random_low"].fillna(-1.0) == low)]
         for location in ("none", "all", "hidden", "output"):
