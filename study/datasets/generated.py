@@ -289,7 +289,7 @@ GENERATED = (
     _record(
         *(xor, "multilabel"),
         "x in {-½, ½}², t = 1 where the two differ; the test part is the training part",
-        "Rumelhart, Hinton & Williams 1986; inputs of ±½ as Fahlman 1988",
+        "Rumelhart, Hinton & Williams 1986",
         fresh=False,
         standardised=False,
     ),
