@@ -148,6 +148,19 @@ def local_minima(seed: None, *, inputs: float) -> Raw:
     return Raw(points, labels, points, labels)
 
 
+def complement_encoder(seed: None, *, size: float) -> Raw:
+    """All patterns with one unit off, to be reproduced through a narrow hidden layer."""
+    patterns = 1.0 - np.eye(whole("complement_encoder.size", size))
+    return Raw(patterns, patterns, patterns, patterns)
+
+
+def xor(seed: None) -> Raw:
+    """Tell whether two inputs of ±½ differ."""
+    inputs = np.array([[-0.5, -0.5], [-0.5, 0.5], [0.5, -0.5], [0.5, 0.5]])
+    targets = np.array([[0.0], [1.0], [1.0], [0.0]])
+    return Raw(inputs, targets, inputs, targets)
+
+
 def escape(seed: int, *, inputs: float, patterns: float) -> Raw:
     """One output that should be 1 whatever the inputs, which are normal."""
     train, rows, draw = _begin("escape", seed, patterns)
@@ -287,6 +300,21 @@ GENERATED = (
         fresh=False,
         standardised=False,
         parameters={"inputs": Parameter(2, "inputs, with 2 minima each", 1, 16)},
+    ),
+    _record(
+        *(complement_encoder, "multilabel"),
+        "t = x, x = 1 less each of the `size` unit vectors; the test part is the training part",
+        "Fahlman 1988, CMU-CS-88-162",
+        fresh=False,
+        standardised=False,
+        parameters={"size": Parameter(10, "patterns, inputs and outputs", 2, 4096)},
+    ),
+    _record(
+        *(xor, "multilabel"),
+        "x in {-½, ½}², t = 1 where the two differ; the test part is the training part",
+        "Rumelhart, Hinton & Williams 1986",
+        fresh=False,
+        standardised=False,
     ),
     _record(
         *(escape, "multilabel"),

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import StrOptions
 from study.errors import UsageError
 from study.learning import Array
 from study.learning.activations.matched import matched_activation
-from study.learning.design import LAST, Design, named_design
+from study.learning.design import LAST, Design, bound_objective, named_design
 from study.learning.objectives import OBJECTIVES, Objective
 from study.learning.optimizers import OPTIMIZERS, Optimizer
 from study.learning.variants import Record, Variant, resolve
@@ -84,7 +84,7 @@ def design_of(given: Mapping[str, Any], task: str) -> Design:
 def _objective(spec: Any, task: str) -> Objective:
     auto = isinstance(spec, str) and spec == "auto"
     name = OBJECTIVE_OF_TASK[task] if auto else spec
-    objective = resolve("objective", OBJECTIVES, name).record
+    objective = bound_objective(name)
     if task not in objective.tasks:
         fitting = [name for name, record in OBJECTIVES.items() if task in record.tasks]
         raise UsageError(

@@ -135,6 +135,9 @@ class Budget:
         "float32" or "float64".
     stopping
         Whether test scores are taken at the checkpoints, for early stopping.
+    learnt_within
+        A training ends when each output is nearer than this to its target on all patterns, as a
+        share of the distance of the two target values. Full batches alone; None to go on.
     """
 
     updates: int = 1000
@@ -144,6 +147,7 @@ class Budget:
     probes: int = 8
     dtype: str = "float32"
     stopping: bool = False
+    learnt_within: float | None = None
 
     def schedule(self, step: int) -> float:
         """Factor on the learning rate at `step`, from 1."""
@@ -162,6 +166,12 @@ class Budget:
         marks = self.marks()
         at = np.round(np.linspace(0, len(marks) - 1, min(self.probes, len(marks))))
         return {marks[int(i)] for i in at} | ({marks[-1]} if self.probes else set())
+
+
+def bound_objective(spec: Any) -> Objective:
+    """Return the objective of a specification, with its parameters' values."""
+    found = resolve("objective", OBJECTIVES, spec)
+    return found.record.bind(**found.values)
 
 
 def named_design(
@@ -196,7 +206,7 @@ def named_design(
     return Design(
         hidden=tuple(hidden),
         activation=bound_activation(activation),
-        objective=resolve("objective", OBJECTIVES, objective).record,
+        objective=bound_objective(objective),
         gradient=resolve("gradient", GRADIENTS, gradient),
         location=location,
         initialisation=resolve("initialisation", INITIALISATIONS, initialisation),

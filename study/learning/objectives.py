@@ -1,14 +1,16 @@
 """Objectives: what is minimised and scored, and the output units that go with it.
 
-Every objective is a mean over patterns of a sum over outputs. For all of them the error that
-starts the backward pass is ``y - t``; `squared_error` alone multiplies it by a factor at the
-output. In the others the slope of the output unit cancels, or is 1.
+Every objective is a mean over patterns of a sum over outputs. The error that starts the backward
+pass is ``y - t``, or what an objective's ``error`` makes of it. The squared errors of squashed
+outputs multiply it by a factor at the output. In the others the slope of the output unit cancels,
+or is 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -17,8 +19,12 @@ from study.learning.activations import ACTIVATIONS
 from study.learning.activations.base import Activation
 from study.learning.core.elementary import exp, log, log1p
 from study.learning.core.fixed import log as logs
-from study.learning.core.kernels import Kernel, compiled, kernel
-from study.learning.variants import Record
+from study.learning.core.kernels import Kernel, compiled, elementwise, kernel
+from study.learning.variants import Parameter, Record
+
+
+def _no_constants(values: Mapping[str, Any], output: Activation) -> tuple[float, ...]:
+    return ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +45,15 @@ class Objective(Record):
         outputs), when the output is the constant that fits patterns of this mean target best.
     output_factor
         True where the output delta holds a factor φ(z).
+    ends
+        True where the two target values are the bounds of the output, such as 0 and 1.
+    error
+        ``error(z, delta, constants)`` changes the errors y - t that the backward pass starts from,
+        in place; or an `elementwise` function. The objective that is scored stays as it is.
+    constants
+        ``constants(values, output)`` gives the constants of ``error``.
+    values
+        The parameters' values, of a record that `bind` made.
     """
 
     registry = ("study.learning.objectives", "OBJECTIVES")
@@ -48,6 +63,17 @@ class Objective(Record):
     tasks: tuple[str, ...]
     constant_terms: Callable[[Array, Array], Array]
     output_factor: bool = False
+    ends: bool = False
+    error: Kernel | Callable[..., None] | None = None
+    constants: Callable[[Mapping[str, Any], Activation], tuple[float, ...]] = _no_constants
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def bind(self, **values: Any) -> Objective:
+        """Return the objective with its parameters' values put in (defaults where not given)."""
+        if not self.parameters:
+            return self
+        full = {name: values.get(name, p.default) for name, p in self.parameters.items()}
+        return replace(self, parameters={}, values=full)
 
 
 @kernel("value")
@@ -98,6 +124,33 @@ def _squared_terms(z, y, t):
 
 def _squared_constant(t: Array, mean: Array) -> Array:
     return 0.5 * (t - mean) ** 2
+
+
+MOST_ERROR = 17.0
+"""Bound of the logarithmic error, which is infinite where an output is at the wrong end."""
+
+
+@elementwise
+def _unit_error(delta, dead, width, logarithmic):
+    share = delta / width
+    size = abs(share)
+    if size < dead:
+        return 0
+    if logarithmic == 0:
+        return delta
+    if size > 0.9999999:
+        return MOST_ERROR * width if share > 0 else -MOST_ERROR * width
+    return width * log((1 + share) / (1 - share))  # NaN stays
+
+
+def _unit_constants(values: Mapping[str, Any], output: Activation) -> tuple[float, ...]:
+    low, high = output.bounds
+    return float(values["dead_zone"]), high - low, float(values["form"] == "log")
+
+
+def _squashed(hidden: Activation, outputs: int) -> Activation:
+    """Return the hidden activation where it is bounded, else logistic."""
+    return hidden if hidden.bounded else LOGISTIC
 
 
 @compiled
@@ -158,11 +211,33 @@ _RECORDS = (
         formula="½ Σ_k (y_k - t_k)², y squashed; delta = (y - t) φ(z)",
         reference="Rumelhart, Hinton & Williams 1986, the generalised delta rule",
         terms=_squared_terms,
-        # the hidden activation where it is bounded, else logistic
-        output=lambda hidden, outputs: hidden if hidden.bounded else LOGISTIC,
+        output=_squashed,
         tasks=("classification", "multilabel", "regression"),
         constant_terms=_squared_constant,
         output_factor=True,
+    ),
+    Objective(
+        name="unit_squared_error",
+        formula="½ Σ_k (y_k - t_k)², y squashed, t at the ends of its range (width w); delta = "
+        "h φ(z), h = 0 where |d| < dead_zone, else w d or w ln((1 + d) / (1 - d)) up to ±17 w, "
+        "d = (y - t) / w",
+        reference="Fahlman 1988, CMU-CS-88-162",
+        label="squared error of units",
+        parameters={
+            "dead_zone": Parameter(
+                0.0, "errors below this share of the range count as 0", 0.0, 1.0
+            ),
+            "form": Parameter("linear", "of the error h", choices=("linear", "log")),
+        },
+        examples=({"dead_zone": 0.1}, {"dead_zone": 0.1, "form": "log"}),
+        terms=_squared_terms,
+        output=_squashed,
+        tasks=("classification", "multilabel", "regression"),
+        constant_terms=_squared_constant,
+        output_factor=True,
+        ends=True,
+        error=_unit_error,
+        constants=_unit_constants,
     ),
     Objective(
         name="linear_squared_error",

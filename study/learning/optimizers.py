@@ -11,7 +11,7 @@ import numpy as np
 
 from study.learning import Array
 from study.learning.core.fixed import power
-from study.learning.core.kernels import kernel
+from study.learning.core.kernels import compiled, kernel
 from study.learning.second_order import SECOND_ORDER
 from study.learning.updater import (
     Hyperparameters,
@@ -114,8 +114,8 @@ def _rprop(w, g, state, rate, constants):
         w[i] -= zero if turned else sign * s
 
 
-@kernel("update")
-def _quickprop(w, g, state, rate, constants):
+@compiled
+def _quickprop_steps(w, g, state, rate, constants):
     before, moved, growth = state[0], state[1], constants[0]
     for i in range(w.size):
         down, old, last = -g[i], -before[i], moved[i]
@@ -131,6 +131,19 @@ def _quickprop(w, g, state, rate, constants):
         w[i] += step
 
 
+@kernel("update")
+def _quickprop(w, g, state, rate, constants):
+    _quickprop_steps(w, g, state, rate, constants)
+
+
+@kernel("update")
+def _quickprop_decay(w, g, state, rate, constants):
+    strength = constants[1]
+    for i in range(w.size):
+        g[i] += strength * w[i]
+    _quickprop_steps(w, g, state, rate, constants)
+
+
 def _adam_rate(rate: Array, n: Hyperparameters, step: int) -> Array:
     first, second = power(n["beta_1"], step), power(n["beta_2"], step)
     return rate * np.sqrt(1.0 - second) / (1.0 - first)
@@ -140,6 +153,7 @@ def _first_sizes(state: Array, rate: Array) -> None:
     state[:, 1] = rate[:, None]
 
 
+GROWTH = Parameter(1.75, "largest growth of a step", low=0.0)
 MOMENTUM = Parameter(0.9, "μ, share of the last step that is kept", low=0.0, high=1.0)
 
 
@@ -272,9 +286,25 @@ _RECORDS = (
         "- η g added where g keeps its sign; w += s (primes: the step before)",
         reference="Fahlman 1988, CMU-CS-88-162",
         family="batch",
-        parameters={"growth": Parameter(1.75, "largest growth of a step", low=0.0)},
+        parameters={"growth": GROWTH},
         examples=({"growth": 1.2},),
         kernel=_quickprop,
+        state=("last gradient", "last step"),
+        full_batch=True,
+        learning_rates="2 a decade from 1e-3 to 100",
+    ),
+    Optimizer(
+        name="quickprop_decay",
+        formula="quickprop on g + λ w, biases included",
+        reference="Fahlman 1988, CMU-CS-88-162, with the weight decay of his program",
+        label="quickprop with decay",
+        family="batch",
+        parameters={
+            "growth": GROWTH,
+            "strength": Parameter(1e-4, "λ, added to a gradient of means", low=0.0),
+        },
+        examples=({"strength": 0.1},),
+        kernel=_quickprop_decay,
         state=("last gradient", "last step"),
         full_batch=True,
         learning_rates="2 a decade from 1e-3 to 100",

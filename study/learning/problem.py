@@ -36,7 +36,7 @@ def encoding_of(task: str, targets: Array, objective: Objective, output: Activat
     """Return how the targets (n, outputs) of a training part are encoded; see `pose`."""
     if not objective.output_factor:
         return Encoding()
-    low, high = output.targets or (0.0, 1.0)
+    low, high = output.bounds if objective.ends else output.targets or (0.0, 1.0)
     if task != "regression":
         return Encoding(low, high)
     span = np.ptp(targets, axis=0)
@@ -55,8 +55,8 @@ class Problem:
         (D, m, d) and (D, m, outputs).
     task
         "classification", "multilabel" or "regression".
-    threshold
-        Midpoint of the two encoded target values, where a target is one of two.
+    threshold, span
+        Midpoint and distance of the two encoded target values, where a target is one of two.
     constant
         L_const (D,): the objective of the best constant output on the training part. Where all
         targets are equal, which a constant solves, that of the other target value instead (0.1 or
@@ -78,6 +78,7 @@ class Problem:
     constant: Array
     optimum: Array
     solved_below: float
+    span: float = 1.0
 
     @property
     def widths(self) -> tuple[int, int]:
@@ -89,7 +90,8 @@ def pose(data: Sequence[Data], objective: Objective, output: Activation) -> Prob
     """Encode data sets (one for all seeds, or one a seed) for an objective.
 
     0/1 indicators become the two target values of the output activation (±0.8 for tanh, 0.1 and
-    0.9 for logistic in `squared_error`; 0 and 1 in the cross-entropies and with linear outputs).
+    0.9 for logistic in `squared_error`; 0 and 1 in the cross-entropies and with linear outputs;
+    the bounds of the output in `unit_squared_error`).
     Real targets stay, but where the output is squashed their range over the training part is
     mapped linearly onto those two values.
 
@@ -129,6 +131,7 @@ def pose(data: Sequence[Data], objective: Objective, output: Activation) -> Prob
             [_best_constant(objective, t, g) for t, g in zip(targets, groups, strict=True)]
         ),
         solved_below=data[0].solved_below,
+        span=encodings[0].high - encodings[0].low,
     )
 
 

@@ -190,6 +190,7 @@ def test_what_does_not_matter():
 
 OTHERWISE = {
     "tuned_by": "mean_score",
+    "learnt_within": 0.4,
     "batch_size": None,
     "dtype": "float64",
     "branch": Branch(EXACT, 5),
@@ -213,7 +214,7 @@ def test_the_protocol_that_a_cell_sees_matters():
     protocols = [protocol for name, protocol in changed(base) if name not in unseen]
     protocols += [replace(base, refine=other) for _, other in changed(refine)]
     for cell in (CELL, CELL.reference()):
-        assert len({of(cell, protocol) for protocol in (base, *protocols)}) == 1 + 14 + 4
+        assert len({of(cell, protocol) for protocol in (base, *protocols)}) == 1 + 15 + 4
 
 
 def test_being_evaluated_at_exacts_rate_matters_for_those_who_are():

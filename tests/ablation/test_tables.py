@@ -21,7 +21,7 @@ def test_every_column_has_a_type_and_a_meaning():
     assert set(curves) - {"objective"} <= set(RUNS)  # every probe has its last value
     for name in ("gradient.minimum", "initialisation.radius", "dataset.noise"):
         assert is_variant_parameter(name)
-    for name in ("gradient", "gradient.", ".minimum", "objective.scale", "time.train"):
+    for name in ("gradient", "gradient.", ".minimum", "location.scale", "time.train"):
         assert not is_variant_parameter(name)
 
 
@@ -47,7 +47,7 @@ def test_every_nan_has_the_same_bits(make_cell):
 
 def test_unknown_and_missing_columns_are_named(make_cell):
     columns = make_cell("a").runs.to_pydict()
-    for strange in ("objective.scale", "run_id"):
+    for strange in ("location.scale", "run_id"):
         with pytest.raises(ValueError, match=rf"unknown: \['{strange}'\], missing: \[\]"):
             table(columns | {strange: [1, 2, 3]}, RUNS)
     for name in ("seed", "updates", "outcome"):

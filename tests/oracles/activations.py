@@ -53,6 +53,9 @@ def _peaked(value: Any, slope: Callable[[float], float], low: float, high: float
 CURVES: dict[str, Callable[..., Curve]] = {
     "identity": lambda: Curve(lambda z: z, lambda z: 1.0),
     "logistic": lambda: Curve(logistic, lambda z: logistic(z) * logistic(-z), 0.25, 0.0, 1.0),
+    "symmetric_logistic": lambda: Curve(
+        lambda z: logistic(z) - 0.5, lambda z: logistic(z) * logistic(-z), 0.25, -0.5, 0.5
+    ),
     "tanh": lambda: Curve(math.tanh, lambda z: sech(z) ** 2, 1.0, -1.0, 1.0),
     "scaled_tanh": _scaled_tanh,
     "relu": lambda: Curve(lambda z: max(z, 0.0), lambda z: 1.0 if z > 0.0 else 0.0),

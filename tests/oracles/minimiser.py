@@ -11,7 +11,7 @@ from oracles.objectives import TERMS
 
 def minimised(
     plan: Any, net_at: Any, problem: Any, start: Any, rate: float, iterations: int, rule: Any
-) -> tuple[np.ndarray, dict[str, Any]]:
+) -> tuple[np.ndarray, Any]:
     """Return the parameters after so many iterations, and what scipy says of them."""
     inputs, targets = problem.inputs[0].tolist(), problem.targets[0].tolist()
     term = TERMS[plan.objective.name]

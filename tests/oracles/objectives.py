@@ -27,6 +27,7 @@ def _classes(y: Sequence[float], t: Sequence[float]) -> float:
 
 TERMS: dict[str, Term] = {
     "squared_error": _squared,
+    "unit_squared_error": _squared,
     "linear_squared_error": _squared,
     "cross_entropy": _classes,
     "unit_cross_entropy": _units,

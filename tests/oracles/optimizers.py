@@ -90,6 +90,10 @@ def _lbfgs(w: float, g: float, s: State, rate: float, t: int, p: Numbers) -> flo
     return w
 
 
+def _quickprop_decay(w: float, g: float, s: State, rate: float, t: int, p: Numbers) -> float:
+    return _quickprop(w, g + p["strength"] * w, s, rate, t, p)
+
+
 _ALL = (
     _sgd,
     _weight_decay,
@@ -103,6 +107,7 @@ _ALL = (
     _quickprop,
     _gauss_newton,
     _lbfgs,
+    _quickprop_decay,
 )
 STEPS: dict[str, Callable[[float, float, State, float, int, Numbers], float]] = {
     step.__name__[1:]: step for step in _ALL

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BeforeValidator, PlainValidator
 
-from study.checked import NO_OTHER_KEYS, Flag, Whole, between, checked, one_of
+from study.checked import NO_OTHER_KEYS, Flag, Number, Whole, between, checked, one_of
 from study.errors import UsageError
 from study.learning.design import Budget
 from study.learning.optimizers import OPTIMIZERS
@@ -155,8 +155,14 @@ class Protocol:
     dtype: Annotated[str, one_of("float32", "float64")] = "float32"
     branch: Branch | None = None  # trained before; its rates are those of cells without a branch
     # what a rate is chosen by: the least median final objective, or the least mean of the log10
-    # share of the objective that is left, floored at 1e-9, where a failed training counts as 0
-    tuned_by: Annotated[str, one_of("median_objective", "mean_score")] = "median_objective"
+    # share of the objective that is left, floored at 1e-9, where a failed training counts as 0; or
+    # the least mean of ``learnt_at``, where one that has not learnt counts as all its updates
+    tuned_by: Annotated[str, one_of("median_objective", "mean_score", "learnt_at")] = (
+        "median_objective"
+    )
+    # a training ends when each output is nearer than this share of the range to its target, on all
+    # patterns, and its ``learnt_at`` says after how many updates; full batches alone
+    learnt_within: Annotated[Number, between(0.001, 1)] | None = None
     stopping: Flag = False  # also score the test part where a half of it says to stop
     tasks: Annotated[Whole, between(1, 10**6)] | None = None  # how many a population draws
 
@@ -206,7 +212,7 @@ class Protocol:
         """
         content = {f.name: getattr(self, f.name) for f in fields(self)}
         del content["transfer"], content["branch"], content["tune"], content["tasks"]
-        for name in ("tuned_by", "stopping"):
+        for name in ("tuned_by", "stopping", "learnt_within"):
             if content[name] == getattr(Protocol, name):
                 del content[name]
         content["learning_rates"] = list(self.learning_rates.get(optimizer, ()))
@@ -258,6 +264,8 @@ class Protocol:
             said.append(f"{len(own['learning_rates'])} rates, none chosen")
         elif different & {"learning_rates", "tuning_seeds", "refine"}:
             said.append(f"tuned by {self.tuning_runs(optimizer)} runs")
+        if "learnt_within" in different:
+            said.append(f"until all outputs are within {self.learnt_within:g}")
         if different & {"checkpoints", "probes"}:
             said.append(f"{self.checkpoints} checkpoints, {self.probes} probes")
         return said

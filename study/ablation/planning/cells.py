@@ -151,7 +151,9 @@ class Cell:
         """Return what the learning core trains."""
         values = {axis: getattr(self, axis) for axis in AXES if axis != "dataset"}
         values["activation"] = self.activation.record.bind(**self.activation.values)
-        return Design(**values | {"objective": self.objective.record})
+        return Design(
+            **values | {"objective": self.objective.record.bind(**self.objective.values)}
+        )
 
     def reference(self) -> Cell:
         """Return the cell with the exact gradient that this one is compared with."""

@@ -89,6 +89,21 @@ def check_cell(cell: Cell, data: Facts, protocol: Protocol, execution: Execution
             f"protocol.batch_size = {protocol.batch_size} is more than the {data.patterns} "
             f"training patterns of dataset {cell.dataset.name!r}: full takes all of them"
         )
+    if protocol.learnt_within is not None and protocol.batch_size is not None:
+        raise UsageError(
+            "protocol.learnt_within looks at all patterns before each update: it needs "
+            f"protocol.batch_size=full, not {protocol.batch_size}"
+        )
+    if protocol.learnt_within is not None and cell.optimizer.record.scipy:
+        raise UsageError(
+            "protocol.learnt_within is counted by the study's own loop: scipy's "
+            f"{cell.optimizer.name} does not take it"
+        )
+    if protocol.tuned_by == "learnt_at" and protocol.learnt_within is None and protocol.tunes:
+        raise UsageError(
+            "protocol.tuned_by = learnt_at counts updates until all outputs are near enough: it "
+            "needs protocol.learnt_within, such as 0.4"
+        )
     memory = _memory()
     needed = _bytes(cell, data, protocol, execution.block)
     if memory and needed > memory:

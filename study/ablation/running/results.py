@@ -19,7 +19,7 @@ ATTRIBUTES = {"learning_rate": "rates", "seed": "seeds", "constant_objective": "
     for name in (
         *("initial_objective", "final_objective", "optimum", "score", "test_score"),
         *("updates_to_target", "diverged_at", "outcome", "diverged_by", "failed"),
-        *("path_length", "asymmetry", "stopped_test_score"),
+        *("path_length", "asymmetry", "stopped_test_score", "learnt_at"),
     )
 }
 """Columns of the runs that are attributes of an `Outcome`."""
@@ -54,7 +54,11 @@ def tables_of(
     }
     if not protocol.stopping:
         del runs["stopped_test_score"]
-    for name in ("weight_norm", *PROBES):
+    if protocol.learnt_within is None:
+        del runs["learnt_at"]
+    else:
+        del runs["path_length"]  # of trainings that end at different times
+    for name in ("weight_norm", *PROBES) if protocol.learnt_within is None else PROBES:
         runs[name] = np.concatenate([_last(outcome.curves[name]) for outcome in outcomes])
     marks = [outcome.updates for outcome in outcomes for _ in outcome.seeds]
     curves = {

@@ -13,7 +13,8 @@ MOST_FAILED = 0.2  # share of a rate's trainings
 class Trials:
     """What tuning runs came to, and failures, by learning rate.
 
-    That is their final objectives, or, if a rate is chosen by the mean, their scores.
+    That is their final objectives, or, if a rate is chosen by the mean, their scores or the
+    updates that they took until they had learnt.
     """
 
     def __init__(self, by_mean: bool = False) -> None:
@@ -29,11 +30,11 @@ class Trials:
             self.failures.setdefault(rate, []).append(bool(failure))
 
     def best(self) -> float:
-        """Return the rate with the lowest mean score, or with the lowest median final objective.
+        """Return the rate with the lowest mean, or with the lowest median final objective.
 
-        A score counts failures by itself. The median is taken among the rates of which at most a
-        fifth FAILED (1 of 5, none of 3); if there is none, among those with the least share of
-        failures. A tie goes to the smaller rate.
+        What is averaged counts failures by itself. The median is taken among the rates of which at
+        most a fifth FAILED (1 of 5, none of 3); if there is none, among those with the least share
+        of failures. A tie goes to the smaller rate.
         """
         if self._by_mean:
             return min((float(np.mean(v)), rate) for rate, v in sorted(self.finals.items()))[1]
@@ -59,7 +60,7 @@ def choose_rate(
     choice is made among stage B's trainings alone. ``train(rates, seeds)`` returns rates, final
     objectives or scores, and failures of the trainings.
     """
-    by_mean = protocol.tuned_by == "mean_score"
+    by_mean = protocol.tuned_by != "median_objective"
     coarse = Trials(by_mean)
     coarse.add(*train(first, protocol.tuning()))
     refine = protocol.refine

@@ -116,6 +116,8 @@ def train_cell(job: Job) -> FinishedCell:
         if protocol.tuned_by == "mean_score":
             share = excess_share(finals, joined(tried, "constant"), joined(tried, "optimum"))
             finals = score(share, failed, LEAST_SHARE)
+        elif protocol.tuned_by == "learnt_at":
+            finals = np.nan_to_num(joined(tried, "learnt_at"), nan=protocol.updates)
         return rates_of, finals, failed
 
     first = protocol.learning_rates[cell.optimizer.name]

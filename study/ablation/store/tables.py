@@ -80,6 +80,9 @@ RUNS: dict[str, Column] = {
         Column("test_score", "metric", "float64", "accuracy or R2 on the test set"),
         Column("stopped_test_score", "metric", "float64", "the same with early stopping", False),
         Column("updates_to_target", "metric", "float64", "updates until solved, interpolated"),
+        Column(
+            "learnt_at", "metric", "float64", "updates until all outputs were near enough", False
+        ),
         Column("diverged_at", "metric", "float64", "update of the checkpoint that saw it"),
         *(Column(c.name, c.kind, c.type, f"last: {c.meaning}", False) for c in _PROBES),
         Column("path_length", "metric", "float64", "distance from start to end", False),
@@ -113,7 +116,10 @@ FINALS = (
 )
 """The last values that MLflow has of a training, the most important first."""
 
-VARIANTS = ("dataset", "activation", "gradient", "optimizer", "initialisation", "branch")
+VARIANTS = (
+    *("dataset", "objective", "activation", "gradient", "optimizer", "initialisation"),
+    "branch",
+)
 """What has parameters: a column ``<one of these>.<parameter>`` is a param of any type.
 
 ``branch`` describes the first phase of a branched training: ``branch.gradient`` and the like.

@@ -71,6 +71,18 @@ RECORDS = (
         steepness=0.5,
     ),
     _squashing(
+        name="symmetric_logistic",
+        formula="1 / (1 + exp(-z)) - ½",
+        derivative="¼ - y²",
+        reference="Stornetta & Huberman 1987; Fahlman 1988",
+        value=elementwise(lambda z: 1 / (1 + exp(-z)) - 0.5),
+        slope=elementwise(lambda y: 0.25 - y * y),
+        largest_slope=0.25,
+        bounds=(-0.5, 0.5),
+        saturation=(-_LOGISTIC_EDGE, _LOGISTIC_EDGE),
+        steepness=0.5,
+    ),
+    _squashing(
         name="tanh",
         formula="tanh z",
         derivative="1 - y²",

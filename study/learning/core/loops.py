@@ -63,16 +63,19 @@ class Batches(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """What updates minimise beside the objective, and the account of both.
+    """What updates minimise beside the objective, the account of both, and who has learnt.
 
     The penalty is ½ α Σ w² / b on the weights, without biases, b patterns in the batch, as in
     scikit-learn. The account has sums over batches, each before its update: of the objective's
-    terms, and of ½ α Σ w².
+    terms, and of ½ α Σ w². A replica has learnt when every output of a batch is nearer than
+    `within` to its target; it takes no more updates.
     """
 
     terms: Any  # kernel of the objective
     alpha: float  # 0 for no penalty
     running: Array  # (R, 2), the account; (0, 2) where none is kept
+    within: float
+    learnt: Array  # (R,) updates made before it had, -1 for not yet; (0,) where nobody asks
 
 
 def make_scratch(sizes: Array, parameters: Array, data: Patterns, batch: int) -> Scratch:
@@ -144,9 +147,12 @@ def advance(
                     for j in range(t.shape[1]):
                         batch_t[n, j] = aims[which, chosen[n], j]
             for r in range(s * per_seed, (s + 1) * per_seed):
-                if alive[r]:
+                if alive[r] and not (loss.learnt.size > 0 and loss.learnt[r] >= 0):
                     w = row(parameters, r)
                     y = forward(sizes, w, batch_x, hidden, output, work)
+                    if loss.learnt.size > 0 and all_within(y, batch_t, loss.within):
+                        loss.learnt[r] = first + i
+                        continue
                     if loss.running.shape[0] > 0:
                         z = matrix(work.net, sizes[1:-1].sum() * b, y.shape[0], b)
                         loss.running[r, 0] += loss.terms(z, y, batch_t)
@@ -165,6 +171,16 @@ def advance(
                             *(curvature, s, r, first + i + 1),
                         )
                     update(w, gradient, row(state, r), rates[i, r], row(constants, r))
+
+
+@compiled
+def all_within(y, t, within):
+    """Tell whether all y (outputs, n) are nearer than `within` to their targets t (n, outputs)."""
+    for k in range(y.shape[0]):
+        for n in range(y.shape[1]):
+            if not abs(y[k, n] - t[n, k]) < within:
+                return False
+    return True
 
 
 @compiled

@@ -39,6 +39,9 @@ class Layer(NamedTuple):
     source: Units  # g
     steepness: float  # β
     lowest: int  # number of the lowest layer where the rule stands; below it φ = f'
+    changes_error: bool  # whether the objective changes the error y - t, at the output
+    error: Any  # kernel that does
+    error_constants: Array
 
 
 class Workspace(NamedTuple):
@@ -139,9 +142,10 @@ def multiply(delta, z, y, layer, at, replica, step, work):
 
 @force_inlined
 def backward(sizes, w, gradient, x, t, hidden, output, work, replica, step):
-    """Propagate y - t back into `gradient` (P,), after `forward` for the same patterns.
+    """Propagate the error back into `gradient` (P,), after `forward` for the same patterns.
 
-    t is (patterns, outputs). The objective is a mean over patterns.
+    It is y - t, or what the objective makes of it; t is (patterns, outputs). The objective is a
+    mean over patterns.
     """
     b, top = x.shape[1], sizes.size - 2
     units = 0
@@ -161,8 +165,15 @@ def backward(sizes, w, gradient, x, t, hidden, output, work, replica, step):
             turned_t = matrix(work.spare, 0, n_out, b)
             transpose(t, turned_t)
             errors, flat_y, flat_t = line(delta), line(y), line(turned_t)
-            for i in range(errors.size):
-                errors[i] = (flat_y[i] - flat_t[i]) * share
+            if output.changes_error:
+                for i in range(errors.size):
+                    errors[i] = flat_y[i] - flat_t[i]
+                output.error(z, delta, output.error_constants)
+                for i in range(errors.size):
+                    errors[i] *= share
+            else:
+                for i in range(errors.size):
+                    errors[i] = (flat_y[i] - flat_t[i]) * share
             multiply(delta, z, y, output, layer, replica, step, work)
         else:
             multiply(delta, z, y, hidden, layer, replica, step, work)

@@ -8,8 +8,9 @@ from study.learning import Array, seeds
 from study.learning.activations.base import Activation
 from study.learning.core.kernels import as_kernel, compiled
 from study.learning.core.network import Layer, Units, make_workspace, multiply
+from study.learning.objectives import Objective
 from study.learning.rules import EXACT
-from study.learning.rules.base import Gradient, LayerContext
+from study.learning.rules.base import Gradient, LayerContext, keep_delta
 from study.learning.variants import Variant
 
 
@@ -40,6 +41,21 @@ def layer_of(
         source=units_of(source, dtype),
         steepness=float(steepness),
         lowest=lowest,
+        changes_error=False,
+        error=as_kernel("replace", keep_delta).at(dtype),
+        error_constants=np.empty(0, dtype),
+    )
+
+
+def with_error(layer: Layer, objective: Objective, output: Activation, dtype: Any) -> Layer:
+    """Return the output's layer with the error that the objective starts backwards from."""
+    if objective.error is None:
+        return layer
+    constants = objective.constants(objective.bind(**objective.values).values, output)
+    return layer._replace(
+        changes_error=True,
+        error=as_kernel("replace", objective.error).at(dtype),
+        error_constants=np.array(constants, dtype=dtype),
     )
 
 

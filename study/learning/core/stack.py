@@ -14,7 +14,7 @@ from study.learning.core import loops
 from study.learning.core.fixed import sums
 from study.learning.core.kernels import as_kernel
 from study.learning.core.network import Layer, make_workspace, with_ones
-from study.learning.core.placement import constants_of, keys_of, layer_of
+from study.learning.core.placement import constants_of, keys_of, layer_of, with_error
 from study.learning.design import Network
 from study.learning.problem import Problem
 from study.learning.rules import EXACT
@@ -52,7 +52,9 @@ class Stack:
         self.work = make_workspace(self.sizes, loops.CHUNK, dtype)
         rules = network.rules()
         self.exact = self._layers([EXACT if rule is not None else None for rule in rules])
-        self.rules = self._layers(rules)
+        hidden, output = self._layers(rules)
+        changed = with_error(output, network.objective, self.activations[1], dtype)
+        self.rules = hidden, changed
         if prepared is not None:
             hidden, output = self.rules
             self.rules = (

@@ -20,7 +20,9 @@ class Trainer:
     The patterns' `order` (S, n) stands for all epochs, and the caller may change it in between;
     None for a fresh one each epoch. For `alpha` and what is accumulated see `loops.Loss`. The
     first epoch begins with update number `begin`; random rules go on from the `done` updates.
-    `weights` (n,) of the patterns are for one replica with an order; see `weighted`.
+    `weights` (n,) of the patterns are for one replica with an order; see `weighted`. A replica
+    whose outputs are all nearer than `within` to their targets takes no more updates, and `learnt`
+    (R,) says how many it had taken; -1 for not yet.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class Trainer:
         begin: int = 0,
         done: int = 0,
         weights: Array | None = None,
+        within: float | None = None,
     ) -> None:
         self._weights = () if weights is None else (weights,)
         self.stack, self.updater, self.step = stack, updater, done
@@ -43,7 +46,10 @@ class Trainer:
         keys = seeds.stream_keys(stack.seeds, "batches")
         self._batches = loops.Batches(batch_size, keys, given, begin)
         running = np.zeros((replicas if accumulates else 0, 2))
-        self._loss = loops.Loss(stack.terms, float(alpha), running)
+        self.learnt = np.full(0 if within is None else replicas, -1)
+        self._loss = loops.Loss(
+            stack.terms, float(alpha), running, 0.0 if within is None else within, self.learnt
+        )
         softmax = stack.activations[1].name == SOFTMAX.name
         drawn = seeds.stream_keys(stack.seeds, STREAM)
         self._curvature = Curvature(updater.optimizer.curved, softmax, drawn)

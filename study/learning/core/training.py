@@ -39,6 +39,9 @@ class Outcome:
         L_const and L*, (R,).
     final_objective, initial_objective, test_score, updates_to_target, score
         (R,); the target is the task's criterion for solved.
+    learnt_at
+        (R,) updates made before each output was within ``Budget.learnt_within`` of its target on
+        all patterns; NaN where the budget ended before, or does not ask.
     stopped_test_score
         (R,) with early stopping, see `study.learning.outcomes.stopped`; NaN unless asked for.
     outcome, diverged_by
@@ -65,6 +68,7 @@ class Outcome:
     test_score: Array
     stopped_test_score: Array
     updates_to_target: Array
+    learnt_at: Array
     score: Array
     outcome: Array
     diverged_by: Array
@@ -127,11 +131,14 @@ def train(
         stack = Stack(problem, design, replicas, parameters)
         updater = Updater(design.optimizer.record, numbers_of, rate_of, parameters)
         batch = budget.batch_size or problem.inputs.shape[1]
+        within = budget.learnt_within
+        if within is not None:
+            within *= problem.span
         if design.optimizer.record.scipy:
             marks = [done + mark for mark in budget.marks()]
             trainer: Trainer = Minimiser(stack, updater, batch, done=done, marks=marks)
         else:
-            trainer = Trainer(stack, updater, batch, done=done)
+            trainer = Trainer(stack, updater, batch, done=done, within=within)
         return _run(trainer, budget, rate_of, Observer(stack, moving=drawn))
 
 
@@ -179,6 +186,9 @@ def _run(trainer: Trainer, budget: Budget, rate_of: Array, observer: Observer) -
         if not trainer.alive.any():
             break
     nothing = np.full(replicas, np.nan)
+    learnt = nothing
+    if trainer.learnt.size:
+        learnt = np.where(trainer.learnt >= 0, trainer.learnt - first, np.nan)
     share = outcomes.excess_share(curves["objective"], constant[:, None], optimum[:, None])
     final_share = outcomes.excess_share(final, constant, optimum)
     test_score = np.where(trainer.alive, stack.test_score(), np.nan)
@@ -195,6 +205,7 @@ def _run(trainer: Trainer, budget: Budget, rate_of: Array, observer: Observer) -
         test_score=test_score,
         stopped_test_score=outcomes.stopped(tested),
         updates_to_target=outcomes.updates_to(problem.solved_below, np.asarray(marks), share),
+        learnt_at=learnt,
         score=outcomes.score(final_share, failure),
         outcome=outcomes.outcome_of(final_share, diverged_by, problem.solved_below),
         diverged_by=diverged_by,

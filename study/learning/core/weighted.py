@@ -59,7 +59,7 @@ def advance(
             batches,
             hidden,
             output,
-            loops.Loss(loss.terms, loss.alpha / mean, account),
+            loops.Loss(loss.terms, loss.alpha / mean, account, loss.within, loss.learnt),
             update,
             rates[i : i + 1],
             constants,

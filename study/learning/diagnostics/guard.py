@@ -239,7 +239,12 @@ def _check_objective(design: Design, outputs: int, dtype: str) -> None:
     if own(objective.terms):
         y = design.output(outputs).apply(z.astype(dtype))
         _try("terms", objective.terms, owner, dtype, z=z, y=y, t=t)
-        _check_error(design, outputs, z, t)
+        if objective.error is None:
+            _check_error(design, outputs, z, t)
+    if objective.error is not None and own(objective.error):
+        output = design.output(outputs)
+        constants = np.array(objective.constants(objective.values, output), dtype)
+        _try("replace", objective.error, owner, dtype, z=z, delta=0.1 * z, constants=constants)
     given, meaning = (t, np.tile(t.mean(axis=0), (PATTERNS, 1))), "as many as t has"
     _asked(owner, objective, "constant_terms", given, t.shape, f"numbers (n, outputs), {meaning}")
 
