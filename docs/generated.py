@@ -47,14 +47,15 @@ def code(text: object) -> str:
 
 
 def records(axis: str) -> str:
-    """Return all records of an axis: an overview, then a section for each."""
+    """Return all records of an axis: a table, then a section for each."""
     registry: Mapping[str, Any] = REGISTRIES[axis]
     names = [f"[{code(name)}](#{axis}-{name.replace('_', '-')})" for name in registry]
     formulas = [code(record.formula) for record in registry.values()]
-    parts = [table(["name", "formula"], zip(names, formulas, strict=True))]
+    overview = table(["name", "formula"], zip(names, formulas, strict=True))
+    parts = [f"## All\n\n{overview}\n## One by one\n"]
     for name, record in registry.items():
         (_, formula), *others = explained(record)
-        parts.append(f"({axis}-{name.replace('_', '-')})=\n## {name}\n\n{code(formula)}\n")
+        parts.append(f"({axis}-{name.replace('_', '-')})=\n### {name}\n\n{code(formula)}\n")
         parts.append("\n".join(f"- *{word}*: {_plain(text)}" for word, text in others) + "\n")
     return "\n".join(parts)
 
