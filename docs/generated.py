@@ -113,7 +113,8 @@ def _short(value: Any) -> str:
 
 def axes() -> str:
     """Return the axes of a grid, with what holds where a grid does not say."""
-    rows = [[code(axis), code(_short(DEFAULTS.get(axis, "")))] for axis in AXES]
+    usual = {axis: code(_short(DEFAULTS[axis])) for axis in AXES if axis in DEFAULTS}
+    rows = [[code(axis), usual.get(axis, "it must say")] for axis in AXES]
     return table(["axis", "unless a grid says"], rows)
 
 
