@@ -21,13 +21,13 @@ rooted = Gradient(name="rooted", formula="φ = √|f'|", reference="mine", facto
 RULES = ("exact", "removed", {"floor": {"minimum": 0.01}}, rooted)
 
 
-def compare(epochs=30, folds=5):
+def compare(folds=5):
     """Return the accuracies of the outer folds by rule; the inner folds choose the rate."""
     inputs, classes = load_breast_cancer(return_X_y=True)
     found = {}
     for rule in RULES:
         net = DeltaRuleClassifier(
-            (16,), "tanh", gradient=rule, solver="momentum", max_iter=epochs, tol=0, random_state=0
+            (16,), "tanh", gradient=rule, solver="momentum", tol=0.01, random_state=0
         )
         steps = Pipeline([("scale", StandardScaler()), ("net", net)])
         rates = {"net__learning_rate_init": [0.003, 0.01, 0.03, 0.1]}

@@ -40,6 +40,6 @@ def test_own_data():
 
 
 def test_pipeline():
-    found = runpy.run_path(str(EXAMPLES / "pipeline.py"))["compare"](epochs=2, folds=2)
+    found = runpy.run_path(str(EXAMPLES / "pipeline.py"))["compare"](folds=2)
     assert set(found) == {"exact", "removed", "{'floor': {'minimum': 0.01}}", "rooted"}
     assert all(min(scores) > 0.8 for scores in found.values())

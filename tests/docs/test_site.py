@@ -26,7 +26,11 @@ WRITTEN = [*PAGES, ROOT / "README.md", ROOT / "data" / "README.md"]
 BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 
 TINY = ["protocol.updates=20", "protocol.evaluation_seeds=3", "execution.workers=1"]
-SHORT = {"population": ["protocol.tasks=2"], "default": ["only.dataset=[diabetes]"]}
+SHORT = {
+    "default": ["only.dataset=[diabetes]"],
+    "moons": ["protocol.tasks=2"],
+    "population": ["protocol.tasks=2"],
+}
 TRAINED = {"tutorial.md", "own_data.md"}  # the other pages' trainings are planned only
 OTHERS = {  # programs that are not run, and why
     "cd": "a folder that git clone makes",
@@ -167,9 +171,9 @@ def command(words, page, places):
     elif any(word.startswith(SERVERS) for word in words):
         said = run(*words, *places, "dry_run=true", *SHORT["default"])
     else:
-        more = SHORT.get(named, []) if "protocol.tasks" not in " ".join(words) else []
+        words = [word for word in words if not word.startswith("protocol.tasks=")]
         shortened = TINY if page in TRAINED and "dry_run=true" not in words else ["dry_run=true"]
-        said = run(*words, *more, *shortened, *places)
+        said = run(*words, *SHORT.get(named, []), *shortened, *places)
     assert said.code == 0, (words, said.err)
 
 
