@@ -19,7 +19,7 @@ extensions = [
 ]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
-smartquotes = False  # f' stays f'
+smartquotes_action = "D"  # dashes alone: f' stays f'
 default_role = "py:obj"  # `name` in a docstring: a link where the name is in the reference
 napoleon_google_docstring = False
 napoleon_use_rtype = False
