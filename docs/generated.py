@@ -8,6 +8,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
+from functools import partial
 from typing import Any
 
 from docutils import nodes
@@ -160,7 +161,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "columns": columns,
     "commands": commands,
     "keys": keys,
-    **{axis: (lambda axis=axis: records(axis)) for axis in REGISTRIES},
+    **{axis: partial(records, axis) for axis in REGISTRIES},
 }
 
 

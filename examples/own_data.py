@@ -5,6 +5,7 @@ and the period in s of a pendulum in vacuum, by the formula with the arithmetic-
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from study import Budget, Dataset, Raw, named_design, pose, train
 from study.datasets import load
 
 
-def read(seed):
+def read(seed: int | None) -> Raw:
     """Return the table's columns; a fixed dataset is always read with seed None."""
     rows = np.loadtxt(Path(__file__).with_name("pendulum.csv"), delimiter=",", skiprows=1)
     return Raw(inputs=rows[:, :-1], targets=rows[:, -1])  # a fifth of the rows is for testing
@@ -32,7 +33,7 @@ RATES = (0.1, 0.3, 1.0, 3.0, 10.0)
 TUNING, SCORED = (1, 2, 3), (101, 102, 103, 104, 105)  # no seed is both
 
 
-def compare(updates=1000):
+def compare(updates: int = 1000) -> dict[str, Any]:
     """Return the final objectives of the scored seeds by rule, each at its best rate."""
     data, found = load(pendulum), {}
     for rule in ("exact", "removed", {"floor": {"minimum": 0.01}}):

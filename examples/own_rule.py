@@ -13,7 +13,7 @@ from study.ablation.app import main
 
 
 @elementwise  # compiled; takes any of z, y and slope, and then the rule's parameters
-def mixed(slope, share):
+def mixed(slope: float, share: float) -> float:
     """Return f' with a share of the constant 1."""
     return (1.0 - share) * slope + share
 

@@ -3,6 +3,8 @@
 Run it with ``python pipeline.py``. It needs numpy, numba and scikit-learn alone.
 """
 
+from typing import Any
+
 from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline
@@ -12,7 +14,7 @@ from study import DeltaRuleClassifier, Gradient, elementwise
 
 
 @elementwise  # compiled; called with f' of every unit and example
-def root(slope):
+def root(slope: float) -> float:
     """Return the root of the slope's size."""
     return abs(slope) ** 0.5
 
@@ -21,7 +23,7 @@ rooted = Gradient(name="rooted", formula="φ = √|f'|", reference="mine", facto
 RULES = ("exact", "removed", {"floor": {"minimum": 0.01}}, rooted)
 
 
-def compare(folds=5):
+def compare(folds: int = 5) -> dict[str, Any]:
     """Return the accuracies of the outer folds by rule; the inner folds choose the rate."""
     inputs, classes = load_breast_cancer(return_X_y=True)
     found = {}
