@@ -138,6 +138,14 @@ def test_every_block_says_its_language():
         )
 
 
+def would_make(*words):
+    """Return what make would run, the environment being there."""
+    words = ["make", "-n", "-o", ".venv/.ready", *words]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, (words, done.stderr)
+    return done.stdout
+
+
 def studies(line):
     """Return the words of the study's commands that a line runs, itself or through make."""
     words = shlex.split(line, comments=True)
@@ -146,10 +154,8 @@ def studies(line):
     if words[0] == "study":
         return [words[1:]]
     if words[0] == "make":
-        done = subprocess.run(["make", "-n", *words[1:]], cwd=ROOT, capture_output=True, text=True)
-        assert done.returncode == 0, (line, done.stderr)
-        lines = re.findall(r"^\.venv/bin/study (.*)$", done.stdout, re.MULTILINE)
-        return [shlex.split(found) for found in lines]
+        made = would_make(*words[1:])
+        return [shlex.split(found) for found in re.findall(r"^\.venv/bin/study (.*)$", made, re.M)]
     assert words[0] in OTHERS, line
     if words[:2] == ["pip", "install"]:
         extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -228,8 +234,7 @@ def test_the_exceptions_are_needed():
 
 def test_the_hooks_are_those_of_make_lint():
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
-    done = subprocess.run(["make", "-n", "lint"], cwd=ROOT, capture_output=True, text=True)
-    linted = re.findall(r"^\.venv/bin/([\w-]+)", done.stdout, re.MULTILINE)
+    linted = re.findall(r"^\.venv/bin/([\w-]+)", would_make("lint"), re.MULTILINE)
     assert [shlex.split(hook["entry"])[0] for hook in hooks] == [f".venv/bin/{w}" for w in linted]
     steps = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]["run"]["steps"]
     assert steps[-1] == {"run": ".ci/run"} and os.access(ROOT / ".ci" / "run", os.X_OK)
