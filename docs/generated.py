@@ -135,8 +135,7 @@ def columns() -> str:
         return [[code(c.name), c.type, _plain(c.meaning)] for c in schema.values()]
 
     head = ["column", "type", "meaning"]
-    published = re.sub(ROW, _bars, dictionary(), flags=re.MULTILINE)
-    published = published.partition("\n## ")[2].replace("\n## ", "\n### ")
+    published = dictionary().partition("\n## ")[2].replace("\n## ", "\n### ")
     return "\n".join(
         [
             f"## Exported: runs.parquet\n\nA row is a training.\n\n{table(head, rows(RUNS))}",
@@ -145,15 +144,6 @@ def columns() -> str:
             f"## Published\n\n### {published}",
         ]
     )
-
-
-ROW = r"^\| (.*?) \| (.*?) \| (.*) \|$"
-
-
-def _bars(row: re.Match[str]) -> str:
-    """Escape the bars within the last cell of a row."""
-    last = row[3].replace("|", "\\|")
-    return f"| {row[1]} | {row[2]} | {last} |"
 
 
 PARTS: dict[str, Callable[[], str]] = {
