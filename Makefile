@@ -1,6 +1,6 @@
 # `make` alone lists the targets. Every target that needs the environment makes it first, in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ablation plan figures paper page verify ui test mutants test-faults lint bench lock clean
+.PHONY: help setup demo ablation plan figures paper page docs verify ui test mutants test-faults lint bench lock clean
 
 PYTHON ?= python3
 EXPERIMENT ?= default
@@ -50,6 +50,9 @@ paper: figures  ## the paper (reports/paper/paper.pdf) and the page for the brow
 page: $(READY)  ## the page for the browser alone (reports/index.html), from results and tables
 	@$(BIN)/python -m reports.page $(EXPERIMENT)
 
+docs: $(READY)  ## the documentation site in build/docs, offline; open build/docs/index.html
+	@$(BIN)/sphinx-build -W --keep-going -q -d build/doctrees docs build/docs
+
 verify: $(READY)  ## committed results against this machine's: some cells anew, a verdict each
 	@$(BIN)/study verify $(EXPERIMENT) $(ARGS)
 
@@ -87,7 +90,7 @@ $(PEERS): $(READY)
 
 lock: $(READY)  ## add to requirements.lock what pyproject.toml needs (UPGRADE=1: all versions anew)
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate $(if $(UPGRADE),--upgrade) \
-	  --python-version 3.11 --extra study --extra cluster --extra postgres --extra dev pyproject.toml \
+	  --python-version 3.11 --extra study --extra cluster --extra postgres --extra docs --extra dev pyproject.toml \
 	  -o requirements.lock
 
 clean:  ## remove what can be made again (environment, caches, figures); results and the store stay

@@ -43,6 +43,6 @@ def pytest_xdist_make_scheduler(config, log):
             if "postgres" in nodeid:
                 return "postgres"
             file = nodeid.partition("::")[0]
-            return file if Path(file).parent.name in ("reports", "sameness") else nodeid
+            return file if Path(file).parent.name in ("docs", "reports", "sameness") else nodeid
 
     return Scheduler(config, log)

@@ -59,11 +59,12 @@ def explain(arguments: Sequence[str]) -> int:
         for kind, registry in REGISTRIES.items():
             if name in registry:
                 print(f"{name} ({kind})")
-                _print_rows(_explained(registry[name]))
+                _print_rows(explained(registry[name]))
     return 0
 
 
-def _explained(record: Any) -> list[tuple[str, str]]:
+def explained(record: Any) -> list[tuple[str, str]]:
+    """Return what is told of a record, beside its name: (word, text), the formula first."""
     rows = [("formula", record.formula)]
     texts = {field: getattr(record, field, "") for field in PARTICULARS}
     rows += [(field, text) for field, text in texts.items() if text and isinstance(text, str)]

@@ -15,9 +15,9 @@ class Part:
 
     __pydantic_config__ = NO_OTHER_KEYS
 
-    tasks: Annotated[Whole, between(1, 10**6)]  # how many
+    tasks: Annotated[Whole, between(1, 10**6)]  # how many tasks it has
     data: Text = "data"  # which of the lists under ``draw`` has its datasets
-    in_turn: Flag = False  # take them one after the other, not by chance
+    in_turn: Flag = False  # true: take its datasets one after the other, not by chance
 
 
 def _alternatives(given: Any) -> Any:
@@ -40,9 +40,10 @@ class Population:
 
     __pydantic_config__ = NO_OTHER_KEYS
 
-    seed: Annotated[Whole, between(0, 10**6)]
-    parts: dict[str, Part]  # in this order, until ``protocol.tasks`` are drawn
-    # list of alternatives, each with axes and ``protocol``: one of each list makes a task
+    seed: Annotated[Whole, between(0, 10**6)]  # task number k depends on it and on k alone
+    parts: dict[str, Part]  # the tasks by purpose, in order, until ``protocol.tasks`` are drawn
+    # lists of alternatives, each with axes and ``protocol``; one of each list makes a task
     draw: Annotated[dict[str, list[dict[str, Any]]], BeforeValidator(_alternatives)]
     tasks_a_draw: Annotated[Whole, between(1, 1000)] = 2  # tasks that share a draw of the data
-    most_gflop: Annotated[Number, between(0)] = 3  # of a training; a costlier net is drawn again
+    # the most that a training may cost, in GFLOP; a costlier net is drawn again
+    most_gflop: Annotated[Number, between(0)] = 3

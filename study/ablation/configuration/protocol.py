@@ -97,9 +97,11 @@ class Refine:
     __pydantic_config__ = NO_OTHER_KEYS
 
     per_decade: Annotated[Whole, between(1, 100)] = 8  # rates in a decade
-    rates: Annotated[Whole, between(1, 1000)] = 9  # how many, around the best
+    rates: Annotated[Whole, between(1, 1000)] = 9  # how many rates around the best one
+    # how many seeds of its own
     seeds: Annotated[Whole, between(1, EVALUATION_SEEDS_FROM - REFINING_SEEDS_FROM)] = 5
-    recentre_decades: Annotated[Whole, between(0, 20)] = 3  # by which stage A may be extended
+    # decades by which stage A may be extended, until its best rate is not the outermost
+    recentre_decades: Annotated[Whole, between(0, 20)] = 3
 
 
 @dataclass(frozen=True)
@@ -108,15 +110,15 @@ class Branch:
 
     __pydantic_config__ = NO_OTHER_KEYS
 
-    # the rule of the first phase, which has the rate that was chosen for it
+    # the gradient rule of the first phase, at the rate that was chosen for it
     gradient: Annotated[
         Variant[Gradient], PlainValidator(lambda given: resolve("gradient", GRADIENTS, given))
     ]
-    updates: Annotated[Whole, between(1, 10**8)]  # of the first phase
-    # of the second phase: ``own``, the one chosen for its rule; ``tenth`` of that; ``equal_path``,
-    # at which it moves as far as the first rule would when it went on
+    updates: Annotated[Whole, between(1, 10**8)]  # length of the first phase
+    # rate of the second phase: ``own``, the one chosen for its rule; ``tenth``, a tenth of that;
+    # ``equal_path``, at which it moves as far as the first rule would if it went on
     rate: Annotated[str, one_of(*BRANCH_RATES)] = "own"
-    # where the first rule applies: the location that the grid states
+    # where the first rule applies; the grid states it, so it is left out here
     location: Annotated[str, PlainValidator(_not_said)] = "hidden"
 
     def params(self) -> dict[str, str | int]:
@@ -134,37 +136,41 @@ class Protocol:
 
     __pydantic_config__ = NO_OTHER_KEYS
 
-    updates: Annotated[Whole, between(1, 10**8)]  # budget of a training
-    # patterns in a batch, or None for ``full``
+    updates: Annotated[Whole, between(1, 10**8)]  # how many updates a training has
+    # patterns in a batch, or ``full``
     batch_size: Annotated[Annotated[Whole, between(1, 10**7)] | None, BeforeValidator(_batch)]
-    # stage A of tuning: optimizer -> rates
+    # where stage A of tuning looks, by optimizer: a list, or ``2 a decade from 1e-3 to 10``
     learning_rates: Annotated[
         Mapping[str, Annotated[tuple[float, ...], PlainValidator(rates)]],
         BeforeValidator(_by_optimizer),
     ]
-    # numbers of seeds; no seed is both
+    # seeds that choose the learning rate; none of them is scored
     tuning_seeds: Annotated[Whole, between(1, REFINING_SEEDS_FROM - TUNING_SEEDS_FROM)]
-    evaluation_seeds: Annotated[Whole, between(1, 10**6)]
-    refine: Refine | None = None  # stage B, or None
-    tune: Flag = True  # choose the best of the rates; otherwise all of them are evaluated
-    transfer: Flag = True  # also evaluate at the rate that was chosen for exact
-    decay: Flag = True  # let the rate fall linearly to 0 over the second half
-    # how often the objective, and the probes, are measured
+    evaluation_seeds: Annotated[Whole, between(1, 10**6)]  # seeds that are scored
+    refine: Refine | None = None  # stage B of tuning, a finer grid; null: no second stage
+    tune: Flag = True  # true: choose the best of the rates; false: evaluate all of them
+    transfer: Flag = True  # true: also evaluate at the rate that was chosen for exact
+    decay: Flag = True  # true: the rate falls linearly to 0 over the second half
+    # how often the objective is measured, at updates that are even in the logarithm
     checkpoints: Annotated[Whole, between(2, 10**4)] = 20
+    # at how many of these cosines, saturation and norms are measured too
     probes: Annotated[Whole, between(0, 10**4)] = 8
+    # precision of the numbers: float32 or float64
     dtype: Annotated[str, one_of("float32", "float64")] = "float32"
-    branch: Branch | None = None  # trained before; its rates are those of cells without a branch
-    # what a rate is chosen by: the least median final objective, or the least mean of the log10
-    # share of the objective that is left, floored at 1e-9, where a failed training counts as 0; or
-    # the least mean of ``learnt_at``, where one that has not learnt counts as all its updates
+    branch: Branch | None = None  # a training before the training, under another rule
+    # what chooses a rate: ``median_objective``, the least median final objective; ``mean_score``,
+    # the least mean log10 share of the objective that is left, from 1e-9 to 1, where a failed
+    # training counts as 1; ``learnt_at``, the fewest updates until learnt on average, where one
+    # that has not learnt counts as all its updates
     tuned_by: Annotated[str, one_of("median_objective", "mean_score", "learnt_at")] = (
         "median_objective"
     )
     # a training ends when each output is nearer than this share of the range to its target, on all
     # patterns, and its ``learnt_at`` says after how many updates; full batches alone
     learnt_within: Annotated[Number, between(0.001, 1)] | None = None
-    stopping: Flag = False  # also score the test part where a half of it says to stop
-    tasks: Annotated[Whole, between(1, 10**6)] | None = None  # how many a population draws
+    # true: also score one half of the test part where the other half says to stop
+    stopping: Flag = False
+    tasks: Annotated[Whole, between(1, 10**6)] | None = None  # how many tasks a population draws
 
     @property
     def batches(self) -> str:

@@ -46,12 +46,12 @@ class Tracking:
 
     __pydantic_config__ = NO_OTHER_KEYS
 
-    # MLflow's tracking URI; None for MLFLOW_TRACKING_URI, else mlflow.db at the root
+    # MLflow's tracking URI; null: that of MLFLOW_TRACKING_URI, else mlflow.db at the root
     uri: Place = None
-    # a folder, an MLflow server or another artifact URI; None for mlartifacts/ or the server's own
+    # a folder, an MLflow server or another artifact URI; null: mlartifacts/, or the server's own
     artifacts: Place = None
-    tables: Place = None  # folder of the exported tables; None for data/results
-    models: Flag = False  # whether the network of each new cell's median seed is kept
+    tables: Place = None  # folder of the exported tables; null: data/results
+    models: Flag = False  # true: keep the network of each new cell's median seed
 
     def folder(self, experiment: str) -> Path:
         """Return the folder of an experiment's tables."""
@@ -65,16 +65,16 @@ class Execution:
 
     __pydantic_config__ = NO_OTHER_KEYS
 
-    workers: Annotated[Whole, between(1, 4096)] | None = None  # processes; None for one a core
-    block: Annotated[Whole, between(1, 10**6)] = 32  # most trainings that are stacked together
+    workers: Annotated[Whole, between(1, 4096)] | None = None  # processes; null: one a core
+    block: Annotated[Whole, between(1, 10**6)] = 32  # the most trainings that a stack holds
     max_runs: Annotated[Whole, between(1, 10**9)] = 1_000_000  # a larger plan is refused
     cluster: dict[str, Any] | None = None  # Dask's class, as _target_, and its arguments
-    jobs: Annotated[Whole, between(1, 10**5)] | None = None  # of the batch system
-    partition: Text | None = None  # of the batch system, for its jobs; and what they may take
-    memory: Text | None = None
-    walltime: Text | None = None
-    scheduler: Text | None = None  # address of one that is there, or the file that it wrote
-    unencrypted: Flag = False  # whether a scheduler without TLS will do
+    jobs: Annotated[Whole, between(1, 10**5)] | None = None  # how many jobs of the batch system
+    partition: Text | None = None  # the batch system's partition, or queue
+    memory: Text | None = None  # of a job, such as 2GiB
+    walltime: Text | None = None  # of a job, such as 02:00:00
+    scheduler: Text | None = None  # address of one that is there already, or the file it wrote
+    unencrypted: Flag = False  # true: a scheduler without TLS will do
 
     def processes(self) -> int:
         """Return the number of workers: all cores this process may use, unless told."""
@@ -92,20 +92,20 @@ class Settings:
 
     about: Text = ""  # what it is for, in a sentence
     claims: tuple[Text, ...] = ()  # which of conf/claims.yaml its trainings, or its parts', serve
-    population: Population | None = None  # of tasks, for each of which the grids are the arms
-    tracking: Tracking = Tracking()
-    execution: Execution = Execution()
-    only: dict[str, Any] = field(default_factory=dict)  # axis -> values the plan is narrowed to
-    dry_run: Flag = False  # show the plan alone
+    population: Population | None = None  # tasks that are drawn; the grids are each one's arms
+    tracking: Tracking = Tracking()  # where results go
+    execution: Execution = Execution()  # how the work is done
+    only: dict[str, Any] = field(default_factory=dict)  # axis -> values that the plan keeps
+    dry_run: Flag = False  # true: show the plan, train nothing
 
 
 @dataclass(frozen=True, kw_only=True)
 class Composed(Settings):
     """Everything that the configuration of an experiment may say; see conf/config.yaml."""
 
-    include: tuple[Text, ...] = ()
-    grids: tuple[dict[str, Any], ...] = ()
-    protocol: dict[str, Any] = field(default_factory=dict)
+    include: tuple[Text, ...] = ()  # experiments whose grids come before its own
+    grids: tuple[dict[str, Any], ...] = ()  # products of axes, as they are written
+    protocol: dict[str, Any] = field(default_factory=dict)  # how cells are trained
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,7 +38,7 @@ class Activation(Record):
     slope
         ``slope(z, y, out, constants)`` writes f'(z); it may read y = f(z).
     largest_slope
-        m = sup |f'|.
+        m, the largest ``|f'|``.
     bounds
         Infimum and supremum of f; infinite where unbounded.
     kinks

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from study.errors import UsageError
 from study.learning import Array, seeds
 from study.learning.core import loops, weighted
 from study.learning.core.curvature import STREAM, Curvature
@@ -38,6 +39,11 @@ class Trainer:
         weights: Array | None = None,
         within: float | None = None,
     ) -> None:
+        if weights is not None and stack.design.objective.error is not None:
+            raise UsageError(
+                f"patterns have no weights under objective {stack.design.objective.name!r}, which "
+                "changes the error itself: leave out sample_weight"
+            )
         self._weights = () if weights is None else (weights,)
         self.stack, self.updater, self.step = stack, updater, done
         replicas, data = len(stack.parameters), stack.data

@@ -89,7 +89,7 @@ def train(
     start: Array | None = None,
     done: int = 0,
 ) -> Outcome:
-    """Train S × K replicas together.
+    """Train S × K replicas together: each seed at each rate, all rates of the first seed first.
 
     Parameters
     ----------
