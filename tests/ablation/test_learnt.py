@@ -44,3 +44,9 @@ def test_runs_that_nobody_asks_say_nothing():
     plan = tiny_plan(GRID, **{**LEARNS, "learnt_within": None})
     runs = train_cell(Jobs(plan).take()).runs.to_pandas()
     assert runs["learnt_at"].isna().all() and np.isfinite(runs["path_length"]).all()
+
+
+def test_scipys_optimizer_does_not_count():
+    grid = {**GRID, "optimizer": "lbfgs"}
+    with pytest.raises(UsageError, match="scipy's lbfgs does not take it"):
+        tiny_plan(grid, **{**LEARNS, "dtype": "float64"})

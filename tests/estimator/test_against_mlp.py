@@ -15,6 +15,7 @@ from sklearn.datasets import (
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
+from study.errors import UsageError
 from study.estimator import DeltaRuleClassifier, DeltaRuleRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -229,3 +230,10 @@ def test_float32():
 def test_lbfgs_is_no_solver_of_steps():
     with pytest.raises(ValueError, match="'lbfgs' makes no steps of learning_rate_init"):
         DeltaRuleClassifier(solver="lbfgs").fit(*load_iris(return_X_y=True))
+
+
+def test_patterns_have_no_weights_where_the_objective_changes_the_error():
+    """The error of a weighted pattern is c (y - t), of which a logarithm is no c log."""
+    net = DeltaRuleClassifier((4,), objective={"unit_squared_error": {"dead_zone": 0.1}})
+    with pytest.raises(UsageError, match="leave out sample_weight"):
+        net.fit(np.eye(6), np.arange(6) % 3, np.ones(6))

@@ -39,10 +39,10 @@ class Trainer:
         weights: Array | None = None,
         within: float | None = None,
     ) -> None:
-        if weights is not None and stack.design.objective.error is not None:
+        if weights is not None and stack.rules[1].changes_error:
             raise UsageError(
-                f"patterns have no weights under objective {stack.design.objective.name!r}, which "
-                "changes the error itself: leave out sample_weight"
+                "patterns have no weights under an objective that changes the error itself, with "
+                "a dead zone or a logarithm: leave out sample_weight, or take another objective"
             )
         self._weights = () if weights is None else (weights,)
         self.stack, self.updater, self.step = stack, updater, done
