@@ -54,6 +54,8 @@ WAITS = {"connect_timeout": 10, "keepalives_idle": 30, "tcp_user_timeout": 60_00
 LOCK = "SELECT set_config('lock_timeout', :wait, true), pg_advisory_xact_lock(:key)"
 SCHEMA = "schema"  # name of the lock of who makes MLflow's tables
 
+PACKED = "packed"  # what an SQLite connection calls the database with a cell's rows
+ATTACH = f"ATTACH ':memory:' AS {PACKED}"
 MARK = "alembic_version"
 SQLITE_TABLES = "SELECT name FROM sqlite_master"
 TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
@@ -153,13 +155,19 @@ class Database:
         return rows
 
     @contextlib.contextmanager
-    def writing(self, lock: str) -> Iterator[sa.Connection]:
+    def writing(self, lock: str, packed: bytes = b"") -> Iterator[sa.Connection]:
         """Open a transaction that has a write lock from its start; errors roll it back.
 
-        An SQLite file has one lock alone. A server has one of each name.
+        An SQLite file has one lock alone. A server has one of each name. The tables of `packed`,
+        the bytes of an SQLite database, can be read in it under the name `PACKED`.
         """
         with self.one_line_errors(), self.engine.begin() as connection:
             if self.path is not None:
+                if packed:  # a transaction that has begun allows it no more
+                    plain: Any = connection.connection.driver_connection
+                    plain.execute(f"DETACH {PACKED}")  # what is known of its tables goes too
+                    plain.execute(ATTACH)
+                    plain.deserialize(packed, name=PACKED)
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             else:
                 import sqlalchemy as sa
@@ -272,6 +280,8 @@ def _set_up_sqlite(connection: sqlite3.Connection, _: object) -> None:
     connection.execute("PRAGMA journal_mode = WAL")  # the UI reads while we write
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA cache_size = -65536")  # kB
+    connection.execute("PRAGMA wal_autocheckpoint = 8192")  # pages: fewer pages are copied twice
+    connection.execute(ATTACH)
 
 
 @contextlib.contextmanager

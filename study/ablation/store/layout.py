@@ -5,7 +5,9 @@ So the one process that writes has only to insert and to copy bytes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import sqlite3
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -40,6 +42,7 @@ class Place:
     number: int  # MLflow's id of the experiment
     location: str  # of its artifacts, a URI
     source: Mapping[str, str]  # tags that all runs get: who, and from which commit
+    packed: bool = False  # rows as an SQLite database, which an SQLite store takes as it is
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Layout:
 
     prefix: str  # that the ids of its runs share
     parent: str  # id of the cell's own run
-    rows: Rows
+    rows: Rows | bytes  # packed where the place says so
     files: Mapping[str, bytes]  # by name
 
 
@@ -58,7 +61,26 @@ def lay_out(cell: FinishedCell, place: Place, prefix: str = "") -> Layout:
     entries = rows.entries(cell, place.source)
     ids = {entry.replica: rows.run_id(prefix, entry.replica) for entry in entries}
     made = _rows(cell, place, entries, ids)
-    return Layout(prefix, ids[""], made, artifacts.contents(cell, place.experiment, ids))
+    files = artifacts.contents(cell, place.experiment, ids)
+    return Layout(prefix, ids[""], _packed(made) if place.packed else made, files)
+
+
+def quoted(columns: Iterable[str]) -> str:
+    """Return names of columns as SQL lists them; some of MLflow's are words of SQL."""
+    return ", ".join(f'"{name}"' for name in columns)
+
+
+def _packed(new: Rows) -> bytes:
+    """Return rows as the bytes of an SQLite database with the tables of `COLUMNS`.
+
+    To copy rows from it takes the writer two thirds of the time that values from Python take.
+    """
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
+        for table, columns in COLUMNS.items():
+            names, marks = quoted(columns), ", ".join("?" * len(columns))
+            database.execute(f"CREATE TABLE {table} ({names})")
+            database.executemany(f"INSERT INTO {table} VALUES ({marks})", new[table])
+        return database.serialize()
 
 
 def _rows(
