@@ -71,7 +71,7 @@ def _said(value: float, contrast: Contrast) -> str:
 
 
 def numbers(base: Path) -> dict[str, str]:
-    """Return what texts refer to: ``S1.true``, ``S1.median``, ``S2b with relu.true``, …
+    """Return what texts refer to: ``S1.true``, ``S1.median``, ``S2b with relu.true``.
 
     Under a condition they are of all tasks that were drawn.
     """

@@ -29,9 +29,9 @@ def make(base: Path, experiment: str = "paper") -> list[tuple[Path, str]]:
     Where runs, curves or tables are missing, or the page grows too large, it raises `UsageError`.
     """
     measured = {"claims": answers.claims(base), "scores": answers.scores(base)}
-    told = answers.numbers(base)
-    data = numbers.collect(base, experiment)
-    text = page(data, explorer(base, experiment), told, measured, tasks.published(base))
+    told, cells = answers.numbers(base), explorer(base, experiment)
+    known = tasks.published(base)
+    text = page(numbers.collect(base, experiment), cells, told, measured, known)
     size = len(text.encode())
     if size > MOST_BYTES:
         raise UsageError(f"the page would have {size / 1e6:.1f} MB, more than 5: show fewer cells")

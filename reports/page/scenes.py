@@ -22,13 +22,17 @@ def scenes(numbers: Mapping[str, str]) -> list[dict[str, Any]]:
     for scene in told["scenes"]:
         first = {**told["usual"], **scene["set"]}
         measured = re.sub(r"\{([^}]+)\}", lambda at: _number(at[1], numbers), scene["measured"])
-        found.append({**scene, "set": first, "then": {**first, **scene["then"]}} | {"measured": measured})
+        found.append(
+            {**scene, "set": first, "then": {**first, **scene["then"]}} | {"measured": measured}
+        )
     return found
 
 
 def _number(key: str, numbers: Mapping[str, str]) -> str:
     if key not in numbers:
-        raise UsageError(f"reports/tables/shares.csv has no {key}, which a scene of the page tells")
+        raise UsageError(
+            f"reports/tables/shares.csv has no {key}, which a scene of the page tells"
+        )
     return numbers[key]
 
 

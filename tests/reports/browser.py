@@ -5,7 +5,8 @@ import json
 import os
 import shutil
 import subprocess
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
@@ -67,7 +68,11 @@ class Browser:
         if name == "Runtime.exceptionThrown":
             details = given["exceptionDetails"]
             self.errors.append(details.get("exception", {}).get("description", details["text"]))
-        elif name == "Runtime.consoleAPICalled" and given["type"] in ("error", "warning", "assert"):
+        elif name == "Runtime.consoleAPICalled" and given["type"] in (
+            "error",
+            "warning",
+            "assert",
+        ):
             self.errors.append(" ".join(str(a.get("value")) for a in given["args"]))
         elif name == "Log.entryAdded" and given["entry"]["level"] in ("error", "warning"):
             self.errors.append(given["entry"]["text"])
@@ -86,16 +91,26 @@ class Browser:
 
     def open(self, path, width=1280, height=900, dark=False, still=True, phone=False):
         """Load a file in a window of this size, and wait until it is ready."""
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone}
-        self.ask("Emulation.setDeviceMetricsOverride", **size)
+        self.resize(width, height, phone)
         self.look(dark, still)
         self.ask("Page.navigate", url="about:blank")
         self.ask("Page.navigate", url=path)
-        ready = "document.documentElement.dataset.ready === 'yes'"
-        self.run(
-            f"new Promise((done) => {{ const wait = () => {ready} && !location.href.startsWith("
-            "'about') ? done() : setTimeout(wait, 20); wait(); })"
-        )
+        self.wait("document.documentElement?.dataset.ready === 'yes'")
+
+    def wait(self, condition, seconds=120):
+        """Wait until an expression holds in the page; no time is asserted but the last."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            with suppress(RuntimeError):  # the page may just be changing
+                if self.run(condition):
+                    return
+            time.sleep(0.02)
+        raise RuntimeError(f"in vain: {condition}; the console says {self.errors}")
+
+    def resize(self, width, height, phone=False):
+        """Give the window another size; a phone has a viewport of its own."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone}
+        self.ask("Emulation.setDeviceMetricsOverride", **size)
 
     def look(self, dark, still):
         """Be dark or light, and ask for reduced motion or not."""
@@ -136,7 +151,7 @@ def browser(profile):
 
     process = subprocess.Popen(
         [CHROMIUM, *OPTIONS, f"--user-data-dir={profile}", "about:blank"],
-        preexec_fn=place,  # noqa: PLW1509 - no threads here
+        preexec_fn=place,
         close_fds=False,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -3,8 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
-import urllib.parse
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -12,20 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from claim_tables import CELL
-from paper_base import make_base, publish
+from page_base import make_base, named, quartiles
+from paper_base import publish
 
 from reports.page import cells, document
 from study.errors import UsageError
 
-BROWSERS = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
-CHROMIUM = next(filter(None, BROWSERS), None)
-
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
-    base = make_base(tmp_path_factory.mktemp("root"), "mixed", figures=False)
-    document.make(base)
-    return base
+    return make_base(tmp_path_factory.mktemp("root"))
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +35,6 @@ def shown(base):
 def stored(base):
     folder = base / "data" / "results" / "paper"
     return (pd.read_parquet(folder / f"{name}.parquet") for name in ("runs", "curves"))
-
-
-def named(shown, row):
-    return {axis: shown["axes"][axis][code] for axis, code in zip(cells.AXES, row, strict=False)}
-
-
-def quartiles(values):
-    return np.quantile(values.fillna(np.inf), cells.QUARTILES, method="inverted_cdf")
 
 
 def test_every_scored_cell_is_there_with_its_quartiles(base, shown):
@@ -114,7 +100,10 @@ def test_one_file_and_nothing_from_outside(text):
     page = Links()
     page.feed(text)
     fetched = {"src", "href", "data", "action"}
-    assert not [tag for tag in page.tags if fetched & set(tag[1])], "something would be fetched"
+    asked = [(tag, given[key]) for tag, given, _ in page.tags for key in fetched & set(given)]
+    places = {given["id"] for _, given, _ in page.tags if "id" in given}
+    assert {tag for tag, _ in asked} == {"a"}, "something would be fetched"
+    assert all(to.startswith("#") and to[1:] in places for _, to in asked)
     fetching = r"@import|url\(\s*['\"]?(?!data:)|\bfetch\(|XMLHttpRequest|import\("
     assert not re.search(fetching, text)
     policy = next(given["content"] for _, given, _ in page.tags if given.get("http-equiv"))
@@ -139,31 +128,13 @@ def test_what_cannot_be_shown_is_told(base, monkeypatch, tmp_path):
     with pytest.raises(UsageError, match="the page would have"):
         document.make(base)
     shutil.copytree(base, tmp_path, dirs_exist_ok=True)
-    (tmp_path / "data" / "results" / "paper" / "curves.parquet").unlink()
-    with pytest.raises(UsageError, match=r"curves\.parquet cannot be read"):
-        document.make(tmp_path)
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-def test_in_a_browser_a_choice_shows_its_cell(base, shown, tmp_path):
-    wanted = {"activation": "relu", "rule": "removed", "stage": "transfer"}
-    row = next(r for r in shown["cells"] if wanted.items() <= named(shown, r).items())
-    median, failed = row[len(cells.AXES) + 5], row[len(cells.AXES) + 1]
-    dom = opened(base / "reports" / "index.html", named(shown, row), tmp_path)
-    assert 'data-ready="yes"' in dom, "the script stopped"
-    told = re.search(r'id="told"[^>]*>([^<]*)<', dom)[1]
-    said = re.match(r"removed: final objective (\S+) .* (\d+) of (\d+) runs failed", told)
-    assert float(said[1]) == pytest.approx(10 ** (median / 1000), rel=0.006)
-    assert (int(said[2]), int(said[3])) == (failed, row[len(cells.AXES)])
-    assert dom.count("<canvas") == 2
-    chosen = re.search(r'id="choose-activation".*?</select>', dom, re.DOTALL)[0]
-    assert set(re.findall(r'value="(\w+)"', chosen)) == {"tanh", "relu"}
-    assert dom.partition('id="rules"')[2].count("<button") == 3
-
-
-def opened(path, choice, profile):
-    address = f"{path.as_uri()}#{urllib.parse.urlencode(choice)}"
-    words = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu"]
-    words += [f"--user-data-dir={profile}", "--virtual-time-budget=5000", "--dump-dom", address]
-    quiet = {"stderr": subprocess.DEVNULL, "encoding": "utf-8", "timeout": 120}
-    return subprocess.check_output(words, **quiet)
+    tables, results = tmp_path / "reports" / "tables", tmp_path / "data"
+    for lost, told in (
+        (results / "published" / "population" / "tasks.parquet", "no population of tasks"),
+        (results / "results" / "paper" / "curves.parquet", r"curves\.parquet cannot be read"),
+        (tables / "test_scores.csv", "test_scores.csv is missing; make it with: make figures"),
+        (tables / "shares.csv", "shares.csv is missing; make it with: make figures"),
+    ):
+        lost.unlink()
+        with pytest.raises(UsageError, match=told):
+            document.make(tmp_path)

@@ -29,7 +29,7 @@ function lossChart(element, session, ghost, names) {
     width: Math.max(260, element.clientWidth), height: 300,
     scales: {
       x: { time: false, range: (_, low, high) => [0, Math.max(high, 10)] },
-      y: { distr: 3, range: () => [Math.min(...known) / 1.4, most * 1.4] },
+      y: { distr: 3, range: () => [oneDigit(Math.min(...known) / 1.4), most * 1.4] },
     },
     axes: [
       { ...axis, label: "updates of the weights", labelSize: 22, values: (_, ticks) => ticks.map((t) => t.toLocaleString("en")) },
@@ -39,7 +39,13 @@ function lossChart(element, session, ghost, names) {
   }, table, element);
 }
 
-/** A number in three digits. */
+/** Round down to one digit: uPlot never ends its ticks where an axis begins at 9.5 to 10 times a power of ten. */
+function oneDigit(x) {
+  const unit = 10 ** Math.floor(Math.log10(x));
+  return unit * Math.floor(x / unit);
+}
+
+/** A number in two digits. */
 function plain(x) {
   if (x === null || x === undefined || Number.isNaN(x)) return "–";
   if (!Number.isFinite(x)) return "∞";

@@ -22,9 +22,20 @@ const parsed = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
 function drawArm(canvas, arm, session) {
   const { regression, inputs } = DATA[session.settings.data];
   const square = Math.min(300, Math.max(200, canvas.parentElement.clientWidth));
-  if (regression) drawCurve(sheet(canvas, 240), arm, session);
+  if (arm.failed) drawFailure(sheet(canvas, regression || inputs > 2 ? 240 : square));
+  else if (regression) drawCurve(sheet(canvas, 240), arm, session);
   else if (inputs === 2) drawPlane(sheet(canvas, square), arm, session);
   else drawDigits(sheet(canvas, 240), arm, session);
+}
+
+function drawFailure({ ctx, width, height }) {
+  ctx.strokeStyle = colour("wrong");
+  ctx.strokeRect(1, 1, width - 2, height - 2);
+  ctx.fillStyle = colour("wrong");
+  ctx.textAlign = "center";
+  ctx.font = "bold 15px system-ui, sans-serif";
+  ctx.fillText("failed:", width / 2, height / 2 - 10);
+  ctx.fillText("the training loss exploded", width / 2, height / 2 + 12);
 }
 
 function drawPlane({ ctx, width, height }, arm, session) {

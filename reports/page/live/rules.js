@@ -16,28 +16,28 @@ function meansOfUnits(slope, units, patterns) {
 }
 
 const RULES = {
-  exact: { label: "exact: f′", says: "f′ itself, as the chain rule asks" },
-  removed: { label: "removed: 1", says: "1 in the place of f′", at: () => 1 },
+  exact: { label: "f′ (exact)", says: "f′ itself, as the chain rule asks" },
+  removed: { label: "f′ removed (1 instead)", says: "1 in the place of f′", at: () => 1 },
   constant: {
     label: "a constant", says: "the same number everywhere", at: (slope, z, y, f, amount) => amount,
     amount: plainly({ start: 0.5, name: "constant" }),
   },
   mean_matched: {
-    label: "its first mean", says: "the mean of f′ at the first weights", at: (slope, z, y, f, amount, mean) => mean,
+    label: "mean of f′ at the start", says: "the mean of f′ at the first weights", at: (slope, z, y, f, amount, mean) => mean,
     prepares: true,
   },
   scaled: {
-    label: "f′ divided by its first mean", says: "f′, with a mean of 1 at the first weights",
+    label: "f′ / its mean at the start", says: "f′, with a mean of 1 at the first weights",
     at: (slope, z, y, f, amount, mean) => slope / mean, prepares: true,
   },
   unit_mean: {
-    label: "each unit's mean of f′", says: "the mean of f′ over the examples of the batch, one number a unit",
+    label: "mean of f′, each unit", says: "the mean of f′ over the examples of the batch, one number a unit",
     whole(slope, units, patterns) {
       meansOfUnits(slope, units, patterns).forEach((mean, j) => slope.fill(mean, j * patterns, (j + 1) * patterns));
     },
   },
   pattern_mean: {
-    label: "each example's mean of f′", says: "the mean of f′ over the units of the layer, one number an example",
+    label: "mean of f′, each example", says: "the mean of f′ over the units of the layer, one number an example",
     whole(slope, units, patterns) {
       for (let n = 0; n < patterns; n++) {
         let total = 0;
@@ -47,12 +47,12 @@ const RULES = {
     },
   },
   floor: {
-    label: "a floor under f′", says: "f′, but never less than a share of its largest value",
+    label: "f′ with a floor", says: "f′, but never less than a share of its largest value",
     at: (slope, z, y, f, amount) => signed(Math.max(Math.abs(slope), amount * f.most), slope),
     amount: plainly({ start: 0.01, name: "floor, share of the largest f′" }),
   },
   offset: {
-    label: "f′ + an offset", says: "f′ plus a share of its largest value",
+    label: "f′ plus an offset", says: "f′ plus a share of its largest value",
     at: (slope, z, y, f, amount) => slope + amount * f.most,
     amount: plainly({ start: 0.1, name: "offset, share of the largest f′" }),
   },
@@ -63,12 +63,12 @@ const RULES = {
     refused: (f) => (f.steps ? "its f′ has two values only, which a power does not change much" : ""),
   },
   bump: {
-    label: "a triangle over y", says: "a straight-sided bump that is largest in the middle of f's range",
+    label: "a bump over y", says: "a straight-sided bump that is largest in the middle of f's range",
     at: (slope, z, y, f) => f.most * (1 - Math.abs((2 * (y - f.bounds[0])) / (f.bounds[1] - f.bounds[0]) - 1)),
     refused: (f) => (bounded(f) ? "" : "it needs an activation with two bounds"),
   },
   window: {
-    label: "on or off", says: "the largest f′ where f′ is large, and 0 elsewhere (straight-through)",
+    label: "on or off (straight-through)", says: "the largest f′ where f′ is large, and 0 elsewhere (straight-through)",
     at: (slope, z, y, f) => (slope >= 0.42 * f.most ? f.most : 0),
   },
   random: {
@@ -79,7 +79,7 @@ const RULES = {
         for (let n = 0; n < patterns; n++) slope[j * patterns + n] = uniform(base, j, n);
     },
   },
-  frozen: { label: "0: hidden layers do not learn", says: "0, so that hidden layers keep their first weights", at: () => 0, hidden: true },
+  frozen: { label: "0 (hidden layers frozen)", says: "0, so that hidden layers keep their first weights", at: () => 0, hidden: true },
   negated_top: {
     label: "−f′ in the top hidden layer", says: "f′ with the wrong sign in the last hidden layer",
     whole(slope, units, patterns, layer) { if (layer.topmost) for (let i = 0; i < slope.length; i++) slope[i] *= -1; },

@@ -78,7 +78,8 @@ function bestConstant(set, objective) {
   return total;
 }
 
-/** What is told of an arm at its weights: shares of (unit, example) pairs, the angle in degrees, the test score. */
+/** What is told of an arm at its weights: shares of (unit, example) pairs, the angle in degrees
+ * between the gradient that is used and the exact one, in the weights of hidden layers, and the test score. */
 function measure(arm, session) {
   const { net, w } = arm, { set, test } = session, state = forward(net, w, set.x, set.n);
   let pairs = 0, saturated = 0, decided = 0;
@@ -90,11 +91,11 @@ function measure(arm, session) {
       decided += Math.abs((2 * (state.y[l][i] - low)) / (high - low) - 1) > DECIDED;
     }
   });
-  const used = backward(net, w, state, set.t, Math.max(arm.step, 1)), true_ = backward(net, w, state, set.t, Math.max(arm.step, 1), true);
+  const step = Math.max(arm.step, 1), used = backward(net, w, state, set.t, step), true_ = backward(net, w, state, set.t, step, true);
   return {
-    saturated: saturated / pairs,
-    decided: bounded(net.layers[0].f) ? decided / pairs : null,
-    angle: angleBetween(used, true_),
+    saturated: arm.failed ? NaN : saturated / pairs,
+    decided: bounded(net.layers[0].f) && !arm.failed ? decided / pairs : null,
+    angle: angleBetween(used.subarray(0, net.layers.at(-1).at), true_.subarray(0, net.layers.at(-1).at)),
     score: scoreOf(session, forward(net, w, test.x, test.n).y.at(-1)),
   };
 }

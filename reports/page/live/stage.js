@@ -75,17 +75,20 @@ const stage = (() => {
     const layer = Math.min(Number($("live-layer").value) || 0, settings.depth - 1), names = { exact: "exact f′", rule: title(settings) };
     $("live-step-count").textContent = session.step.toLocaleString("en");
     for (const arm of session.arms) {
-      const told = measure(arm, session), box = $(`arm-${arm.role}`), score = told.score === null ? "" : `, right on ${percent(told.score)} of the test examples`;
+      const told = measure(arm, session), box = $(`arm-${arm.role}`);
+      const score = told.score === null ? "" : `, right on ${percent(told.score)} of the test examples`;
       box.querySelector("h4").textContent = arm.role === "exact" ? "Exact f′" : title(settings);
       drawArm(box.querySelector(".surface"), arm, session);
       box.querySelector(".surface").setAttribute("aria-label", `What the net says after ${session.step} updates: training loss ${plain(arm.objective)}${score}.`);
       const units = $(`units-${arm.role}`);
+      units.parentElement.parentElement.querySelector("h4").textContent = box.querySelector("h4").textContent;
       units.setAttribute("aria-label", drawUnits(units, arm, session, layer));
       const numbers = {
         loss: arm.failed ? `failed at update ${arm.step}` : plain(arm.objective), score: told.score === null ? "–" : percent(told.score),
         saturated: percent(told.saturated), decided: told.decided === null ? "–" : percent(told.decided),
         angle: Number.isFinite(told.angle) ? `${Math.round(told.angle)}°` : "–",
       };
+      box.querySelector("[data-told=score]").parentElement.hidden = told.score === null;
       for (const [name, text] of Object.entries(numbers)) box.querySelector(`[data-told=${name}]`).textContent = text;
     }
     chart?.destroy();

@@ -6,6 +6,10 @@ const SPAN = 6, DOTS = 48, HIGH = 104;
 function drawUnits(canvas, arm, session, l) {
   const layer = arm.net.layers[l], { set } = session, units = layer.to;
   const columns = Math.max(2, Math.min(units, Math.floor(canvas.parentElement.clientWidth / 112)));
+  if (arm.failed) {
+    sheet(canvas, 24); // empty
+    return "This net has failed.";
+  }
   const { ctx, width } = sheet(canvas, HIGH * Math.ceil(units / columns)), wide = width / columns;
   const some = batchOf(set, Array.from({ length: Math.min(DOTS, set.n) }, (_, k) => k));
   const state = forward(arm.net, arm.w, some.x, some.n), z = state.z[l], y = state.y[l];
