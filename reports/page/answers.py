@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from reports.paper.numbers import said
 from reports.shares import unit_of
-from reports.wording import signed, significant
 from study.errors import UsageError
 from study.evidence.shares.reading import ALL, Contrast, Shares, read_shares
 
@@ -47,7 +47,7 @@ def claims(base: Path) -> list[dict[str, Any]]:
             **{k: float(row[k]) for k in ("true", "true_low", "true_high", "opposite", "within")},
             "share": f"{row['true']:.0f} % ({row['true_low']:.0f} to {row['true_high']:.0f})",
             "median": _said(row["median"], c),
-            "middle": f"{_said(row['low_90'], c)} to {_said(row['high_90'], c)}",
+            "middle": f"{_said(row['low_90'], c, unit=False)} to {_said(row['high_90'], c)}",
             "tasks": f"{row['tasks']:.0f}",
         }
         for c in shares.claims
@@ -61,29 +61,39 @@ def _whole(table: pd.DataFrame, shares: Shares) -> pd.DataFrame:
     return table[(table["split"] == decides) & (table["condition"] == ALL)].set_index("claim")
 
 
-def _said(value: float, contrast: Contrast) -> str:
-    unit = unit_of(contrast)
-    digits = significant(abs(value), 2) if unit == "×" else f"{abs(value):.1f}"
-    if unit == "×" and 0.9 <= value < 10:
-        digits = f"{value:.2f}" if value < 1.995 else f"{value:.1f}"
-    sign = "−" if value < 0 and float(digits.replace("∞", "inf")) else ""
-    return f"{sign}{digits} {unit}".strip()
+def _said(value: float, contrast: Contrast, unit: bool = True) -> str:
+    kind = unit_of(contrast)
+    if kind != "×":
+        text = _tenths(value)
+    elif 0.9 <= value < 10:
+        text = f"{value:.2f}" if value < 1.995 else f"{value:.1f}"
+    else:
+        text = said(value, 2)
+    return f"{text} {kind}".strip() if unit else text
+
+
+def _tenths(value: float) -> str:
+    size = f"{abs(value):.1f}"
+    return f"−{size}" if value < 0 and float(size) else size
 
 
 def numbers(base: Path) -> dict[str, str]:
     """Return what texts refer to: ``S1.true``, ``S1.median``, ``S2b with relu.true``.
 
-    Under a condition they are of all tasks that were drawn.
+    Under a condition they are of all tasks that were drawn, as are those of ``S1 drawn``.
     """
     shares = read_shares(base / "conf" / "shares.yaml")
     table, found = read(base, "shares"), {}
     decides = next(iter(shares.splits))
     claims_of = {claim.id: claim for claim in shares.claims}
     for row in table.to_dict("records"):
-        whole = row["condition"] == ALL
-        if row["split"] == (decides if whole else BESIDE) and row["claim"] in claims_of:
-            name = str(row["claim"]) + ("" if whole else f" {row['condition']}")
-            found |= {f"{name}.{k}": text for k, text in _texts(row, claims_of[row["claim"]])}
+        whole, split = row["condition"] == ALL, row["split"]
+        if row["claim"] in claims_of and split in (BESIDE, *([decides] if whole else [])):
+            after = (
+                f" {row['condition']}" if not whole else "" if split == decides else f" {split}"
+            )
+            texts = _texts(row, claims_of[row["claim"]])
+            found |= {f"{row['claim']}{after}.{key}": text for key, text in texts}
     return found
 
 
@@ -91,9 +101,8 @@ def _texts(row: Mapping[str, Any], contrast: Contrast) -> Iterator[tuple[str, st
     for key in ("true", "true_low", "true_high", "opposite", "within", "tasks"):
         yield key, f"{row[key]:.0f}"
     for key in ("median", "low_90", "high_90"):
-        text = _said(row[key], contrast)
-        yield key, text.replace(" ×", " times")
-        yield f"{key}.plain", text.partition(" ")[0]
+        yield key, _said(row[key], contrast).replace(" ×", " times")
+        yield f"{key}.plain", _said(row[key], contrast, unit=False)
     yield "verdict", str(row["verdict"])
 
 
@@ -122,5 +131,4 @@ ENDS = ("end", "stopped")
 def _points(middle: float, low: float, high: float) -> str:
     if pd.isna(middle):
         return "–"
-    said = [signed(float(f"{value:.1f}") + 0.0) for value in (middle, low, high)]
-    return f"{said[0]} ({said[1]} to {said[2]})"
+    return f"{_tenths(middle)} ({_tenths(low)} to {_tenths(high)})"

@@ -165,7 +165,7 @@
       ctx.restore();
     };
     const points = (stroke, size) => ({ show: true, size, stroke, fill: stroke });
-    const element = document.getElementById("finals");
+    const element = document.getElementById("finals"), narrow = element.clientWidth < 600; // all names don't fit there
     element.setAttribute("aria-label", "Final objectives; the table below has the numbers");
     element.replaceChildren();
     const values = [...columns.flat(), ...line];
@@ -174,7 +174,7 @@
       padding: [null, 70, null, null], // the last labels run to the right
       scales: { x: { time: false, range: [-0.6, rules.length - 0.4] }, y: { distr: 3, range: range(values) } },
       axes: axes({
-        splits: () => x, values: () => rules.map(named), rotate: -60, size: 165, space: 1,
+        splits: () => x, values: () => rules.map((rule) => (narrow && rule !== cell && rule !== exact ? "" : named(rule))), rotate: -60, size: 165, space: 1,
         font: "11px system-ui, sans-serif", grid: { show: false },
       }),
       series: [

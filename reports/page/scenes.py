@@ -10,10 +10,12 @@ from study.conf import read_yaml
 from study.errors import UsageError
 
 FILE = Path(__file__).with_name("scenes.yaml")
+TEXTS = ("title", "says", "button", "second", "look", "measured")
+PLACE = re.compile(r"\{([^}]+)\}")
 
 
 def scenes(numbers: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the scenes, each with its settings whole and ``measured`` in numbers.
+    """Return the scenes, each with its settings whole and the numbers in its texts.
 
     A place that no number fills raises `UsageError`.
     """
@@ -21,10 +23,14 @@ def scenes(numbers: Mapping[str, str]) -> list[dict[str, Any]]:
     found = []
     for scene in told["scenes"]:
         first = {**told["usual"], **scene["set"]}
-        measured = re.sub(r"\{([^}]+)\}", lambda at: _number(at[1], numbers), scene["measured"])
-        found.append(
-            {**scene, "set": first, "then": {**first, **scene["then"]}} | {"measured": measured}
-        )
+        texts = {
+            key: re.sub(PLACE, lambda at: _number(at[1], numbers), scene[key]).replace(
+                " %", "\xa0%"
+            )
+            for key in TEXTS
+        }
+        presets = {"set": first, "then": {**first, **scene["then"]}}
+        found.append({**scene, **texts, **presets})
     return found
 
 

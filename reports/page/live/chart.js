@@ -35,7 +35,7 @@ function lossChart(element, session, ghost, names) {
       { ...axis, label: "updates of the weights", labelSize: 22, values: (_, ticks) => ticks.map((t) => t.toLocaleString("en")) },
       { ...axis, label: "training loss", labelSize: 22, size: 58, values: (_, ticks) => ticks.map((t) => (t === null ? "" : plain(t))) },
     ],
-    series, legend: { live: false },
+    series, legend: { live: false, markers: { width: 2, fill: "transparent", dash: (_, i) => ["", "solid", "dashed", "dotted"][Math.min(i, 3)] } },
   }, table, element);
 }
 

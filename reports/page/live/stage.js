@@ -73,6 +73,7 @@ const stage = (() => {
   function draw() {
     drawn = performance.now();
     const layer = Math.min(Number($("live-layer").value) || 0, settings.depth - 1), names = { exact: "exact f′", rule: title(settings) };
+    $("live-span").textContent = spanOf(session.arms[0].net.layers[0].f);
     $("live-step-count").textContent = session.step.toLocaleString("en");
     for (const arm of session.arms) {
       const told = measure(arm, session), box = $(`arm-${arm.role}`);
@@ -84,7 +85,7 @@ const stage = (() => {
       units.parentElement.parentElement.querySelector("h4").textContent = box.querySelector("h4").textContent;
       units.setAttribute("aria-label", drawUnits(units, arm, session, layer));
       const numbers = {
-        loss: arm.failed ? `failed at update ${arm.step}` : plain(arm.objective), score: told.score === null ? "–" : percent(told.score),
+        loss: arm.failed ? `failed at ${arm.step}` : plain(arm.objective), score: told.score === null ? "–" : percent(told.score),
         saturated: percent(told.saturated), decided: told.decided === null ? "–" : percent(told.decided),
         angle: Number.isFinite(told.angle) ? `${Math.round(told.angle)}°` : "–",
       };
