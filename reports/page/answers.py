@@ -83,7 +83,8 @@ def numbers(base: Path) -> dict[str, str]:
     Under a condition they are of all tasks that were drawn, as are those of ``S1 drawn``.
     """
     shares = read_shares(base / "conf" / "shares.yaml")
-    table, found = read(base, "shares"), {}
+    table = read(base, "shares")
+    found: dict[str, str] = {}
     decides = next(iter(shares.splits))
     claims_of = {claim.id: claim for claim in shares.claims}
     for row in table.to_dict("records"):

@@ -53,7 +53,7 @@ def _told(base: Path) -> dict[str, Any]:
     some = {"patterns": 500, "inputs": 10, "hidden": (16,), "batch_size": 32, "updates": 1000}
     some |= {"objective": "squared_error", "activation": "tanh", "gain": 1.0, "noise": 0.0}
     none = dict.fromkeys(("exact_early", "exact_share", "frozen_share"))
-    found = {}
+    found: dict[str, Any] = {}
     for kind, outputs in KINDS.items():
         given = forecast(facts(kind=kind, outputs=outputs, **some, **none), base)
         found |= {expected.outcome: expected for expected in given.expected}
