@@ -1,7 +1,7 @@
 // Pictures of an arm on canvases: what it says of the plane, the fitted curve or the digits.
 // Colours come from the style sheet, so that they follow light and dark.
 
-const REACH = 2.6, CELLS = 44, SHOWN_DIGITS = 24;
+const REACH = 2.6, CELLS = 44, DIGIT = 50;
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 /** Size a canvas to its box, and return { ctx, width, height } in CSS pixels. */
@@ -22,10 +22,10 @@ const parsed = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
 function drawArm(canvas, arm, session) {
   const { regression, inputs } = DATA[session.settings.data];
   const square = Math.min(300, Math.max(200, canvas.parentElement.clientWidth));
-  if (arm.failed) drawFailure(sheet(canvas, regression || inputs > 2 ? 240 : square));
+  if (arm.failed) drawFailure(sheet(canvas, inputs === 2 ? square : 240));
   else if (regression) drawCurve(sheet(canvas, 240), arm, session);
   else if (inputs === 2) drawPlane(sheet(canvas, square), arm, session);
-  else drawDigits(sheet(canvas, 240), arm, session);
+  else drawDigits(sheet(canvas, 5 * DIGIT), arm, session);
 }
 
 function drawFailure({ ctx, width, height }) {
@@ -99,10 +99,10 @@ function drawCurve({ ctx, width, height }, arm, session) {
 
 function drawDigits({ ctx, width, height }, arm, session) {
   const { test, raw } = session, y = forward(arm.net, arm.w, test.x, test.n).y.at(-1);
-  const across = 8, cell = Math.min(width / across, height / (SHOWN_DIGITS / across)), size = cell - 24, left = (width - across * cell) / 2;
+  const across = Math.floor(width / DIGIT), size = DIGIT - 20, left = (width - across * DIGIT) / 2;
   ctx.textAlign = "center";
-  for (let k = 0; k < SHOWN_DIGITS; k++) {
-    const at = [left + (k % across) * cell + 12, Math.floor(k / across) * cell + 2], said = predicted(y, k, test), right = said === raw.test.t[k];
+  for (let k = 0; k < across * Math.floor(height / DIGIT); k++) {
+    const at = [left + (k % across) * DIGIT + 10, Math.floor(k / across) * DIGIT + 2], said = predicted(y, k, test), right = said === raw.test.t[k];
     raw.test.raw[k].forEach((level, i) => {
       const grey = Math.round((255 * level) / (LETTERS.length - 1));
       ctx.fillStyle = `rgb(${grey},${grey},${grey})`;
