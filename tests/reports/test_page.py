@@ -1,5 +1,6 @@
 """The page: its data against a plain computation, nothing from outside, and in a browser."""
 
+import html
 import json
 import re
 import shutil
@@ -10,16 +11,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from claim_tables import CELL
-from page_base import make_base, named, quartiles
+from page_base import named, quartiles
 from paper_base import publish
 
-from reports.page import cells, document
+from reports.page import answers, cells, digits, document, scenes
 from study.errors import UsageError
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    return make_base(tmp_path_factory.mktemp("root"))
+def base(checkout_with_page):
+    return checkout_with_page
 
 
 @pytest.fixture(scope="module")
@@ -140,3 +141,32 @@ def test_what_cannot_be_shown_is_told(base, monkeypatch, tmp_path):
         lost.unlink()
         with pytest.raises(UsageError, match=told):
             document.make(tmp_path)
+
+
+def test_scenes_say_what_the_tables_say(base, text):
+    table = pd.read_csv(base / "reports" / "tables" / "shares.csv")
+    row = table.query("claim == 'S2b' and condition == 'with relu' and split == 'drawn'").iloc[0]
+    told = answers.numbers(base)
+    assert told["S2b with relu.true"] == f"{row['true']:.0f}"
+    assert [told[f"S3.{k}"] for k in ("median", "median.plain")] == ["1.00 times", "1.00"]
+    third = scenes.scenes(told)[2]
+    assert f"in {row['true']:.0f}\xa0% of relu nets" in third["measured"]
+    assert html.escape(third["measured"]).replace("&#x27;", "&#39;") in text
+    assert third["then"] == {**third["set"], "ruleRate": 0.01}
+    with pytest.raises(UsageError, match=r"shares\.csv has no S4\.median, which a scene"):
+        scenes.scenes({})
+
+
+def test_texts_of_the_page_have_no_numbers_typed_by_hand():
+    """Settings and margins aside: a share or an effect stands as a place in braces."""
+    for scene in scenes.read_yaml(scenes.FILE)["scenes"]:
+        bare = re.sub(r"\{[^}]+\}", "", scene["measured"])
+        found = set(re.findall(r"\d+(?:\.\d+)?", bare))
+        assert found <= {"90", "95", "5", "10", "1"}, found  # of intervals, and conf/shares.yaml
+
+
+def test_digits_are_four_by_four_grey_levels():
+    found = digits.digits()
+    pixels, labels = found["pixels"], found["labels"]
+    assert len(pixels) == 16 * len(labels) and set(pixels) <= set(digits.LETTERS)
+    assert len(labels) == found["train"] + digits.TEST and set(labels) == set("0123456789")

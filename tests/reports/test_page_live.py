@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from browser import CHROMIUM, browser
-from page_base import make_base, named
+from page_base import named
 
 from reports.page import answers, cells, document, scenes
 from study.harm.forecast import facts, forecast
@@ -40,8 +40,8 @@ CHOOSES_ALL = """(() => {
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    return make_base(tmp_path_factory.mktemp("root"))
+def base(checkout_with_page):
+    return checkout_with_page
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +168,8 @@ def test_every_control(page):
 @in_browser
 def test_it_says_what_an_arm_is_at(page):
     """Exact's angle is 0, a frozen hidden layer's is none, and shares are counted over pairs."""
-    page.run("live.stage.set({ rule: 'removed', depth: 1, gain: 6 })")
+    page.run("document.querySelector('[data-to=removal]').click()")  # whatever was set before
+    page.run("live.stage.set({ depth: 1, gain: 6 })")
     told = "document.querySelector('#arm-{} [data-told={}]').textContent"
     assert page.run(told.format("exact", "angle")) == "0°"
     assert 1 < int(page.run(told.format("rule", "angle"))[:-1]) < 180
