@@ -61,3 +61,11 @@ def themed():
 
     with style.theme():
         yield
+
+
+@pytest.fixture(scope="session")
+def checkout_with_page(tmp_path_factory):
+    """A checkout of small results with the page made from them, for all its tests."""
+    from page_base import make_base  # brings the whole of the reports
+
+    return make_base(tmp_path_factory.mktemp("page"))

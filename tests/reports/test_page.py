@@ -1,10 +1,9 @@
 """The page: its data against a plain computation, nothing from outside, and in a browser."""
 
+import html
 import json
 import re
 import shutil
-import subprocess
-import urllib.parse
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -12,20 +11,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from claim_tables import CELL
-from paper_base import make_base, publish
+from page_base import named, quartiles
+from paper_base import publish
 
-from reports.page import cells, document
+from reports.page import answers, cells, digits, document, scenes
 from study.errors import UsageError
-
-BROWSERS = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
-CHROMIUM = next(filter(None, BROWSERS), None)
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    base = make_base(tmp_path_factory.mktemp("root"), "mixed", figures=False)
-    document.make(base)
-    return base
+def base(checkout_with_page):
+    return checkout_with_page
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +36,6 @@ def shown(base):
 def stored(base):
     folder = base / "data" / "results" / "paper"
     return (pd.read_parquet(folder / f"{name}.parquet") for name in ("runs", "curves"))
-
-
-def named(shown, row):
-    return {axis: shown["axes"][axis][code] for axis, code in zip(cells.AXES, row, strict=False)}
-
-
-def quartiles(values):
-    return np.quantile(values.fillna(np.inf), cells.QUARTILES, method="inverted_cdf")
 
 
 def test_every_scored_cell_is_there_with_its_quartiles(base, shown):
@@ -114,7 +101,10 @@ def test_one_file_and_nothing_from_outside(text):
     page = Links()
     page.feed(text)
     fetched = {"src", "href", "data", "action"}
-    assert not [tag for tag in page.tags if fetched & set(tag[1])], "something would be fetched"
+    asked = [(tag, given[key]) for tag, given, _ in page.tags for key in fetched & set(given)]
+    places = {given["id"] for _, given, _ in page.tags if "id" in given}
+    assert {tag for tag, _ in asked} == {"a"}, "something would be fetched"
+    assert all(to.startswith("#") and to[1:] in places for _, to in asked)
     fetching = r"@import|url\(\s*['\"]?(?!data:)|\bfetch\(|XMLHttpRequest|import\("
     assert not re.search(fetching, text)
     policy = next(given["content"] for _, given, _ in page.tags if given.get("http-equiv"))
@@ -135,35 +125,48 @@ def test_it_says_every_verdict_and_can_be_read_aloud(text):
 
 
 def test_what_cannot_be_shown_is_told(base, monkeypatch, tmp_path):
-    monkeypatch.setattr(document, "MOST_BYTES", 1000)
-    with pytest.raises(UsageError, match="the page would have"):
-        document.make(base)
+    with monkeypatch.context() as smaller:
+        smaller.setattr(document, "MOST_BYTES", 1000)
+        smaller.setattr(document.tasks, "published", lambda base: {})  # saves seconds
+        with pytest.raises(UsageError, match="the page would have"):
+            document.make(base)
     shutil.copytree(base, tmp_path, dirs_exist_ok=True)
-    (tmp_path / "data" / "results" / "paper" / "curves.parquet").unlink()
-    with pytest.raises(UsageError, match=r"curves\.parquet cannot be read"):
-        document.make(tmp_path)
+    tables, results = tmp_path / "reports" / "tables", tmp_path / "data"
+    for lost, told in (
+        (results / "published" / "population" / "tasks.parquet", "no population of tasks"),
+        (results / "results" / "paper" / "curves.parquet", r"curves\.parquet cannot be read"),
+        (tables / "test_scores.csv", "test_scores.csv is missing; make it with: make figures"),
+        (tables / "shares.csv", "shares.csv is missing; make it with: make figures"),
+    ):
+        lost.unlink()
+        with pytest.raises(UsageError, match=told):
+            document.make(tmp_path)
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-def test_in_a_browser_a_choice_shows_its_cell(base, shown, tmp_path):
-    wanted = {"activation": "relu", "rule": "removed", "stage": "transfer"}
-    row = next(r for r in shown["cells"] if wanted.items() <= named(shown, r).items())
-    median, failed = row[len(cells.AXES) + 5], row[len(cells.AXES) + 1]
-    dom = opened(base / "reports" / "index.html", named(shown, row), tmp_path)
-    assert 'data-ready="yes"' in dom, "the script stopped"
-    told = re.search(r'id="told"[^>]*>([^<]*)<', dom)[1]
-    said = re.match(r"removed: final objective (\S+) .* (\d+) of (\d+) runs failed", told)
-    assert float(said[1]) == pytest.approx(10 ** (median / 1000), rel=0.006)
-    assert (int(said[2]), int(said[3])) == (failed, row[len(cells.AXES)])
-    assert dom.count("<canvas") == 2
-    chosen = re.search(r'id="choose-activation".*?</select>', dom, re.DOTALL)[0]
-    assert set(re.findall(r'value="(\w+)"', chosen)) == {"tanh", "relu"}
-    assert dom.partition('id="rules"')[2].count("<button") == 3
+def test_scenes_say_what_the_tables_say(base, text):
+    table = pd.read_csv(base / "reports" / "tables" / "shares.csv")
+    row = table.query("claim == 'S2b' and condition == 'with relu' and split == 'drawn'").iloc[0]
+    told = answers.numbers(base)
+    assert told["S2b with relu.true"] == f"{row['true']:.0f}"
+    assert [told[f"S3.{k}"] for k in ("median", "median.plain")] == ["1.00 times", "1.00"]
+    third = scenes.scenes(told)[2]
+    assert f"in {row['true']:.0f}\xa0% of relu nets" in third["measured"]
+    assert html.escape(third["measured"]).replace("&#x27;", "&#39;") in text
+    assert third["then"] == {**third["set"], "ruleRate": 0.01}
+    with pytest.raises(UsageError, match=r"shares\.csv has no S4\.median, which a scene"):
+        scenes.scenes({})
 
 
-def opened(path, choice, profile):
-    address = f"{path.as_uri()}#{urllib.parse.urlencode(choice)}"
-    words = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu"]
-    words += [f"--user-data-dir={profile}", "--virtual-time-budget=5000", "--dump-dom", address]
-    quiet = {"stderr": subprocess.DEVNULL, "encoding": "utf-8", "timeout": 120}
-    return subprocess.check_output(words, **quiet)
+def test_texts_of_the_page_have_no_numbers_typed_by_hand():
+    """Settings and margins aside: a share or an effect stands as a place in braces."""
+    for scene in scenes.read_yaml(scenes.FILE)["scenes"]:
+        bare = re.sub(r"\{[^}]+\}", "", scene["measured"])
+        found = set(re.findall(r"\d+(?:\.\d+)?", bare))
+        assert found <= {"90", "95", "5", "10", "1"}, found  # of intervals, and conf/shares.yaml
+
+
+def test_digits_are_four_by_four_grey_levels():
+    found = digits.digits()
+    pixels, labels = found["pixels"], found["labels"]
+    assert len(pixels) == 16 * len(labels) and set(pixels) <= set(digits.LETTERS)
+    assert len(labels) == found["train"] + digits.TEST and set(labels) == set("0123456789")

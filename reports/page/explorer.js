@@ -77,7 +77,7 @@
   function tell(cell, own) {
     const rule = label(5, cell), exact = same("exact", own, cell);
     const share = (100 * cell.failed) / cell.runs;
-    let text = `${rule}: final objective ${number(value(cell.median))} (quartiles ${number(value(cell.low))} to ${number(value(cell.high))}), ` +
+    let text = `${rule}: final loss ${number(value(cell.median))} (quartiles ${number(value(cell.low))} to ${number(value(cell.high))}), ` +
       `${cell.failed} of ${cell.runs} runs failed (${+share.toPrecision(2)} %), learning rate ${number(value(cell.rate))}.`;
     if (exact && exact !== cell)
       text += ` Exact: ${number(value(exact.median))}, ${exact.failed} of ${exact.runs} failed` +
@@ -87,13 +87,16 @@
 
   function axes(more) {
     const line = { stroke: colour("muted"), grid: { stroke: colour("faint"), width: 1 }, ticks: { stroke: colour("faint"), width: 1 } };
-    return [{ ...line, ...more }, { ...line, size: 62, values: (_, ticks) => ticks.map((t) => (t === null ? "" : number(+t.toPrecision(2)))) }];
+    return [{ ...line, ...more }, { ...line, size: 62, label: "training loss", labelSize: 20, values: (_, ticks) => ticks.map((t) => (t === null ? "" : number(+t.toPrecision(2)))) }];
   }
+
+  // uPlot never ends its ticks on a logarithmic axis that begins at 9.5 to 10 times a power of ten
+  const oneDigit = (x) => { const unit = 10 ** Math.floor(Math.log10(x)); return unit * Math.floor(x / unit); };
 
   function range(values) {
     const known = values.filter((x) => x !== null && x > 0);
     const low = Math.min(...known), high = Math.max(...known);
-    return [low / 1.3, high * 1.3];
+    return [oneDigit(low / 1.3), high * 1.3];
   }
 
   function size(element) {
@@ -126,7 +129,7 @@
     return new uPlot({
       ...size(element),
       scales: { x: { time: false, distr: 3, range: (_, low, high) => [low, high] }, y: { distr: 3, range: range(table.slice(1).flat().filter((x) => x !== undefined)) } },
-      axes: axes({ values: (_, ticks) => ticks.map((t) => (t === null || Math.log10(t) % 1 ? "" : t.toLocaleString("en"))) }),
+      axes: axes({ label: "updates of the weights", labelSize: 20, values: (_, ticks) => ticks.map((t) => (t === null || Math.log10(t) % 1 ? "" : t.toLocaleString("en"))) }),
       series, bands, legend: { live: true },
     }, table, element);
   }
@@ -162,7 +165,7 @@
       ctx.restore();
     };
     const points = (stroke, size) => ({ show: true, size, stroke, fill: stroke });
-    const element = document.getElementById("finals");
+    const element = document.getElementById("finals"), narrow = element.clientWidth < 600; // all names don't fit there
     element.setAttribute("aria-label", "Final objectives; the table below has the numbers");
     element.replaceChildren();
     const values = [...columns.flat(), ...line];
@@ -171,7 +174,7 @@
       padding: [null, 70, null, null], // the last labels run to the right
       scales: { x: { time: false, range: [-0.6, rules.length - 0.4] }, y: { distr: 3, range: range(values) } },
       axes: axes({
-        splits: () => x, values: () => rules.map(named), rotate: -60, size: 165, space: 1,
+        splits: () => x, values: () => rules.map((rule) => (narrow && rule !== cell && rule !== exact ? "" : named(rule))), rotate: -60, size: 165, space: 1,
         font: "11px system-ui, sans-serif", grid: { show: false },
       }),
       series: [
