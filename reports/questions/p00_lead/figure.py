@@ -4,7 +4,7 @@ The networks are trained here, in seconds. The failures are those of the populat
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -104,7 +104,13 @@ def finite(losses: Array) -> Array:
 
 def pages(population: Population) -> Iterator[Figure]:
     """Draw the page from trainings made here and the population's failures."""
-    yield drawn(both(), judged_population(population, (KEPT,)))
+    shares = population.shares
+    few = replace(
+        shares,
+        splits={DECIDES: shares.splits[DECIDES]},
+        conditions={name: shares.conditions[name] for name in NETS},
+    )
+    yield drawn(both(), judged_population(replace(population, shares=few), (KEPT,)))
 
 
 def drawn(nets: Trained, shares: pd.DataFrame) -> Figure:
