@@ -159,7 +159,7 @@ ALLOWED = {
         *("lower by 10 %", "Nesterov's 10 %"),
     ),
     "reversals": ("of 32 tanh", "0, 10 and 20 % wrong", "becomes 0", "floor of 1 %"),
-    "map": ("neutral: 0", "R^2", "at 1 %"),
+    "map": ("neutral: 0", "R^2"),
     "replications": (
         "len() == 0",
         "central 95 %",
@@ -180,7 +180,7 @@ ALLOWED = {
             "slope 0 and 1",
             "slope 1 ends",
         ),
-        *("slope 0. To", "error with 1 at", "$z_0$", "4-4-1"),
+        *("slope 0. To", "error with 1 at", "$z_0$", "4-4-1", "at 1 %"),
     ),
 }
 KEYS = re.compile(
