@@ -30,7 +30,7 @@ $(READY): pyproject.toml requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $(READY)
 
-demo: $(READY)  ## one picture in under 30 seconds: exact against removed on two moons
+demo: $(READY)  ## the answer in one picture, trained in under 30 seconds: with and without f' on two moons
 	@$(BIN)/python -m reports.demo
 
 ablation: $(READY)  ## train a grid, log it in MLflow, export its tables; resumes where it stopped
@@ -95,5 +95,5 @@ lock: $(READY)  ## add to requirements.lock what pyproject.toml needs (UPGRADE=1
 
 clean:  ## remove what can be made again (environment, caches, figures); results and the store stay
 	@rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache reports/index.html reports/paper/numbers.json
-	@find reports/figures -name '*.p[dn][fg]' ! -path '*/default/relative.png' ! -name 'c12_information.png' -delete
+	@find reports/figures -name '*.p[dn][fg]' ! -path '*/default/relative.png' ! -name 'p0[01]_*.png' -delete
 	@find study reports tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

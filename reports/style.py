@@ -53,6 +53,8 @@ WIDTH, COLUMN, TALLEST = 7.0, 3.4, 8.6  # inches: a page's text, one of its two 
 SMALL, NORMAL, TITLE = 7.0, 7.5, 9.0  # points; nothing is smaller than 7
 PIXELS_PER_INCH = 200
 LINE = 1.35 / 72  # inches a line of text takes, per point of its size
+HEAD = "head {:.3f} in"
+"""What a PDF says of the height of its message and note, which the paper cuts off."""
 
 
 @dataclass(frozen=True)
@@ -181,6 +183,7 @@ def sheet(
             figure.text(0.06 / width, 1 - at / total, line, size=size, va="top", **how)
             at += size * LINE
         at += 0.03
+    figure.set_gid(HEAD.format(at))
     return figure, axes
 
 
@@ -234,6 +237,7 @@ def save(pages: Iterable[Figure], stem: Path) -> list[tuple[Path, str]]:
         for number, figure in enumerate(pages):
             document.savefig(figure)
             if number == 0:
+                document.infodict()["Keywords"] = figure.get_gid() or HEAD.format(0)
                 message = message_of(figure)
                 figure.savefig(png, dpi=PIXELS_PER_INCH, metadata={"Software": None})
             figure.clear()

@@ -45,9 +45,9 @@ def test_the_example_of_the_docstring():
     assert found.attempted >= 5 and not found.failed
 
 
-def test_the_readmes_own_record(tmp_path, monkeypatch):
+def test_the_own_record_of_the_documentation(tmp_path, monkeypatch):
     """Its snippet, in a file of the current folder, is a rule that a grid can name."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "own_variant.md").read_text(encoding="utf-8")
     snippet = text.split("`my_rules.py`")[1].split("```python\n")[1].split("```")[0]
     assert "from study import" in snippet
     (tmp_path / "my_rules.py").write_text(snippet, encoding="utf-8")

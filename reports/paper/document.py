@@ -15,6 +15,8 @@ from study.errors import UsageError
 
 SOURCES = Path(__file__).resolve().parent
 ASKED = re.compile(r'#?fig\(\s*"(\w+)"')
+IF_MADE = re.compile(r'#?fig-if-made\(\s*"(\w+)"')
+HEAD = re.compile(rb"/Keywords \(head ([\d.]+) in\)")
 BOX = re.compile(rb"/MediaBox\s*\[\s*([\d.]+)\s+([\d.]+)\s+([\d.]+)\s+([\d.]+)\s*\]")
 POINTS = 72
 
@@ -35,25 +37,36 @@ def make(base: Path, experiment: str = "paper") -> Iterator[tuple[Path, str]]:
 
 
 def figures(folder: Path, experiment: str) -> dict[str, dict[str, Any]]:
-    """Find the figures that the text asks for: question -> file and size in inches."""
+    """Find the figures that the text asks for: question -> file, and sizes in inches.
+
+    ``head`` is the height of the figure's own title and note. Figures that are asked for if made
+    may be missing.
+    """
     texts = [path.read_text(encoding="utf-8") for path in sorted(SOURCES.rglob("*.typ"))]
     asked = sorted({name for text in texts for name in ASKED.findall(text)})
-    missing = [name for name in asked if not (folder / f"{name}.pdf").is_file()]
+    asked += sorted({n for t in texts for n in IF_MADE.findall(t) if _drawn(folder, n).is_file()})
+    missing = [name for name in asked if not _drawn(folder, name).is_file()]
     if missing:
         raise UsageError(
             f"reports/figures lacks {', '.join(f'{name}.pdf' for name in missing)}; "
             f"make it with: make figures EXPERIMENT={experiment}"
         )
-    return {name: {"file": f"{name}.pdf", **_size(folder / f"{name}.pdf")} for name in asked}
+    return {name: {"file": f"{name}.pdf", **_size(_drawn(folder, name))} for name in asked}
+
+
+def _drawn(folder: Path, name: str) -> Path:
+    return folder / f"{name}.pdf"
 
 
 def _size(path: Path) -> dict[str, float]:
-    box = BOX.search(path.read_bytes())
+    written = path.read_bytes()
+    box, head = BOX.search(written), HEAD.search(written)
     if box is None:
         raise UsageError(f"{path.name} has no page size that can be read")
     left, low, right, high = (float(x) for x in box.groups())
     sides = {"width": right - left, "height": high - low}
-    return {side: round(points / POINTS, 3) for side, points in sides.items()}
+    found = {side: round(points / POINTS, 3) for side, points in sides.items()}
+    return found | {"head": float(head[1]) if head else 0.0}
 
 
 def compiled(path: Path, data: Mapping[str, Any], folder: Path) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from reports.paper import population
 from reports.paper.exploratory import exploratory
 from reports.rechecks import NO_RUNS
 from reports.wording import significant
@@ -19,12 +20,16 @@ from study.conf import claims_digest, read_yaml
 from study.errors import UsageError
 from study.evidence.claims.reading import Claim, Claims, read_claims
 from study.evidence.evidence import Evidence, gather
-from study.evidence.shares.reading import ALL, read_shares
 from study.evidence.sources import folder_of, stored_runs
 
 TABLES = ("calibration", "rechecks")
 """Tables that exist only where there are runs for them."""
-NEEDED = ("verdicts", "verdicts_by_part", "verdicts_by_task", "gradient_checks")
+NEEDED = (
+    *("verdicts", "verdicts_by_part", "verdicts_by_task", "gradient_checks"),
+    *population.NEEDED,
+)
+REPLICATIONS = ("fahlman", "relu_at_zero", "linear_backpropagation", "debate_1993")
+"""Tables of published numbers beside ours, each only where it was made."""
 MINUS = "\N{MINUS SIGN}"
 SIGNS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 EQUALITIES = ("derivative", "own objective", "symmetric block")
@@ -51,6 +56,7 @@ def collect(base: Path, experiment: str = "paper") -> dict[str, Any]:
         _protocol(base),
         _runs(base, experiment),
         _found(gather(experiment, base)),
+        _of_tasks(base, tables),
     ):
         numbers |= {key: entry for key, entry in pairs if entry is not None}
     _sessions(folder_of(base, experiment), numbers, words)
@@ -65,32 +71,37 @@ def collect(base: Path, experiment: str = "paper") -> dict[str, Any]:
         "counts": counts,
         "words": words,
         "rechecks": rechecks,
-        "shares": _shares(base),
+        "shares": population.statements(base, tables["shares"]),
+        "replications": dict(_replications(base / "reports" / "tables")),
     }
 
 
-def _shares(base: Path) -> list[dict[str, str]]:
-    """Return the claims about a population in the split that decides, or nothing without one."""
-    path = base / "reports" / "tables" / "shares.csv"
-    if not path.is_file():
-        return []
-    claims = read_shares(base / "conf" / "shares.yaml")
-    table = pd.read_csv(path)
-    decides = (table["split"] == next(iter(claims.splits))) & (table["condition"] == ALL)
-    table = table[decides].set_index("claim")
-    return [
-        {
-            **{"claim": claim.id, "statement": claim.statement, "verdict": str(row["verdict"])},
-            "true": f"{row['true']:.0f} ({row['true_low']:.0f} to {row['true_high']:.0f})",
-            "opposite": f"{row['opposite']:.0f}",
-            "median": said(row["median"]),
-            "middle": f"{said(row['low_90'])} to {said(row['high_90'])}",
-            "tasks": f"{row['tasks']:.0f}",
-        }
-        for claim in claims.claims
-        if claim.id in table.index
-        for row in [table.loc[claim.id]]
-    ]
+def _of_tasks(
+    base: Path, tables: dict[str, pd.DataFrame]
+) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    """Yield the numbers of the population: shares of tasks are whole percents."""
+    for key, value, kind in population.numbers(base, tables):
+        if kind == "count":
+            yield key, whole(value)
+        elif kind == "points":
+            yield key, number(value, "percentage points")
+        else:
+            yield key, {**number(value), **({"text": f"{value:.0f}"} if kind == "share" else {})}
+
+
+def _replications(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the tables of published numbers that exist: columns, and rows of texts."""
+    for name in REPLICATIONS:
+        if (path := folder / f"{name}.csv").is_file():
+            table = pd.read_csv(path)
+            rows = [[_cell(value) for value in row] for row in table.to_numpy(object)]
+            yield name, {"columns": [*map(str, table.columns)], "rows": rows}
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return said(float(value)) if not isinstance(value, int) else str(value)
 
 
 def write(base: Path, data: Mapping[str, Any]) -> Path:

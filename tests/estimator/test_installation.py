@@ -1,4 +1,4 @@
-"""The estimators need no part of the study's tools; the README's example runs as it stands."""
+"""The estimators need no part of the study's tools; the example in docs runs as it stands."""
 
 import contextlib
 import io
@@ -43,10 +43,10 @@ def test_the_command_says_what_is_missing(tmp_path):
     assert done.stderr.count("\n") == 1 and "pip install 'delta-rule-study[study]'" in done.stderr
 
 
-def test_the_readmes_example():
+def test_the_example_of_the_documentation():
     """On two folds, in this process; `test_grid_search_in_two_processes` uses several."""
-    section = (ROOT / "README.md").read_text(encoding="utf-8").split("## In scikit-learn")[1]
-    (code,) = re.findall(r"```python\n(.*?)```", section.split("\n## ")[0], flags=re.DOTALL)
+    section = (ROOT / "docs" / "estimators.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)
     assert code.count("n_jobs=2") == 1
     said = io.StringIO()
     with contextlib.redirect_stdout(said):

@@ -12,6 +12,7 @@ from synthetic_tables import TINY, export, synthetic
 
 from reports import build
 from reports.command import ROOT
+from reports.paper.population import NEEDED as POPULATION
 from reports.verdicts import UNITS
 from study.ablation.publishing.publish import MEDIANS, curve_quantiles, keyed
 from study.evidence.claims.reading import read_claims
@@ -43,6 +44,8 @@ def make_base(folder, verdict="supported", effect=1.5, figures=True):
 def write_tables(folder, verdict, effect):
     tables = folder / "reports" / "tables"
     tables.mkdir(parents=True, exist_ok=True)
+    for name in POPULATION:  # those of the population are as they are published
+        shutil.copy(ROOT / "reports" / "tables" / f"{name}.csv", tables)
     for name, frame in verdict_tables(verdict, effect).items():
         frame.to_csv(tables / f"{name}.csv", index=False)
 
