@@ -29,7 +29,9 @@ TINY = ["protocol.updates=20", "protocol.evaluation_seeds=3", "execution.workers
 SHORT = {
     "default": ["only.dataset=[diabetes]"],
     "moons": ["protocol.tasks=2"],
+    "paper": ["only.dataset=[diabetes]"],
     "population": ["protocol.tasks=2"],
+    "replications": ["only.dataset=[iris]"],
     "smoke": ["only.optimizer=[sgd]"],
 }
 PLANNED: set[tuple[str, ...]] = set()  # what was planned before need not be planned again

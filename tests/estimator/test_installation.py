@@ -1,8 +1,5 @@
-"""The estimators need no part of the study's tools; the example in docs runs as it stands."""
+"""The estimators need no part of the study's tools."""
 
-import contextlib
-import io
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,18 +38,3 @@ def test_the_command_says_what_is_missing(tmp_path):
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1 and "pip install 'delta-rule-study[study]'" in done.stderr
-
-
-def test_the_example_of_the_documentation():
-    """On two folds, in this process; `test_grid_search_in_two_processes` uses several."""
-    section = (ROOT / "docs" / "estimators.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)
-    assert code.count("n_jobs=2") == 1
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
-        exec(code.replace("n_jobs=2", "cv=2"), {"__name__": "example"})
-    rows = [line.rsplit(" ", 2) for line in said.getvalue().splitlines()]
-    assert len(rows) == 12
-    rules = {"exact", "removed", "{'floor': {'minimum': 0.1}}", "halved"}
-    assert {rule for rule, _, _ in rows} == rules
-    assert rules == {rule for rule, _, score in rows if float(score) > 0.9}
