@@ -91,6 +91,11 @@ def test_every_number_of_the_answer_is_a_table_s(shares):
             row = row.loc[("C11", "removed")]
             spread = ("estimate", "least_task", "largest_task")
             expected += [signed(float(row[name])) for name in spread]
+        elif block.startswith("**Does it agree"):
+            table = pd.read_csv(TABLES / "fahlman.csv")
+            table = table[~table["row"].str.contains("decay")]
+            means = (table["verdict"] == "reproduced").groupby(table["row"]).any()
+            expected = [str(means.sum()), "1988"]
         elif block.startswith("**Can I know"):
             table = pd.read_csv(TABLES / "map.csv").query(
                 "outcome == 'removed' and covariates == 'facts' and model == 'forest'"

@@ -52,7 +52,7 @@ def message(table: pd.DataFrame) -> str:
 
 
 def _said(rows: pd.DataFrame) -> str:
-    words = {"holds": "ahead", "reversed": "behind", "undecided": "level"}
+    words = {"holds": "ahead", "reversed": "behind", "undecided": "open"}
     found = {row["setting"].split()[0]: words[row["verdict"]] for _, row in rows.iterrows()}
     if len(set(found.values())) == 1:
         return f"{next(iter(found.values()))} on {' and '.join(found)}"

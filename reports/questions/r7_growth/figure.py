@@ -59,7 +59,7 @@ def message(measured: pd.DataFrame, failed: pd.DataFrame) -> str:
     widest = deepest.loc[deepest["width"].idxmax()]
     deep = failed["depth"].max()
     largest = largest_rates(failed[failed["depth"] == deep])
-    cost = f"In {deep} layers no rate trains half of the runs"
+    cost = f"Without it no rate trains half of the runs of {deep} layers"
     if largest["removed"]:
         times = largest["exact"] / largest["removed"]
         cost = f"In {deep} layers rates that train half of the runs are {times:.3g} times smaller"
