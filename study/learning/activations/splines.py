@@ -82,6 +82,7 @@ _KNOWN = {record.name: record for record in squashing.RECORDS}
 SHAPES = {
     "tanh": _closed_form(_KNOWN["tanh"].value, _tanh_slope),
     "logistic": _closed_form(_KNOWN["logistic"].value, _logistic_slope),
+    "symmetric_logistic": _closed_form(_KNOWN["symmetric_logistic"].value, _logistic_slope),
     "gudermannian": _closed_form(_KNOWN["gudermannian"].value, _KNOWN["gudermannian"].slope),
     "bump": _closed_form(_bump, elementwise(lambda u: 1 - abs(tanh(u)))),
     "line": _closed_form(_KNOWN["identity"].value, elementwise(lambda u: 1)),
