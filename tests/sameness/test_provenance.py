@@ -75,6 +75,9 @@ def test_commit_and_changes(plan, tmp_path):
     git("commit", "-qm", "one")
     commit = git("rev-parse", "HEAD")
     assert said() == (commit, False)
+    (tmp_path / "data" / "published").mkdir(parents=True)
+    (tmp_path / "data" / "published" / "results").write_text("of an earlier study")
+    assert said() == (commit, False)
     (tmp_path / "a").write_text("2")
     assert said() == (commit, True)
 

@@ -33,7 +33,9 @@ def study_record(
     plan: Plan, tally: Tally, started: float, ended: float, root: Path
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Return tags for the experiment, and files (name -> text) with the whole record."""
-    commit, changes = git(root, "rev-parse", "HEAD"), git(root, "status", "--porcelain")
+    commit = git(root, "rev-parse", "HEAD")
+    code = ("*", ":!data/published", ":!reports")  # no training reads what is made of results
+    changes = git(root, "status", "--porcelain", "--", *code)
     lock = root / "requirements.lock"
     wall, workers = ended - started, plan.config.execution.processes()
     record: dict[str, Any] = {
