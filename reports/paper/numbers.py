@@ -28,7 +28,14 @@ NEEDED = (
     *("verdicts", "verdicts_by_part", "verdicts_by_task", "gradient_checks"),
     *population.NEEDED,
 )
-REPLICATIONS = ("fahlman", "relu_at_zero", "linear_backpropagation", "debate_1993")
+REPLICATIONS = (
+    "fahlman",
+    "relu_at_zero",
+    "linear_backpropagation",
+    "debate_1993",
+    "matching_losses",
+    "curvature",
+)
 """Tables of published numbers beside ours, each only where it was made."""
 MINUS = "\N{MINUS SIGN}"
 SIGNS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")

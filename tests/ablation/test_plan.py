@@ -23,18 +23,18 @@ GRID = {"dataset": "iris", "hidden": [5], "gradient": ["removed", "exact", "offs
 
 def test_default_is_the_question_as_it_was_asked():
     plan = plan_of("default")
-    assert len(plan.cells) == 3 * 3 * 8 * 6 == 432
+    assert len(plan.cells) == 3 * 3 * 8 * 8 == 576
     assert (plan.skipped, plan.duplicates) == ((), 0)
     # frozen means the hidden layers; floor on relu is leaky_backward where no output differs
-    places = {"none": 54, "all": 2 * 6 * 3 * 6, "hidden": 7 * 3 * 6 + 2 * 3 * 6}
+    places = {"none": 72, "all": 2 * 6 * 3 * 8, "hidden": 7 * 3 * 8 + 2 * 3 * 8}
     assert Counter(planned.cell.location for planned in plan.cells) == places
-    rules = dict.fromkeys("exact removed constant mean_matched offset frozen".split(), 54)
-    rules |= {"floor": 108 - 12, "leaky_backward": 12}
+    rules = dict.fromkeys("exact removed constant mean_matched offset frozen".split(), 72)
+    rules |= {"floor": 144 - 16, "leaky_backward": 16}
     assert Counter(planned.cell.gradient.name for planned in plan.cells) == rules
-    # 10 rates x 3 seeds, 10 seeds at its own rate, and but for exact 10 at exact's
-    assert {planned.tuning for planned in plan.cells} == {30}
-    assert Counter(planned.scoring for planned in plan.cells) == {10: 54, 20: 378}
-    assert plan.runs == 21_060
+    # 10 rates (L-BFGS: 1) x 3 seeds, 10 seeds at its own rate, and but for exact 10 at exact's
+    assert Counter(planned.tuning for planned in plan.cells) == {30: 504, 3: 72}
+    assert Counter(planned.scoring for planned in plan.cells) == {10: 72, 20: 504}
+    assert plan.runs == 26_136
     seconds = sum(planned.seconds for planned in plan.cells)
     assert 120 < seconds < 2 * 360, "it should take at most six minutes on two cores"
 
