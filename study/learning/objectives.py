@@ -52,6 +52,8 @@ class Objective(Record):
         in place; or an `elementwise` function. The objective that is scored stays as it is.
     constants
         ``constants(values, output)`` gives the constants of ``error``.
+    plain
+        ``plain(values)`` tells whether ``error`` would leave y - t as it is.
     values
         The parameters' values, of a record that `bind` made.
     """
@@ -66,6 +68,7 @@ class Objective(Record):
     ends: bool = False
     error: Kernel | Callable[..., None] | None = None
     constants: Callable[[Mapping[str, Any], Activation], tuple[float, ...]] = _no_constants
+    plain: Callable[[Mapping[str, Any]], bool] = lambda values: False
     values: Mapping[str, Any] = field(default_factory=dict)
 
     def bind(self, **values: Any) -> Objective:
@@ -238,6 +241,7 @@ _RECORDS = (
         ends=True,
         error=_unit_error,
         constants=_unit_constants,
+        plain=lambda values: values["dead_zone"] == 0.0 and values["form"] == "linear",
     ),
     Objective(
         name="linear_squared_error",

@@ -326,7 +326,7 @@ MISTAKES = {
     "floor.minimum = -1 is out of range": {"gradient": {"floor": {"minimum": -1}}},
     "gradient takes a record of class Gradient": {"gradient": ACTIVATIONS["tanh"]},
     "gradient takes a name, or a name with parameters": {"gradient": {}},
-    "unknown solver 'lbfgs'. Valid: sgd, weight_decay, momentum,": {"solver": "lbfgs"},
+    "solver 'lbfgs' makes no steps of learning_rate_init. Valid: sgd,": {"solver": "lbfgs"},
     "validation_fraction = 0.001 takes 1 of 150": {
         **{"early_stopping": True, "validation_fraction": 0.001}
     },

@@ -58,7 +58,7 @@ SAID = {  # how a paragraph or row begins: the numbers that it has to say, in or
     ],
     "| never let": ["1", ("S3", f"{EFFECT} true")],
     "| add 10": ["10", ("S4", f"{EFFECT} true")],
-    "| change f": [("S5b", f"{EFFECT} true opposite")],
+    "| change f": ["10", "10", ("S5b", f"{EFFECT} true opposite")],
     "| take relu": ["0", "1", "0", ("S6", f"{EFFECT} true")],
     "| keep f′ and": [("S7b", f"{EFFECT} true")],
     '"Many more"': ["10", "10", "5"],

@@ -161,8 +161,8 @@ ALLOWED = {
     "reversals": ("of 32 tanh", "0, 10 and 20 % wrong", "becomes 0", "floor of 1 %"),
     "map": ("neutral: 0", "R^2"),
     "replications": (
-        *("len() == 0", "len() > 0", "central 95 %", "[95th]", "of 1993"),
-        *("(auto,) * 7", "(auto,) * 8"),
+        *("len() == 0", "len() > 0", "central 95 %", "[95th]"),
+        *("(auto,) * 6", "(auto,) * 8"),
     ),
     "threats": ("64 or more", "10^(-9)"),
     "conclusion": (),

@@ -17,6 +17,9 @@ const scenesShown = (() => {
   }
 
   function run(id, which) {
+    boxes.find((box) => box.dataset.scene === id).querySelectorAll("[data-run]").forEach((button) => {
+      button.setAttribute("aria-pressed", String(button.dataset.run === which));
+    });
     const { updates, ...settings } = presets[id][which];
     stage.set({ ...settings, seed: seed() });
     stage.play(updates);

@@ -173,7 +173,7 @@ def draw_rates(axes: Axes, nets: Trained) -> None:
     style.logarithmic(axes, "x", RATES[0], RATES[-1])
     style.logarithmic(axes, "y", 0.01, 1.0)
     axes.set(xlabel="learning rate (the best one is marked)", ylabel="final training loss")
-    axes.set_title("No learning rate makes up for it", weight="bold")
+    axes.set_title("Here no learning rate makes up for it", weight="bold")
     axes.legend(loc="upper left")
 
 

@@ -144,6 +144,7 @@ def expand(
 def _expand(product: Product, facts_of: Callable[[Variant[Any]], Facts], found: Expansion) -> None:
     reasons: dict[tuple[str, str], str] = {}
     alive: set[tuple[str, str]] = set()
+    wanted = False
     for values in itertools.product(*product.axes.values()):
         cell = Cell(*(value.value for value in values))
         labels = [(axis, value.label) for axis, value in zip(AXES, values, strict=True)]
@@ -158,12 +159,14 @@ def _expand(product: Product, facts_of: Callable[[Variant[Any]], Facts], found: 
             alive.update(labels)
         if not all(value.kept for value in values):
             continue
+        wanted = True
         if reason:
             found.skipped.append((cell.name, reason))
             continue
         found.duplicates += asked.key in found.asked
         found.asked[asked.key] = asked.united(found.asked.get(asked.key))
-    if product.grid.task:  # arms that are not for every task
+    # arms that are not for every task, and a grid of which nothing is asked for
+    if product.grid.task or not wanted:
         return
     for (axis, label), reason in reasons.items():
         if not alive:

@@ -49,9 +49,10 @@ def layer_of(
 
 def with_error(layer: Layer, objective: Objective, output: Activation, dtype: Any) -> Layer:
     """Return the output's layer with the error that the objective starts backwards from."""
-    if objective.error is None:
+    values = objective.bind(**objective.values).values
+    if objective.error is None or objective.plain(values):
         return layer
-    constants = objective.constants(objective.bind(**objective.values).values, output)
+    constants = objective.constants(values, output)
     return layer._replace(
         changes_error=True,
         error=as_kernel("replace", objective.error).at(dtype),
