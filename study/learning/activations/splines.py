@@ -24,6 +24,7 @@ from study.learning.core.borrowed import line
 from study.learning.core.elementary import exp, log1p, tanh
 from study.learning.core.fixed import sums
 from study.learning.core.kernels import Kernel, elementwise, inlined, kernel
+from study.learning.core.lookup import entry, number, set_number
 
 Reals = NDArray[np.float64]
 LN2 = 0.6931471805599453
@@ -32,7 +33,7 @@ REACH = 40.0
 """Beyond |z| = 40 the spline goes on in a straight line."""
 CELLS = 32  # to a unit of z
 NODES = 6  # of Chebyshev, a cell: φ is a polynomial of degree 5 there, F one of degree 6
-RECORD = NODES + 2  # table entries a cell: its left end, and the 7 coefficients of F
+RECORD = NODES + 3  # table entries a cell: its left end, inverse width, the 7 coefficients of F
 
 
 # ---- closed forms ------------------------------------------------------------------------------
@@ -141,54 +142,62 @@ def scaled_curve(f: Activation, shape: str, formula: str) -> Curve | None:
 
 
 @inlined
-def _place(z, table):
-    """Return where the table has z's cell, and the inverse of its width.
+def _find_cells(z, table, cells):
+    """Write the number of each z's cell, any for NaN: a whole number, of the type of z.
 
-    The table is (pieces; a left end, cells, first cell and inverse width a piece; the last end;
-    the cells).
+    The table is (pieces; left end, cells, first cell and inverse width of each; the cells). One
+    pass a piece, without branches, so that a compiler takes many z at a time.
     """
-    pieces = int(table[0])
-    p = 0
-    while p + 1 < pieces and z >= table[1 + 4 * (p + 1)]:
-        p += 1
-    at = 1 + 4 * p
-    i = int((z - table[at]) * table[at + 3])
-    i = min(max(i, 0), int(table[at + 1]) - 1)
-    return 2 + 4 * pieces + RECORD * (int(table[at + 2]) + i), table[at + 3]
+    zero, one, reach = z.dtype.type(0), z.dtype.type(1), z.dtype.type(REACH)
+    for p in range(int(table[0])):
+        at = 1 + 4 * p
+        left, last, first, inverse = table[at], table[at + 1] - one, table[at + 2], table[at + 3]
+        for i in range(z.size):
+            x = _cut(z[i], reach)
+            within = (x - left) * inverse if x > left else zero
+            cell = first + min(np.floor(within), last)
+            cells[i] = cell if p == 0 or x >= left else cells[i]
 
 
 @inlined
-def _curve(x, table):
-    """Return F(x) and F'(x), by Horner's rule."""
-    at, inverse = _place(x, table)
-    u = (x - table[at]) * inverse
-    y, slope = table[at + NODES + 1], table.dtype.type(0)
-    for k in range(NODES, 0, -1):
+def _polynomial(x, cell, table):
+    """Return F(x) and F'(x), by Horner's rule; x is in this cell, or at its end.
+
+    A cell is (left end, inverse width, coefficients of F), the constant first.
+    """
+    at = np.int32(1) + np.int32(4) * np.int32(entry(table, 0)) + np.int32(RECORD) * np.int32(cell)
+    inverse = entry(table, at + np.int32(1))
+    u = (x - entry(table, at)) * inverse
+    y, slope = entry(table, at + np.int32(NODES + 2)), table.dtype.type(0)
+    for k in range(NODES):
         slope = slope * u + y
-        y = y * u + table[at + k]
+        y = y * u + entry(table, at + np.int32(NODES + 1) - np.int32(k))
     return y, slope * inverse
 
 
 @kernel("value")
 def _spline(z, out, constants):
-    reach = z.dtype.type(REACH)
+    reach, cells = z.dtype.type(REACH), (constants.size - 1 - 4 * int(constants[0])) // RECORD
     flat, into = line(z), line(out)
+    _find_cells(flat, constants, into)
     for i in range(z.size):
-        x = _cut(flat[i], reach)
-        into[i] = x
-        if x == x:
-            y, slope = _curve(x, constants)
-            rest = flat[i] - x
-            into[i] = y + slope * rest if rest != 0 and slope != 0 else y
+        x = _cut(number(flat, i), reach)
+        set_number(into, i, _polynomial(x, number(into, i), constants)[0])
+    for i in range(z.size):  # beyond the reach, where few are
+        if abs(flat[i]) > reach:
+            x = _cut(flat[i], reach)
+            slope = _polynomial(x, 0 if x < 0 else cells - 1, constants)[1]
+            into[i] = into[i] + slope * (flat[i] - x) if slope != 0 else into[i]
 
 
 @kernel("slope")
 def _spline_slope(z, y, out, constants):
     reach = z.dtype.type(REACH)
     flat, into = line(z), line(out)
+    _find_cells(flat, constants, into)
     for i in range(z.size):
-        x = _cut(flat[i], reach)
-        into[i] = x if x != x else _curve(x, constants)[1]
+        x = _cut(number(flat, i), reach)
+        set_number(into, i, _polynomial(x, number(into, i), constants)[1])
 
 
 def _interpolated(nodes: Reals, values: Reals) -> Reals:
@@ -231,6 +240,7 @@ def spline(phi: Callable[[Reals], Reals], knees: list[float], start: float) -> C
     value += start - value[zero]
     first = np.concatenate([[0], np.cumsum(counts)[:-1]])
     pieces = np.column_stack([ends[:-1], counts, first, counts / np.diff(ends)])
-    cells = np.column_stack([left, value[:-1], rising])
-    table = np.concatenate([[len(counts)], pieces.ravel(), [REACH], cells.ravel()])
+    inverse = np.repeat(pieces[:, 3], counts)
+    cells = np.column_stack([left, inverse, value[:-1], rising])
+    table = np.concatenate([[len(counts)], pieces.ravel(), cells.ravel()])
     return Curve(_spline, _spline_slope, "∫ φ dz, a piecewise polynomial", {}, table)

@@ -68,6 +68,15 @@ inlined = numba.njit(cache=True, inline="always", **OPTIONS)
 elementwise = numba.njit(forceinline=True, pipeline_class=_Elementwise, **OPTIONS)
 
 
+def settled(function: Any, *arguments: Any) -> Callable[..., Any]:
+    """Return a `compiled` function's code for arguments of just these types.
+
+    numba looks at every argument's type at every call, which for layers, structures of kernels,
+    takes a millisecond. Whoever calls what is returned answers for the types.
+    """
+    return function.compile(tuple(map(function.typeof_pyval, arguments)))
+
+
 ARGUMENTS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("z", "y", "out", "slope", "delta", "t", "state"), lambda t: t[:, ::1]),
     **dict.fromkeys(("constants", "w", "g"), lambda t: t[::1]),

@@ -4,7 +4,8 @@ Its R replicas are one `Network` at different weights: S seeds × K learning rat
 rate. The K replicas of a seed share its patterns.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from study.learning import Array
 from study.learning.activations.base import Activation
 from study.learning.core import loops
 from study.learning.core.fixed import sums
-from study.learning.core.kernels import as_kernel
+from study.learning.core.kernels import as_kernel, settled
 from study.learning.core.network import Layer, make_workspace, with_ones
 from study.learning.core.placement import constants_of, keys_of, layer_of, with_error
 from study.learning.design import Network
@@ -50,6 +51,7 @@ class Stack:
         )
         self.terms = as_kernel("terms", network.objective.terms).at(dtype)
         self.work = make_workspace(self.sizes, loops.CHUNK, dtype)
+        self._settled: dict[Any, Callable[..., Any]] = {}
         rules = network.rules()
         self.exact = self._layers([EXACT if rule is not None else None for rule in rules])
         hidden, output = self._layers(rules)
@@ -114,9 +116,14 @@ class Stack:
     def objective(self, alive: Array | None = None) -> Array:
         """Return the objective on the whole training set, (R,); NaN of those not `alive`."""
         asked = np.ones(len(self.parameters), bool) if alive is None else alive
-        return loops.objectives(
-            self.sizes, self.parameters, asked, self.data, *self.rules, self.terms, self.work
-        )
+        data = (self.data, *self.rules, self.terms, self.work)
+        return self._call(loops.objectives, self.sizes, self.parameters, asked, *data)
+
+    def _call(self, function: Any, *arguments: Any) -> Any:
+        """Call a compiled function, whose arguments have the same types each time."""
+        if function not in self._settled:
+            self._settled[function] = settled(function, *arguments)
+        return self._settled[function](*arguments)
 
     def gradient(
         self, layers: Layers, patterns: int, step: int = 0, parameters: Array | None = None
@@ -143,7 +150,8 @@ class Stack:
         """Return the outputs for inputs (1 or S, n, d): (R, outputs, n)."""
         x = with_ones(inputs, self.parameters.dtype)
         top = len(self.sizes) - 2
-        return loops.layer_inputs(self.sizes, self.parameters, x, *self.rules, top, self.work)[1]
+        rest = (*self.rules, top, self.work)
+        return self._call(loops.layer_inputs, self.sizes, self.parameters, x, *rest)[1]
 
     def hidden_layer(self, layer: int, patterns: int) -> tuple[Array, Array]:
         """Return y and f'(z) of a hidden layer on the first `patterns`: (R, units, patterns)."""

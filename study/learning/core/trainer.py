@@ -1,6 +1,6 @@
 """Updates of a stack: batches, learning rates, who takes part, and the loss on the way."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -8,6 +8,7 @@ from study.errors import UsageError
 from study.learning import Array, seeds
 from study.learning.core import loops, weighted
 from study.learning.core.curvature import STREAM, Curvature
+from study.learning.core.kernels import settled
 from study.learning.core.stack import Stack
 from study.learning.objectives import SOFTMAX
 from study.learning.optimizers import Updater
@@ -59,30 +60,23 @@ class Trainer:
         softmax = stack.activations[1].name == SOFTMAX.name
         drawn = seeds.stream_keys(stack.seeds, STREAM)
         self._curvature = Curvature(updater.optimizer.curved, softmax, drawn)
+        self._take: Callable[..., None] | None = None
         self._scratch = loops.make_scratch(stack.sizes, stack.parameters, data, batch_size)
 
     def advance(self, schedule: Sequence[float]) -> None:
         """Take ``len(schedule)`` updates, with the learning rates times its entries."""
         stack, updater = self.stack, self.updater
         replicas = loops.Replicas(stack.parameters, updater.state, self.alive)
-        take = weighted.advance if self._weights else loops.advance
         for begin in range(0, len(schedule), UPDATES_A_CALL):
             part = schedule[begin : begin + UPDATES_A_CALL]
-            take(
-                stack.sizes,
-                replicas,
-                stack.data,
-                self._batches,
-                *stack.rules,
-                self._loss,
-                updater.kernel,
-                updater.rates(part),
-                updater.numbers,
-                self.step,
-                self._scratch,
-                self._curvature,
-                *self._weights,
+            given = (
+                *(stack.sizes, replicas, stack.data, self._batches, *stack.rules, self._loss),
+                *(updater.kernel, updater.rates(part), updater.numbers, self.step),
+                *(self._scratch, self._curvature, *self._weights),
             )
+            if self._take is None:
+                self._take = settled(weighted.advance if self._weights else loops.advance, *given)
+            self._take(*given)
             self.step += len(part)
 
     def stop(self, replicas: Array) -> None:
