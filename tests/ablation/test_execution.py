@@ -1,10 +1,12 @@
 """Carrying out a plan: workers, records of a user's own, errors, references that are there."""
 
 import contextlib
+import ctypes
 import multiprocessing
 import os
 import re
 import signal
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -15,7 +17,7 @@ from study.ablation.planning.plan import make_plan
 from study.ablation.running import progress
 from study.ablation.running.execution import StoreFailed, carry_out, training
 from study.ablation.running.progress import Tally
-from study.ablation.running.signals import NUMBERS, Terminated
+from study.ablation.running.signals import NUMBERS, Stop, Terminated
 from study.ablation.running.worker import FailedCell, train_cell
 from study.errors import UsageError
 
@@ -254,16 +256,27 @@ def test_what_is_finished_is_not_trained_again(memory):
     assert (nothing.cells, nothing.runs) == (0, 0)
 
 
+def test_a_signal_that_is_lost_in_a_callback_is_quiet_and_raised_later(monkeypatch):
+    """As in a callback of the compiler's: Python tells of an exception there, and goes on."""
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda lost: told.append(lost.exc_type))
+    with pytest.raises(KeyboardInterrupt), Stop() as stop:
+        ctypes.CFUNCTYPE(None)(lambda: signal.raise_signal(signal.SIGINT))()
+        ctypes.CFUNCTYPE(None)(lambda: 1 / 0)()
+        stop.check()
+    assert told == [ZeroDivisionError], "the signal alone is not told"
+
+
 def test_a_log_gets_a_line_a_minute(monkeypatch, capsys):
     """A terminal gets a bar: tests/ablation/test_command.py."""
     clock = [100.0]
     monkeypatch.setattr(progress, "monotonic", lambda: clock[0])
     with progress.progress() as show:
-        show(0, 4000, "compiling")
+        show(0, 4000, 0.0, "compiling")
         clock[0] += progress.EVERY / 2
-        show(10, 4000, "too early")
+        show(10, 4000, 0.1, "too early")
         clock[0] += progress.EVERY / 2
-        show(1000, 4000, "7 stuck")  # in 60 s, so 3,000 more take 180 s
+        show(1000, 4000, 0.4, "7 stuck")  # two fifths in 60 s, so the rest takes 90 s
         clock[0] += progress.EVERY / 2
-        show(1001, 4000, "too early again")
-    assert capsys.readouterr().err == "1,000 of 4,000 trainings, 03:00 left, 7 stuck\n"
+        show(1001, 4000, 0.5, "too early again")
+    assert capsys.readouterr().err == "1,000 of 4,000 trainings, 01:30 left, 7 stuck\n"

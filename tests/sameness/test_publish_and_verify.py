@@ -5,6 +5,7 @@ import json
 import shutil
 from types import SimpleNamespace
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -69,12 +70,17 @@ def move(folder, gradient, by):
 
 
 def test_published_runs_are_the_exported_ones_to_the_bit(made):
+    """But for what explains a run, which is published of scored runs alone."""
     exported = pq.read_table(made.tables / "runs.parquet")
     found = pq.read_table(made.home / "published" / "smoke" / "runs.parquet")
     assert found.column_names[:3] == ["experiment", "cell", "replica"]
     rest = exported.drop_columns(["run_id", "parent_run_id"])
-    frame = found.to_pandas()
-    assert frame.drop(columns="replica").equals(rest.to_pandas())
+    frame, expected = found.to_pandas(), rest.to_pandas()
+    tuned, explains = expected["stage"] == "tune", list(publish.SCORED_ALONE)
+    assert {"weight_norm", "path_length"} <= set(explains) and "score" not in explains
+    assert expected.loc[~tuned, "weight_norm"].notna().all() and tuned.any()
+    expected.loc[tuned, explains] = np.nan
+    assert frame.drop(columns="replica").equals(expected)
     assert not frame.duplicated(["cell", "replica"]).any()
     for row in found.to_pylist():
         _, rate, seed = row["replica"].split("/")

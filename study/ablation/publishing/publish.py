@@ -2,9 +2,9 @@
 
 data/published/<experiment>/ holds
 
-- runs.parquet: the exported runs with ``cell`` and ``replica`` for ids, every number as it was;
-  where that is too large a file, tuning runs stand in tuning-00.parquet and so on, scored ones
-  in runs.parquet, runs-01.parquet and so on;
+- runs.parquet: the exported runs with ``cell`` and ``replica`` for ids, every number as it was,
+  but for `SCORED_ALONE`; where that is too large a file, tuning runs stand in tuning-00.parquet
+  and so on, scored ones in runs.parquet, runs-01.parquet and so on;
 - curves.parquet: quantiles over the seeds of each cell, stage and checkpoint; a population of
   tasks has tasks.parquet instead, a row a task;
 - manifest.json: what makes the plan again, what made the results, digests of the files.
@@ -45,6 +45,9 @@ FOLDER = ROOT / "data" / "published"
 MOST_BYTES = 5_000_000
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 MEDIANS = ("descent_cosine", "saturated", "weight_norm")
+SCORED_ALONE = tuple(name for name, column in RUNS.items() if column.beside)
+"""Columns that are published of scored runs only; of tuning runs they would be a fifth of all."""
+
 OF_A_SESSION = (
     *("started", "wall seconds", "workers", "processor seconds in cells", "trainings"),
     *("machine", "versions", "lock sha256", "commit", "uncommitted changes"),
@@ -85,7 +88,7 @@ def publish(config: Config) -> int:
         records = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}: training the experiment makes it") from error
-    files = _parts(keyed(runs))
+    files = _parts(published_part(keyed(runs)))
     if plan.drawn is None:
         files["curves.parquet"] = _bytes(curve_quantiles(runs, curves))
     else:
@@ -114,6 +117,16 @@ def keyed(runs: pa.Table) -> pa.Table:
     table = runs.drop_columns(["run_id", "parent_run_id"])
     at = table.column_names.index("cell") + 1
     return table.add_column(at, REPLICA.name, pa.array(replicas, pa.string()))
+
+
+def published_part(runs: pa.Table) -> pa.Table:
+    """Return runs without `SCORED_ALONE` of those that only chose a learning rate."""
+    tuned = pc.equal(runs["stage"], "tune")
+    for at, name in enumerate(runs.column_names):
+        if name in SCORED_ALONE:
+            kept = pc.if_else(tuned, pa.scalar(None, runs[name].type), runs[name])
+            runs = runs.set_column(at, name, kept)
+    return runs
 
 
 def curve_quantiles(runs: pa.Table, curves: pa.Table) -> pa.Table:

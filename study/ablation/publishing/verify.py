@@ -98,7 +98,8 @@ def verify(
                 mine = runs.filter(pc.equal(runs["cell"], result.cell))
                 names_of = {"experiment", "cell", "task"} & set(mine.column_names)
                 published = mine.drop_columns(sorted(names_of))
-                verdicts[result.cell] = agreement.judge(published, result.runs, len(chosen))
+                fresh = publish.published_part(result.runs)
+                verdicts[result.cell] = agreement.judge(published, fresh, len(chosen))
     for planned in chosen:
         verdict = verdicts[planned.identity]
         reason = f": {verdict.reason}" if verdict.reason else ""

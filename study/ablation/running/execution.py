@@ -1,13 +1,13 @@
 """Train a plan as a stream of finished cells, and record the stream in a store."""
 
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 
 import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from study.ablation.planning.plan import Plan
+from study.ablation.planning.plan import Plan, Planned
 from study.ablation.running.engines import open_engine
 from study.ablation.running.jobs import Chosen, Jobs, Result
 from study.ablation.running.progress import Tally, progress
@@ -16,6 +16,7 @@ from study.ablation.store import FinishedCell, Store
 from study.ablation.store.layout import Place
 from study.errors import UsageError
 from study.learning.core.warm_up import compile_kernels
+from study.learning.design import Design
 
 
 class StoreFailed(Exception):
@@ -39,22 +40,35 @@ def training(
     """
     todo = [planned for planned in plan.cells if planned.identity not in finished]
     total = sum(planned.runs for planned in todo)
+    work = {planned.identity: planned.seconds for planned in todo}
+    whole = sum(work.values())
     with Stop() as stop, progress() as show, closing(open_engine(plan, stop)) as engine:
-        show(0, total, "compiling")  # the first time half a minute
+        show(0, total, 0.0, "compiling")  # the first time half a minute
         for dtype in sorted({planned.protocol.dtype for planned in todo}):
-            of_dtype = [planned for planned in todo if planned.protocol.dtype == dtype]
-            compile_kernels((d for planned in of_dtype for d in planned.designs()), dtype)
+            compile_kernels(_designs(todo, dtype, stop), dtype)
+        stop.check()
 
         def stream() -> Generator[Result]:
-            show(0, total, str(tally))
+            done = 0.0
+            show(0, total, done, str(tally))
             for result in engine.train(Jobs(plan, finished, chosen, place())):
                 with stop.held():
                     yield result
+                    done += work[result.cell] / whole
                     tally.add(result)  # recentred learning rates may exceed the total
-                    show(tally.runs, max(total, tally.runs), str(tally))
+                    show(tally.runs, max(total, tally.runs), done, str(tally))
 
         with closing(stream()) as results:
             yield results
+
+
+def _designs(cells: Sequence[Planned], dtype: str, stop: Stop) -> Iterator[Design]:
+    """Yield the designs of cells with this dtype, unless a signal has arrived."""
+    for planned in cells:
+        if planned.protocol.dtype == dtype:
+            for design in planned.designs():
+                stop.check()
+                yield design
 
 
 def carry_out(plan: Plan, store: Store, finished: Collection[str]) -> Tally:

@@ -13,43 +13,56 @@ from study.ablation.running.worker import FailedCell
 from study.ablation.store import FinishedCell
 
 OUTCOMES = ("solved", "plateau", "stuck", "diverged")
-Show = Callable[[int, int, str], None]
-"""Is told how many trainings of how many are done, and a text to show beside them."""
+Show = Callable[[int, int, float, str], None]
+"""Is told how many trainings of how many are done, the share of the work, and a text to show."""
 
-BAR = "{n_fmt}/{total_fmt} |{bar}| {remaining} left{postfix}"  # all of it fits in 80 columns
+BAR = "{n_fmt}/{total_fmt} |{bar}| {desc}"  # all of it fits in 80 columns
 EVERY = 60.0  # seconds between the lines of a log, and before its first
 
 
 @contextmanager
 def progress() -> Iterator[Show]:
     """Give what shows a bar if standard error is a terminal, else lines."""
+    left = _Left()
     if not sys.stderr.isatty():
-        yield _lines()
+        yield _lines(left)
         return
-    # little smoothing of the speed: costs of cells differ by orders of magnitude
-    with tqdm(bar_format=BAR, smoothing=0.05) as bar:
+    with tqdm(bar_format=BAR) as bar:
 
-        def show(done: int, total: int, words: str) -> None:
+        def show(done: int, total: int, share: float, words: str) -> None:
             bar.total = total
-            bar.set_postfix_str(words, refresh=not done)
+            bar.set_description_str(f"{left.after(share)} left, {words}", refresh=not done)
             bar.update(done - bar.n)
 
         yield show
 
 
-def _lines() -> Show:
-    begin = last = monotonic()
+def _lines(left: "_Left") -> Show:
+    last = monotonic()
 
-    def show(done: int, total: int, words: str) -> None:
+    def show(done: int, total: int, share: float, words: str) -> None:
         nonlocal last
-        now = monotonic()
-        if done and now - last >= EVERY:
-            last = now
-            left = tqdm.format_interval((now - begin) * (total - done) / done)
-            said = f"{done:,} of {total:,} trainings, {left} left, {words}"
+        time = left.after(share)
+        if done and monotonic() - last >= EVERY:
+            last = monotonic()
+            said = f"{done:,} of {total:,} trainings, {time} left, {words}"
             print(said, file=sys.stderr, flush=True)
 
     return show
+
+
+class _Left:
+    """The time left. It counts the work, as the largest cells of a study are trained first."""
+
+    def __init__(self) -> None:
+        self._begin = 0.0
+
+    def after(self, share: float) -> str:
+        """Say the time that is left when so much of the work is done."""
+        if not share:
+            self._begin = monotonic()
+            return "?"
+        return str(tqdm.format_interval((monotonic() - self._begin) * (1.0 - share) / share))
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,32 +21,46 @@ class Terminated(BaseException):
 class Stop:
     """Handles SIGINT and SIGTERM in a ``with`` block: it raises at once, unless they are held.
 
-    An exception that is raised inside a database's own calls may be lost, hence `held`. A second
-    signal is not held: a server that is away can delay a cell for minutes. Python allows handlers
-    in the main thread alone; elsewhere the block changes nothing.
+    An exception that is raised inside a database's own calls may be lost, hence `held`, and one in
+    a callback of the compiler's is, hence `check`. A second signal is not held: a server that is
+    away can delay a cell for minutes. Python allows handlers in the main thread alone; elsewhere
+    the block changes nothing.
     """
 
     def __init__(self) -> None:
         self._asked: BaseException | None = None
         self._held = False
         self._before: dict[signal.Signals, Any] = {}
+        self._say_lost = sys.unraisablehook
 
     def __enter__(self) -> Stop:
         """Begin to handle both signals."""
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self) for number in NUMBERS}
+            sys.unraisablehook = self._lost
         return self
 
     def __exit__(self, *_: object) -> None:
         """Restore the handlers that were there before."""
         for number, old in self._before.items():
             signal.signal(number, old)
+        sys.unraisablehook = self._say_lost
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal."""
         again = self._asked is not None
         self._asked = Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
         if again or not self._held:
+            raise self._asked
+
+    def _lost(self, lost: sys.UnraisableHookArgs) -> None:
+        """Keep quiet where the exception of a signal was lost: `check` raises it again."""
+        if self._asked is None or lost.exc_value is not self._asked:
+            self._say_lost(lost)
+
+    def check(self) -> None:
+        """Raise a signal that has arrived."""
+        if self._asked is not None:
             raise self._asked
 
     @contextmanager
@@ -56,8 +71,7 @@ class Stop:
             yield
         finally:
             self._held = False
-        if self._asked is not None:
-            raise self._asked
+        self.check()
 
 
 @contextmanager

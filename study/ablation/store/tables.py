@@ -26,6 +26,7 @@ class Column:
     meaning: str  # what it contains, with the unit
     indexed: bool = True  # whether MLflow has it too; the tables, which count, have all columns
     optional: bool = False  # whether it may be missing when a table is made, as a metric may
+    beside: bool = False  # whether it explains a run, and neither scores it nor chooses its rate
 
 
 REPLICA = Column("replica", "identity", "string", "stage/learning rate/seed: key within a cell")
@@ -41,6 +42,11 @@ _PROBES = (
     Column("exact_gradient_norm", "metric", "float64", "norm of the exact gradient", False),
     Column("weight_norm", "metric", "float64", "norm of all parameters", False),
 )
+
+
+def _explains(name: str, meaning: str) -> Column:
+    return Column(name, "metric", "float64", meaning, indexed=False, beside=True)
+
 
 RUNS: dict[str, Column] = {
     column.name: column
@@ -84,12 +90,10 @@ RUNS: dict[str, Column] = {
             "learnt_at", "metric", "float64", "updates until all outputs were near enough", False
         ),
         Column("diverged_at", "metric", "float64", "update of the checkpoint that saw it"),
-        *(Column(c.name, c.kind, c.type, f"last: {c.meaning}", False) for c in _PROBES),
-        Column("path_length", "metric", "float64", "distance from start to end", False),
-        Column(
-            "asymmetry", "metric", "float64", "of the final field within layers, 0 to 1", False
-        ),
-        Column("negative_eigenvalues", "metric", "float64", "share in K~, where taken", False),
+        *(_explains(c.name, f"last: {c.meaning}") for c in _PROBES),
+        _explains("path_length", "distance from start to end"),
+        _explains("asymmetry", "of the final field within layers, 0 to 1"),
+        _explains("negative_eigenvalues", "share in K~, where taken"),
         Column("outcome", "tag", "string", "solved, plateau, stuck or diverged"),
         Column("diverged_by", "tag", "string", "nonfinite, objective, norm, or empty"),
         Column("failed", "tag", "bool", "diverged by nonfinite or objective, or stuck", False),
