@@ -46,7 +46,7 @@ MOST_BYTES = 5_000_000
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 MEDIANS = ("descent_cosine", "saturated", "weight_norm")
 SCORED_ALONE = tuple(name for name, column in RUNS.items() if column.beside)
-"""Columns that are published of scored runs only; of tuning runs they would be a fifth of all."""
+"""Columns published of scored runs only: those of tuning runs would be a quarter of all bytes."""
 
 OF_A_SESSION = (
     *("started", "wall seconds", "workers", "processor seconds in cells", "trainings"),
