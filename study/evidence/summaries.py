@@ -35,7 +35,9 @@ def stage_runs(results: Results, stage: str) -> pd.DataFrame:
     runs = results.runs
     chosen = runs[runs["stage"] == stage]
     if chosen.empty:
-        raise NothingToShow(f"experiment {results.experiment!r} has no runs of stage {stage!r}")
+        of_rules = " at a rate of the rule's own" if stage == "evaluate" else ""
+        said = f"experiment {results.experiment!r} has no runs of stage {stage!r}{of_rules}"
+        raise NothingToShow(said)
     if stage == "transfer":
         exact = (runs["stage"] == "evaluate") & (runs["gradient"] == REFERENCE)
         chosen = pd.concat([runs[exact & runs["stratum"].isin(chosen["stratum"])], chosen])
