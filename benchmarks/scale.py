@@ -14,20 +14,21 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.large import FEW, planned
+from benchmarks.large import SHORT
 from benchmarks.results import Measured
 from study.ablation.configuration.composition import with_configuration
 from study.ablation.configuration.schema import Config
 from study.ablation.planning.plan import Plan, make_plan
 from study.ablation.planning.schedule import seconds_together
 from study.ablation.running.engines import ThisProcess
-from study.ablation.running.jobs import Jobs
+from study.ablation.running.jobs import Chosen, Jobs
 from study.ablation.store import FinishedCell, open_store, sqlite_uri
 from study.ablation.store.layout import Place, lay_out
 
 WORKERS = (20, 100, 1000)
 FED = 100  # workers that the writer is fed by
 SECONDS = 20.0  # for which it is fed
+FEW = 12  # cells that are trained for it
 
 
 def measure(quick: bool) -> list[Measured]:
@@ -53,14 +54,14 @@ def measure(quick: bool) -> list[Measured]:
     return rows
 
 
-def _paper() -> Plan:
+def _paper(*words: str) -> Plan:
     made: list[Plan] = []
 
     def keep(config: Config) -> int:
         made.append(make_plan(config))
         return 0
 
-    with_configuration(["experiment=paper"], keep)
+    with_configuration(["experiment=paper", *words], keep)
     return made[0]
 
 
@@ -91,15 +92,21 @@ def fed(rate: float, seconds: float) -> tuple[float, float]:
                 time.sleep(max(0.0, begun + runs / rate - time.perf_counter()))
                 cell = pickle.loads(content)
                 store.record(cell)
-                runs += len(cell.runs)
+                runs += sum(cell.outcomes.values())
             late = time.perf_counter() - begun - runs / rate
             return (time.process_time() - spent) / runs, late
 
 
 def _cells(place: Place, runs: int) -> list[bytes]:
-    """Return cells with so many runs: some that are trained, again and again under other names."""
-    plan, _ = planned(FEW)
-    trained = itertools.islice(ThisProcess().train(Jobs(plan)), 12)
+    """Return cells with so many runs: a few of the paper's, again and again under other names.
+
+    They have as many trainings as the plan's cells, from few to many, but short ones.
+    """
+    plan = _paper(SHORT)
+    known = {planned.identity: Chosen(rate=0.1, objective=1.0) for planned in plan.cells}
+    by_runs, step = sorted(plan.cells, key=lambda planned: planned.runs), len(plan.cells) // FEW
+    few = replace(plan, cells=tuple(by_runs[step // 2 :: step]))
+    trained = ThisProcess().train(Jobs(few, chosen=known))
     whole = [cell for cell in trained if isinstance(cell, FinishedCell)]
     made: list[bytes] = []
     for number in itertools.count():

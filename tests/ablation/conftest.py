@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from small_studies import Command
 
-from study.ablation.store import DataUsed, FinishedCell
+from study.ablation.store import DataUsed, FinishedCell, Tables
 from study.ablation.store.tables import CURVES, RUNS, table
 
 UPDATES = np.array([0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144])
@@ -68,8 +68,12 @@ def make_cell():
             cell=digit * 40,
             name=f"digits · tanh · {gradient} · all · sgd",
             metrics={"score": -0.75, "time.train": 2.5, "worst": float("inf")},
-            runs=table(runs | {name: [value] * 3 for name, value in same.items()}, RUNS),
-            curves=table(curves, CURVES),
+            outcomes={"plateau": 1, "solved": 1, "diverged": 1},
+            updates=3 * 144,
+            tables=Tables(
+                table(runs | {name: [value] * 3 for name, value in same.items()}, RUNS),
+                table(curves, CURVES),
+            ),
             started=1000.0,
             ended=1001.5,
             dataset=DataUsed("digits", "d1" * 32, "scikit-learn"),

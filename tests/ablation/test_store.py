@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+import pickle
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from study.ablation.store import tracking_uri
 from study.ablation.store.bulk import BulkStore
 from study.ablation.store.client import ClientStore
 from study.ablation.store.database import Database
+from study.ablation.store.layout import lay_out
 from study.errors import UsageError
 
 A, B, C = (digit * 40 for digit in "abc")
@@ -120,8 +122,10 @@ def test_client_reads_back_what_the_design_lists(again, mlflow_root, make_cell):
     assert child.data.params == parent.data.params | own
     assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
     assert child.data.tags["mlflow.user"] == child.info.user_id != ""
-    tags = {"mlflow.source.name": "study", "mlflow.source.type": "LOCAL", "cell": A}
-    assert {**tags, "outcome": "solved", "diverged_by": ""}.items() <= child.data.tags.items()
+    source = {"mlflow.source.name": "study", "mlflow.source.type": "LOCAL"}
+    assert source.items() <= parent.data.tags.items()
+    tags = {"cell": A, "outcome": "solved", "diverged_by": ""}
+    assert tags.items() <= child.data.tags.items() and not source.keys() & child.data.tags.keys()
     assert child.data.metrics == {
         **{"final_objective": 0.125, "initial_objective": 1.5, "test_score": 0.875},
         **{"updates_to_target": 100.5, "score": -1.0},
@@ -129,6 +133,8 @@ def test_client_reads_back_what_the_design_lists(again, mlflow_root, make_cell):
     }
     history = client_of(mlflow_root).get_metric_history(child.info.run_id, "objective")
     assert [m.step for m in history] == [0, 1, 3, 8, 13, 34, 89, 144]
+    history = client_of(mlflow_root).get_metric_history(child.info.run_id, "descent_cosine")
+    assert len(history) == 4 and (history[0].step, history[-1].step) == (0, 144)
 
     diverged = children[lost].data
     assert diverged.tags["diverged_by"] == "nonfinite"
@@ -148,6 +154,19 @@ def test_client_reads_back_what_the_design_lists(again, mlflow_root, make_cell):
         assert own.items() <= params[row["run_id"]].items()
     assert [row["final_objective"] for row in rows] == [0.25, 0.125, math.inf]
     assert len(curves) == 36  # whole curves, where MLflow has 8 points
+
+
+def test_the_writer_never_opens_the_tables_of_a_cell_that_is_laid_out(opened, make_cell, tmp_path):
+    """From a worker it gets rows and files; the tables stay packed, and are whole if asked for."""
+    store, cell = opened("bulk"), make_cell("a")
+    sent = pickle.dumps(replace(cell, layout=lay_out(cell, store.place())))
+    received = pickle.loads(sent)
+    store.record(received)
+    assert isinstance(vars(received.tables)["_both"], bytes)
+    for name in ("runs", "curves"):
+        assert str(getattr(received, name).to_pydict()) == str(getattr(cell, name).to_pydict())
+    runs, _, count = store.export([A], tmp_path)
+    assert count == 3 and pq.read_table(runs)["seed"].to_pylist() == [0, 3, 3]
 
 
 def test_a_network_is_kept_with_its_cell(again, mlflow_root, make_cell, tmp_path):

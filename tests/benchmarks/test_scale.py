@@ -7,7 +7,7 @@ from study.ablation.planning.schedule import seconds_together
 
 
 def test_a_fed_store_reports_its_time():
-    seconds, late = scale.fed(rate=1e6, seconds=5e-5)
+    seconds, late = scale.fed(rate=1e6, seconds=2e-4)
     assert 0 < seconds < 1 and late > 0
 
 

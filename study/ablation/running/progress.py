@@ -87,9 +87,8 @@ class Tally:
         if not isinstance(result, FinishedCell):
             self.failed.append(result)
             return
-        columns = result.runs.select(["outcome", "updates"]).to_pydict()
-        self.outcomes.update(columns["outcome"])
-        self.updates += sum(columns["updates"])
+        self.outcomes.update(result.outcomes)
+        self.updates += result.updates
         self.cells += 1
         self.seconds += result.metrics["time.seconds"]
         self.processor_seconds += result.metrics["time.processor_seconds"]

@@ -3,6 +3,7 @@
 import sys
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from study.ablation.running import machine, results
 from study.ablation.running.models import model_of
 from study.ablation.running.results import Trained, joined
 from study.ablation.running.tuning import choose_rate
-from study.ablation.store import DataUsed, FinishedCell
+from study.ablation.store import DataUsed, FinishedCell, Tables
 from study.ablation.store.layout import Place, lay_out
 from study.errors import UsageError
 from study.learning import Array
@@ -147,10 +148,11 @@ def train_cell(job: Job) -> FinishedCell:
             ratio = np.float64(metrics["final_objective"]) / job.exact_objective
             log_ratio = np.log10(ratio)
         metrics |= {"ratio_to_exact": float(ratio), "log_ratio_to_exact": float(log_ratio)}
-    tables = results.tables_of(cell, protocol, done, job.claims)
-    ended = started + seconds
+    outcomes = Counter(name for trained in done for name in trained.outcome.outcome.tolist())
     return FinishedCell(
-        *(job.identity, job.name, metrics, *tables, started, ended, _used(cell.dataset)),
+        *(job.identity, job.name, metrics, outcomes, outcomes.total() * protocol.updates),
+        Tables(*results.tables_of(cell, protocol, done, job.claims)),
+        *(started, started + seconds, _used(cell.dataset)),
         processor=machine.processor(),
         model=model_of(cell, scored) if job.models else {},
     )

@@ -5,6 +5,7 @@ parent's artifacts are authoritative; params, metrics and tags are an index of t
 """
 
 import os
+import pickle
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -41,6 +42,30 @@ class DataUsed:
     source: str  # where it comes from
 
 
+class Tables:
+    """A cell's runs and curves, as `tables.table` makes them, keyed by ``replica``.
+
+    What is read from a pickle is unpickled when it is asked for. Of a cell whose files are laid
+    out the process that writes never asks.
+    """
+
+    def __init__(self, runs: pa.Table, curves: pa.Table) -> None:
+        self._both: bytes | tuple[pa.Table, pa.Table] = (runs, curves)
+
+    @property
+    def both(self) -> tuple[pa.Table, pa.Table]:
+        """Runs, then curves."""
+        if not isinstance(self._both, bytes):
+            return self._both
+        both: tuple[pa.Table, pa.Table] = pickle.loads(self._both)
+        self._both = both
+        return both
+
+    def __getstate__(self) -> dict[str, bytes]:
+        """Pickle the tables by themselves."""
+        return {"_both": self._both if isinstance(self._both, bytes) else pickle.dumps(self._both)}
+
+
 @dataclass(frozen=True)
 class FinishedCell:
     """A cell whose trainings have all ended."""
@@ -48,14 +73,25 @@ class FinishedCell:
     cell: str  # its identity, 40 hex digits
     name: str  # its name for people, as in ``digits · tanh · floor(minimum=0.1) · all · sgd``
     metrics: Mapping[str, float]  # its aggregate; names of times begin with ``time.``
-    runs: pa.Table  # as `tables.table` makes it, keyed by ``replica``
-    curves: pa.Table  # likewise
+    outcomes: Mapping[str, int]  # how many of its trainings ended how
+    updates: int  # in all of them
+    tables: Tables
     started: float  # seconds since the epoch
     ended: float
     dataset: DataUsed | None = None
     processor: str = ""  # of the machine that trained it
     model: Mapping[str, bytes] = field(default_factory=dict)  # files of a network that is kept
     layout: "Layout | None" = None  # for the store that it was trained for
+
+    @property
+    def runs(self) -> pa.Table:
+        """One row a training."""
+        return self.tables.both[0]
+
+    @property
+    def curves(self) -> pa.Table:
+        """One row a training and checkpoint."""
+        return self.tables.both[1]
 
 
 @dataclass(frozen=True)

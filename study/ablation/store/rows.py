@@ -24,9 +24,12 @@ from study.learning.variants import plain
 if TYPE_CHECKING:
     from study.ablation.store import DataUsed, FinishedCell
 
-STEPS = 8  # most points of a curve in MLflow (a metric row costs some 0.3 kB with its indexes)
+# most points in MLflow of the objective's curve, and of a probe's; the tables have all. A point
+# costs 0.3 kB, as it stands in three indexes, too
+STEPS, PROBED = 8, 4
 LONGEST_NAME = 250  # characters of a run's name, in MLflow's tables on a server
 LAST_VALUES = 5  # most metrics in MLflow that are no curve
+UNREPEATED = ("mlflow.source.name", "mlflow.source.type")  # tags of cells, not of trainings
 OF_A_TRAINING = ("stage", "learning_rate", "seed")  # params in which trainings of a cell differ
 PARENT = "mlflow.parentRunId"
 
@@ -93,6 +96,7 @@ def entries(cell: FinishedCell, source: Mapping[str, str]) -> list[Entry]:
     Children lack the tag with their parent's id; see `Entry.tags_below`.
     """
     common = {**source, "cell": cell.cell}
+    inherited = {name: text for name, text in common.items() if name not in UNREPEATED}
     columns: dict[str, list[Any]] = cell.runs.to_pydict()
     params = {
         name: [None if v is None else plain(v) for v in values]
@@ -113,7 +117,7 @@ def entries(cell: FinishedCell, source: Mapping[str, str]) -> list[Entry]:
                 name=name,
                 params=own,
                 metrics=last[:LAST_VALUES] + points[replica],
-                tags={**common, **said, "mlflow.runName": name, "role": "training"},
+                tags={**inherited, **said, "mlflow.runName": name, "role": "training"},
             )
         )
     shared, name = children[0].params.items(), cell.name[:LONGEST_NAME]
@@ -133,7 +137,7 @@ def entries(cell: FinishedCell, source: Mapping[str, str]) -> list[Entry]:
 
 
 @functools.lru_cache(maxsize=4096)
-def thin(updates: tuple[int, ...], most: int = STEPS) -> tuple[int, ...]:
+def thin(updates: tuple[int, ...], most: int) -> tuple[int, ...]:
     """Choose at most `most` positions in `updates`, which are where a curve has finite values.
 
     They are even on the scale log(1 + update), the first and the last among them.
@@ -160,6 +164,7 @@ def _curve_points(curves: pa.Table) -> dict[str, list[tuple[str, float, int]]]:
             if _finite(value):
                 found[replica, name].append((name, value, update))
     points: dict[str, list[tuple[str, float, int]]] = defaultdict(list)
-    for (replica, _), curve in found.items():
-        points[replica] += [curve[i] for i in thin(tuple(update for *_, update in curve))]
+    for (replica, name), curve in found.items():
+        most = STEPS if name == "objective" else PROBED
+        points[replica] += [curve[i] for i in thin(tuple(update for *_, update in curve), most)]
     return points
