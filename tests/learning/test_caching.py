@@ -1,5 +1,9 @@
 """Compiled code is made anew after a change of what is compiled into it, and only then."""
 
+import os
+import subprocess
+import sys
+
 import numba
 import pytest
 
@@ -48,6 +52,35 @@ def test_where_it_is_kept(package, monkeypatch, tmp_path):
         assert caching.compiled_code() == tmp_path / "home/.cache/delta-rule-study/compiled"
     monkeypatch.setattr(caching.numba.config, "CACHE_DIR", str(tmp_path))
     assert caching.compiled_code() == tmp_path
+
+
+RULE = """
+from study import elementwise
+
+
+@elementwise
+def doubled(slope):
+    return slope + slope
+"""
+COMPILE = """
+import runpy, sys
+from study.learning.core.kernels import as_kernel
+as_kernel("factor", runpy.run_path(sys.argv[1])["doubled"]).at("float32")
+"""
+
+
+def test_a_rule_of_a_file_that_is_run_is_compiled_in_every_process(tmp_path):
+    """Its module is gone when it is compiled; a second process finds what the first one kept."""
+    (tmp_path / "own.py").write_text(RULE)
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", COMPILE, str(tmp_path / "own.py")],
+            env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "kept")},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "kept").rglob("own.doubled*.nbi"))
 
 
 def test_that_something_is_compiled_is_said_once(capsys):

@@ -222,7 +222,9 @@ def loop_over(family: str, scalar: Any) -> Callable[..., Any]:
 def _compile(signature: Any, function: Callable[..., Any]) -> Any:
     try:
         return numba.cfunc(signature, cache=True, **OPTIONS)(function)
-    except RuntimeError:  # typed at a prompt: there is no file to keep it beside
+    # typed at a prompt, there is no file to keep it beside; of a file that `runpy` ran, what is
+    # kept names a module that is gone
+    except (RuntimeError, ImportError):
         return numba.cfunc(signature, **OPTIONS)(function)
 
 
