@@ -77,6 +77,8 @@ def test_runs_are_all_stages_of_all_seeds(plain):
     trials.add(tuned["learning_rate"], tuned["final_objective"], tuned["failed"])
     assert chosen == trials.best(), "what is scored never chooses a rate"
     assert plain.metrics["runs"] == len(plain.runs) == 4 + 3 + 3
+    assert plain.outcomes == Counter(plain.runs["outcome"].to_pylist())
+    assert plain.updates == sum(plain.runs["updates"].to_pylist())
     assert plain.metrics["reference_learning_rate"] == 0.5
     curves = Counter(plain.curves["replica"].to_pylist())
     assert set(curves) == set(plain.runs["replica"].to_pylist())

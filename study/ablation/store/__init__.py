@@ -74,7 +74,7 @@ class FinishedCell:
     name: str  # its name for people, as in ``digits · tanh · floor(minimum=0.1) · all · sgd``
     metrics: Mapping[str, float]  # its aggregate; names of times begin with ``time.``
     outcomes: Mapping[str, int]  # how many of its trainings ended how
-    updates: int  # in all of them
+    updates: int  # in all of them, those of diverged ones counted to the end of the budget
     tables: Tables
     started: float  # seconds since the epoch
     ended: float

@@ -41,7 +41,7 @@ class Place:
     experiment: str
     number: int  # MLflow's id of the experiment
     location: str  # of its artifacts, a URI
-    source: Mapping[str, str]  # tags that all runs get: who, and from which commit
+    source: Mapping[str, str]  # tags of runs: who, and from which commit
     packed: bool = False  # rows as an SQLite database, which an SQLite store takes as it is
 
 
@@ -89,7 +89,7 @@ def _rows(
     """Return the rows of all runs, each table's in the order of its key, so that pages fill up."""
     begin, end = (round(seconds * 1000) for seconds in (cell.started, cell.ended))
     user, home = entries[0].tags["mlflow.user"], place.location.rstrip("/")
-    # as MLflow's client leaves these columns: tags say it
+    # as MLflow's client leaves these columns: the cell's tags say it
     same = ("UNKNOWN", "", "", "", user, "FINISHED", "active", begin, end, place.number)
     new: dict[str, list[tuple[Any, ...]]] = {table: [] for table in COLUMNS}
     for entry in entries:

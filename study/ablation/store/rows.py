@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 STEPS, PROBED = 8, 4
 LONGEST_NAME = 250  # characters of a run's name, in MLflow's tables on a server
 LAST_VALUES = 5  # most metrics in MLflow that are no curve
-UNREPEATED = ("mlflow.source.name", "mlflow.source.type")  # tags of cells, not of trainings
+# tags that the cell has for its trainings: they are the same in all runs, and two rows a training
+UNREPEATED = ("mlflow.source.name", "mlflow.source.type")
 OF_A_TRAINING = ("stage", "learning_rate", "seed")  # params in which trainings of a cell differ
 PARENT = "mlflow.parentRunId"
 
@@ -91,9 +92,10 @@ def source_tags(root: Path) -> dict[str, str]:
 
 
 def entries(cell: FinishedCell, source: Mapping[str, str]) -> list[Entry]:
-    """Return a cell's parent run and a child for each training, all with the tags `source`.
+    """Return a cell's parent run, with the tags `source`, and a child for each training.
 
-    Children lack the tag with their parent's id; see `Entry.tags_below`.
+    Children have these tags but for `UNREPEATED`. They lack the tag with their parent's id; see
+    `Entry.tags_below`.
     """
     common = {**source, "cell": cell.cell}
     inherited = {name: text for name, text in common.items() if name not in UNREPEATED}
