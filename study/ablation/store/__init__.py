@@ -5,7 +5,6 @@ parent's artifacts are authoritative; params, metrics and tags are an index of t
 """
 
 import os
-import pickle
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -45,25 +44,32 @@ class DataUsed:
 class Tables:
     """A cell's runs and curves, as `tables.table` makes them, keyed by ``replica``.
 
-    What is read from a pickle is unpickled when it is asked for. Of a cell whose files are laid
-    out the process that writes never asks.
+    What has come from another process is read when it is asked for. Of a cell whose files are
+    laid out the process that writes never asks.
     """
 
     def __init__(self, runs: pa.Table, curves: pa.Table) -> None:
-        self._both: bytes | tuple[pa.Table, pa.Table] = (runs, curves)
+        self._both: tuple[pa.Table, pa.Table] | None = (runs, curves)
+        self._sent: tuple[bytes, ...] = ()
 
     @property
     def both(self) -> tuple[pa.Table, pa.Table]:
         """Runs, then curves."""
-        if not isinstance(self._both, bytes):
-            return self._both
-        both: tuple[pa.Table, pa.Table] = pickle.loads(self._both)
-        self._both = both
-        return both
+        if self._both is None:
+            runs, curves = (pa.ipc.open_stream(content).read_all() for content in self._sent)
+            self._both = runs, curves
+        return self._both
 
-    def __getstate__(self) -> dict[str, bytes]:
-        """Pickle the tables by themselves."""
-        return {"_both": self._both if isinstance(self._both, bytes) else pickle.dumps(self._both)}
+    def __getstate__(self) -> dict[str, Any]:
+        """Send each table as the bytes of a stream of Arrow's."""
+        return {"_both": None, "_sent": self._sent or tuple(map(_stream, self.both))}
+
+
+def _stream(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    return bytes(sink.getvalue())
 
 
 @dataclass(frozen=True)
